@@ -1,0 +1,13 @@
+//! What the roles agree on: identity, envelopes, records, and the ports through which they see the world. No I/O.
+
+pub mod attempt;
+pub mod command;
+pub mod identity;
+pub mod journal;
+pub mod mask;
+pub mod member;
+pub mod ports;
+pub mod record;
+
+pub use identity::{ActiveflowId, EventKey, FlowId, Shard};
+pub use ports::error::{BusError, StoreError};

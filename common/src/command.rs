@@ -1,0 +1,95 @@
+//! The envelope of a command, as gateways receive it: bytes that are stored before they are published.
+
+use crate::ActiveflowId;
+use flow::Timestamp;
+use flow::route::Reference;
+use flow::step::Command;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::fmt;
+use std::str::FromStr;
+
+/// `<activeflow id>:<sequence>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CommandId {
+    pub activeflow: ActiveflowId,
+    pub sequence: u32,
+}
+
+impl fmt::Display for CommandId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.activeflow, self.sequence)
+    }
+}
+
+impl FromStr for CommandId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a command id: expected <activeflow id>:<sequence>");
+        let (activeflow, sequence) = text.split_once(':').ok_or_else(wrong)?;
+        Ok(CommandId {
+            activeflow: activeflow.parse().map_err(|_| wrong())?,
+            sequence: sequence.parse().map_err(|_| wrong())?,
+        })
+    }
+}
+
+/// A message for the command exchange, ready to be stored, published and published again: the same bytes each time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// `message_id`.
+    pub id: String,
+    /// Routing key: the command's type.
+    pub routing_key: String,
+    /// `correlation_id`: the activeflow's id.
+    pub correlation_id: String,
+    /// Header `reference`: the subject.
+    pub reference: String,
+    /// Header `traceparent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// CloudEvents JSON.
+    pub body: String,
+}
+
+impl Message {
+    /// `now` is the time of the transition that asks for the command.
+    pub fn command(id: ActiveflowId, reference: &Reference, command: &Command, now: Timestamp) -> Message {
+        let command_id = CommandId { activeflow: id, sequence: command.sequence }.to_string();
+        let mut data = Map::new();
+        data.insert("activeflow_id".into(), Value::String(id.to_string()));
+        data.insert("action_id".into(), Value::String(command.action_id.clone()));
+        data.extend(command.data.clone());
+        let body = serde_json::json!({
+            "specversion": "1.0",
+            "id": command_id,
+            "source": "signalbox",
+            "type": command.kind,
+            "subject": reference.subject,
+            "time": now,
+            "datacontenttype": "application/json",
+            "data": data,
+        });
+        Message {
+            id: command_id,
+            routing_key: command.kind.clone(),
+            correlation_id: id.to_string(),
+            reference: reference.subject.clone(),
+            traceparent: None,
+            body: body.to_string(),
+        }
+    }
+
+    /// The form in which the store keeps it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // A struct of strings always serialises.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// # Errors
+    /// What is wrong with the stored bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Message, String> {
+        serde_json::from_slice(bytes).map_err(|e| format!("a stored command is not readable: {e}"))
+    }
+}

@@ -1,0 +1,147 @@
+//! Members: one life of one process in one role, and who looks after which shard.
+
+use crate::Shard;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// Sixteen random bytes: one life of one process. A process that was declared dead takes a new one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MemberId(pub uuid::Uuid);
+
+impl MemberId {
+    pub fn random() -> MemberId {
+        MemberId(uuid::Uuid::new_v4())
+    }
+
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Display for MemberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.simple().fmt(f)
+    }
+}
+
+impl fmt::Debug for MemberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    Dispatcher,
+    Executor,
+    Scheduler,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Role::Dispatcher => "dispatcher",
+            Role::Executor => "executor",
+            Role::Scheduler => "scheduler",
+        })
+    }
+}
+
+/// What a member says of itself with every beat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    pub id: MemberId,
+    pub role: Role,
+    /// Where it runs, for people: `host:pid`.
+    pub place: String,
+    /// Counts beats: an observer judges life by seeing it move.
+    pub beat: u64,
+    /// The definitions' generation that it has loaded.
+    pub generation: u64,
+    /// The record formats that it reads, lowest and highest.
+    pub formats: (u8, u8),
+}
+
+/// Judges death by the observer's own monotonic clock over its own successful beats.
+#[derive(Debug, Default)]
+pub struct Roll {
+    seen: BTreeMap<MemberId, (u64, Duration)>,
+}
+
+impl Roll {
+    /// Takes the answer of one beat, at the observer's monotonic `now`; returns who has not moved for `lease`.
+    pub fn observe(&mut self, members: &[Member], now: Duration, lease: Duration) -> Vec<MemberId> {
+        self.seen.retain(|id, _| members.iter().any(|m| m.id == *id));
+        let mut dead = Vec::new();
+        for member in members {
+            let last = self.seen.entry(member.id).or_insert((member.beat, now));
+            if last.0 != member.beat {
+                *last = (member.beat, now);
+            } else if now.saturating_sub(last.1) > lease {
+                dead.push(member.id);
+            }
+        }
+        dead
+    }
+
+    /// After the observer itself was paused or cut off, what it remembers proves nothing: everybody gets a new lease.
+    pub fn forget(&mut self) {
+        self.seen.clear();
+    }
+}
+
+/// The shards that `me` looks after: shard i belongs to live member i modulo their number, in id order.
+pub fn assigned(me: MemberId, role: Role, members: &[Member], shards: u16) -> Vec<Shard> {
+    let mut peers: Vec<MemberId> = members.iter().filter(|m| m.role == role).map(|m| m.id).collect();
+    if !peers.contains(&me) {
+        peers.push(me);
+    }
+    peers.sort();
+    (0..shards).filter(|shard| peers[usize::from(*shard) % peers.len()] == me).map(Shard).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(n: u128, beat: u64) -> Member {
+        let id = MemberId(uuid::Uuid::from_u128(n));
+        Member { id, role: Role::Executor, place: String::new(), beat, generation: 0, formats: (1, 1) }
+    }
+
+    const LEASE: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn who_moves_lives_and_who_stands_still_past_the_lease_is_dead() {
+        let mut roll = Roll::default();
+        assert!(roll.observe(&[member(1, 1), member(2, 1)], Duration::from_secs(0), LEASE).is_empty());
+        assert!(roll.observe(&[member(1, 2), member(2, 1)], Duration::from_secs(9), LEASE).is_empty());
+        let dead = roll.observe(&[member(1, 3), member(2, 1)], Duration::from_secs(11), LEASE);
+        assert_eq!(dead, vec![member(2, 1).id]);
+    }
+
+    #[test]
+    fn an_observer_that_was_away_starts_anew() {
+        let mut roll = Roll::default();
+        roll.observe(&[member(1, 1)], Duration::from_secs(0), LEASE);
+        roll.forget();
+        assert!(roll.observe(&[member(1, 1)], Duration::from_secs(60), LEASE).is_empty());
+    }
+
+    #[test]
+    fn every_shard_has_one_member_and_shares_differ_by_at_most_one() {
+        let members: Vec<Member> = (1..=3).map(|n| member(n, 1)).collect();
+        let mut all: Vec<Shard> = Vec::new();
+        for m in &members {
+            let mine = assigned(m.id, Role::Executor, &members, 16);
+            assert!((5..=6).contains(&mine.len()));
+            all.extend(mine);
+        }
+        all.sort();
+        assert_eq!(all, (0..16).map(Shard).collect::<Vec<_>>());
+    }
+}

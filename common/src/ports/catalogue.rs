@@ -1,0 +1,62 @@
+//! What is deployed, and the edges of windows.
+
+use super::error::StoreError;
+use async_trait::async_trait;
+use flow::{Definitions, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A new generation: `definitions.generation` is the next one.
+#[derive(Clone, Debug, Default)]
+pub struct Publication {
+    pub definitions: Definitions,
+    /// Bytes of the bundles that it names and that may be new, by hash.
+    pub bundles: Vec<(String, Vec<u8>)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    Done,
+    /// Another publication came first: read the definitions again and apply the change to those.
+    Conflict { generation: u64 },
+}
+
+/// A window of a route opened or closed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Edge {
+    pub route_id: String,
+    /// `activated` or `expired`.
+    pub edge: String,
+    /// When the window says.
+    pub at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeRecord {
+    #[serde(flatten)]
+    pub edge: Edge,
+    /// When a scheduler recorded it.
+    pub recorded_at: Timestamp,
+    pub published: bool,
+}
+
+#[async_trait]
+pub trait Catalogue: Send + Sync {
+    /// Immutable bundles first, then definitions, then every shard's generation.
+    async fn publish(&self, publication: &Publication) -> Result<Published, StoreError>;
+
+    /// The definitions, if they are newer than generation `than`; `None` when not. Nothing published yet is generation 0.
+    async fn definitions(&self, than: u64) -> Result<Option<Definitions>, StoreError>;
+
+    async fn bundle(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The store's time.
+    async fn now(&self) -> Result<Timestamp, StoreError>;
+
+    /// Records an edge once; answers with the record that stands.
+    async fn record_edge(&self, edge: &Edge) -> Result<EdgeRecord, StoreError>;
+
+    async fn edge_published(&self, edge: &Edge) -> Result<(), StoreError>;
+
+    /// The history of edges, in order of their times.
+    async fn edges(&self) -> Result<Vec<EdgeRecord>, StoreError>;
+}

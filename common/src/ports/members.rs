@@ -1,0 +1,16 @@
+//! Membership: who is alive, in which role, with which definitions and formats.
+
+use super::error::StoreError;
+use crate::member::{Member, MemberId};
+use async_trait::async_trait;
+
+#[async_trait]
+pub trait Members: Send + Sync {
+    /// Says that `me` lives, strikes `gone` from the roll, and answers with the whole roll.
+    async fn beat(&self, me: &Member, gone: &[MemberId]) -> Result<Vec<Member>, StoreError>;
+
+    /// Leaves the roll: nothing is held any more.
+    async fn leave(&self, me: MemberId) -> Result<(), StoreError>;
+
+    async fn members(&self) -> Result<Vec<Member>, StoreError>;
+}

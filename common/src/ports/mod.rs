@@ -1,0 +1,25 @@
+//! The ports: what the roles ask of the world, each sized to one need. Absence is `None`; losing a claim is an answer, not an error.
+
+pub mod bus;
+pub mod catalogue;
+pub mod clock;
+pub mod error;
+pub mod intake;
+pub mod lookup;
+pub mod members;
+pub mod upkeep;
+pub mod work;
+
+pub use bus::Bus;
+pub use catalogue::Catalogue;
+pub use clock::Clock;
+pub use intake::Intake;
+pub use lookup::Lookup;
+pub use members::Members;
+pub use upkeep::Upkeep;
+pub use work::Work;
+
+/// Everything the state store does. Adapters implement the parts; a role takes only the parts that it uses.
+pub trait StateStore: Intake + Work + Upkeep + Members + Catalogue + Lookup {}
+
+impl<T: Intake + Work + Upkeep + Members + Catalogue + Lookup> StateStore for T {}
