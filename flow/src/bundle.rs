@@ -24,7 +24,10 @@ impl Bundle {
     ///
     /// # Errors
     /// Every finding of severity error, of the main document first.
-    pub fn compile(main: (&str, &str), subroutines: &BTreeMap<String, String>) -> Result<Bundle, Vec<Finding>> {
+    pub fn compile(
+        main: (&str, &str),
+        subroutines: &BTreeMap<String, String>,
+    ) -> Result<Bundle, Vec<Finding>> {
         let _ = (main, subroutines);
         Err(Vec::new())
     }

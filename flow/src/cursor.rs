@@ -43,7 +43,10 @@ pub enum Input {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rest {
     /// Waits under an id that changes with every new wait; `until` is absolute.
-    Waiting { wait: u64, until: Option<Timestamp> },
+    Waiting {
+        wait: u64,
+        until: Option<Timestamp>,
+    },
     /// Ran its bounded number of actions; wants [`Input::Resumed`].
     Yielded,
     Ended(Ending),

@@ -1,8 +1,18 @@
 //! What a carrier's system says happened: CloudEvents 1.0 in JSON, structured mode.
+//!
+//! [`Event::parse`] is the one door for bytes from outside. What it refuses it names with a machine-readable reason,
+//! because refused events are kept and looked at later.
 
 use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+/// An event is at most this long.
+pub const MAX_EVENT_BYTES: usize = 64 * 1024;
+/// Objects and arrays are nested at most this deep.
+pub const MAX_EVENT_DEPTH: usize = 32;
+/// `id`, `source`, `type` and `subject` are at most this long.
+pub const MAX_ATTRIBUTE_BYTES: usize = 256;
 
 /// An event as a source published it. `subject` and `time` may be missing; [`crate::route::addressee`] says what then.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,9 +32,263 @@ pub struct Event {
     pub traceparent: Option<String>,
 }
 
+/// Why bytes are not an event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Malformed {
+    /// Machine-readable: `malformed_json`, `oversize`, `too_deep`, `duplicate_key`, `missing_field`, `wrong_type`,
+    /// `too_long`, `unsupported_specversion`, `reserved_source`.
+    pub reason: String,
+    /// A sentence with the place and both values.
+    pub message: String,
+}
+
 impl Event {
+    /// Reads a CloudEvent. Extension attributes that are not known are ignored.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn parse(bytes: &[u8]) -> Result<Event, Malformed> {
+        if bytes.len() > MAX_EVENT_BYTES {
+            return Err(malformed(
+                "oversize",
+                format!("the event has {} bytes, the limit is {MAX_EVENT_BYTES}", bytes.len()),
+            ));
+        }
+        let fields = strict::object(bytes)?;
+        match attribute(&fields, "specversion")?.as_deref() {
+            Some("1.0") => {}
+            Some(other) => {
+                return Err(malformed(
+                    "unsupported_specversion",
+                    format!("`specversion` is `{}`, expected `1.0`", cut(other)),
+                ));
+            }
+            None => return Err(missing("specversion", "\"1.0\"")),
+        }
+        let required =
+            |name: &str, example: &str| attribute(&fields, name)?.ok_or_else(|| missing(name, example));
+        let event = Event {
+            id: required("id", "an id that is unique for the source")?,
+            source: required("source", "a name of the system that publishes")?,
+            kind: required("type", "for example \"call.incoming\"")?,
+            subject: attribute(&fields, "subject")?,
+            time: attribute(&fields, "time")?.map(|text| time(&text)).transpose()?,
+            data: data(&fields)?,
+            traceparent: fields.get("traceparent").and_then(Value::as_str).map(str::to_owned),
+        };
+        if event.source == "signalbox" {
+            return Err(malformed(
+                "reserved_source",
+                "`source` is `signalbox`, which only Signalbox itself may use; send your own name".to_owned(),
+            ));
+        }
+        Ok(event)
+    }
+
     /// The string at `data.<key>`, or `None` when it is missing or not a string.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.data.get(key).and_then(Value::as_str)
+    }
+}
+
+fn attribute(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, Malformed> {
+    match fields.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => {
+            Err(malformed("missing_field", format!("`{name}` is empty; leave it out or give it a value")))
+        }
+        Some(Value::String(text)) if text.len() > MAX_ATTRIBUTE_BYTES => Err(malformed(
+            "too_long",
+            format!("`{name}` has {} bytes, the limit is {MAX_ATTRIBUTE_BYTES}", text.len()),
+        )),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(other) => Err(malformed(
+            "wrong_type",
+            format!("`{name}` is {}, expected a string", crate::finding::shown(other)),
+        )),
+    }
+}
+
+fn data(fields: &Map<String, Value>) -> Result<Map<String, Value>, Malformed> {
+    match fields.get("data") {
+        None | Some(Value::Null) => Ok(Map::new()),
+        Some(Value::Object(data)) => Ok(data.clone()),
+        Some(other) => Err(malformed(
+            "wrong_type",
+            format!("`data` is {}, expected an object", crate::finding::shown(other)),
+        )),
+    }
+}
+
+fn time(text: &str) -> Result<Timestamp, Malformed> {
+    text.parse().map_err(|what| malformed("wrong_type", format!("`time`: {what}")))
+}
+
+fn missing(name: &str, example: &str) -> Malformed {
+    malformed("missing_field", format!("`{name}` is missing; send {example}"))
+}
+
+fn malformed(reason: &str, message: String) -> Malformed {
+    Malformed { reason: reason.to_owned(), message }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
+/// JSON as it comes from strangers: bounded depth, no key twice.
+mod strict {
+    use super::{MAX_EVENT_DEPTH, Malformed, malformed};
+    use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+    use serde_json::{Map, Value};
+    use std::cell::RefCell;
+
+    pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, Malformed> {
+        let reason = RefCell::new("malformed_json");
+        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        let value = Strict { depth: 0, reason: &reason }
+            .deserialize(&mut reader)
+            .and_then(|value| reader.end().map(|()| value))
+            .map_err(|error| malformed(*reason.borrow(), format!("the event cannot be read: {error}")))?;
+        match value {
+            Value::Object(fields) => Ok(fields),
+            other => Err(malformed(
+                "wrong_type",
+                format!("the event is {}, expected an object", crate::finding::shown(&other)),
+            )),
+        }
+    }
+
+    struct Strict<'a> {
+        depth: usize,
+        reason: &'a RefCell<&'static str>,
+    }
+
+    impl Strict<'_> {
+        fn deeper<E: Error>(&self) -> Result<Strict<'_>, E> {
+            if self.depth == MAX_EVENT_DEPTH {
+                self.reason.replace("too_deep");
+                return Err(E::custom(format!("it is nested deeper than {MAX_EVENT_DEPTH} levels")));
+            }
+            Ok(Strict { depth: self.depth + 1, reason: self.reason })
+        }
+    }
+
+    impl<'de> DeserializeSeed<'de> for Strict<'_> {
+        type Value = Value;
+
+        fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+            deserializer.deserialize_any(self)
+        }
+    }
+
+    impl<'de> Visitor<'de> for Strict<'_> {
+        type Value = Value;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a JSON value")
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Value, E> {
+            Ok(Value::Null)
+        }
+
+        fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+            Ok(Value::Bool(value))
+        }
+
+        fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+            Ok(Value::from(value))
+        }
+
+        fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+            Ok(Value::from(value))
+        }
+
+        fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+            Ok(Value::from(value))
+        }
+
+        fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+            Ok(Value::String(value.to_owned()))
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+            let mut values = Vec::new();
+            while let Some(value) = items.next_element_seed(self.deeper()?)? {
+                values.push(value);
+            }
+            Ok(Value::Array(values))
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+            let mut fields = Map::new();
+            while let Some(key) = entries.next_key_seed(std::marker::PhantomData::<String>)? {
+                if fields.contains_key(&key) {
+                    self.reason.replace("duplicate_key");
+                    return Err(A::Error::custom(format!("the key `{key}` is there twice")));
+                }
+                fields.insert(key, entries.next_value_seed(self.deeper()?)?);
+            }
+            Ok(Value::Object(fields))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(text: &str) -> String {
+        Event::parse(text.as_bytes()).unwrap_err().reason
+    }
+
+    fn with(field: &str) -> String {
+        format!(r#"{{"specversion":"1.0","id":"1","source":"sbc","type":"call.incoming",{field}}}"#)
+    }
+
+    #[test]
+    fn an_event_of_the_contract_is_read_whole() {
+        let event = Event::parse(
+            br#"{"specversion":"1.0","id":"7c1e","source":"sbc-1.example","type":"call.incoming","subject":"call-4711",
+                "time":"2026-11-22T05:00:00Z","datacontenttype":"application/json","data":{"from":"+15550100"},"x":1}"#,
+        )
+        .unwrap();
+        assert_eq!(event.subject.as_deref(), Some("call-4711"));
+        assert_eq!(event.text("from"), Some("+15550100"));
+        assert_eq!(event.time.unwrap().to_string(), "2026-11-22T05:00:00.000000Z");
+    }
+
+    #[test]
+    fn what_is_refused_names_its_reason() {
+        assert_eq!(reason("{"), "malformed_json");
+        assert_eq!(reason("[1]"), "wrong_type");
+        assert_eq!(reason(&" ".repeat(MAX_EVENT_BYTES + 1)), "oversize");
+        assert_eq!(reason(r#"{"id":"1","source":"s","type":"t"}"#), "missing_field");
+        assert_eq!(
+            reason(r#"{"specversion":"0.3","id":"1","source":"s","type":"t"}"#),
+            "unsupported_specversion"
+        );
+        assert_eq!(
+            reason(r#"{"specversion":"1.0","id":"1","source":"signalbox","type":"t"}"#),
+            "reserved_source"
+        );
+        assert_eq!(reason(r#"{"specversion":"1.0","id":7,"source":"s","type":"t"}"#), "wrong_type");
+        assert_eq!(reason(&with(r#""data":"text""#)), "wrong_type");
+        assert_eq!(reason(&with(r#""time":"yesterday""#)), "wrong_type");
+        assert_eq!(reason(&with(r#""subject":"""#)), "missing_field");
+        assert_eq!(reason(&with(&format!(r#""subject":"{}""#, "x".repeat(257)))), "too_long");
+        assert_eq!(reason(&with(r#""data":{"a":1,"a":2}"#)), "duplicate_key");
+        assert_eq!(
+            reason(&with(&format!(r#""data":{{"a":{}1{}}}"#, "[".repeat(40), "]".repeat(40)))),
+            "too_deep"
+        );
+    }
+
+    #[test]
+    fn thirty_two_levels_are_not_too_deep() {
+        let nested = format!(r#""data":{}1{}"#, r#"{"a":"#.repeat(30), "}".repeat(30));
+        assert!(Event::parse(with(&nested).as_bytes()).is_ok());
     }
 }

@@ -1,4 +1,8 @@
 //! What is wrong with a flow document, where, and what to do about it.
+//!
+//! Every kind of finding has a stable code; the list below is the whole of them. Codes are never reused:
+//! `01xx` is about the document, `02xx` about actions and options, `03xx` about the graph, `04xx` about expressions,
+//! `05xx` about the flow's type and its subroutines.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +13,7 @@ pub enum Severity {
     Warning,
 }
 
-/// One finding. `line` and `column` count from 1.
+/// One finding. `line` and `column` count from 1; both are 0 when the source is not at hand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// Stable, for example `SBX0101`.
@@ -23,4 +27,165 @@ pub struct Finding {
     pub what: String,
     /// What to do.
     pub help: String,
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} at {}:{} ({}): {} {}",
+            self.code, self.line, self.column, self.pointer, self.what, self.help
+        )
+    }
+}
+
+/// A kind of finding: its stable code, how much it weighs, and what it is about.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Code {
+    pub code: &'static str,
+    pub severity: Severity,
+    pub title: &'static str,
+}
+
+macro_rules! codes {
+    ($($name:ident $code:literal $severity:ident $title:literal;)*) => {
+        $(pub(crate) const $name: &Code = &Code { code: $code, severity: Severity::$severity, title: $title };)*
+        /// Every kind of finding, in the order of its code.
+        pub const CODES: &[&Code] = &[$($name),*];
+    };
+}
+
+codes! {
+    SYNTAX             "SBX0101" Error   "The document is not JSON.";
+    OVERSIZE           "SBX0102" Error   "The document is over 2 MiB.";
+    DUPLICATE_KEY      "SBX0103" Error   "An object has the same key twice.";
+    SCHEMA_VERSION     "SBX0104" Error   "This schema version is not known.";
+    UNKNOWN_KEY        "SBX0105" Error   "This key is not known here.";
+    FOREIGN_KEY        "SBX0106" Warning "This key of another system's document means nothing here.";
+    DOCUMENT_SHAPE     "SBX0107" Error   "A part of the document is missing or has the wrong type.";
+    UNKNOWN_TRIGGER    "SBX0108" Error   "No such trigger event.";
+    VARIABLE_NAME      "SBX0109" Error   "This is not a name that a variable can have.";
+    UNKNOWN_ACTION     "SBX0201" Error   "No such action type.";
+    UNKNOWN_OPTION     "SBX0202" Error   "The action has no such option.";
+    OPTION_TYPE        "SBX0203" Error   "An option is missing or has the wrong type.";
+    OPTION_RANGE       "SBX0204" Error   "An option is outside its range.";
+    MISSING_ID         "SBX0205" Error   "The action has no id.";
+    DUPLICATE_ID       "SBX0206" Error   "Two actions have the same id.";
+    RESERVED_ID        "SBX0207" Error   "This id is reserved.";
+    UNKNOWN_TARGET     "SBX0301" Error   "The target does not exist.";
+    UNREACHABLE        "SBX0302" Warning "Nothing leads to this action.";
+    ENDLESS_LOOP       "SBX0303" Error   "A loop has no input, no limit and no way out.";
+    UNPACED_LOOP       "SBX0304" Warning "A loop has no input and no limit.";
+    EXPRESSION         "SBX0401" Error   "The expression cannot be read.";
+    UNKNOWN_VARIABLE   "SBX0402" Error   "No such variable.";
+    UNDECLARED         "SBX0403" Warning "A subroutine uses a variable that it does not declare.";
+    ABSENT_CONTEXT     "SBX0404" Warning "The trigger never sets this variable.";
+    FAMILY             "SBX0501" Error   "The action needs a call, and this flow has none.";
+    TRIGGER_TYPE       "SBX0502" Error   "The trigger does not belong to the flow's type.";
+    NEEDS_TRIGGER      "SBX0503" Error   "The action needs another trigger.";
+    UNKNOWN_SUBROUTINE "SBX0504" Error   "The subroutine does not exist.";
+    SUBROUTINE_CYCLE   "SBX0505" Error   "Subroutines call each other in a circle.";
+    SUBROUTINE_TRIGGER "SBX0506" Warning "The called flow has a trigger of its own.";
+}
+
+/// Collects findings by pointer; positions are added where the source is known.
+#[derive(Default)]
+pub(crate) struct Report {
+    found: Vec<Finding>,
+}
+
+impl Report {
+    pub fn add(
+        &mut self,
+        code: &Code,
+        pointer: impl Into<String>,
+        what: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.found.push(Finding {
+            code: code.code.to_owned(),
+            severity: code.severity,
+            pointer: pointer.into(),
+            line: 0,
+            column: 0,
+            what: what.into(),
+            help: help.into(),
+        });
+    }
+
+    pub fn has_errors(&self) -> bool {
+        self.found.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
+    pub fn into_findings(self) -> Vec<Finding> {
+        self.found
+    }
+}
+
+/// `/actions/2/option` + `target_ids` with the escapes of RFC 6901.
+pub(crate) fn child(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+/// `Did you mean `talk`?`, or what is known, when nothing is near.
+pub(crate) fn did_you_mean<'a>(got: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    let nearest = known
+        .iter()
+        .map(|name| (distance(got, name), got.chars().next() != name.chars().next(), *name))
+        .min();
+    match nearest {
+        Some((far, _, name)) if far <= 1 + name.len() / 3 => format!("Did you mean `{name}`?"),
+        _ if known.is_empty() => "Nothing is allowed here.".to_owned(),
+        _ => format!(
+            "Known here: {}.",
+            known.iter().take(40).map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
+        ),
+    }
+}
+
+/// Levenshtein distance by one row; long texts are cut, they are near to nothing anyhow.
+fn distance(a: &str, b: &str) -> usize {
+    let a: Vec<char> = a.chars().take(64).flat_map(char::to_lowercase).collect();
+    let b: Vec<char> = b.chars().take(64).flat_map(char::to_lowercase).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let cost = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// At most 60 characters of what was found, for a message.
+pub(crate) fn shown(value: &serde_json::Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(60) {
+        Some((cut, _)) => format!("`{}…`", &text[..cut]),
+        None => format!("`{text}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_there_once_and_in_order() {
+        let codes: Vec<_> = CODES.iter().map(|kind| kind.code).collect();
+        let mut sorted = codes.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(codes, sorted);
+    }
+
+    #[test]
+    fn a_near_name_is_proposed_and_a_far_one_lists_what_is_known() {
+        assert_eq!(did_you_mean("tlak", ["talk", "play"]), "Did you mean `talk`?");
+        assert_eq!(did_you_mean("teleport", ["talk", "play"]), "Known here: `talk`, `play`.");
+    }
 }

@@ -4,8 +4,10 @@ pub mod bundle;
 pub mod cursor;
 pub mod definitions;
 pub mod event;
+mod expression;
 pub mod finding;
 pub mod route;
+mod source;
 pub mod step;
 mod time;
 

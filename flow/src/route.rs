@@ -1,4 +1,4 @@
-//! Who is addressed by an event, and which route it matches. Pure: dispatcher, executor and API use the same.
+//! Who is addressed by an event, and when a route is active. Pure: dispatcher, executor and API use the same.
 
 use crate::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,14 @@ pub struct Window {
     pub active_until: Option<Timestamp>,
 }
 
+/// What happens to a route at an edge of its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Edge {
+    Activated,
+    Expired,
+}
+
 /// Binds addresses to a flow. `pattern` is an exact address, a prefix (`+1555*`) or `*`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
@@ -55,11 +63,222 @@ pub struct Route {
     pub closed_at: Option<Timestamp>,
 }
 
+impl Window {
+    pub fn contains(&self, at: Timestamp) -> bool {
+        self.active_from.is_none_or(|from| from <= at) && self.active_until.is_none_or(|until| at < until)
+    }
+
+    /// The edges that the window has, in their order; one that is open has none.
+    pub fn edges(&self) -> Vec<(Edge, Timestamp)> {
+        let from = self.active_from.map(|at| (Edge::Activated, at));
+        let until = self.active_until.map(|at| (Edge::Expired, at));
+        from.into_iter().chain(until).collect()
+    }
+}
+
+impl Route {
+    /// Whether the route takes `address` at `at`.
+    pub fn takes(&self, address: &Address, at: Timestamp) -> bool {
+        self.kind == address.kind && self.precision(&address.value).is_some() && self.is_active(at)
+    }
+
+    /// Whether the route is within its window and not deleted.
+    pub fn is_active(&self, at: Timestamp) -> bool {
+        self.window.contains(at) && self.closed_at.is_none_or(|closed| at < closed)
+    }
+
+    /// The edges of the route's life: those of its window, a deletion ending it early.
+    pub fn edges(&self) -> Vec<(Edge, Timestamp)> {
+        let until = [self.window.active_until, self.closed_at].into_iter().flatten().min();
+        Window { active_until: until, ..self.window }.edges()
+    }
+
+    /// How exactly the pattern fits: exact before prefixes, longer prefixes before shorter ones.
+    pub(crate) fn precision(&self, value: &str) -> Option<(bool, usize)> {
+        match self.pattern.strip_suffix('*') {
+            Some(prefix) => value.starts_with(prefix).then_some((false, prefix.len())),
+            None => (self.pattern == value).then_some((true, self.pattern.len())),
+        }
+    }
+}
+
 /// Whom `event` is for within `realm`, by the table *References* of interface.md.
 ///
 /// # Errors
 /// A sentence that names the missing or wrong field, its value and what to send instead.
 pub fn addressee(event: &Event, realm: &str) -> Result<Addressee, String> {
-    let _ = (event, realm);
-    Err("not written yet".into())
+    let family = event.kind.split_once('.').map_or(event.kind.as_str(), |(family, _)| family);
+    let (kind, subject, address) = match (family, event.kind.as_str()) {
+        ("command", _) => return command(event),
+        ("call", "call.incoming") => ("call", subject(event)?, Some(address("call", data(event, "to")?))),
+        ("call", "call.outgoing") => ("call", subject(event)?, Some(address("call", data(event, "from")?))),
+        ("call", _) => ("call", subject(event)?, None),
+        ("message", _) => {
+            let (own, peer) = (data(event, "to")?, data(event, "from")?);
+            let start = (event.kind == "message.received").then(|| address("sms", own));
+            ("sms", format!("{own},{peer}"), start)
+        }
+        ("conversation", _) => {
+            let channel = event.text("channel").map(|channel| address("conversation", channel));
+            ("conversation", subject(event)?, channel)
+        }
+        ("sim", _) => ("sim", subject(event)?, Some(address("sim", &subject(event)?))),
+        ("form", _) => {
+            let name = event.text("name").map(|name| address("form", name));
+            ("form", subject(event)?, name)
+        }
+        ("job", _) => {
+            let job = event.text("job").map(|job| address("job", job));
+            ("job", subject(event)?, job)
+        }
+        ("custom", _) => {
+            let kind = event.text("reference_type").unwrap_or("api");
+            (kind, event.subject.clone().unwrap_or_default(), Some(address("custom", &event.kind)))
+        }
+        _ => {
+            return Err(format!(
+                "`type` is `{}`, which addresses nobody; send one of command.*, call.*, message.*, conversation.*, sim.*, form.*, job.*, custom.*",
+                event.kind
+            ));
+        }
+    };
+    let reference = Reference { realm: realm.to_owned(), kind: kind.to_owned(), subject };
+    Ok(Addressee::Reference { reference, address })
+}
+
+/// The two parts of `<activeflow id>:<sequence>`.
+pub(crate) fn command_id(text: &str) -> Option<(&str, u32)> {
+    let (activeflow_id, sequence) = text.rsplit_once(':')?;
+    let plain = !activeflow_id.is_empty()
+        && sequence.bytes().all(|b| b.is_ascii_digit())
+        && !sequence.starts_with('0');
+    plain.then(|| sequence.parse().ok().map(|sequence| (activeflow_id, sequence))).flatten()
+}
+
+fn command(event: &Event) -> Result<Addressee, String> {
+    let id = data(event, "command_id")?;
+    let (activeflow_id, sequence) = command_id(id).ok_or_else(|| {
+        format!(
+            "`data.command_id` of {} is `{id}`; send the command's own id, `<activeflow id>:<sequence>`",
+            event.kind
+        )
+    })?;
+    Ok(Addressee::Command { activeflow_id: activeflow_id.to_owned(), sequence })
+}
+
+fn subject(event: &Event) -> Result<String, String> {
+    let what = match event.kind.split_once('.') {
+        Some(("call", _)) => "the call's id",
+        Some(("sim", _)) => "the ICCID",
+        Some(("conversation", _)) => "the conversation's id",
+        Some(("form", _)) => "the form's id",
+        _ => "the job item's id",
+    };
+    match event.subject.as_deref() {
+        Some(subject) if !subject.is_empty() => Ok(subject.to_owned()),
+        _ => Err(format!("`subject` of {} is missing; send {what}", event.kind)),
+    }
+}
+
+fn data<'a>(event: &'a Event, key: &str) -> Result<&'a str, String> {
+    match event.data.get(key) {
+        Some(serde_json::Value::String(text)) if !text.is_empty() => Ok(text),
+        Some(other) => Err(format!(
+            "`data.{key}` of {} is {}; send a text that is not empty",
+            event.kind,
+            crate::finding::shown(other)
+        )),
+        None => Err(format!("`data.{key}` of {} is missing; send a text that is not empty", event.kind)),
+    }
+}
+
+fn address(kind: &str, value: &str) -> Address {
+    Address { kind: kind.to_owned(), value: value.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn event(kind: &str, subject: &str, data: serde_json::Value) -> Event {
+        let subject = if subject.is_empty() { json!(null) } else { json!(subject) };
+        serde_json::from_value(
+            json!({ "id": "1", "source": "s", "type": kind, "subject": subject, "data": data }),
+        )
+        .unwrap()
+    }
+
+    fn reference(
+        kind: &str,
+        subject: &str,
+        of: (&str, &str),
+        data: serde_json::Value,
+    ) -> (String, String, Option<String>) {
+        match addressee(&event(kind, subject, data), "default").unwrap() {
+            Addressee::Reference { reference, address } => {
+                assert_eq!((reference.kind.as_str(), reference.subject.as_str()), of, "{kind}");
+                (reference.kind, reference.subject, address.map(|a| format!("{}={}", a.kind, a.value)))
+            }
+            Addressee::Command { .. } => panic!("{kind} is no command"),
+        }
+    }
+
+    #[test]
+    fn every_event_of_the_table_finds_its_reference_and_address() {
+        let numbers = json!({ "from": "+1", "to": "+2" });
+        let address = |kind, subject, of, data| reference(kind, subject, of, data).2;
+        assert_eq!(
+            address("call.incoming", "c1", ("call", "c1"), numbers.clone()).as_deref(),
+            Some("call=+2")
+        );
+        assert_eq!(
+            address("call.outgoing", "c1", ("call", "c1"), numbers.clone()).as_deref(),
+            Some("call=+1")
+        );
+        assert_eq!(address("call.digits", "c1", ("call", "c1"), json!({ "digits": "1" })), None);
+        assert_eq!(address("message.received", "", ("sms", "+2,+1"), numbers).as_deref(), Some("sms=+2"));
+        assert_eq!(address("sim.usage", "8944", ("sim", "8944"), json!({})).as_deref(), Some("sim=8944"));
+        assert_eq!(
+            address("custom.alarm", "", ("api", ""), json!({})).as_deref(),
+            Some("custom=custom.alarm")
+        );
+        assert_eq!(
+            address("custom.alarm", "x", ("door", "x"), json!({ "reference_type": "door" })).as_deref(),
+            Some("custom=custom.alarm")
+        );
+    }
+
+    #[test]
+    fn a_command_answer_goes_by_the_commands_id() {
+        let answer =
+            |id: &str| addressee(&event("command.completed", "c1", json!({ "command_id": id })), "r");
+        assert_eq!(answer("8a4f:3"), Ok(Addressee::Command { activeflow_id: "8a4f".into(), sequence: 3 }));
+        for wrong in ["8a4f", ":3", "8a4f:", "8a4f:x", "8a4f:-1", "8a4f:03"] {
+            assert!(answer(wrong).unwrap_err().contains(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_what_to_send() {
+        let error = |kind, subject, data| addressee(&event(kind, subject, data), "r").unwrap_err();
+        assert_eq!(
+            error("call.incoming", "", json!({ "to": "+2" })),
+            "`subject` of call.incoming is missing; send the call's id"
+        );
+        assert_eq!(
+            error("call.incoming", "c", json!({ "to": 2 })),
+            "`data.to` of call.incoming is `2`; send a text that is not empty"
+        );
+        assert!(error("weather.rain", "", json!({})).contains("`weather.rain`"));
+    }
+
+    #[test]
+    fn a_window_begins_with_its_start_and_ends_before_its_end() {
+        let at = Timestamp::from_micros;
+        let window = Window { active_from: Some(at(10)), active_until: Some(at(20)) };
+        assert_eq!([9, 10, 19, 20].map(|t| window.contains(at(t))), [false, true, true, false]);
+        assert_eq!(window.edges(), [(Edge::Activated, at(10)), (Edge::Expired, at(20))]);
+        assert!(Window::default().contains(at(0)) && Window::default().edges().is_empty());
+    }
 }

@@ -1,7 +1,7 @@
 //! One input moves the cursor: total, deterministic, no I/O.
 
-use crate::{Bundle, Timestamp};
 use crate::cursor::{Cursor, Input};
+use crate::{Bundle, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 

@@ -1,0 +1,366 @@
+//! Expressions: `${ … }` in texts. Each is compiled once, in one environment with fuel.
+//!
+//! A text that is exactly one `${…}` keeps the type of its value; anything else becomes text. What a template reads is
+//! known before it runs ([`Template::reads`]), so only those variables are turned into values.
+
+use minijinja::value::Serde;
+use minijinja::{Environment, Expression, UndefinedBehavior};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// Instructions and bytes that one expression may use.
+const FUEL: u64 = 50_000;
+/// What one template may produce.
+const MAX_OUTPUT_BYTES: usize = 64 * 1024;
+/// What one template may be.
+const MAX_SOURCE_BYTES: usize = 16 * 1024;
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    environment.set_fuel(Some(FUEL));
+    for name in ["debug", "namespace"] {
+        environment.remove_global(name);
+    }
+    environment
+});
+
+/// Where expressions find variables.
+pub(crate) trait Lookup {
+    /// The value of a root name such as `call` or a variable of the flow.
+    fn root(&self, name: &str) -> Option<Value>;
+    /// The value at a path, for what needs no calculation.
+    fn path(&self, path: &[String]) -> Option<Value>;
+}
+
+/// What a template came to, and which of the paths that it read were missing.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Outcome {
+    pub value: Value,
+    pub missing: Vec<String>,
+}
+
+/// A text with expressions in it, compiled.
+#[derive(Debug, Default)]
+pub struct Template {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+enum Part {
+    Text(String),
+    Expression(Box<Compiled>),
+}
+
+#[derive(Debug)]
+struct Compiled {
+    /// Set when the expression only names a variable: the common case, which needs no machine.
+    path: Option<Vec<String>>,
+    reads: Vec<Vec<String>>,
+    tolerant: bool,
+    expression: Option<Expression<'static, 'static>>,
+}
+
+impl Template {
+    /// # Errors
+    /// What cannot be read, and where.
+    pub fn parse(text: &str) -> Result<Template, String> {
+        if text.len() > MAX_SOURCE_BYTES {
+            return Err(format!("the text has {} bytes, the limit is {MAX_SOURCE_BYTES}", text.len()));
+        }
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some(start) = rest.find("${") {
+            push_text(&mut parts, &rest[..start]);
+            let inner = &rest[start + 2..];
+            let end = closing_brace(inner)
+                .ok_or_else(|| format!("`{}` has no closing `}}`", cut(&rest[start..])))?;
+            parts.push(Part::Expression(Box::new(Compiled::parse(&inner[..end])?)));
+            rest = &inner[end + 1..];
+        }
+        push_text(&mut parts, rest);
+        Ok(Template { parts })
+    }
+
+    /// A whole expression: `a > 1`, or the same within `${…}`.
+    ///
+    /// # Errors
+    /// What cannot be read, and where.
+    pub fn parse_expression(text: &str) -> Result<Template, String> {
+        let trimmed = text.trim();
+        if trimmed.starts_with("${") {
+            let template = Template::parse(trimmed)?;
+            return match template.parts.as_slice() {
+                [Part::Expression(_)] => Ok(template),
+                _ => Err(format!("`{}` has text beside its `${{…}}`; write one expression", cut(trimmed))),
+            };
+        }
+        if trimmed.len() > MAX_SOURCE_BYTES {
+            return Err(format!(
+                "the expression has {} bytes, the limit is {MAX_SOURCE_BYTES}",
+                trimmed.len()
+            ));
+        }
+        Ok(Template { parts: vec![Part::Expression(Box::new(Compiled::parse(trimmed)?))] })
+    }
+
+    /// Every path that the expressions name, for example `["call", "from"]`.
+    pub fn reads(&self) -> impl Iterator<Item = &[String]> {
+        self.parts
+            .iter()
+            .flat_map(|part| match part {
+                Part::Text(_) => [].iter(),
+                Part::Expression(compiled) => compiled.reads.iter(),
+            })
+            .map(Vec::as_slice)
+    }
+
+    pub(crate) fn evaluate(&self, variables: &dyn Lookup) -> Result<Outcome, String> {
+        let mut missing = Vec::new();
+        if let [Part::Expression(only)] = self.parts.as_slice() {
+            let value = only.evaluate(variables, &mut missing)?;
+            return bounded(&value).map(|()| Outcome { value, missing });
+        }
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(literal) => text.push_str(literal),
+                Part::Expression(compiled) => {
+                    text.push_str(&as_text(&compiled.evaluate(variables, &mut missing)?))
+                }
+            }
+            if text.len() > MAX_OUTPUT_BYTES {
+                return Err(too_long(text.len()));
+            }
+        }
+        Ok(Outcome { value: Value::String(text), missing })
+    }
+}
+
+impl Compiled {
+    fn parse(source: &str) -> Result<Compiled, String> {
+        let source = source.trim();
+        if source.is_empty() {
+            return Err("`${}` is empty".to_owned());
+        }
+        if let Some(path) = plain_path(source) {
+            return Ok(Compiled {
+                reads: vec![path.clone()],
+                path: Some(path),
+                tolerant: false,
+                expression: None,
+            });
+        }
+        let expression = ENVIRONMENT.compile_expression_owned(source.to_owned()).map_err(|error| {
+            format!(
+                "`{}` cannot be read: {}",
+                cut(source),
+                error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
+            )
+        })?;
+        let mut reads: Vec<String> = expression.undeclared_variables(true).into_iter().collect();
+        reads.sort_unstable();
+        Ok(Compiled {
+            path: None,
+            reads: reads
+                .iter()
+                .filter(|name| !is_function(name))
+                .map(|name| name.split('.').map(str::to_owned).collect())
+                .collect(),
+            tolerant: ["default", "defined", "|d(", "| d("].iter().any(|word| source.contains(word)),
+            expression: Some(expression),
+        })
+    }
+
+    fn evaluate(&self, variables: &dyn Lookup, missing: &mut Vec<String>) -> Result<Value, String> {
+        if let Some(path) = &self.path {
+            return Ok(variables.path(path).unwrap_or_else(|| {
+                missing.push(path.join("."));
+                Value::String(String::new())
+            }));
+        }
+        let Some(expression) = &self.expression else { return Ok(Value::Null) };
+        if !self.tolerant {
+            missing.extend(
+                self.reads.iter().filter(|path| variables.path(path).is_none()).map(|path| path.join(".")),
+            );
+        }
+        let context: BTreeMap<&str, minijinja::Value> = self
+            .reads
+            .iter()
+            .filter_map(|path| path.first())
+            .filter_map(|root| Some((root.as_str(), minijinja::Value::from(Serde(variables.root(root)?)))))
+            .collect();
+        let value =
+            expression.eval(minijinja::Value::from_pairs(context)).map_err(|error| error.to_string())?;
+        if value.is_undefined() {
+            return Ok(Value::String(String::new()));
+        }
+        serde_json::to_value(&value).map_err(|error| format!("the result is not a JSON value: {error}"))
+    }
+}
+
+fn push_text(parts: &mut Vec<Part>, text: &str) {
+    if !text.is_empty() {
+        parts.push(Part::Text(text.to_owned()));
+    }
+}
+
+/// The `}` that closes an expression: not one in a string, not one that closes a `{` of the expression.
+fn closing_brace(text: &str) -> Option<usize> {
+    let mut depth = 0_u32;
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(_), _) if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(open), _) if open == c => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '{') => depth += 1,
+            (None, '}') if depth == 0 => return Some(at),
+            (None, '}') => depth -= 1,
+            (None, _) => {}
+        }
+    }
+    None
+}
+
+/// `call.from`, and `actions.<id>.digits` with an id that is no identifier (a UUID, `ask-name`).
+fn plain_path(source: &str) -> Option<Vec<String>> {
+    let parts: Vec<&str> = source.split('.').collect();
+    let plain = parts.iter().enumerate().all(|(index, part)| {
+        let of_action = index == 1 && parts[0] == "actions" && parts.len() > 2;
+        is_identifier(part)
+            || (of_action
+                && !part.is_empty()
+                && part.chars().all(|c| c.is_alphanumeric() || "_-".contains(c)))
+    });
+    let word = ["true", "false", "none", "True", "False", "None", "not"].contains(&source);
+    (plain && !word).then(|| parts.into_iter().map(str::to_owned).collect())
+}
+
+pub(crate) fn is_identifier(text: &str) -> bool {
+    let mut chars = text.chars();
+    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn is_function(name: &str) -> bool {
+    ["range", "dict"].contains(&name)
+}
+
+/// How a value reads within a text.
+pub(crate) fn as_text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Whether a condition holds: everything but false, null, zero and what is empty.
+pub(crate) fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(yes) => *yes,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+    }
+}
+
+fn bounded(value: &Value) -> Result<(), String> {
+    let length = match value {
+        Value::String(text) => text.len(),
+        Value::Array(_) | Value::Object(_) => value.to_string().len(),
+        _ => 0,
+    };
+    if length > MAX_OUTPUT_BYTES { Err(too_long(length)) } else { Ok(()) }
+}
+
+fn too_long(length: usize) -> String {
+    format!("the result has {length} bytes, the limit is {MAX_OUTPUT_BYTES}")
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    struct Variables(Value);
+
+    impl Lookup for Variables {
+        fn root(&self, name: &str) -> Option<Value> {
+            self.0.get(name).cloned()
+        }
+
+        fn path(&self, path: &[String]) -> Option<Value> {
+            path.iter().try_fold(&self.0, |value, key| value.get(key)).cloned()
+        }
+    }
+
+    fn evaluate(text: &str) -> Outcome {
+        let variables = Variables(json!({
+            "call": { "from": "+15550100" }, "n": 3, "list": [1, 2],
+            "actions": { "9e-1": { "digits": "42" } }
+        }));
+        Template::parse(text).unwrap().evaluate(&variables).unwrap()
+    }
+
+    #[test]
+    fn a_text_that_is_one_expression_keeps_its_type() {
+        assert_eq!(evaluate("${n}").value, json!(3));
+        assert_eq!(evaluate("${n * 2 + 1}").value, json!(7));
+        assert_eq!(evaluate("${list}").value, json!([1, 2]));
+        assert_eq!(evaluate("n is ${n}").value, json!("n is 3"));
+    }
+
+    #[test]
+    fn braces_and_strings_within_an_expression_do_not_end_it() {
+        assert_eq!(evaluate("${ {'a': '}'}.a }!").value, json!("}!"));
+        assert_eq!(evaluate(r#"${"it's ${n}"}"#).value, json!("it's ${n}"));
+    }
+
+    #[test]
+    fn an_action_id_needs_not_be_an_identifier() {
+        assert_eq!(evaluate("${actions.9e-1.digits}").value, json!("42"));
+        assert_eq!(evaluate("${actions['9e-1'].digits}").value, json!("42"));
+    }
+
+    #[test]
+    fn what_is_missing_is_empty_and_named() {
+        assert_eq!(
+            evaluate("Hello ${name}"),
+            Outcome { value: json!("Hello "), missing: vec!["name".into()] }
+        );
+        assert_eq!(
+            evaluate("${call.to ~ '!'}"),
+            Outcome { value: json!("!"), missing: vec!["call.to".into()] }
+        );
+        assert_eq!(evaluate("${name | default('you')}"), Outcome { value: json!("you"), missing: vec![] });
+    }
+
+    #[test]
+    fn what_costs_too_much_is_an_error() {
+        let variables = Variables(json!({}));
+        for greedy in ["${'a' * 90000000}", "${range(99999) | list | length}", "${'aaaaaaaaaa' * 7000}"] {
+            assert!(Template::parse(greedy).unwrap().evaluate(&variables).is_err(), "{greedy}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told() {
+        assert!(Template::parse("Hello ${name").unwrap_err().contains("no closing"));
+        assert!(Template::parse("${1 +}").unwrap_err().contains("`1 +` cannot be read"));
+        assert!(Template::parse("${}").unwrap_err().contains("empty"));
+        assert!(Template::parse_expression("${a} > 1").unwrap_err().contains("beside"));
+    }
+}
