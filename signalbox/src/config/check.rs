@@ -1,0 +1,145 @@
+//! Settings that depend on one another, compared at start: what is set, with what, and what would go wrong.
+
+use super::Config;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+impl Config {
+    /// Everything that cannot work, one sentence each.
+    pub fn check(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut require = |holds: bool, what: String| {
+            if !holds {
+                wrong.push(what);
+            }
+        };
+        let (redis, amqp, engine) = (&self.redis, &self.amqp, &self.engine);
+
+        require(
+            scheme_is(&redis.url, &["redis://", "rediss://"]),
+            "redis.url does not begin with redis:// or rediss://; write redis://host:6379".into(),
+        );
+        require(
+            scheme_is(&amqp.url, &["amqp://", "amqps://"]),
+            "amqp.url does not begin with amqp:// or amqps://; write amqp://user:password@host:5672/%2f".into(),
+        );
+        require(
+            engine.shards.is_power_of_two() && engine.shards <= 1_024,
+            format!(
+                "engine.shards is {}: it must be a power of two from 1 to 1024, or activeflows would not stay in their shard",
+                engine.shards
+            ),
+        );
+        require(
+            engine.beat.0 >= Duration::from_millis(100),
+            format!("engine.beat is {}: below 100ms members would be busy with nothing but beats", engine.beat),
+        );
+        require(
+            engine.lease.0 >= engine.beat.0 * 4,
+            format!(
+                "engine.lease ({}) must be at least four times engine.beat ({}): with fewer, one late beat makes a live worker count as dead",
+                engine.lease, engine.beat
+            ),
+        );
+        require(
+            redis.response_timeout.0 * 2 <= engine.lease.0,
+            format!(
+                "redis.response_timeout ({}) must be at most half of engine.lease ({}): one lost answer would cost a worker its claims",
+                redis.response_timeout, engine.lease
+            ),
+        );
+        require(
+            redis.connections >= 1,
+            format!("redis.connections is {}: at least 1 is needed to reach the state store", redis.connections),
+        );
+        require(
+            self.dispatcher.max_in_flight >= 1,
+            "dispatcher.max_in_flight is 0: no event would ever be taken; write at least 1".into(),
+        );
+        require(
+            usize::from(amqp.prefetch) >= self.dispatcher.max_in_flight,
+            format!(
+                "amqp.prefetch ({}) is below dispatcher.max_in_flight ({}): the broker would never hand out enough to use it",
+                amqp.prefetch, self.dispatcher.max_in_flight
+            ),
+        );
+        require(
+            amqp.confirm_timeout.0 >= Duration::from_secs(1),
+            format!(
+                "amqp.confirm_timeout is {}: below 1s a healthy broker under load would be sent everything twice",
+                amqp.confirm_timeout
+            ),
+        );
+        require(
+            (Duration::from_secs(1)..=Duration::from_secs(600)).contains(&amqp.heartbeat.0),
+            format!("amqp.heartbeat is {}: write from 1s to 10m; a lost connection would go unnoticed or a live one be cut", amqp.heartbeat),
+        );
+        for (key, size) in [
+            ("amqp.events_max_bytes", amqp.events_max_bytes),
+            ("amqp.rejected_max_bytes", amqp.rejected_max_bytes),
+            ("amqp.unrouted_max_bytes", amqp.unrouted_max_bytes),
+        ] {
+            require(size.0 >= 1 << 20, format!("{key} is {size}: below 1MiB the queue is full after a handful of messages"));
+        }
+        require(
+            self.dispatcher.backlog_low < self.dispatcher.backlog_high,
+            format!(
+                "dispatcher.backlog_low ({}) must be below dispatcher.backlog_high ({}): intake would stop and start with every event",
+                self.dispatcher.backlog_low, self.dispatcher.backlog_high
+            ),
+        );
+        require(self.executor.capacity >= 1, "executor.capacity is 0: nothing would ever be claimed; write at least 1".into());
+        require(
+            self.executor.actions_per_claim >= 1,
+            "executor.actions_per_claim is 0: no activeflow would ever move; write at least 1".into(),
+        );
+        require(
+            (Duration::from_millis(10)..=Duration::from_secs(5)).contains(&self.scheduler.tick.0),
+            format!("scheduler.tick is {}: write from 10ms to 5s, or timers fire later than promised", self.scheduler.tick),
+        );
+        require(
+            self.ops.listen.is_empty() || self.ops.listen.parse::<SocketAddr>().is_ok(),
+            format!(
+                "ops.listen is `{}`: write an IP address and a port such as 127.0.0.1:9090, or \"\" to turn it off",
+                self.ops.listen
+            ),
+        );
+        wrong
+    }
+}
+
+/// An empty address is not set, which is for the commands that need it to say.
+fn scheme_is(url: &str, schemes: &[&str]) -> bool {
+    url.is_empty() || schemes.iter().any(|scheme| url.starts_with(scheme))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, Sources, load};
+
+    fn with(settings: &[&str]) -> Config {
+        let sources = Sources { flags: settings.iter().map(|s| (*s).to_owned()).collect(), ..Sources::default() };
+        load(&sources).unwrap().config
+    }
+
+    #[test]
+    fn the_defaults_fit_together() {
+        assert_eq!(with(&[]).check(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_does_not_fit_names_both_settings_and_what_goes_wrong() {
+        for (settings, expected) in [
+            (vec!["engine.shards=12"], "engine.shards is 12"),
+            (vec!["engine.lease=2s"], "engine.lease (2s) must be at least four times engine.beat (1s)"),
+            (vec!["amqp.prefetch=10"], "amqp.prefetch (10) is below dispatcher.max_in_flight (64)"),
+            (vec!["dispatcher.backlog_low=60000"], "dispatcher.backlog_low (60000) must be below dispatcher.backlog_high (50000)"),
+            (vec!["ops.listen=localhost"], "ops.listen is `localhost`"),
+            (vec!["redis.url=http://127.0.0.1"], "redis.url does not begin with redis://"),
+            (vec!["amqp.confirm_timeout=10ms"], "amqp.confirm_timeout is 10ms"),
+        ] {
+            let wrong = with(&settings).check();
+            assert!(wrong.iter().any(|line| line.contains(expected)), "{settings:?}: {wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! One layer of settings: where it comes from and what it says, checked against the settings that exist.
+
+use super::DEFAULTS;
+use std::collections::BTreeMap;
+use std::path::Path;
+use toml::{Table, Value};
+
+/// What one file, one variable or one flag says, by full key (`redis.url`).
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// For people: `/etc/signalbox.toml`, `SIGNALBOX_REDIS__URL`, `--set redis.url`.
+    pub origin: String,
+    pub values: BTreeMap<String, Value>,
+}
+
+const PREFIX: &str = "SIGNALBOX_";
+
+/// The settings that exist, with their defaults.
+pub fn defaults() -> Result<Layer, String> {
+    let table: Table = DEFAULTS.parse().map_err(|error| format!("config/default.toml: {error}"))?;
+    Ok(Layer { origin: "default".into(), values: flattened(&table) })
+}
+
+pub fn of_file(path: &Path, known: &Layer) -> Result<Layer, Vec<String>> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| vec![format!("the configuration file {shown} cannot be read: {error}")])?;
+    let table: Table = text.parse().map_err(|error: toml::de::Error| {
+        let (line, column) = place(&text, error.span().map_or(0, |span| span.start));
+        vec![format!("{shown}:{line}:{column}: not TOML: {}", error.message().replace('\n', ", "))]
+    })?;
+    let mut values = flattened(&table);
+    values.retain(|key, value| !is_empty_section(key, value, known));
+    let layer = Layer { origin: shown.to_string(), values };
+    let wrong: Vec<String> =
+        layer.values.iter().filter_map(|(key, value)| fits(key, value, known, &layer.origin).err()).collect();
+    if wrong.is_empty() { Ok(layer) } else { Err(wrong) }
+}
+
+/// `SIGNALBOX_<SECTION>__<KEY>`, or with `_FILE` behind it the name of a file that holds the value.
+/// `None` for what is not a setting.
+pub fn of_variable(name: &str, value: &str, known: &Layer) -> Option<Result<Layer, String>> {
+    let rest = name.strip_prefix(PREFIX)?;
+    if !rest.contains("__") {
+        return near_miss(name, known).map(Err);
+    }
+    let key = rest.to_lowercase().replacen("__", ".", 1);
+    if known.values.contains_key(&key) {
+        return Some(one(name.to_owned(), &key, value, known));
+    }
+    match key.strip_suffix("_file").filter(|key| known.values.contains_key(*key)) {
+        Some(key) => Some(of_secret_file(name, key, value, known)),
+        None => {
+            let proposal = nearest(&key, known).map_or_else(String::new, |near| format!(" Did you mean {}?", variable(near)));
+            Some(Err(format!("{name} (environment): there is no setting {key}.{proposal}")))
+        }
+    }
+}
+
+fn of_secret_file(name: &str, key: &str, path: &str, known: &Layer) -> Result<Layer, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{name}: the file {path} cannot be read: {error}"))?;
+    one(format!("{name} ({path})"), key, text.trim_end_matches(['\r', '\n']), known)
+}
+
+/// `SECTION.KEY=VALUE`.
+pub fn of_flag(flag: &str, known: &Layer) -> Result<Layer, String> {
+    let (key, value) =
+        flag.split_once('=').ok_or_else(|| format!("--set {flag}: write SECTION.KEY=VALUE, for example engine.lease=15s"))?;
+    one(format!("--set {key}"), key.trim(), value, known)
+}
+
+fn one(origin: String, key: &str, text: &str, known: &Layer) -> Result<Layer, String> {
+    let value = typed(key, text, known, &origin)?;
+    fits(key, &value, known, &origin)?;
+    Ok(Layer { origin, values: BTreeMap::from([(key.to_owned(), value)]) })
+}
+
+/// Text becomes what the setting's default is.
+fn typed(key: &str, text: &str, known: &Layer, origin: &str) -> Result<Value, String> {
+    let wrong = |expected: &str| format!("{key} is `{text}` ({origin}): expected {expected}");
+    match known.values.get(key) {
+        Some(Value::Integer(_)) => text.trim().parse().map(Value::Integer).map_err(|_| wrong("a whole number")),
+        Some(Value::Boolean(_)) => text.trim().parse().map(Value::Boolean).map_err(|_| wrong("true or false")),
+        Some(Value::Table(_)) => format!("value = {text}")
+            .parse::<Table>()
+            .ok()
+            .and_then(|mut table| table.remove("value"))
+            .ok_or_else(|| wrong("a table such as { name = \"value\" }")),
+        _ => Ok(Value::String(text.to_owned())),
+    }
+}
+
+fn fits(key: &str, value: &Value, known: &Layer, origin: &str) -> Result<(), String> {
+    let Some(default) = known.values.get(key).or_else(|| enclosing_map(key, known)) else {
+        let proposal = nearest(key, known).map_or_else(
+            || " `signalbox config show` lists all settings.".to_owned(),
+            |near| format!(" Did you mean {near}?"),
+        );
+        return Err(format!("there is no setting {key} ({origin}).{proposal}"));
+    };
+    let expected = match default {
+        Value::Table(_) if known.values.contains_key(key) => "a table",
+        Value::Table(_) | Value::String(_) => "a text in quotes, such as \"10s\"",
+        Value::Integer(_) => "a whole number",
+        _ => "true or false",
+    };
+    let same = match default {
+        Value::Table(_) if !known.values.contains_key(key) => value.is_str(),
+        default => default.same_type(value),
+    };
+    if same { Ok(()) } else { Err(format!("{key} is `{value}` ({origin}): expected {expected}")) }
+}
+
+/// `[redis]` with nothing under it.
+fn is_empty_section(key: &str, value: &Value, known: &Layer) -> bool {
+    value.as_table().is_some_and(Table::is_empty) && known.values.keys().any(|name| name.starts_with(&format!("{key}.")))
+}
+
+/// The map (`amqp.realms`) that an entry belongs to.
+fn enclosing_map<'a>(key: &str, known: &'a Layer) -> Option<&'a Value> {
+    let (map, _) = key.match_indices('.').map(|(at, _)| key.split_at(at)).find(|(map, _)| known.values.get(*map).is_some_and(Value::is_table))?;
+    known.values.get(map)
+}
+
+/// `SIGNALBOX_REDIS_URL` for `SIGNALBOX_REDIS__URL`: a slip that would otherwise pass in silence. Other names of the
+/// prefix are not ours (Kubernetes sets `SIGNALBOX_SERVICE_HOST` for a service of this name).
+fn near_miss(name: &str, known: &Layer) -> Option<String> {
+    let squeezed = |text: &str| text.replace("__", "_");
+    let plain = name.strip_suffix("_FILE").unwrap_or(name);
+    let key = known.values.keys().find(|key| squeezed(&variable(key)) == plain)?;
+    Some(format!("{name} (environment) sets nothing: write two underscores behind the section, {}", variable(key)))
+}
+
+fn variable(key: &str) -> String {
+    format!("{PREFIX}{}", key.replacen('.', "__", 1).to_uppercase())
+}
+
+fn nearest<'a>(key: &str, known: &'a Layer) -> Option<&'a String> {
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    known
+        .values
+        .keys()
+        .map(|name| (strsim::damerau_levenshtein(key, name), name))
+        .min()
+        .filter(|(far, name)| *far <= 1 + name.len() / 4)
+        .map(|(_, name)| name)
+        .or_else(|| known.values.keys().find(|name| last(name) == last(key)))
+}
+
+/// Leaves by their full key. An empty table is a leaf: a map that anything may be put into.
+fn flattened(table: &Table) -> BTreeMap<String, Value> {
+    let mut leaves = BTreeMap::new();
+    flatten("", table, &mut leaves);
+    leaves
+}
+
+fn flatten(prefix: &str, table: &Table, leaves: &mut BTreeMap<String, Value>) {
+    for (name, value) in table {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            Value::Table(inner) if !inner.is_empty() => flatten(&key, inner, leaves),
+            value => {
+                leaves.insert(key, value.clone());
+            }
+        }
+    }
+}
+
+fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    (line, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
+}

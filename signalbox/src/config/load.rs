@@ -1,0 +1,190 @@
+//! Defaults, file, environment, flags: each over the one before, and every value knows where it comes from.
+
+use super::layers::{self, Layer};
+use super::show::{Shown, shown};
+use super::Config;
+use figment::value::{Dict, Map, Tag, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+use std::path::PathBuf;
+
+/// Where settings come from. The environment is an argument, so that a test has its own.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    pub file: Option<PathBuf>,
+    pub environment: Vec<(String, String)>,
+    /// `SECTION.KEY=VALUE`
+    pub flags: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub config: Config,
+    /// Every setting in force, with its origin.
+    pub shown: Vec<Shown>,
+}
+
+impl Loaded {
+    pub fn is_default(&self, key: &str) -> bool {
+        self.shown.iter().any(|setting| setting.key == key && setting.origin == "default")
+    }
+}
+
+/// # Errors
+/// Everything that is wrong with the sources, one sentence each, with key, value and origin.
+pub fn load(sources: &Sources) -> Result<Loaded, Vec<String>> {
+    let known = layers::defaults().map_err(|wrong| vec![wrong])?;
+    let mut layers = Vec::new();
+    let mut wrong = Vec::new();
+    if let Some(path) = &sources.file {
+        match layers::of_file(path, &known) {
+            Ok(layer) => layers.push(layer),
+            Err(found) => wrong.extend(found),
+        }
+    }
+    let environment = sources.environment.iter().filter_map(|(name, value)| layers::of_variable(name, value, &known));
+    let flags = sources.flags.iter().map(|flag| layers::of_flag(flag, &known));
+    for layer in environment.chain(flags) {
+        match layer {
+            Ok(layer) => layers.push(layer),
+            Err(found) => wrong.push(found),
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    let figment = layers.into_iter().fold(Figment::from(known), Figment::merge);
+    let config = figment.extract().map_err(|errors| errors.into_iter().map(|e| sentence(&e)).collect::<Vec<_>>())?;
+    Ok(Loaded { config, shown: shown(&figment) })
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.origin.clone())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let mut root = Dict::new();
+        for (key, value) in &self.values {
+            insert(&mut root, key, Value::serialize(value)?);
+        }
+        Ok(Map::from([(Profile::Default, root)]))
+    }
+}
+
+fn insert(dict: &mut Dict, key: &str, value: Value) {
+    match key.split_once('.') {
+        None => {
+            dict.insert(key.to_owned(), value);
+        }
+        Some((first, rest)) => {
+            let entry = dict.entry(first.to_owned()).or_insert_with(|| Value::Dict(Tag::Default, Dict::new()));
+            if let Value::Dict(_, inner) = entry {
+                insert(inner, rest, value);
+            }
+        }
+    }
+}
+
+fn sentence(error: &figment::Error) -> String {
+    use figment::error::Kind;
+    let key = error.path.join(".");
+    let origin = error.metadata.as_ref().map_or("no origin", |metadata| metadata.name.as_ref());
+    match &error.kind {
+        Kind::Message(what) => format!("{key} ({origin}): {what}"),
+        Kind::InvalidValue(got, expected) | Kind::InvalidType(got, expected) => {
+            format!("{key} is {got} ({origin}): expected {expected}")
+        }
+        Kind::UnknownVariant(got, known) => format!("{key} is `{got}` ({origin}): write one of {}", known.join(", ")),
+        Kind::MissingField(field) => format!("the setting {field} is missing in config/default.toml"),
+        other => format!("{key} ({origin}): {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn environment(pairs: &[(&str, &str)]) -> Sources {
+        let environment = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        Sources { environment, ..Sources::default() }
+    }
+
+    #[test]
+    fn the_default_file_has_every_setting() {
+        let loaded = load(&Sources::default()).unwrap();
+        assert_eq!(loaded.config.engine.shards, 16);
+        assert!(loaded.shown.iter().all(|setting| setting.origin == "default"));
+    }
+
+    #[test]
+    fn environment_goes_over_the_file_and_flags_over_both() {
+        let folder = std::env::temp_dir().join(format!("signalbox-config-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("a.toml");
+        std::fs::write(&file, "[engine]\nlease = \"11s\"\nshards = 32\n[amqp.realms]\nsbc = \"north\"\n").unwrap();
+        let sources = Sources {
+            file: Some(file.clone()),
+            flags: vec!["redis.connections=7".into()],
+            ..environment(&[("SIGNALBOX_ENGINE__LEASE", "12s"), ("SIGNALBOX_REDIS__CONNECTIONS", "5"), ("HOME", "/")])
+        };
+        let loaded = load(&sources).unwrap();
+        assert_eq!(loaded.config.engine.lease.0, Duration::from_secs(12));
+        assert_eq!((loaded.config.engine.shards, loaded.config.redis.connections), (32, 7));
+        assert_eq!(loaded.config.amqp.realms["sbc"], "north");
+        let origin = |key: &str| loaded.shown.iter().find(|s| s.key == key).unwrap().origin.clone();
+        assert_eq!(origin("engine.lease"), "SIGNALBOX_ENGINE__LEASE");
+        assert_eq!(origin("engine.shards"), file.display().to_string());
+        assert_eq!(origin("redis.connections"), "--set redis.connections");
+    }
+
+    #[test]
+    fn a_secret_may_be_in_a_file() {
+        let file = std::env::temp_dir().join(format!("signalbox-secret-{}", std::process::id()));
+        std::fs::write(&file, "redis://:hunter2@127.0.0.1:6379\n").unwrap();
+        let loaded = load(&environment(&[("SIGNALBOX_REDIS__URL_FILE", file.to_str().unwrap())])).unwrap();
+        assert_eq!(loaded.config.redis.url, "redis://:hunter2@127.0.0.1:6379");
+        let url = loaded.shown.iter().find(|s| s.key == "redis.url").unwrap();
+        assert!(url.value.contains("***") && !url.value.contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_wrong_names_key_value_and_origin() {
+        for (name, value, expected) in [
+            ("SIGNALBOX_REDIS__ULR", "x", "SIGNALBOX_REDIS__ULR (environment): there is no setting redis.ulr. Did you mean SIGNALBOX_REDIS__URL?"),
+            ("SIGNALBOX_REDIS_URL", "x", "write two underscores behind the section, SIGNALBOX_REDIS__URL"),
+            ("SIGNALBOX_ENGINE__LEASE", "10 parsecs", "engine.lease (SIGNALBOX_ENGINE__LEASE): `10 parsecs` is not a duration"),
+            ("SIGNALBOX_AMQP__EVENTS_MAX_BYTES", "1TB", "`1TB` is not a size"),
+            ("SIGNALBOX_ENGINE__SHARDS", "many", "engine.shards is `many` (SIGNALBOX_ENGINE__SHARDS): expected a whole number"),
+            ("SIGNALBOX_ENGINE__SHARDS", "70000", "engine.shards is"),
+            ("SIGNALBOX_LOG__FORMAT", "xml", "log.format is `xml` (SIGNALBOX_LOG__FORMAT): write one of auto, json, text"),
+            ("SIGNALBOX_REDIS__ACCEPT_LOSS", "yes", "expected true or false"),
+            ("SIGNALBOX_REDIS__URL_FILE", "/does/not/exist", "the file /does/not/exist cannot be read"),
+            ("SIGNALBOX_INTAKE__DEFAULT_CUSTOMER", "me", "intake.default_customer"),
+        ] {
+            let wrong = load(&environment(&[(name, value)])).unwrap_err();
+            assert!(wrong.len() == 1 && wrong[0].contains(expected), "{name}={value}: {wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_service_of_our_name_in_kubernetes_is_not_a_setting() {
+        assert!(load(&environment(&[("SIGNALBOX_SERVICE_HOST", "10.0.0.1"), ("SIGNALBOX_PORT", "tcp://x")])).is_ok());
+    }
+
+    #[test]
+    fn a_file_is_refused_with_its_place() {
+        let file = std::env::temp_dir().join(format!("signalbox-bad-{}.toml", std::process::id()));
+        for (text, expected) in [
+            ("[engine]\nlease = ten", ":2:9: not TOML"),
+            ("[engine]\nlease = 10", "engine.lease is `10`"),
+            ("[engin]\nlease = \"10s\"", "Did you mean engine.lease?"),
+            ("shards = 3", "Did you mean engine.shards?"),
+            ("[amqp.realms]\nsbc = 3", "amqp.realms.sbc is `3`"),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let wrong = load(&Sources { file: Some(file.clone()), ..Sources::default() }).unwrap_err();
+            assert!(wrong[0].contains(expected) && wrong[0].contains(file.to_str().unwrap()), "{text}: {wrong:?}");
+        }
+    }
+}
