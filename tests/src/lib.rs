@@ -1,1 +1,4 @@
 
+
+pub mod carrier;
+pub mod ledger;
