@@ -1,5 +1,6 @@
 //! What the roles agree on: identity, envelopes, records, and the ports through which they see the world. No I/O.
 
+pub mod answer;
 pub mod attempt;
 pub mod command;
 pub mod identity;
@@ -7,6 +8,7 @@ pub mod journal;
 pub mod mask;
 pub mod member;
 pub mod ports;
+pub mod pulse;
 pub mod record;
 
 pub use identity::{ActiveflowId, EventKey, FlowId, Shard};

@@ -1,0 +1,140 @@
+//! What happens to one event. Plain futures that spawn nothing: they may be dropped at any port call, and the event
+//! then comes again.
+
+use crate::address::{Read, Refusal, address, read};
+use crate::reject::reject;
+use crate::{Dispatcher, metrics};
+use common::answer::until_answered;
+use common::mask::masked;
+use common::ports::bus::Delivery;
+use common::ports::intake::{Deliver, Delivered, To};
+use common::{EventKey, Shard, StoreError};
+use futures_util::FutureExt;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// So many counted attempts an event has that was there when dispatchers died.
+const SOLO_ATTEMPTS: u32 = 5;
+
+/// What became of an event. Each is final: the delivery may be acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Applied,
+    Duplicate,
+    /// Nobody hears it and it starts nothing.
+    Unmatched,
+    /// For an activeflow that has ended.
+    Late,
+    Rejected,
+    /// The rejected queue was full.
+    Dropped,
+}
+
+/// Stores the effect of an event, or keeps it among the rejected. Ends when either is durable.
+pub async fn apply(dispatcher: &Dispatcher, delivery: &Delivery, read: Result<Read, Refusal>) -> Outcome {
+    let begun = dispatcher.ports.clock.monotonic();
+    let kind = metrics::known(read.as_ref().map_or("", |read| &read.event.kind));
+    let stored = match read {
+        Ok(read) => AssertUnwindSafe(store(dispatcher, &read))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Err(panicked())),
+        Err(refusal) => Err(refusal),
+    };
+    let outcome = match stored {
+        Ok(outcome) => outcome,
+        Err(refusal) => reject(dispatcher, delivery, refusal).await,
+    };
+    metrics::event(kind, outcome, dispatcher.ports.clock.monotonic().saturating_sub(begun));
+    outcome
+}
+
+/// The same for an event that was there when a dispatcher died: it is handled while no other is, and each attempt is
+/// counted before it is made. While the store cannot count, nothing is tried and nothing rejected.
+pub async fn apply_alone(dispatcher: &Dispatcher, delivery: &Delivery) -> Outcome {
+    let Dispatcher { ports, config, .. } = dispatcher;
+    let key = attempt_key(delivery);
+    let shard = Shard::of_slot(key.bucket(), ports.intake.shards());
+    let counted = until_answered(&*ports.clock, || ports.intake.count_attempt(shard, key)).await;
+    let refusal = match counted {
+        Ok(attempts) if attempts > SOLO_ATTEMPTS => {
+            let before = attempts - 1;
+            Refusal::new("poison", format!("{before} dispatchers died while each handled only this event"))
+        }
+        Ok(_) => return apply(dispatcher, delivery, read_guarded(delivery, &config.realms)).await,
+        Err(error) => refused(&error),
+    };
+    reject(dispatcher, delivery, refusal).await
+}
+
+/// Reads an event; a panic is a refusal of that one event.
+pub fn read_guarded(delivery: &Delivery, realms: &BTreeMap<String, String>) -> Result<Read, Refusal> {
+    catch_unwind(AssertUnwindSafe(|| read(delivery, realms))).unwrap_or_else(|_| Err(panicked()))
+}
+
+async fn store(dispatcher: &Dispatcher, read: &Read) -> Result<Outcome, Refusal> {
+    let Dispatcher { ports, view, gate, .. } = dispatcher;
+    let arrival = view.now();
+    loop {
+        let deliver = address(read, &view.definitions(), arrival, ports.intake.shards())?;
+        if starts_something(&deliver) {
+            gate.pass(ports, deliver.shard).await;
+        }
+        let delivered = until_answered(&*ports.clock, || ports.intake.deliver(&deliver)).await;
+        match delivered.map_err(|error| refused(&error))? {
+            Delivered::Applied { to, started, backlog } => {
+                gate.note(deliver.shard, backlog, ports.clock.monotonic());
+                tracing::debug!(
+                    event_type = read.event.kind,
+                    subject = masked(&read.lane().1),
+                    shard = %deliver.shard,
+                    to = ?to,
+                    started = ?started,
+                    "Event applied"
+                );
+                return Ok(Outcome::Applied);
+            }
+            Delivered::Duplicate => return Ok(Outcome::Duplicate),
+            Delivered::Unmatched => return Ok(unmatched(read)),
+            Delivered::Late => return Ok(Outcome::Late),
+            Delivered::InboxFull { owner } => {
+                let message =
+                    format!("the inbox of activeflow {owner} is full; replay the event when it has moved on");
+                return Err(Refusal::new("inbox_full", message));
+            }
+            Delivered::StaleDefinitions { generation } => view.reach(generation).await,
+        }
+    }
+}
+
+fn starts_something(deliver: &Deliver) -> bool {
+    matches!(&deliver.to, To::Reference { owner, sides, .. } if owner.is_some() || !sides.is_empty())
+}
+
+/// Carriers publish much that nobody listens to: a metric, and a line for who looks closely.
+fn unmatched(read: &Read) -> Outcome {
+    tracing::debug!(
+        event_type = read.event.kind,
+        subject = masked(&read.lane().1),
+        "Nobody hears the event and no route takes its address"
+    );
+    Outcome::Unmatched
+}
+
+/// By the bytes: an event that kills whoever reads it must be counted without reading it.
+fn attempt_key(delivery: &Delivery) -> EventKey {
+    let user = delivery.user_id.as_deref().unwrap_or_default();
+    EventKey::derive(user, &delivery.routing_key, &String::from_utf8_lossy(&delivery.body))
+}
+
+fn refused(error: &StoreError) -> Refusal {
+    let reason = match error {
+        StoreError::TooNew { .. } => "record_too_new",
+        _ => "record_damaged",
+    };
+    Refusal::new(reason, error.to_string())
+}
+
+fn panicked() -> Refusal {
+    Refusal::new("internal_error", "the dispatcher panicked while it handled this event; its log says where")
+}

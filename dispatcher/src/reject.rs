@@ -1,0 +1,54 @@
+//! Keeping an event that cannot be used where a person can look at it.
+
+use crate::address::Refusal;
+use crate::apply::Outcome;
+use crate::{Dispatcher, metrics};
+use common::BusError;
+use common::attempt::Backoff;
+use common::ports::bus::{Delivery, Rejection};
+use std::collections::BTreeMap;
+
+/// Rejects `delivery`; tries on until the broker has it or says that the rejected queue is full.
+pub async fn reject(dispatcher: &Dispatcher, delivery: &Delivery, refusal: Refusal) -> Outcome {
+    let Refusal { reason, message } = refusal;
+    let rejection = Rejection { reason, message, body: delivery.body.clone(), original: original(delivery) };
+    let mut backoff = Backoff::default();
+    loop {
+        match dispatcher.ports.bus.reject(rejection.clone()).await {
+            Ok(()) => {
+                metrics::rejected(&rejection.reason);
+                let Rejection { reason, message, .. } = rejection;
+                tracing::warn!(
+                    reason,
+                    message = common::mask::masked(&message),
+                    bytes = delivery.body.len(),
+                    "Event rejected"
+                );
+                return Outcome::Rejected;
+            }
+            Err(BusError::Nacked { .. }) => {
+                metrics::dropped();
+                tracing::error!(
+                    reason = rejection.reason,
+                    "The rejected queue is full: an event was dropped"
+                );
+                return Outcome::Dropped;
+            }
+            Err(error @ BusError::Unconfirmed { .. }) => {
+                tracing::debug!(%error, "A rejected event is not confirmed yet; publishing it again");
+                dispatcher.ports.clock.sleep(backoff.next()).await;
+            }
+        }
+    }
+}
+
+fn original(delivery: &Delivery) -> BTreeMap<String, String> {
+    let Delivery { routing_key, reference, message_id, user_id, .. } = delivery;
+    let optional = [("reference", reference), ("message_id", message_id), ("user_id", user_id)];
+    let optional = optional.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
+    [("routing_key", routing_key.clone())]
+        .into_iter()
+        .chain(optional)
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
