@@ -1,0 +1,121 @@
+//! The nemesis: a seeded list of faults, each struck only while enough activeflows are in flight.
+//!
+//! It strikes as the load advances (from a fifth to nine tenths of its calls), so a run of any size gets all faults.
+
+use super::fleet::Fleet;
+use super::load::Load;
+use super::settings::Settings;
+use super::site::Site;
+use crate::carrier::{Dice, Timeline};
+use crate::support::Signal;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// So many calls must be in flight for a fault to count.
+pub const IN_FLIGHT: u64 = 200;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// Kill -9 the process with this index.
+    Kill(usize),
+    /// Stop an executor past its lease and let it go on.
+    Pause(usize),
+    Store,
+    Broker,
+}
+
+/// A fault that was struck.
+#[derive(Clone, Debug)]
+pub struct Strike {
+    pub fault: String,
+    pub at: Duration,
+    pub in_flight: u64,
+}
+
+pub struct Nemesis {
+    faults: Vec<Fault>,
+    dice: Dice,
+    pub strikes: Vec<Strike>,
+    /// Processes that ended without having been killed.
+    pub deaths: Vec<String>,
+}
+
+impl Nemesis {
+    pub fn new(settings: &Settings, fleet: &Fleet) -> Nemesis {
+        let mut dice = Dice::new(settings.seed, 2);
+        let mut faults = vec![Fault::Store, Fault::Store, Fault::Broker, Fault::Broker];
+        for (index, process) in fleet.members.iter().enumerate() {
+            faults.extend((0..settings.kills).map(|_| Fault::Kill(index)));
+            if process.role == "executor" {
+                faults.push(Fault::Pause(index));
+            }
+        }
+        dice.shuffle(&mut faults);
+        Nemesis { faults, dice, strikes: Vec::new(), deaths: Vec::new() }
+    }
+
+    /// Strikes every fault. `lease` is that of the fleet; a pause lasts longer.
+    pub async fn rage(
+        &mut self,
+        settings: &Settings,
+        fleet: &mut Fleet,
+        site: &mut Site,
+        load: &Arc<Load>,
+        timeline: &Timeline,
+        lease: Duration,
+    ) {
+        let faults = self.faults.clone();
+        let (first, last) = (settings.calls / 5, settings.calls * 9 / 10);
+        for (index, fault) in faults.iter().enumerate() {
+            let threshold = first + (last - first) * index as u64 / faults.len() as u64;
+            while load.started() < threshold || load.live() < IN_FLIGHT {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            self.look_for_deaths(fleet);
+            let fault_name = name(*fault, fleet);
+            self.strikes.push(Strike { fault: fault_name, at: timeline.elapsed(), in_flight: load.live() });
+            self.strike(*fault, fleet, site, lease).await;
+            load.release_copies();
+        }
+        self.look_for_deaths(fleet);
+    }
+
+    async fn strike(&mut self, fault: Fault, fleet: &mut Fleet, site: &mut Site, lease: Duration) {
+        let pause = self.dice.millis(100, 900);
+        match fault {
+            Fault::Kill(index) => {
+                let member = &mut fleet.members[index];
+                member.kill().await;
+                tokio::time::sleep(pause).await;
+                member.revive();
+            }
+            Fault::Pause(index) => {
+                let member = &fleet.members[index];
+                member.signal(Signal::Stop);
+                tokio::time::sleep(lease * 2 + pause).await;
+                member.signal(Signal::Cont);
+            }
+            Fault::Store => site.restart_store(pause).await,
+            Fault::Broker => site.restart_broker(pause).await,
+        }
+    }
+
+    /// A role that ends by itself is noted and started again.
+    pub fn look_for_deaths(&mut self, fleet: &mut Fleet) {
+        for member in &mut fleet.members {
+            if !member.is_running() {
+                self.deaths.push(format!("{} ended by itself", member.name));
+                member.revive();
+            }
+        }
+    }
+}
+
+fn name(fault: Fault, fleet: &Fleet) -> String {
+    match fault {
+        Fault::Kill(index) => format!("kill -9 {}", fleet.members[index].name),
+        Fault::Pause(index) => format!("pause {}", fleet.members[index].name),
+        Fault::Store => "kill -9 redis".into(),
+        Fault::Broker => "kill -9 rabbitmq".into(),
+    }
+}

@@ -1,0 +1,88 @@
+//! What a chaos run measured: a table for people, JSON for whatever compares runs.
+
+use super::metrics::Readings;
+use super::nemesis::Strike;
+use super::settings::Settings;
+use crate::carrier::Timeline;
+use crate::carrier::timeline::Recovery;
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Everything measured, in the order in which it is told.
+#[derive(Default)]
+pub struct Report {
+    rows: Vec<(String, Value)>,
+}
+
+impl Report {
+    pub fn tell(&mut self, what: &str, value: impl Into<Value>) {
+        self.rows.push((what.to_owned(), value.into()));
+    }
+
+    pub fn settings(&mut self, settings: &Settings) {
+        self.tell("seed", settings.seed);
+        self.tell("repeat with", settings.repeat());
+    }
+
+    /// Strikes with their recoveries, and the worst of each kind.
+    pub fn strikes(&mut self, strikes: &[Strike], timeline: &Timeline) {
+        let mut kinds: Vec<(&str, Vec<Recovery>)> = Vec::new();
+        for strike in strikes {
+            let recovery = timeline.recovery(strike.at);
+            let kind = strike.fault.rsplit_once('-').map_or(strike.fault.as_str(), |(kind, number)| {
+                if number.parse::<u32>().is_ok() { kind } else { strike.fault.as_str() }
+            });
+            match kinds.iter_mut().find(|(known, _)| *known == kind) {
+                Some((_, all)) => all.push(recovery),
+                None => kinds.push((kind, vec![recovery])),
+            }
+        }
+        let lowest = strikes.iter().map(|strike| strike.in_flight).min().unwrap_or_default();
+        self.tell("faults", strikes.len());
+        self.tell("fewest in flight at a fault", lowest);
+        for (kind, all) in kinds {
+            let first = spread(all.iter().map(|recovery| recovery.first));
+            let steady = spread(all.iter().map(|recovery| recovery.steady));
+            let row = json!({ "times": all.len(), "first_progress_s": first, "four_fifths_s": steady });
+            self.tell(&format!("recovery from {kind}"), row);
+        }
+    }
+
+    /// The counters with one of these words in their names, as the processes counted them.
+    pub fn counters(&mut self, counted: &Readings, words: &[&str]) {
+        for (name, value) in counted {
+            if words.iter().any(|word| name.contains(word)) && !name.contains("bucket") {
+                self.tell(name, *value);
+            }
+        }
+    }
+
+    pub fn table(&self) -> String {
+        let mut table = String::new();
+        for (what, value) in &self.rows {
+            let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            // Writing to a String cannot fail.
+            let _ = writeln!(table, "{what:<44} {shown}");
+        }
+        table
+    }
+
+    pub fn json(&self) -> Value {
+        Value::Object(self.rows.iter().cloned().collect())
+    }
+}
+
+/// Median and worst, in seconds; what never came is told as the number of times.
+fn spread(all: impl Iterator<Item = Option<Duration>>) -> Value {
+    let (mut known, mut never) = (Vec::new(), 0);
+    for one in all {
+        match one {
+            Some(one) => known.push(one.as_millis() as u64),
+            None => never += 1,
+        }
+    }
+    known.sort_unstable();
+    let seconds = |millis: Option<&u64>| millis.map(|millis| *millis as f64 / 1_000.0);
+    json!({ "median": seconds(known.get(known.len() / 2)), "worst": seconds(known.last()), "never": never })
+}
