@@ -1,7 +1,20 @@
 //! A bundle: the main flow's version closed over every subroutine it can call, compiled and hashed.
+//!
+//! Its bytes are a format byte and the JSON of the documents, without what means nothing to the engine (`layout`,
+//! `tests`). The same documents give the same bytes, whatever their white space and order of keys.
 
-use crate::finding::Finding;
+use crate::document;
+use crate::finding::{self, Finding, Report, Severity, did_you_mean};
+use crate::{lint, source};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use crate::program::{Flow, Node, OnError, Onward, Reserved};
+
+/// The first byte of a bundle that this binary writes.
+pub const FORMAT: u8 = 1;
 
 /// Which lane an activeflow travels in; voice goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -15,8 +28,23 @@ pub enum Class {
 }
 
 /// What an activeflow pins: immutable, compiled once, shared.
+#[derive(Debug)]
 pub struct Bundle {
     bytes: Vec<u8>,
+    hash: String,
+    main: Flow,
+    /// The subroutines, by the id or name that calls them.
+    flows: BTreeMap<String, Flow>,
+    hears: BTreeSet<String>,
+}
+
+/// What the bytes say behind the format byte.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    main: String,
+    document: Value,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    subroutines: BTreeMap<String, Value>,
 }
 
 impl Bundle {
@@ -28,14 +56,67 @@ impl Bundle {
         main: (&str, &str),
         subroutines: &BTreeMap<String, String>,
     ) -> Result<Bundle, Vec<Finding>> {
-        let _ = (main, subroutines);
-        Err(Vec::new())
+        let (id, text) = main;
+        let (compiled, mut findings) = read_one(id, text, None);
+        let mut closure = Closure {
+            texts: subroutines,
+            main: compiled.as_ref(),
+            flows: BTreeMap::new(),
+            findings: Vec::new(),
+        };
+        if let Some((flow, _)) = &compiled {
+            let mut report = Report::default();
+            closure.add_calls_of(flow, &mut vec![id.to_owned()], &mut report);
+            let mut calls = report.into_findings();
+            source::locate(text, &mut calls);
+            findings.extend(calls);
+        }
+        findings.append(&mut closure.findings);
+        findings.retain(|finding| finding.severity == Severity::Error);
+        let flows = closure.flows;
+        match compiled {
+            Some((flow, document)) if findings.is_empty() => {
+                let (flows, subroutines) = flows
+                    .into_iter()
+                    .map(|(key, (flow, document))| ((key.clone(), flow), (key, document)))
+                    .unzip();
+                Ok(Bundle::assemble(flow, flows, &Stored { main: id.to_owned(), document, subroutines }))
+            }
+            _ => Err(findings),
+        }
     }
 
     /// # Errors
     /// What is wrong with bytes that [`Bundle::to_bytes`] did not make, or a newer format than this binary reads.
     pub fn from_bytes(bytes: &[u8]) -> Result<Bundle, String> {
-        Ok(Bundle { bytes: bytes.to_vec() })
+        let (format, json) = bytes.split_first().ok_or("the bundle has no bytes")?;
+        if *format != FORMAT {
+            return Err(format!("the bundle has format {format}, this binary reads format {FORMAT}"));
+        }
+        let stored: Stored =
+            serde_json::from_slice(json).map_err(|e| format!("the bundle's bytes cannot be read: {e}"))?;
+        let main = stored_flow(&stored.main, &stored.document)?;
+        let flows =
+            stored.subroutines.iter().map(|(key, document)| Ok((key.clone(), stored_flow(key, document)?)));
+        let flows = flows.collect::<Result<BTreeMap<_, _>, String>>()?;
+        Ok(Bundle { bytes: bytes.to_vec(), ..Bundle::assemble(main, flows, &stored) })
+    }
+
+    fn assemble(main: Flow, flows: BTreeMap<String, Flow>, stored: &Stored) -> Bundle {
+        let mut bytes = vec![FORMAT];
+        // Writing a JSON value to memory cannot fail.
+        let _ = serde_json::to_writer(&mut bytes, stored);
+        let hash = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let nodes = std::iter::once(&main).chain(flows.values()).flat_map(|flow| &flow.nodes);
+        let mut hears: BTreeSet<String> =
+            nodes.flat_map(|node| node.action.hears()).map(|kind| (*kind).to_owned()).collect();
+        if let Some(trigger) = &main.trigger {
+            hears.insert(trigger.clone());
+            if trigger.starts_with("call.") {
+                hears.insert("call.hangup".to_owned());
+            }
+        }
+        Bundle { bytes, hash, main, flows, hears }
     }
 
     pub fn to_bytes(&self) -> &[u8] {
@@ -44,26 +125,124 @@ impl Bundle {
 
     /// Lower-case hex of the SHA-256 of the bytes.
     pub fn hash(&self) -> String {
-        String::new()
+        self.hash.clone()
     }
 
     pub fn flow_id(&self) -> &str {
-        ""
+        &self.main.key
     }
 
     pub fn name(&self) -> &str {
-        ""
+        &self.main.name
     }
 
     pub fn trigger(&self) -> Option<&str> {
-        None
+        self.main.trigger.as_deref()
     }
 
     pub fn class(&self) -> Class {
-        Class::Voice
+        self.main.class
     }
 
+    /// Every event type that the trigger and the actions can take. `command.*` is not among them: it goes by id.
     pub fn hears(&self) -> BTreeSet<String> {
-        BTreeSet::new()
+        self.hears.clone()
+    }
+
+    pub(crate) fn hears_one(&self, kind: &str) -> bool {
+        self.hears.contains(kind)
+    }
+
+    pub(crate) fn main(&self) -> &Flow {
+        &self.main
+    }
+
+    pub(crate) fn flow(&self, key: &str) -> Option<&Flow> {
+        if key == self.main.key { Some(&self.main) } else { self.flows.get(key) }
+    }
+}
+
+/// Every finding about one document, warnings too. Subroutines are not looked up.
+pub fn validate(text: &str) -> Vec<Finding> {
+    read_one("", text, None).1
+}
+
+fn stored_flow(key: &str, document: &Value) -> Result<Flow, String> {
+    let mut report = Report::default();
+    let flow = document::read(key, document, &mut report);
+    flow.ok_or_else(|| match report.into_findings().first() {
+        Some(finding) => format!("the bundle's flow `{key}` cannot be read: {finding}"),
+        None => format!("the bundle's flow `{key}` cannot be read"),
+    })
+}
+
+/// Reads and judges one document; with errors there may still be a flow, so that more can be said.
+fn read_one(key: &str, text: &str, main_trigger: Option<&str>) -> (Option<(Flow, Value)>, Vec<Finding>) {
+    let mut report = Report::default();
+    let compiled = source::read(text, &mut report).and_then(|document| {
+        let flow = document::read(key, &document, &mut report)?;
+        lint::check(&flow, &document, main_trigger.or(flow.trigger.as_deref()), &mut report);
+        Some((flow, document::for_the_engine(document)))
+    });
+    let mut findings = report.into_findings();
+    source::locate(text, &mut findings);
+    (compiled, findings)
+}
+
+/// Follows calls from the main flow to everything it can reach.
+struct Closure<'a> {
+    texts: &'a BTreeMap<String, String>,
+    main: Option<&'a (Flow, Value)>,
+    flows: BTreeMap<String, (Flow, Value)>,
+    findings: Vec<Finding>,
+}
+
+impl Closure<'_> {
+    /// `path` is who called whom down to `flow`; `report` is about `flow`'s document.
+    fn add_calls_of(&mut self, flow: &Flow, path: &mut Vec<String>, report: &mut Report) {
+        for node in &flow.nodes {
+            let Some(called) = node.action.calls() else { continue };
+            let pointer = format!("{}/option/flow_id", node.pointer);
+            if path.iter().any(|key| key == called)
+                || self.main.is_some_and(|(main, _)| main.name == called && !called.is_empty())
+            {
+                let what =
+                    format!("`{called}` is called again by what it calls: {} → {called}.", path.join(" → "));
+                report.add(finding::SUBROUTINE_CYCLE, pointer, what, "Use `goto` within one flow instead.");
+            } else if !self.texts.contains_key(called) {
+                let help = did_you_mean(called, self.texts.keys().map(String::as_str));
+                report.add(
+                    finding::UNKNOWN_SUBROUTINE,
+                    pointer,
+                    format!("There is no flow `{called}` to call."),
+                    help,
+                );
+            } else {
+                self.add(called, path);
+            }
+        }
+    }
+
+    fn add(&mut self, key: &str, path: &mut Vec<String>) {
+        if self.flows.contains_key(key) {
+            return;
+        }
+        let Some(text) = self.texts.get(key) else { return };
+        let trigger = self.main.and_then(|(main, _)| main.trigger.clone());
+        let (compiled, mut findings) = read_one(key, text, trigger.as_deref());
+        if let Some((flow, document)) = compiled {
+            let mut report = Report::default();
+            path.push(key.to_owned());
+            self.add_calls_of(&flow, path, &mut report);
+            path.pop();
+            let mut calls = report.into_findings();
+            source::locate(text, &mut calls);
+            findings.extend(calls);
+            self.flows.insert(key.to_owned(), (flow, document));
+        }
+        for finding in &mut findings {
+            finding.what = format!("In the subroutine `{key}`: {}", finding.what);
+        }
+        self.findings.append(&mut findings);
     }
 }

@@ -1,8 +1,19 @@
 //! Where an activeflow stands: frames, variables, the wait, early inputs. Stored as an opaque body.
+//!
+//! ```text
+//!  new ──Started──► runs ──► waits ◄──────┐
+//!                    │ ▲       │ an input │ that the wait takes
+//!                    ▼ └───────┴──────────┘
+//!                  ended
+//! ```
+//! The bytes are JSON and hold nothing that the bundle knows already. A wait's id counts up with every wait that is
+//! armed, so a timer that comes late names a wait that is gone.
 
-use crate::{Bundle, Event, Timestamp};
+use crate::bundle::Bundle;
+use crate::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Who an activeflow is; expressions see it as `activeflow.*`, `flow.*`, `customer.*`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,13 +24,79 @@ pub struct Identity {
     pub reference_id: String,
 }
 
+/// The format of the bytes that this binary writes.
+pub const FORMAT: u32 = 1;
+
 /// Where an activeflow stands. Only [`crate::step`] changes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cursor {
-    identity: Identity,
+    format: u32,
+    pub(crate) identity: Identity,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) started_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trigger: Option<Event>,
+    pub(crate) frames: Vec<Frame>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) wait: Option<Wait>,
+    /// Counts the waits that were armed.
+    #[serde(default)]
+    pub(crate) waits: u64,
+    /// Counts the commands that were asked for.
+    #[serde(default)]
+    pub(crate) sequence: u32,
+    /// Counts the actions that were executed.
+    #[serde(default)]
+    pub(crate) executed: u32,
+    /// How often each action ran since the last input.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) repeated: BTreeMap<String, u32>,
+    /// `call.digits`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) digits: Option<String>,
+    /// What `message.*` shows instead of the trigger's data: the latest message that an action received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) message: Option<Map<String, Value>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<Failure>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) early: Vec<Early>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ended: Option<Ending>,
 }
 
-/// What one call of [`crate::step`] is about.
+/// One flow on the stack: the main flow, or a subroutine above its caller.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Frame {
+    /// The flow's key in the bundle.
+    pub flow: String,
+    /// The current action; empty in a flow without actions.
+    pub at: String,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub variables: Map<String, Value>,
+    /// `actions.<id>.*`
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub results: BTreeMap<String, Map<String, Value>>,
+    /// How often each counting `goto` jumped since its loop was entered.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub loops: BTreeMap<String, u64>,
+}
+
+/// What the current action waits for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Wait {
+    pub id: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Commands whose answers are still missing.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub commands: BTreeSet<u32>,
+    /// Digits that were taken so far.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub digits: String,
+}
+
+/// What one call of [`crate::step()`] is about.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// The event that starts the activeflow: the first input of every cursor.
@@ -69,25 +146,64 @@ pub struct Failure {
     pub action_id: Option<String>,
 }
 
+impl Failure {
+    pub(crate) fn new(code: &str, message: impl Into<String>) -> Failure {
+        Failure { code: code.to_owned(), message: message.into(), action_id: None }
+    }
+}
+
 /// An input that no action took yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Early {
     pub event: Event,
     /// Opaque bytes of what the event would start, as they came with the input.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "hex")]
     pub start: Option<Vec<u8>>,
 }
 
 impl Cursor {
     pub fn new(bundle: &Bundle, identity: Identity) -> Cursor {
-        let _ = bundle;
-        Cursor { identity }
+        let flow = bundle.main();
+        let frame = Frame {
+            flow: flow.key.clone(),
+            at: flow.first(),
+            variables: flow.variables.clone(),
+            ..Frame::default()
+        };
+        Cursor {
+            format: FORMAT,
+            identity,
+            started_at: None,
+            trigger: None,
+            frames: vec![frame],
+            wait: None,
+            waits: 0,
+            sequence: 0,
+            executed: 0,
+            repeated: BTreeMap::new(),
+            digits: None,
+            message: None,
+            error: None,
+            early: Vec::new(),
+            ended: None,
+        }
     }
 
     /// # Errors
     /// Where and why the bytes are not a cursor of a known format.
     pub fn from_bytes(bytes: &[u8]) -> Result<Cursor, String> {
-        serde_json::from_slice(bytes).map_err(|e| e.to_string())
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let Format { format } =
+            serde_json::from_slice(bytes).map_err(|e| format!("the cursor's bytes cannot be read: {e}"))?;
+        if format != FORMAT {
+            return Err(format!("the cursor has format {format}, this binary reads format {FORMAT}"));
+        }
+        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        serde_path_to_error::deserialize(&mut reader)
+            .map_err(|e| format!("the cursor's bytes cannot be read at {e}"))
     }
 
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -95,21 +211,66 @@ impl Cursor {
     }
 
     pub fn rest(&self) -> Rest {
-        Rest::Yielded
+        match (&self.ended, &self.wait) {
+            (Some(ending), _) => Rest::Ended(ending.clone()),
+            (None, Some(wait)) => Rest::Waiting { wait: wait.id, until: wait.until },
+            (None, None) => Rest::Yielded,
+        }
     }
 
     /// The id of the current action; of the last one when the activeflow has ended.
     pub fn current_action(&self) -> Option<&str> {
-        None
+        self.frames.last().map(|frame| frame.at.as_str()).filter(|at| !at.is_empty())
     }
 
     /// What nobody took: at the end the executor hands those with a `start` on.
     pub fn early(&self) -> &[Early] {
-        &[]
+        &self.early
     }
 
-    /// All variables as a person may look at them (`activeflow get`).
+    /// All variables as a person may look at them (`activeflow get`): the trigger's, the results of actions, the flow's own.
     pub fn variables(&self) -> Value {
-        Value::Null
+        let frame = self.frames.last();
+        let mut all = frame.map(|frame| frame.variables.clone()).unwrap_or_default();
+        for root in crate::context::SHOWN {
+            if let Some(value) = crate::context::root(self, root) {
+                all.insert((*root).to_owned(), value);
+            }
+        }
+        if let Some(frame) = frame.filter(|frame| !frame.results.is_empty()) {
+            all.insert("actions".to_owned(), json!(frame.results));
+        }
+        Value::Object(all)
+    }
+
+    pub(crate) fn is_of_a_call(&self) -> bool {
+        self.identity.reference_type == "call"
+            || self.trigger.as_ref().is_some_and(|event| event.kind.starts_with("call."))
+    }
+}
+
+/// Opaque bytes as text, so that the cursor stays readable JSON.
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use std::fmt::Write;
+
+    pub fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = bytes.iter().flatten().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+        serializer.serialize_str(&text)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digits: Option<Vec<u8>> =
+            text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
+        match digits {
+            Some(digits) if digits.len() % 2 == 0 => {
+                Ok(Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()))
+            }
+            _ => Err(D::Error::custom("expected an even number of hexadecimal digits")),
+        }
     }
 }

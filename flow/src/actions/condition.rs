@@ -1,0 +1,51 @@
+//! `condition`: goes on when an expression holds, jumps when it does not.
+
+use super::{Action, Described, Family, Next};
+use crate::cursor::Failure;
+use crate::expression::Template;
+use crate::options;
+use crate::run::Run;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Decides by an expression.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Condition {
+    expression: options::Condition,
+    /// Where to go when the expression does not hold.
+    false_target_id: String,
+    /// Where to go when it holds; without it, on to the next action.
+    #[serde(default)]
+    true_target_id: Option<String>,
+}
+
+impl Described for Condition {
+    const NAME: &'static str = "condition";
+    const FAMILY: Family = Family::Control;
+}
+
+impl Action for Condition {
+    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
+        Ok(match (run.holds(&self.expression)?, &self.true_target_id) {
+            (true, None) => Next::On,
+            (true, Some(target)) => Next::Jump(target.clone()),
+            (false, _) => Next::Jump(self.false_target_id.clone()),
+        })
+    }
+
+    fn passes(&self) -> bool {
+        self.true_target_id.is_none()
+    }
+
+    fn targets(&self) -> Vec<(String, &str)> {
+        let on_true = self.true_target_id.iter().map(|id| ("/true_target_id".to_owned(), id.as_str()));
+        std::iter::once(("/false_target_id".to_owned(), self.false_target_id.as_str()))
+            .chain(on_true)
+            .collect()
+    }
+
+    fn reads(&self) -> Vec<&Template> {
+        vec![&self.expression.0]
+    }
+}

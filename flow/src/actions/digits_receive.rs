@@ -1,0 +1,131 @@
+//! `digits_receive`: collects digits that the caller presses.
+//!
+//! | comes | becomes |
+//! | --- | --- |
+//! | fewer digits than `length` | collected; the wait goes on with its deadline |
+//! | as many as `length`, or `key` | done; what is left over stays for the next action; `key` is not part of the digits |
+//! | the end of `duration` | done with what there is; `timed_out` is true |
+//!
+//! Digits that came before (a prompt that was interrupted, typing ahead) are taken first.
+
+use super::prompt::DIGITS;
+use super::{Action, Check, Described, Family, Heard, Next, Policy, Taken};
+use crate::Event;
+use crate::cursor::Failure;
+use crate::options::Whole;
+use crate::run::Run;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+const DEFAULT_DURATION_MS: u64 = 10_000;
+/// More than anybody types; what bounds a wait that has neither `length` nor `key`.
+const MAX_LENGTH: u64 = 256;
+
+/// Waits for digits.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DigitsReceive {
+    /// How many digits end the wait. Without it (or 0), `key` or `duration` does.
+    #[serde(default)]
+    length: Option<Whole>,
+    /// The digit that ends the wait: one or more of `0123456789*#ABCD`.
+    #[serde(default)]
+    key: Option<String>,
+    /// How long to wait, in milliseconds. Without it, 10 s.
+    #[serde(default)]
+    duration: Option<Whole>,
+}
+
+impl Described for DigitsReceive {
+    const NAME: &'static str = "digits_receive";
+    const FAMILY: Family = Family::Voice;
+    const ON_ERROR: Policy = Policy::Continue;
+}
+
+impl Action for DigitsReceive {
+    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
+        let duration = run.whole_or(self.duration.as_ref(), DEFAULT_DURATION_MS)?;
+        self.length(run)?;
+        Ok(Next::Wait(run.wait_ms(duration)))
+    }
+
+    fn take(&self, run: &mut Run<'_>, heard: Heard<'_>) -> Result<Taken, Failure> {
+        let event = match heard {
+            Heard::Event(event) if event.kind == DIGITS => event,
+            Heard::Event(_) => return Ok(Taken::Not),
+            Heard::Timeout => return Ok(self.done(run, true)),
+            Heard::Continued => return Ok(self.done(run, false)),
+        };
+        let length = self.length(run)?;
+        let mut digits = run.digits_so_far();
+        let mut rest = pressed(event).chars();
+        for digit in rest.by_ref() {
+            let is_key = self.key.as_deref().is_some_and(|key| key.contains(digit));
+            if !is_key {
+                digits.push(digit);
+            }
+            if is_key || digits.len() as u64 >= length {
+                run.collect_digits(digits);
+                return Ok(leaving(self.done(run, false), event, rest.as_str()));
+            }
+        }
+        run.collect_digits(digits);
+        Ok(Taken::Kept)
+    }
+
+    fn hears(&self) -> &'static [&'static str] {
+        &[DIGITS]
+    }
+
+    fn pauses(&self) -> bool {
+        true
+    }
+
+    fn check(&self, check: &mut Check<'_>) {
+        check.duration("duration", self.duration.as_ref(), 0);
+        if let Some(length) =
+            self.length.as_ref().and_then(Whole::fixed).filter(|length| *length > MAX_LENGTH)
+        {
+            check.range("length", length, "at most 256 digits");
+        }
+        if let Some(key) = self.key.as_deref().filter(|key| !key.chars().all(is_digit)) {
+            check.range("key", key, "only digits of 0123456789*#ABCD");
+        }
+    }
+}
+
+impl DigitsReceive {
+    fn length(&self, run: &mut Run<'_>) -> Result<u64, Failure> {
+        let length = run.whole_or(self.length.as_ref(), 0)?;
+        Ok(if length == 0 { MAX_LENGTH } else { length.min(MAX_LENGTH) })
+    }
+
+    fn done(&self, run: &mut Run<'_>, timed_out: bool) -> Taken {
+        let digits = run.digits_so_far();
+        run.result("digits", json!(digits));
+        run.result("timed_out", json!(timed_out));
+        run.set_call_digits(digits);
+        Taken::Done(Next::On)
+    }
+}
+
+/// The digits of an event, without what no phone can send.
+pub(super) fn pressed(event: &Event) -> &str {
+    event.text("digits").filter(|digits| digits.chars().all(is_digit)).unwrap_or_default()
+}
+
+fn is_digit(c: char) -> bool {
+    "0123456789*#ABCDabcd".contains(c)
+}
+
+fn leaving(taken: Taken, event: &Event, rest: &str) -> Taken {
+    match taken {
+        Taken::Done(next) if !rest.is_empty() => {
+            let mut left = event.clone();
+            left.data.insert("digits".to_owned(), json!(rest));
+            Taken::DoneLeaving(next, left)
+        }
+        taken => taken,
+    }
+}

@@ -1,0 +1,44 @@
+//! `goto`: jumps, at most `loop_count` times before its loop is left; then on, counting from the start again.
+
+use super::{Action, Described, Family, Next};
+use crate::cursor::Failure;
+use crate::options::Whole;
+use crate::run::Run;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Jumps to another action.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Goto {
+    target_id: String,
+    /// How often to jump; without it (or 0), always.
+    #[serde(default)]
+    loop_count: Option<Whole>,
+}
+
+impl Described for Goto {
+    const NAME: &'static str = "goto";
+    const FAMILY: Family = Family::Control;
+}
+
+impl Action for Goto {
+    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
+        let limit = run.whole_or(self.loop_count.as_ref(), 0)?;
+        let jumps = limit == 0 || run.count_loop(limit);
+        Ok(if jumps { Next::Jump(self.target_id.clone()) } else { Next::On })
+    }
+
+    fn passes(&self) -> bool {
+        self.counted_target().is_some()
+    }
+
+    fn targets(&self) -> Vec<(String, &str)> {
+        vec![("/target_id".to_owned(), &self.target_id)]
+    }
+
+    fn counted_target(&self) -> Option<&str> {
+        let counts = self.loop_count.as_ref().is_some_and(|count| count.fixed() != Some(0));
+        counts.then_some(&*self.target_id)
+    }
+}

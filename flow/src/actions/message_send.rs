@@ -1,0 +1,112 @@
+//! `message_send`: sends a text to one or more numbers, one command each.
+//!
+//! Without a source the own number is it, without destinations the peer of the call or of the conversation. With
+//! `wait_delivery` the flow goes on when every command was answered, otherwise at once.
+
+use super::{Action, Described, Family, Heard, Next, Taken};
+use crate::cursor::Failure;
+use crate::options::Text;
+use crate::run::{Answered, Run, fields};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+const DELIVERY_DEADLINE_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// Sends a text message.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MessageSend {
+    text: Text,
+    /// The sender; without it, the number that the activeflow belongs to.
+    #[serde(default)]
+    source: Option<Address>,
+    /// The receivers; without them, the peer of the activeflow's call or message.
+    #[serde(default)]
+    destinations: Option<Vec<Address>>,
+    /// Waits until every message was delivered.
+    #[serde(default)]
+    wait_delivery: bool,
+}
+
+/// Whom to send to.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    #[serde(default, rename = "type")]
+    #[expect(dead_code, reason = "the only kind of address there is so far; read so that it is checked")]
+    kind: Kind,
+    /// The number in E.164.
+    target: Text,
+    #[serde(default)]
+    #[expect(dead_code, reason = "a name for people, as voipbin's documents carry it")]
+    target_name: Option<String>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "a name for people, as voipbin's documents carry it")]
+    name: Option<String>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "a word for people, as voipbin's documents carry it")]
+    detail: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    #[default]
+    Tel,
+}
+
+impl Described for MessageSend {
+    const NAME: &'static str = "message_send";
+    const FAMILY: Family = Family::Message;
+}
+
+impl Action for MessageSend {
+    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
+        let (own, peer) = run.own_and_peer();
+        let text = run.text(&self.text)?;
+        let from = match &self.source {
+            Some(source) => run.text(&source.target)?,
+            None => {
+                own.ok_or_else(|| Failure::new("no_source", "there is no own number here; give `source`"))?
+            }
+        };
+        let to = match self.destinations.as_deref() {
+            Some(destinations) if !destinations.is_empty() => {
+                destinations.iter().map(|to| run.text(&to.target)).collect::<Result<Vec<_>, _>>()?
+            }
+            _ => vec![peer.ok_or_else(|| {
+                Failure::new("no_destination", "there is no peer here; give `destinations`")
+            })?],
+        };
+        if from.is_empty() || to.iter().any(String::is_empty) {
+            return Err(Failure::new("no_destination", "the source or a destination is empty"));
+        }
+        let mut sent = Vec::new();
+        for to in to {
+            let data =
+                fields([("from", from.clone().into()), ("to", to.into()), ("text", text.clone().into())]);
+            sent.push(run.command("message.send", data));
+        }
+        Ok(if self.wait_delivery { Next::Wait(run.wait_for(sent, DELIVERY_DEADLINE_MS)) } else { Next::On })
+    }
+
+    fn take(&self, run: &mut Run<'_>, heard: Heard<'_>) -> Result<Taken, Failure> {
+        match heard {
+            Heard::Event(event) => match run.answer(event) {
+                Answered::No => Ok(Taken::Not),
+                Answered::Some => Ok(Taken::Kept),
+                Answered::All => {
+                    run.result("result", event.data.get("result").cloned().unwrap_or_default());
+                    Ok(Taken::Done(Next::On))
+                }
+                Answered::Failed(failure) => Err(failure),
+            },
+            Heard::Timeout => Err(Failure::new("timeout", "the delivery was not confirmed within a day")),
+            Heard::Continued => Ok(Taken::Done(Next::On)),
+        }
+    }
+
+    fn pauses(&self) -> bool {
+        self.wait_delivery
+    }
+}

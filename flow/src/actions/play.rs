@@ -1,0 +1,56 @@
+//! `play`: plays audio files one after another, and waits until they were played.
+
+use super::prompt::{self, DigitsHandle};
+use super::{Action, Check, Described, Family, Heard, Next, Policy, Taken};
+use crate::cursor::Failure;
+use crate::options::Text;
+use crate::run::{Run, fields};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Plays audio to the caller.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Play {
+    /// Where the audio is, in the order in which it is played.
+    stream_urls: Vec<Text>,
+    #[serde(default)]
+    digits_handle: DigitsHandle,
+    /// Goes on at once instead of waiting for the end.
+    #[serde(default, rename = "async")]
+    asynchronous: bool,
+}
+
+impl Described for Play {
+    const NAME: &'static str = "play";
+    const FAMILY: Family = Family::Voice;
+    const ON_ERROR: Policy = Policy::Continue;
+}
+
+impl Action for Play {
+    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
+        let urls: Vec<Value> =
+            self.stream_urls.iter().map(|url| run.text(url).map(Value::from)).collect::<Result<_, _>>()?;
+        let data = fields([("stream_urls", urls.into())]);
+        Ok(prompt::enter(run, "call.play", data, self.digits_handle, self.asynchronous))
+    }
+
+    fn take(&self, run: &mut Run<'_>, heard: Heard<'_>) -> Result<Taken, Failure> {
+        prompt::take(run, heard, self.digits_handle)
+    }
+
+    fn hears(&self) -> &'static [&'static str] {
+        self.digits_handle.hears()
+    }
+
+    fn pauses(&self) -> bool {
+        !self.asynchronous
+    }
+
+    fn check(&self, check: &mut Check<'_>) {
+        if self.stream_urls.is_empty() {
+            check.range("stream_urls", "[]", "at least one address");
+        }
+    }
+}

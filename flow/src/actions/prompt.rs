@@ -1,0 +1,76 @@
+//! What `talk` and `play` share: a command that takes a while, and digits that may end it early.
+//!
+//! | while the prompt plays | becomes |
+//! | --- | --- |
+//! | its `command.completed` | the result, and on |
+//! | its `command.failed`, no answer for ten minutes | an error |
+//! | `call.digits`, with `digits_handle` = `next` | on; the digits stay for the next `digits_receive` |
+
+use super::{Heard, Next, Taken};
+use crate::cursor::Failure;
+use crate::run::{Answered, Run};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+const SAFETY_DEADLINE_MS: u64 = 10 * 60 * 1_000;
+pub(super) const DIGITS: &str = "call.digits";
+
+/// What digits do that are pressed while a prompt plays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DigitsHandle {
+    /// The prompt plays to its end.
+    #[default]
+    #[serde(rename = "")]
+    Nothing,
+    /// The prompt ends, and the next `digits_receive` gets the digits.
+    Next,
+}
+
+impl DigitsHandle {
+    pub fn hears(self) -> &'static [&'static str] {
+        match self {
+            DigitsHandle::Nothing => &[],
+            DigitsHandle::Next => &[DIGITS],
+        }
+    }
+}
+
+pub(super) fn enter(
+    run: &mut Run<'_>,
+    kind: &str,
+    mut data: Map<String, Value>,
+    digits: DigitsHandle,
+    asynchronous: bool,
+) -> Next {
+    if digits == DigitsHandle::Next && !asynchronous && run.has_early(DIGITS) {
+        run.note("skipped", json!({ "because": "digits came before the prompt began" }));
+        return Next::On;
+    }
+    data.insert("digits_handle".to_owned(), json!(digits));
+    let sequence = run.command(kind, data);
+    if asynchronous { Next::On } else { Next::Wait(run.wait_for([sequence], SAFETY_DEADLINE_MS)) }
+}
+
+pub(super) fn take(run: &mut Run<'_>, heard: Heard<'_>, digits: DigitsHandle) -> Result<Taken, Failure> {
+    match heard {
+        Heard::Event(event) if event.kind == DIGITS && digits == DigitsHandle::Next => {
+            Ok(if super::digits_receive::pressed(event).is_empty() {
+                Taken::Not
+            } else {
+                Taken::DoneLeaving(Next::On, event.clone())
+            })
+        }
+        Heard::Event(event) => match run.answer(event) {
+            Answered::No => Ok(Taken::Not),
+            Answered::Some | Answered::All => {
+                run.result("result", event.data.get("result").cloned().unwrap_or_default());
+                Ok(Taken::Done(Next::On))
+            }
+            Answered::Failed(failure) => Err(failure),
+        },
+        Heard::Timeout => Err(Failure::new("timeout", "no gateway answered the command within ten minutes")),
+        Heard::Continued => Ok(Taken::Done(Next::On)),
+    }
+}

@@ -1,0 +1,229 @@
+//! The types that options are made of, and the one place that reads them from JSON.
+//!
+//! [`Text`], [`Whole`] and [`Data`] may hold `${…}`; they are compiled when the document is read.
+
+use crate::expression::Template;
+use crate::finding::{self, Code, Report, child, did_you_mean};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+/// A text with expressions.
+#[derive(Debug, Default)]
+pub struct Text(pub(crate) Template);
+
+/// A whole number, or an expression that gives one.
+#[derive(Debug)]
+pub enum Whole {
+    Fixed(u64),
+    Computed(Template),
+}
+
+/// Any JSON value with expressions in its texts.
+#[derive(Debug)]
+pub enum Data {
+    Plain(Value),
+    Text(Template),
+    List(Vec<Data>),
+    Object(Vec<(String, Data)>),
+}
+
+/// An expression that stands alone: `sim.total_bytes > 1000`.
+#[derive(Debug)]
+pub struct Condition(pub(crate) Template);
+
+const NOT_AN_EXPRESSION: &str = "expression: ";
+
+/// Reads `value` as a `T`. Unknown keys are reported one by one and then ignored; anything else ends the reading.
+pub(crate) fn read<T: DeserializeOwned>(
+    value: &Value,
+    pointer: &str,
+    unknown: &Code,
+    wrong: &Code,
+    report: &mut Report,
+) -> Option<T> {
+    let mut value = value.clone();
+    loop {
+        let error = match serde_path_to_error::deserialize::<_, T>(&value) {
+            Ok(read) => return Some(read),
+            Err(error) => error,
+        };
+        let path = pointer_of(error.path());
+        let message = error.inner().to_string();
+        if let Some((key, known)) = unknown_field(&message) {
+            let parent = path.strip_suffix(&format!("/{key}")).unwrap_or(&path).to_owned();
+            let what = format!("`{key}` is not known here.");
+            report.add(
+                unknown,
+                format!("{pointer}{}", child(&parent, &key)),
+                what,
+                did_you_mean(&key, known.iter().map(String::as_str)),
+            );
+            let removed = value
+                .pointer_mut(&parent)
+                .and_then(Value::as_object_mut)
+                .and_then(|fields| fields.remove(&key));
+            if removed.is_some() {
+                continue;
+            }
+        } else if let Some(what) = message.strip_prefix(NOT_AN_EXPRESSION) {
+            let help =
+                "Expressions are written `${…}` with the syntax of minijinja, for example `${call.from}`.";
+            report.add(
+                finding::EXPRESSION,
+                format!("{pointer}{path}"),
+                format!("The expression {what}."),
+                help,
+            );
+        } else {
+            report.add(
+                wrong,
+                format!("{pointer}{path}"),
+                sentence(&message),
+                "Correct the value; the schema of the document lists what is expected.",
+            );
+        }
+        return None;
+    }
+}
+
+fn sentence(message: &str) -> String {
+    let mut chars = message.chars();
+    chars.next().map(|first| format!("{}{}.", first.to_uppercase(), chars.as_str())).unwrap_or_default()
+}
+
+fn pointer_of(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter().fold(String::new(), |pointer, segment| match segment {
+        Segment::Seq { index } => format!("{pointer}/{index}"),
+        Segment::Map { key } => child(&pointer, key),
+        Segment::Enum { .. } | Segment::Unknown => pointer,
+    })
+}
+
+/// Takes serde's words apart: "unknown field `x`, expected one of `a`, `b`".
+fn unknown_field(message: &str) -> Option<(String, Vec<String>)> {
+    let mut quoted = message.strip_prefix("unknown field `")?.split('`').step_by(2).map(str::to_owned);
+    let key = quoted.next()?;
+    Some((key, quoted.filter(|name| !name.is_empty()).collect()))
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        template(&String::deserialize(deserializer)?).map(Text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Condition {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Template::parse_expression(&text).map(Condition).map_err(not_an_expression)
+    }
+}
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) if text.contains("${") => template(&text).map(Whole::Computed),
+            value => value.as_u64().map(Whole::Fixed).ok_or_else(|| {
+                D::Error::custom(format!(
+                    "expected a whole number from 0 or an expression, got {}",
+                    finding::shown(&value)
+                ))
+            }),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Data {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        data(Value::deserialize(deserializer)?)
+    }
+}
+
+fn data<E: Error>(value: Value) -> Result<Data, E> {
+    Ok(match value {
+        Value::String(text) if text.contains("${") => Data::Text(template(&text)?),
+        Value::Array(items) => Data::List(items.into_iter().map(data).collect::<Result<_, E>>()?),
+        Value::Object(fields) => Data::Object(
+            fields.into_iter().map(|(key, value)| Ok((key, data(value)?))).collect::<Result<_, E>>()?,
+        ),
+        plain => Data::Plain(plain),
+    })
+}
+
+fn template<E: Error>(text: &str) -> Result<Template, E> {
+    Template::parse(text).map_err(not_an_expression)
+}
+
+fn not_an_expression<E: Error>(what: String) -> E {
+    E::custom(format!("{NOT_AN_EXPRESSION}{what}"))
+}
+
+impl Whole {
+    /// The number, where it is known before the flow runs.
+    pub(crate) fn fixed(&self) -> Option<u64> {
+        match self {
+            Whole::Fixed(number) => Some(*number),
+            Whole::Computed(_) => None,
+        }
+    }
+}
+
+/// Every template in the texts of `value`, with its pointer; what cannot be read is left to [`read`].
+pub(crate) fn templates(value: &Value, pointer: &str, found: &mut Vec<(String, Template)>) {
+    match value {
+        Value::String(text) if text.contains("${") => {
+            if let Ok(template) = Template::parse(text) {
+                found.push((pointer.to_owned(), template));
+            }
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(i, item)| templates(item, &format!("{pointer}/{i}"), found))
+        }
+        Value::Object(fields) => {
+            fields.iter().for_each(|(key, value)| templates(value, &child(pointer, key), found))
+        }
+        _ => {}
+    }
+}
+
+macro_rules! schema {
+    ($type:ty, $name:literal, $schema:expr) => {
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                $name.into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+        }
+    };
+}
+
+schema!(Text, "Text", json_schema!({ "type": "string", "description": "A text; `${…}` are expressions." }));
+schema!(
+    Condition,
+    "Condition",
+    json_schema!({ "type": "string", "description": "An expression, for example `sim.total_bytes > 1000`." })
+);
+schema!(Data, "Data", json_schema!({ "description": "Any JSON; texts may hold `${…}`." }));
+schema!(
+    Whole,
+    "Whole",
+    json_schema!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "\\$\\{" }] })
+);
+
+/// Options that are not given are an empty object.
+pub(crate) fn object_or_empty(option: Option<Value>) -> Value {
+    match option {
+        None | Some(Value::Null) => Value::Object(Map::new()),
+        Some(value) => value,
+    }
+}

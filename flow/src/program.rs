@@ -1,0 +1,190 @@
+//! A flow as it runs: its actions in order, each with where it leads.
+
+use crate::Class;
+use crate::actions::{Action, Kind};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One document, compiled.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    /// Its id; of a subroutine the id or name by which it is called.
+    pub key: String,
+    pub name: String,
+    pub class: Class,
+    pub trigger: Option<String>,
+    pub variables: Map<String, Value>,
+    pub nodes: Vec<Node>,
+    index: BTreeMap<String, usize>,
+    /// The actions of the loop that each counting `goto` closes.
+    loops: BTreeMap<String, BTreeSet<usize>>,
+}
+
+/// One action.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub id: String,
+    /// Where it is in the document.
+    pub pointer: String,
+    pub kind: &'static Kind,
+    pub action: Box<dyn Action>,
+    pub next: Onward,
+    pub on_error: Option<OnError>,
+}
+
+/// Where an action leads when it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Onward {
+    Node(usize),
+    /// Out of this flow: back to the caller, or the end.
+    Leave,
+    /// The end of the activeflow.
+    Halt,
+}
+
+/// What a flow says about an action's errors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OnError {
+    Stop,
+    Continue,
+    Jump(String),
+}
+
+/// Ids with a meaning of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reserved {
+    Halt,
+    Start,
+    Finish,
+    Next,
+}
+
+impl Onward {
+    pub fn reserved(id: &str) -> Option<Reserved> {
+        match id.strip_prefix("00000000-0000-0000-0000-00000000000")? {
+            "0" => Some(Reserved::Halt),
+            "1" => Some(Reserved::Start),
+            "2" => Some(Reserved::Finish),
+            "3" => Some(Reserved::Next),
+            _ => None,
+        }
+    }
+}
+
+/// All bodies of counted loops together have at most this many members; further loops count without leaving.
+const MAX_LOOP_MEMBERS: usize = 1_000_000;
+
+impl Flow {
+    pub fn new(
+        key: &str,
+        name: String,
+        class: Class,
+        trigger: Option<String>,
+        variables: Map<String, Value>,
+        nodes: Vec<Node>,
+    ) -> Flow {
+        let index = nodes.iter().enumerate().rev().map(|(i, node)| (node.id.clone(), i)).collect();
+        let mut flow = Flow {
+            key: key.to_owned(),
+            name,
+            class,
+            trigger,
+            variables,
+            nodes,
+            index,
+            loops: BTreeMap::new(),
+        };
+        flow.loops = flow.counted_loops();
+        flow
+    }
+
+    /// The id of the first action; empty without any.
+    pub fn first(&self) -> String {
+        self.nodes.first().map(|node| node.id.clone()).unwrap_or_default()
+    }
+
+    pub fn position(&self, id: &str) -> Option<usize> {
+        self.index.get(id).copied()
+    }
+
+    pub fn node(&self, id: &str) -> Option<&Node> {
+        self.nodes.get(self.position(id)?)
+    }
+
+    pub fn onward(&self, index: usize) -> Onward {
+        if index < self.nodes.len() { Onward::Node(index) } else { Onward::Leave }
+    }
+
+    /// Whether the loop that `goto` closes contains the action `id`.
+    pub fn is_in_loop_of(&self, goto: &str, id: &str) -> bool {
+        match (self.loops.get(goto), self.position(id)) {
+            (Some(body), Some(index)) => body.contains(&index),
+            _ => true,
+        }
+    }
+
+    /// The actions to which the cursor can go from the action at `index`.
+    pub fn successors(&self, index: usize) -> BTreeSet<usize> {
+        let Some(node) = self.nodes.get(index) else { return BTreeSet::new() };
+        let passes = node.action.passes() || matches!(node.on_error, Some(OnError::Continue));
+        let next = passes.then_some(node.next).into_iter();
+        let on_error = node.on_error.iter().filter_map(|on_error| match on_error {
+            OnError::Jump(target) => Some(self.resolve(index, target)),
+            _ => None,
+        });
+        let targets = node
+            .action
+            .targets()
+            .into_iter()
+            .map(|(_, target)| self.resolve(index, target))
+            .collect::<Vec<_>>();
+        let all = next.chain(on_error).chain(targets);
+        all.filter_map(|onward| if let Onward::Node(index) = onward { Some(index) } else { None }).collect()
+    }
+
+    /// Where a target leads from the action at `index`.
+    pub fn resolve(&self, index: usize, target: &str) -> Onward {
+        match Onward::reserved(target) {
+            Some(Reserved::Halt) => Onward::Halt,
+            Some(Reserved::Start) => self.onward(0),
+            Some(Reserved::Finish) => Onward::Leave,
+            Some(Reserved::Next) => self.nodes.get(index).map_or(Onward::Leave, |node| node.next),
+            None => self.position(target).map_or(Onward::Leave, Onward::Node),
+        }
+    }
+
+    /// A loop's body is what leads to its `goto` without passing the target: found backwards from the `goto`.
+    fn counted_loops(&self) -> BTreeMap<String, BTreeSet<usize>> {
+        let counting: Vec<(usize, &str)> = self
+            .nodes
+            .iter()
+            .enumerate()
+            .filter_map(|(i, node)| Some((i, node.action.counted_target()?)))
+            .collect();
+        if counting.is_empty() {
+            return BTreeMap::new();
+        }
+        let mut before = vec![Vec::new(); self.nodes.len()];
+        for index in 0..self.nodes.len() {
+            for next in self.successors(index) {
+                before[next].push(index);
+            }
+        }
+        let mut left = MAX_LOOP_MEMBERS;
+        let mut loops = BTreeMap::new();
+        for (goto, target) in counting {
+            let Onward::Node(head) = self.resolve(goto, target) else { continue };
+            let mut body = BTreeSet::from([head, goto]);
+            let mut open = if head == goto { vec![] } else { vec![goto] };
+            while let Some(index) = open.pop() {
+                open.extend(before[index].iter().filter(|index| body.insert(**index)));
+            }
+            if body.len() > left {
+                break;
+            }
+            left -= body.len();
+            loops.insert(self.nodes[goto].id.clone(), body);
+        }
+        loops
+    }
+}
