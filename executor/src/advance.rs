@@ -1,0 +1,219 @@
+//! One claimed activeflow, from its claim until it rests. A plain future that spawns nothing: it may be dropped at any
+//! port call, and a successor goes on from what is stored.
+
+use crate::commit::{Halt, commit, finish, release};
+use crate::perform::publish;
+use crate::turn::{Decision, Failed, Turn, decide, handed_on, journal};
+use crate::{Executor, metrics};
+use common::command::Message;
+use common::ports::Clock;
+use common::ports::work::{After, Claim, Control, Outcome, Row, Transition};
+use common::record::{Entry, Seed};
+use flow::{Bundle, Cursor, Timestamp};
+use std::time::Duration;
+
+/// What became of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Parked,
+    Paused,
+    Yielded,
+    Ended,
+    Released,
+    Fenced,
+}
+
+/// The store's time at a claim, and the monotonic moment at which it was told.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreTime {
+    pub told: Timestamp,
+    pub at: Duration,
+}
+
+impl StoreTime {
+    pub fn now(&self, clock: &dyn Clock) -> Timestamp {
+        let since = clock.monotonic().saturating_sub(self.at).as_micros();
+        self.told.plus_micros(i64::try_from(since).unwrap_or(i64::MAX))
+    }
+}
+
+struct Held {
+    claim: Claim,
+    seed: Seed,
+    version: u64,
+    body: Vec<u8>,
+    inbox: Vec<Entry>,
+    control: Option<Control>,
+    time: StoreTime,
+}
+
+/// Moves `row` until it rests or is given back. `time` was told with the claim.
+pub async fn advance(executor: &Executor, row: Row, time: StoreTime) -> Fate {
+    let Row { claim, record, inbox, outbox, control } = row;
+    let mut held =
+        Held { claim, seed: record.seed, version: record.version, body: record.body, inbox, control, time };
+    let halt = match go(executor, &mut held, &outbox).await {
+        Ok(fate) => return fate,
+        Err(halt) => halt,
+    };
+    match halt {
+        Halt::Fenced => return Fate::Fenced,
+        Halt::Later => executor.ports.clock.sleep(executor.config.retry_after).await,
+        Halt::BrokerAway => {}
+    }
+    release(executor, &held.claim).await;
+    metrics::released();
+    Fate::Released
+}
+
+async fn go(executor: &Executor, held: &mut Held, outbox: &[Vec<u8>]) -> Result<Fate, Halt> {
+    settle_outbox(executor, held, outbox).await?;
+    loop {
+        let Some(bundle) = bundle(executor, held).await else {
+            return Err(Halt::Later);
+        };
+        let (outcome, after) = match turn(executor, held, &bundle) {
+            Ok(decision) => perform(executor, held, decision).await?,
+            Err(failed) => fail(executor, held, failed).await?,
+        };
+        match outcome {
+            Outcome::More { version, inbox, control } => {
+                held.version = version;
+                held.inbox = inbox;
+                held.control = control;
+            }
+            Outcome::Released { .. } | Outcome::Kept { .. } => return Ok(fate(&after)),
+            Outcome::Fenced => return Err(Halt::Fenced),
+        }
+    }
+}
+
+/// Commands that an earlier worker stored and did not settle go first, with the bytes that it stored.
+async fn settle_outbox(executor: &Executor, held: &mut Held, outbox: &[Vec<u8>]) -> Result<(), Halt> {
+    if outbox.is_empty() {
+        return Ok(());
+    }
+    let readable = |bytes: &Vec<u8>| match Message::from_bytes(bytes) {
+        Ok(message) => Some(message),
+        Err(why) => {
+            tracing::error!(activeflow_id = %held.claim.id, why, "A stored command is lost: it cannot be read");
+            None
+        }
+    };
+    let commands: Vec<Message> = outbox.iter().filter_map(readable).collect();
+    metrics::resent(commands.len());
+    publish(executor, &commands).await?;
+    let outcome = finish(executor, &held.claim, held.version, &After::Keep).await?;
+    if let Outcome::Kept { version } = outcome {
+        held.version = version;
+    }
+    Ok(())
+}
+
+async fn bundle(executor: &Executor, held: &Held) -> Option<std::sync::Arc<Bundle>> {
+    match executor.bundles.get(&held.seed.bundle).await {
+        Ok(bundle) => Some(bundle),
+        Err(error) => {
+            metrics::no_bundle();
+            tracing::error!(activeflow_id = %held.claim.id, flow_id = held.seed.flow.id, %error, "An activeflow waits for its bundle");
+            None
+        }
+    }
+}
+
+/// What is wrong with one input must not undo those before it: they are a turn of their own.
+fn turn(executor: &Executor, held: &Held, bundle: &Bundle) -> Result<Decision, Failed> {
+    let clock = &executor.ports.clock;
+    let begun = clock.monotonic();
+    let whole = held.turn(executor, bundle);
+    let decided = match decide(&whole) {
+        Err(failed) if failed.good > 0 => {
+            decide(&Turn { inbox: &held.inbox[..failed.good as usize], ..whole })
+        }
+        decided => decided,
+    };
+    metrics::decided(clock.monotonic().saturating_sub(begun));
+    decided
+}
+
+impl Held {
+    fn turn<'a>(&'a self, executor: &Executor, bundle: &'a Bundle) -> Turn<'a> {
+        Turn {
+            id: self.claim.id,
+            seed: &self.seed,
+            bundle,
+            version: self.version,
+            body: &self.body,
+            inbox: &self.inbox,
+            control: self.control.as_ref(),
+            now: self.time.now(&*executor.ports.clock),
+            resumes: executor.config.resumes,
+        }
+    }
+}
+
+/// Save, then speak: commands are stored with the transition, then published, then settled with what comes after.
+async fn perform(executor: &Executor, held: &mut Held, decision: Decision) -> Result<(Outcome, After), Halt> {
+    let Decision { transition, commands, after, ending, started } = decision;
+    let claim = &held.claim;
+    let outcome = match transition {
+        None => finish(executor, claim, held.version, &after).await?,
+        Some(transition) if commands.is_empty() => {
+            let outcome = commit(executor, claim, held.version, &transition, &after).await?;
+            held.body = transition.body;
+            outcome
+        }
+        Some(transition) => {
+            let kept = commit(executor, claim, held.version, &transition, &After::Keep).await?;
+            held.body = transition.body;
+            if let Outcome::Kept { version } = kept {
+                held.version = version;
+            }
+            publish(executor, &commands).await?;
+            finish(executor, claim, held.version, &after).await?
+        }
+    };
+    if started {
+        metrics::started();
+    }
+    if let Some(reason) = ending {
+        metrics::ended(&reason);
+        tracing::info!(activeflow_id = %held.claim.id, flow_name = held.seed.flow.name, reason, "Activeflow ended");
+    }
+    Ok((outcome, after))
+}
+
+/// Data that cannot be read and a core that panics end the activeflow: trying again would do the same. The reference
+/// is given up, and what would start another is delivered again.
+async fn fail(executor: &Executor, held: &Held, failed: Failed) -> Result<(Outcome, After), Halt> {
+    let Failed { consumed, note, .. } = failed;
+    tracing::error!(
+        activeflow_id = %held.claim.id,
+        flow_name = held.seed.flow.name,
+        action_id = note.action_id,
+        what = note.what,
+        detail = common::mask::masked(&note.detail.to_string()),
+        "Activeflow ends: it cannot be moved"
+    );
+    let rest = Cursor::from_bytes(&held.body).map(|cursor| handed_on(&cursor)).unwrap_or_default();
+    let after = After::End { rest };
+    let transition = Transition {
+        body: held.body.clone(),
+        consumed,
+        commands: Vec::new(),
+        journal: Some(journal(held.version, note.at, vec![note])),
+        control: held.control.clone(),
+    };
+    let outcome = commit(executor, &held.claim, held.version, &transition, &after).await?;
+    metrics::ended("failed");
+    Ok((outcome, after))
+}
+
+fn fate(after: &After) -> Fate {
+    match after {
+        After::Park { .. } => Fate::Parked,
+        After::Pause => Fate::Paused,
+        After::Yield | After::Keep => Fate::Yielded,
+        After::End { .. } => Fate::Ended,
+    }
+}

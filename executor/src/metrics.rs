@@ -1,0 +1,80 @@
+//! What the executor counts. Labels are of fixed vocabularies: command types and end reasons of the core.
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use std::time::Duration;
+
+const CLAIMS: &str = "signalbox_claims_total";
+const COMMITS: &str = "signalbox_commits_total";
+const FENCED: &str = "signalbox_fenced_total";
+const RELEASED: &str = "signalbox_released_total";
+const STEP: &str = "signalbox_step_duration_seconds";
+const COMMANDS: &str = "signalbox_commands_total";
+const CONFIRM: &str = "signalbox_command_confirm_seconds";
+const RESENT: &str = "signalbox_outbox_resent_total";
+const IN_FLIGHT: &str = "signalbox_executor_in_flight";
+const SUSPECTS: &str = "signalbox_suspects_claimed_total";
+const STARTED: &str = "signalbox_activeflows_started_total";
+const ENDED: &str = "signalbox_activeflows_ended_total";
+const NO_BUNDLE: &str = "signalbox_bundle_unavailable_total";
+
+pub fn describe() {
+    describe_counter!(CLAIMS, "Activeflows claimed");
+    describe_counter!(COMMITS, "Transitions that the store was asked to keep and answered");
+    describe_counter!(FENCED, "Transitions refused because the claim had gone to another worker");
+    describe_counter!(RELEASED, "Activeflows given back unchanged");
+    describe_histogram!(STEP, Unit::Seconds, "Deciding one transition, without the store and the bus");
+    describe_counter!(COMMANDS, "Commands confirmed by the broker, by type");
+    describe_histogram!(CONFIRM, Unit::Seconds, "From publishing a command until its confirm");
+    describe_counter!(RESENT, "Commands published again, after a failure or for an earlier worker");
+    describe_gauge!(IN_FLIGHT, "Activeflows held now");
+    describe_counter!(SUSPECTS, "Claimed activeflows whose earlier worker died");
+    describe_counter!(STARTED, "Activeflows that made their first transition");
+    describe_counter!(ENDED, "Activeflows that ended, by reason");
+    describe_counter!(NO_BUNDLE, "Turns put off because a bundle was missing or not readable");
+}
+
+pub fn claimed(rows: usize, suspects: usize) {
+    counter!(CLAIMS).increment(rows as u64);
+    counter!(SUSPECTS).increment(suspects as u64);
+}
+
+pub fn committed() {
+    counter!(COMMITS).increment(1);
+}
+
+pub fn fenced() {
+    counter!(FENCED).increment(1);
+}
+
+pub fn released() {
+    counter!(RELEASED).increment(1);
+}
+
+pub fn decided(took: Duration) {
+    histogram!(STEP).record(took);
+}
+
+pub fn confirmed(kind: &str, took: Duration) {
+    counter!(COMMANDS, "type" => kind.to_owned()).increment(1);
+    histogram!(CONFIRM).record(took);
+}
+
+pub fn resent(commands: usize) {
+    counter!(RESENT).increment(commands as u64);
+}
+
+pub fn in_flight(activeflows: usize) {
+    gauge!(IN_FLIGHT).set(activeflows as f64);
+}
+
+pub fn started() {
+    counter!(STARTED).increment(1);
+}
+
+pub fn ended(reason: &str) {
+    counter!(ENDED, "reason" => reason.to_owned()).increment(1);
+}
+
+pub fn no_bundle() {
+    counter!(NO_BUNDLE).increment(1);
+}

@@ -1,0 +1,83 @@
+//! Publishing commands: all in order in one window, and after a failure the suffix from the first that was not
+//! confirmed again, with the same bytes.
+
+use crate::commit::Halt;
+use crate::{Executor, metrics};
+use common::BusError;
+use common::attempt::Backoff;
+use common::command::Message;
+use common::ports::bus::Confirm;
+use std::time::Duration;
+
+/// Publishes `commands` until all of them are confirmed.
+///
+/// # Errors
+/// [`Halt::BrokerAway`] or, when the broker answers but refuses, [`Halt::Later`]: the oldest confirm is overdue.
+pub async fn publish(executor: &Executor, commands: &[Message]) -> Result<(), Halt> {
+    let clock = &executor.ports.clock;
+    let mut window = Window { confirmed: 0, oldest_sent: clock.monotonic(), refused: false };
+    let mut backoff = Backoff::default();
+    loop {
+        let before = window.confirmed;
+        send(executor, commands, &mut window).await;
+        if window.confirmed == commands.len() {
+            return Ok(());
+        }
+        if window.confirmed > before {
+            backoff.reset();
+        }
+        if window.remaining(executor).is_zero() {
+            return Err(give_up(executor, &window));
+        }
+        clock.sleep(backoff.next().min(window.remaining(executor))).await;
+        metrics::resent(commands.len() - window.confirmed);
+    }
+}
+
+struct Window {
+    /// So many, from the first, are confirmed.
+    confirmed: usize,
+    /// When the oldest that is not confirmed was sent first, or the one before it confirmed.
+    oldest_sent: Duration,
+    /// The last failure was a refusal: the broker is there.
+    refused: bool,
+}
+
+impl Window {
+    fn remaining(&self, executor: &Executor) -> Duration {
+        let limit = self.oldest_sent + executor.config.confirm_timeout;
+        limit.saturating_sub(executor.ports.clock.monotonic())
+    }
+}
+
+/// Sends everything from the first that is not confirmed, and takes confirms up to the first failure.
+async fn send(executor: &Executor, commands: &[Message], window: &mut Window) {
+    let clock = &executor.ports.clock;
+    let sent = clock.monotonic();
+    let suffix = &commands[window.confirmed..];
+    let confirms: Vec<Confirm> = suffix.iter().map(|m| executor.ports.bus.publish(m.clone())).collect();
+    for (confirm, command) in confirms.into_iter().zip(suffix) {
+        let answer = tokio::select! {
+            biased;
+            answer = confirm => answer,
+            () = clock.sleep(window.remaining(executor)) => return,
+        };
+        if let Err(error) = answer {
+            window.refused = matches!(error, BusError::Nacked { .. });
+            tracing::debug!(command_id = command.id, %error, "A command is not confirmed; publishing again from it on");
+            return;
+        }
+        executor.broker.confirmed();
+        window.confirmed += 1;
+        window.oldest_sent = clock.monotonic();
+        metrics::confirmed(&command.routing_key, window.oldest_sent.saturating_sub(sent));
+    }
+}
+
+fn give_up(executor: &Executor, window: &Window) -> Halt {
+    if window.refused {
+        return Halt::Later;
+    }
+    executor.broker.overdue();
+    Halt::BrokerAway
+}

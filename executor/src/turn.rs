@@ -1,0 +1,281 @@
+//! One transition, decided in pure code: control first, then what waits in the inbox, each through [`flow::step`].
+
+use common::ActiveflowId;
+use common::command::Message;
+use common::journal;
+use common::ports::work::{After, Control, Transition};
+use common::record::{Entry, Seed};
+use flow::cursor::{Identity, Input, Rest};
+use flow::step::{Effect, Note};
+use flow::{Bundle, Cursor, Event, Timestamp};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What a turn is about and rests on.
+pub struct Turn<'a> {
+    pub id: ActiveflowId,
+    pub seed: &'a Seed,
+    pub bundle: &'a Bundle,
+    pub version: u64,
+    /// The stored cursor; empty before the first transition.
+    pub body: &'a [u8],
+    pub inbox: &'a [Entry],
+    pub control: Option<&'a Control>,
+    pub now: Timestamp,
+    /// How often a cursor that yielded goes on.
+    pub resumes: u32,
+}
+
+/// What a turn decided.
+#[derive(Debug)]
+pub struct Decision {
+    /// `None`: there was nothing to do but what `after` says.
+    pub transition: Option<Transition>,
+    /// What [`Transition::commands`] holds as bytes.
+    pub commands: Vec<Message>,
+    /// What becomes of the claim when the commands are settled.
+    pub after: After,
+    /// Why it ended, if it ended.
+    pub ending: Option<String>,
+    pub started: bool,
+}
+
+/// The turn cannot be made: stored data is damaged, or the core panicked.
+#[derive(Debug)]
+pub struct Failed {
+    /// So many inbox entries were good before.
+    pub good: u32,
+    /// So many are used up with the one at fault.
+    pub consumed: u32,
+    pub note: Note,
+}
+
+/// # Errors
+/// See [`Failed`]; nothing of the turn is to be kept.
+pub fn decide(turn: &Turn) -> Result<Decision, Failed> {
+    let mut stepper = Stepper::new(turn)?;
+    if stepper.ended() {
+        return Ok(stepper.finish(None));
+    }
+    if turn.control == Some(&Control::Pause) {
+        return Ok(stepper.pause());
+    }
+    if stepper.cursor.is_none() {
+        stepper.start()?;
+    }
+    if stepper.cursor.is_some() {
+        stepper.obey()?;
+        stepper.take_inbox()?;
+    }
+    Ok(stepper.finish(turn.control))
+}
+
+struct Stepper<'a> {
+    turn: &'a Turn<'a>,
+    cursor: Option<Cursor>,
+    consumed: u32,
+    resumes: u32,
+    stepped: bool,
+    started: bool,
+    commands: Vec<Message>,
+    notes: Vec<Note>,
+}
+
+impl<'a> Stepper<'a> {
+    fn new(turn: &'a Turn<'a>) -> Result<Stepper<'a>, Failed> {
+        let mut stepper = Stepper {
+            turn,
+            cursor: None,
+            consumed: 0,
+            resumes: turn.resumes,
+            stepped: false,
+            started: false,
+            commands: Vec::new(),
+            notes: Vec::new(),
+        };
+        if !turn.body.is_empty() {
+            let read = catch_unwind(AssertUnwindSafe(|| Cursor::from_bytes(turn.body)));
+            let read = read.unwrap_or_else(|_| Err("reading the cursor panicked".into()));
+            stepper.cursor = Some(read.map_err(|why| stepper.failed("failed", None, why))?);
+        }
+        Ok(stepper)
+    }
+
+    /// The first event of the inbox starts it. Who is to be stopped before that is not started.
+    fn start(&mut self) -> Result<(), Failed> {
+        while let Some(entry) = self.next_entry() {
+            let Entry::Event { input, .. } = entry else { continue };
+            let event = self.event(input)?;
+            let Turn { id, seed, bundle, control, .. } = self.turn;
+            let identity = Identity {
+                activeflow_id: id.to_string(),
+                customer_id: seed.customer_id.clone(),
+                reference_type: seed.reference.kind.clone(),
+                reference_id: seed.reference.subject.clone(),
+            };
+            let new = catch_unwind(AssertUnwindSafe(|| Cursor::new(bundle, identity)));
+            self.cursor = Some(new.map_err(|panic| self.failed("panic", None, text_of(&*panic)))?);
+            self.started = true;
+            self.stepped = true;
+            if *control != Some(&Control::Stop) {
+                self.step(Input::Started(event))?;
+                self.resume()?;
+            }
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self) -> Result<(), Failed> {
+        let input = match self.turn.control {
+            Some(Control::Stop) => Input::Stopped,
+            Some(Control::Continue) => Input::Continued,
+            Some(Control::Forward { action_id }) => Input::Forwarded { action_id: action_id.clone() },
+            Some(Control::Resume | Control::Retry | Control::Pause) | None => return Ok(()),
+        };
+        if !self.ended() {
+            self.step(input)?;
+            self.resume()?;
+        }
+        Ok(())
+    }
+
+    fn take_inbox(&mut self) -> Result<(), Failed> {
+        while !self.ended() && (!self.yielded() || self.resumes > 0) {
+            let Some(entry) = self.next_entry() else {
+                return self.resume();
+            };
+            let input = match entry {
+                Entry::Timer { wait } => Input::Timer { wait: *wait },
+                Entry::Event { input, start, .. } => {
+                    Input::Event { event: self.event(input)?, start: start.clone() }
+                }
+            };
+            self.step(input)?;
+            self.resume()?;
+        }
+        Ok(())
+    }
+
+    fn next_entry(&mut self) -> Option<&'a Entry> {
+        let entry = self.turn.inbox.get(self.consumed as usize)?;
+        self.consumed += 1;
+        Some(entry)
+    }
+
+    fn event(&self, input: &[u8]) -> Result<Event, Failed> {
+        serde_json::from_slice(input)
+            .map_err(|e| self.failed("failed", None, format!("a stored event cannot be read: {e}")))
+    }
+
+    /// Goes on while the cursor yields, as often as one claim allows.
+    fn resume(&mut self) -> Result<(), Failed> {
+        while self.yielded() && self.resumes > 0 {
+            self.resumes -= 1;
+            self.step(Input::Resumed)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, input: Input) -> Result<(), Failed> {
+        let Some(cursor) = self.cursor.take() else { return Ok(()) };
+        let Turn { id, seed, bundle, now, .. } = self.turn;
+        let action_id = cursor.current_action().map(str::to_owned);
+        let step = catch_unwind(AssertUnwindSafe(|| flow::step(bundle, cursor, input, *now)))
+            .map_err(|panic| self.failed("panic", action_id, text_of(&*panic)))?;
+        self.cursor = Some(step.cursor);
+        self.stepped = true;
+        self.notes.extend(step.notes);
+        for effect in step.effects {
+            match effect {
+                Effect::Command(command) => {
+                    let mut message = Message::command(*id, &seed.reference, &command, *now);
+                    message.traceparent = seed.traceparent.clone();
+                    self.commands.push(message);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn yielded(&self) -> bool {
+        matches!(self.cursor.as_ref().map(Cursor::rest), Some(Rest::Yielded))
+    }
+
+    fn ended(&self) -> bool {
+        matches!(self.cursor.as_ref().map(Cursor::rest), Some(Rest::Ended(_)))
+    }
+
+    fn failed(&self, what: &str, action_id: Option<String>, message: String) -> Failed {
+        Failed {
+            good: self.consumed.saturating_sub(1),
+            consumed: self.consumed,
+            note: Note {
+                at: self.turn.now,
+                action_id,
+                what: what.to_owned(),
+                detail: serde_json::json!({ "message": message }),
+            },
+        }
+    }
+
+    /// Taken without a step: where it stands is not looked at.
+    fn pause(self) -> Decision {
+        let control = self.turn.control.cloned();
+        let transition = Transition { body: self.turn.body.to_vec(), control, ..Transition::default() };
+        Decision {
+            transition: Some(transition),
+            commands: Vec::new(),
+            after: After::Pause,
+            ending: None,
+            started: false,
+        }
+    }
+
+    fn finish(self, control: Option<&Control>) -> Decision {
+        let (after, ending) = rest_of(self.cursor.as_ref());
+        let moved = self.stepped || self.consumed > 0 || control.is_some();
+        let journal = (!self.notes.is_empty()).then(|| journal(self.turn.version, self.turn.now, self.notes));
+        let transition = moved.then(|| Transition {
+            body: self.cursor.as_ref().map(Cursor::to_bytes).unwrap_or_default(),
+            consumed: self.consumed,
+            commands: self.commands.iter().map(Message::to_bytes).collect(),
+            journal,
+            control: control.cloned(),
+        });
+        Decision { transition, commands: self.commands, after, ending, started: self.started }
+    }
+}
+
+/// The journal entry of a transition from `version`.
+pub fn journal(version: u64, at: Timestamp, notes: Vec<Note>) -> Vec<u8> {
+    let entry = journal::Entry { version: version + 1, at, notes };
+    serde_json::to_vec(&entry).unwrap_or_default()
+}
+
+/// What becomes of a claim whose cursor stands here, and the reason if it has ended.
+fn rest_of(cursor: Option<&Cursor>) -> (After, Option<String>) {
+    let Some(cursor) = cursor else {
+        return (After::Park { wait: 0, until: None }, None);
+    };
+    match cursor.rest() {
+        Rest::Waiting { wait, until } => (After::Park { wait, until }, None),
+        Rest::Yielded => (After::Yield, None),
+        Rest::Ended(ending) => (After::End { rest: handed_on(cursor) }, Some(ending.reason)),
+    }
+}
+
+/// Early inputs that would start something are delivered again when the reference is free.
+pub fn handed_on(cursor: &Cursor) -> Vec<Entry> {
+    let starting = cursor.early().iter().filter(|early| early.start.is_some());
+    let entry = |early: &flow::cursor::Early| {
+        let input = serde_json::to_vec(&early.event).ok()?;
+        Some(Entry::Event { kind: early.event.kind.clone(), input, start: early.start.clone() })
+    };
+    starting.filter_map(entry).collect()
+}
+
+fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a text".into())
+}
