@@ -1,0 +1,72 @@
+//! When a reconciler ticks: when its bell rings, when something is due, and on a period in case a ring was lost.
+
+use crate::{Ports, Shared};
+use async_trait::async_trait;
+use common::StoreError;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// Between two ticks that nothing rang for.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// What a tick says of the next one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tick {
+    /// There is more than one tick does: come again at once.
+    pub more: bool,
+    /// Something is due so long from now.
+    pub due_in: Option<Duration>,
+}
+
+#[async_trait]
+pub trait Reconciler: Send {
+    fn name(&self) -> &'static str;
+
+    /// Looks at state and does a bounded amount.
+    ///
+    /// # Errors
+    /// The store did not do its part; the next tick tries again.
+    async fn tick(&mut self, ports: &Ports) -> Result<Tick, StoreError>;
+}
+
+/// Drives one reconciler; never returns.
+pub async fn drive(ports: &Ports, mut reconciler: impl Reconciler, period: Duration, bell: &Notify) {
+    let mut failing = false;
+    loop {
+        let tick = reconciler.tick(ports).await;
+        failing = told(reconciler.name(), &tick, failing);
+        let tick = tick.unwrap_or_default();
+        if tick.more {
+            continue;
+        }
+        let pause = tick.due_in.map_or(period, |due_in| due_in.max(SHORTEST).min(period));
+        tokio::select! {
+            () = bell.notified() => {}
+            () = ports.clock.sleep(pause) => {}
+        }
+    }
+}
+
+/// Logs the first of several failures and the recovery; returns whether it fails now.
+fn told(name: &str, tick: &Result<Tick, StoreError>, failing: bool) -> bool {
+    match tick {
+        Err(error) if !error.is_transient() => {
+            tracing::error!(reconciler = name, %error, "A reconciler cannot do its work");
+        }
+        Err(error) if !failing => tracing::warn!(reconciler = name, %error, "A reconciler has to try again"),
+        Ok(_) if failing => tracing::info!(reconciler = name, "A reconciler works again"),
+        _ => {}
+    }
+    tick.is_err()
+}
+
+/// Passes rings of the store on to the shards' bells; never returns.
+pub async fn ring(ports: &Ports, shared: &Shared) {
+    let mut due = ports.upkeep.listen_due().await;
+    loop {
+        let shard = due.rung().await;
+        if let Some(bell) = shared.bells.get(&shard) {
+            bell.notify_one();
+        }
+    }
+}
