@@ -1,0 +1,327 @@
+//! What each action means, one sentence at a time.
+
+mod support;
+
+use flow::cursor::{Input, Rest};
+use serde_json::{Value, json};
+use support::{Drive, bundle_of, event, voice};
+
+const NOTHING: [&str; 0] = [];
+
+#[test]
+fn actions_that_wait_for_nothing_are_one_step() {
+    let call = Drive::call(voice(json!([
+        { "id": "a", "type": "answer" },
+        { "id": "b", "type": "talk", "option": { "text": "Hi", "async": true } },
+        { "id": "c", "type": "play", "option": { "stream_urls": ["https://x.example/1.wav"], "async": true } },
+        { "id": "d", "type": "message_send", "option": { "text": "Bye" } },
+        { "id": "e", "type": "hangup" },
+    ])));
+    let kinds: Vec<_> =
+        call.commands.iter().map(|c| (c.sequence, c.kind.as_str(), c.action_id.as_str())).collect();
+    assert_eq!(
+        kinds,
+        [
+            (1, "call.answer", "a"),
+            (2, "call.talk", "b"),
+            (3, "call.play", "c"),
+            (4, "message.send", "d"),
+            (5, "call.hangup", "e")
+        ]
+    );
+    assert_eq!(call.ended().as_deref(), Some("finished"));
+    assert_eq!(call.at(), "e");
+}
+
+fn prompt_and_digits(talk: Value, digits: Value) -> Drive {
+    Drive::call(voice(json!([
+        { "id": "talk", "type": "talk", "option": talk },
+        { "id": "digits", "type": "digits_receive", "option": digits },
+        { "id": "more", "type": "digits_receive", "option": { "length": 2, "duration": 1000 } },
+    ])))
+}
+
+#[test]
+fn a_talk_ends_with_its_answer_and_with_no_other() {
+    let mut call = prompt_and_digits(json!({ "text": "Hi" }), json!({ "length": 1 }));
+    let before = call.cursor.clone();
+    for id in ["8a4f:2", "other:1", "8a4f:", "nonsense"] {
+        call.hear("command.completed", json!({ "command_id": id }));
+    }
+    assert_eq!(call.cursor, before);
+    call.completed();
+    assert_eq!(call.at(), "digits");
+    assert_eq!(call.variable("/actions/talk/result"), json!({ "ok": true }));
+}
+
+#[test]
+fn digits_end_a_talk_and_reach_the_digits_receive_behind_it() {
+    let mut call =
+        prompt_and_digits(json!({ "text": "Hi", "digits_handle": "next" }), json!({ "length": 1 }));
+    assert_eq!(call.commands[0].data["digits_handle"], json!("next"));
+    call.digits("7");
+    assert_eq!((call.at(), call.variable("/actions/digits/digits")), ("more", json!("7")));
+    assert!(call.early().is_empty());
+}
+
+#[test]
+fn digits_that_do_not_end_a_talk_wait_for_the_next_digits_receive() {
+    let mut call = prompt_and_digits(json!({ "text": "Hi" }), json!({ "length": 1 }));
+    let wait = call.wait();
+    call.digits("7");
+    assert_eq!((call.at(), call.wait(), call.early().len()), ("talk", wait, 1));
+    call.completed();
+    assert_eq!((call.at(), call.variable("/call/digits")), ("more", json!("7")));
+}
+
+#[test]
+fn a_prompt_is_not_begun_when_digits_are_already_there() {
+    let mut call = Drive::call(voice(json!([
+        { "id": "a", "type": "digits_receive", "option": { "length": 1 } },
+        { "id": "b", "type": "talk", "option": { "text": "For x press 1", "digits_handle": "next" } },
+        { "id": "c", "type": "digits_receive", "option": { "length": 1 } },
+    ])));
+    assert_eq!(call.digits("12"), NOTHING);
+    assert_eq!((call.ended().as_deref(), call.variable("/actions/c/digits")), (Some("finished"), json!("2")));
+}
+
+#[test]
+fn digits_beyond_the_length_stay_for_the_next_action() {
+    let mut call = prompt_and_digits(json!({ "text": "Hi", "async": true }), json!({ "length": 2 }));
+    call.digits("1");
+    call.digits("234");
+    assert_eq!(call.variable("/actions/digits/digits"), json!("12"));
+    assert_eq!(
+        (call.variable("/actions/more/digits"), call.ended().as_deref()),
+        (json!("34"), Some("finished"))
+    );
+}
+
+#[test]
+fn the_key_ends_the_digits_and_is_not_one_of_them() {
+    let mut call =
+        prompt_and_digits(json!({ "text": "Hi", "async": true }), json!({ "key": "#", "duration": 9000 }));
+    call.digits("1234#5");
+    assert_eq!((call.variable("/actions/digits/digits"), call.at()), (json!("1234"), "more"));
+    call.timer();
+    assert_eq!(call.variable("/actions/more"), json!({ "digits": "5", "timed_out": true }));
+}
+
+#[test]
+fn a_digit_that_is_not_enough_keeps_the_wait_and_its_deadline() {
+    let mut call =
+        prompt_and_digits(json!({ "text": "Hi", "async": true }), json!({ "length": 3, "duration": 5000 }));
+    let (wait, until) = call.wait();
+    assert_eq!(until, Some(call.now.plus_millis(5000)));
+    call.now = call.now.plus_millis(4000);
+    call.digits("1");
+    assert_eq!(call.wait(), (wait, until));
+    call.timer();
+    assert_eq!((call.variable("/call/digits"), call.at()), (json!("1"), "more"));
+}
+
+#[test]
+fn a_timer_of_a_wait_that_is_gone_changes_nothing() {
+    let mut call = prompt_and_digits(json!({ "text": "Hi" }), json!({ "length": 1 }));
+    let (old, _) = call.wait();
+    call.completed();
+    let before = call.cursor.clone();
+    call.input(Input::Timer { wait: old });
+    call.input(Input::Timer { wait: 99 });
+    assert_eq!(call.cursor, before);
+}
+
+#[test]
+fn a_prompt_that_failed_goes_on_and_tells_its_error() {
+    let mut call = Drive::call(voice(json!([
+        { "id": "a", "type": "talk", "option": { "text": "Hi" } },
+        { "id": "b", "type": "talk", "option": { "text": "${error.code} at ${error.action_id}" } },
+    ])));
+    assert_eq!(call.failed("no_tts"), ["call.talk: no_tts at a"]);
+    call.timer();
+    assert_eq!(call.variable("/error/code"), json!("timeout"));
+    assert_eq!(call.ended().as_deref(), Some("finished"));
+}
+
+#[test]
+fn on_error_stops_or_jumps_where_the_flow_says_so() {
+    let call = |on_error: &str| {
+        let mut call = Drive::call(voice(json!([
+            { "id": "a", "type": "talk", "option": { "text": "Hi" }, "on_error": on_error, "next_id": "a" },
+            { "id": "b", "type": "talk", "option": { "text": "Sorry" } },
+        ])));
+        let said = call.failed("no_tts");
+        (said, call.ended(), call.error_code())
+    };
+    assert_eq!(call("stop"), (vec![], Some("failed".into()), Some("no_tts".into())));
+    assert_eq!(call("b"), (vec!["call.talk: Sorry".into()], None, None));
+}
+
+#[test]
+fn a_hangup_of_a_further_leg_ends_nothing() {
+    let mut call = prompt_and_digits(json!({ "text": "Hi" }), json!({ "length": 1 }));
+    call.hear("call.hangup", json!({ "leg": "8a4f:1/+1555" }));
+    assert_eq!(call.ended(), None);
+    call.hear("call.hangup", json!({}));
+    assert_eq!(call.ended().as_deref(), Some("hangup"));
+}
+
+#[test]
+fn a_goto_jumps_so_often_and_counts_again_when_its_loop_was_left() {
+    let mut call = Drive::call(voice(json!([
+        { "id": "outer", "type": "talk", "option": { "text": "outer", "async": true } },
+        { "id": "inner", "type": "talk", "option": { "text": "inner", "async": true } },
+        { "id": "ask", "type": "digits_receive", "option": { "length": 1 } },
+        { "id": "by-digit", "type": "branch", "option": { "target_ids": { "0": "back" } } },
+        { "id": "again", "type": "goto", "option": { "target_id": "inner", "loop_count": 2 } },
+        { "id": "back", "type": "goto", "option": { "target_id": "outer", "loop_count": 2 } },
+    ])));
+    assert_eq!(call.digits("1"), ["call.talk: inner"]);
+    // Left by the branch after one jump: the inner loop begins anew.
+    assert_eq!(call.digits("0"), ["call.talk: outer", "call.talk: inner"]);
+    assert_eq!(call.digits("1"), ["call.talk: inner"]);
+    assert_eq!(call.digits("1"), ["call.talk: inner"]);
+    assert_eq!(call.digits("1"), ["call.talk: outer", "call.talk: inner"]);
+    assert_eq!(call.digits("0"), NOTHING);
+    assert_eq!(call.ended().as_deref(), Some("finished"));
+}
+
+#[test]
+fn a_branch_takes_aliases_and_does_not_clear_what_it_read() {
+    let mut call = Drive::call(voice(json!([
+        { "id": "d", "type": "digits_receive", "option": { "length": 1 } },
+        { "id": "b", "type": "branch", "option": { "variable": "voipbin.call.digits", "target_ids": { "1": "t" }, "default_target_id": "e" } },
+        { "id": "e", "type": "stop" },
+        { "id": "t", "type": "talk", "option": { "text": "${call.digits} ${voipbin.call.source.target} ${voipbin.call.destination.target}" } },
+    ])));
+    assert_eq!(call.digits("1"), ["call.talk: 1 +15550100 +15550111"]);
+}
+
+#[test]
+fn variables_hold_any_json_and_dots_reach_into_it() {
+    let call = Drive::call(voice(json!([
+        { "id": "a", "type": "variable_set", "option": { "key": "n", "value": 2 } },
+        { "id": "b", "type": "variable_set", "option": { "key": "box", "value": { "twice": "${n * 2}", "list": ["${call.from}", true] } } },
+        { "id": "c", "type": "variable_set", "option": { "key": "box.deep.er", "value": "${box.list[1]}" } },
+        { "id": "d", "type": "sleep", "option": { "duration": "${n * 500}" } },
+    ])));
+    assert_eq!(
+        call.variable("/box"),
+        json!({ "twice": 4, "list": ["+15550100", true], "deep": { "er": true } })
+    );
+    assert_eq!(call.wait().1, Some(call.now.plus_millis(1000)));
+}
+
+#[test]
+fn a_missing_variable_is_empty_and_noted() {
+    let call = Drive::call(voice(
+        json!([{ "id": "a", "type": "talk", "option": { "text": "Hello ${call.nobody}!" } }]),
+    ));
+    assert_eq!(call.commands[0].data["text"], json!("Hello !"));
+    assert_eq!(call.noted("empty_variable"), 1);
+}
+
+#[test]
+fn a_subroutine_has_variables_of_its_own_and_gives_results_back() {
+    let main = json!({ "name": "main", "trigger": { "event": "call.incoming" }, "variables": { "x": 1 }, "actions": [
+        { "id": "call", "type": "fetch_flow", "option": { "flow_id": "sub", "arguments": { "y": "${x + 1}" }, "results": { "z": "${y * 10}" } } },
+        { "id": "say", "type": "talk", "option": { "text": "${z} ${actions.call.z}" } },
+    ] });
+    let sub = json!({ "name": "sub", "variables": { "y": 0, "x": "mine" }, "actions": [
+        { "id": "set", "type": "variable_set", "option": { "key": "x", "value": "changed" } },
+        { "id": "wait", "type": "digits_receive", "option": { "length": 1 } },
+    ] });
+    let mut call = Drive::call(bundle_of(&main, &[("sub", &sub)]));
+    assert_eq!((call.at(), call.variable("/x")), ("wait", json!("changed")));
+    assert_eq!(call.digits("1"), ["call.talk: 20 20"]);
+    assert_eq!(call.variable("/x"), json!(1));
+}
+
+#[test]
+fn a_stop_ends_subroutine_and_caller() {
+    let main = json!({ "trigger": { "event": "call.incoming" }, "actions": [
+        { "id": "call", "type": "subroutine", "option": { "flow_id": "sub" } },
+        { "id": "say", "type": "talk", "option": { "text": "never" } },
+    ] });
+    let sub = json!({ "actions": [{ "id": "end", "type": "stop" }] });
+    let call = Drive::call(bundle_of(&main, &[("sub", &sub)]));
+    assert_eq!((call.ended().as_deref(), call.commands.len()), (Some("finished"), 0));
+}
+
+#[test]
+fn a_message_waits_for_the_delivery_of_all_its_copies() {
+    let mut call = Drive::call(voice(json!([
+        { "id": "a", "type": "message_send", "option": { "text": "Hi", "wait_delivery": true,
+            "source": { "target": "+1" }, "destinations": [{ "type": "tel", "target": "+2" }, { "type": "tel", "target": "+3" }] } },
+    ])));
+    call.hear("command.completed", json!({ "command_id": "8a4f:1" }));
+    call.hear("command.completed", json!({ "command_id": "8a4f:1" }));
+    assert_eq!(call.ended(), None);
+    call.hear("command.completed", json!({ "command_id": "8a4f:2" }));
+    assert_eq!(call.ended().as_deref(), Some("finished"));
+}
+
+#[test]
+fn a_failed_delivery_stops_where_the_flow_says_nothing() {
+    let mut call = Drive::call(voice(
+        json!([{ "id": "a", "type": "message_send", "option": { "text": "Hi", "wait_delivery": true } }]),
+    ));
+    call.failed("unreachable");
+    assert_eq!(
+        (call.ended().as_deref(), call.error_code().as_deref()),
+        (Some("failed"), Some("unreachable"))
+    );
+}
+
+#[test]
+fn reserved_ids_keep_their_meaning() {
+    let ids = |target: &str| {
+        let mut call = Drive::call(voice(json!([
+            { "id": "d", "type": "digits_receive", "option": { "length": 1 } },
+            { "id": "b", "type": "branch", "option": { "target_ids": { "1": format!("00000000-0000-0000-0000-00000000000{target}") } } },
+            { "id": "t", "type": "talk", "option": { "text": "next" } },
+        ])));
+        call.digits("1");
+        (call.at().to_owned(), call.ended())
+    };
+    assert_eq!(ids("0").1.as_deref(), Some("finished"));
+    assert_eq!(ids("1").0, "d");
+    assert_eq!(ids("2").1.as_deref(), Some("finished"));
+    assert_eq!(ids("3").0, "t");
+}
+
+#[test]
+fn a_media_action_without_a_call_is_skipped() {
+    let mut rest = Drive::new(bundle_of(
+        &json!({ "actions": [{ "id": "a", "type": "talk", "option": { "text": "Hi" } }] }),
+        &[],
+    ));
+    rest.cursor = flow::Cursor::new(
+        &rest.bundle,
+        flow::cursor::Identity {
+            activeflow_id: "1".into(),
+            customer_id: "c".into(),
+            reference_type: "api".into(),
+            reference_id: "r".into(),
+        },
+    );
+    rest.input(Input::Started(event("api.started", json!({}))));
+    assert_eq!((rest.noted("skipped"), rest.ended().as_deref()), (1, Some("finished")));
+}
+
+#[test]
+fn control_forwards_continues_and_stops() {
+    let mut call = prompt_and_digits(json!({ "text": "Hi" }), json!({ "length": 2 }));
+    call.input(Input::Forwarded { action_id: "nowhere".into() });
+    assert_eq!((call.at(), call.noted("unknown_action")), ("talk", 1));
+    call.input(Input::Forwarded { action_id: "digits".into() });
+    assert_eq!(call.at(), "digits");
+    call.digits("1");
+    call.input(Input::Continued);
+    assert_eq!((call.at(), call.variable("/call/digits")), ("more", json!("1")));
+    call.input(Input::Stopped);
+    assert_eq!(
+        call.cursor.rest(),
+        Rest::Ended(flow::cursor::Ending { reason: "stopped".into(), error: None })
+    );
+}
