@@ -1,0 +1,130 @@
+//! The whole store: shards, and what belongs to all of them.
+
+use super::shard::ShardState;
+use common::member::{Member, MemberId};
+use common::ports::catalogue::{Edge, EdgeRecord, Publication, Published};
+use common::ports::lookup::{Found, ListQuery};
+use common::Shard;
+use flow::{Definitions, Timestamp};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What the store bounds. Sizes that are promises (engine.md section 5) are constants of the shard.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long an ended activeflow can be looked at.
+    pub ended_kept: Duration,
+    /// The shortest life of a dedup generation; three are looked up.
+    pub dedup_rotation: Duration,
+    /// Feed entries kept per shard.
+    pub feed_length: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            ended_kept: Duration::from_secs(3_600),
+            dedup_rotation: Duration::from_secs(12 * 3_600),
+            feed_length: 1_000,
+        }
+    }
+}
+
+/// Something to ring after an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ring {
+    Ready(Shard),
+    Due(Shard),
+}
+
+pub struct Model {
+    shards: Vec<ShardState>,
+    members: BTreeMap<MemberId, Member>,
+    definitions: Definitions,
+    bundles: BTreeMap<String, Vec<u8>>,
+    edges: BTreeMap<Edge, EdgeRecord>,
+}
+
+impl Model {
+    pub fn new(shards: u16, limits: Limits) -> Model {
+        Model {
+            shards: (0..shards).map(|n| ShardState::new(Shard(n), limits)).collect(),
+            members: BTreeMap::new(),
+            definitions: Definitions::default(),
+            bundles: BTreeMap::new(),
+            edges: BTreeMap::new(),
+        }
+    }
+
+    pub fn shards(&self) -> u16 {
+        self.shards.len() as u16
+    }
+
+    pub fn shard(&mut self, shard: Shard) -> &mut ShardState {
+        let count = self.shards.len();
+        &mut self.shards[usize::from(shard.0) % count]
+    }
+
+    pub fn take_rings(&mut self) -> Vec<Ring> {
+        self.shards.iter_mut().flat_map(ShardState::take_rings).collect()
+    }
+
+    pub fn beat(&mut self, me: &Member, gone: &[MemberId]) -> Vec<Member> {
+        self.members.retain(|id, _| !gone.contains(id));
+        self.members.insert(me.id, me.clone());
+        self.members()
+    }
+
+    pub fn leave(&mut self, me: MemberId) {
+        self.members.remove(&me);
+    }
+
+    pub fn members(&self) -> Vec<Member> {
+        self.members.values().cloned().collect()
+    }
+
+    pub fn publish(&mut self, publication: &Publication) -> Published {
+        let generation = self.definitions.generation;
+        if publication.definitions.generation != generation + 1 {
+            return Published::Conflict { generation };
+        }
+        self.bundles.extend(publication.bundles.iter().cloned());
+        self.definitions = publication.definitions.clone();
+        for shard in &mut self.shards {
+            shard.raise_generation(generation + 1);
+        }
+        Published::Done
+    }
+
+    pub fn definitions(&self, than: u64) -> Option<Definitions> {
+        (self.definitions.generation > than).then(|| self.definitions.clone())
+    }
+
+    pub fn bundle(&self, hash: &str) -> Option<Vec<u8>> {
+        self.bundles.get(hash).cloned()
+    }
+
+    pub fn record_edge(&mut self, edge: &Edge, now: Timestamp) -> EdgeRecord {
+        let new = || EdgeRecord { edge: edge.clone(), recorded_at: now, published: false };
+        self.edges.entry(edge.clone()).or_insert_with(new).clone()
+    }
+
+    pub fn edge_published(&mut self, edge: &Edge) {
+        if let Some(record) = self.edges.get_mut(edge) {
+            record.published = true;
+        }
+    }
+
+    pub fn edges(&self) -> Vec<EdgeRecord> {
+        let mut edges: Vec<EdgeRecord> = self.edges.values().cloned().collect();
+        edges.sort_by(|a, b| (a.edge.at, &a.edge).cmp(&(b.edge.at, &b.edge)));
+        edges
+    }
+
+    pub fn list(&self, query: &ListQuery) -> Vec<Found> {
+        let mut found: Vec<Found> = self.shards.iter().flat_map(|shard| shard.list(query)).collect();
+        found.sort_by_key(|f| std::cmp::Reverse((f.record.created, f.id)));
+        found.truncate(query.limit as usize);
+        found
+    }
+}

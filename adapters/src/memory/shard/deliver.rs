@@ -1,0 +1,182 @@
+//! How an event enters: seen, then the owner or a new one, then side runs.
+
+use super::{Held, INBOX_BYTES, INBOX_ENTRIES, Seen, ShardState};
+use crate::memory::model::Ring;
+use common::identity::reference_key;
+use common::ports::intake::{Deliver, Delivered, To};
+use common::record::{Entry, Record, Start, State, Suspect};
+use common::{ActiveflowId, EventKey};
+use flow::Timestamp;
+use std::collections::{BTreeSet, VecDeque};
+
+impl ShardState {
+    pub fn deliver(&mut self, event: &Deliver, now: Timestamp) -> Delivered {
+        if let To::Reference { .. } = event.to {
+            if event.generation < self.generation {
+                return Delivered::StaleDefinitions { generation: self.generation };
+            }
+            self.generation = event.generation;
+        }
+        self.seen.rotate(now, self.limits.dedup_rotation.as_micros() as i64);
+        if self.seen.contains(&event.key) {
+            return Delivered::Duplicate;
+        }
+        let answer = match &event.to {
+            To::Activeflow { id, realm } => self.deliver_to(*id, realm, event, now),
+            To::Reference { key, owner, sides } => self.deliver_by(key, owner.as_ref(), sides, event, now),
+        };
+        if matches!(answer, Delivered::Applied { .. }) {
+            self.seen.mark(event.key);
+        }
+        answer
+    }
+
+    pub fn count_attempt(&mut self, key: EventKey) -> u32 {
+        let count = self.attempts.entry(key.0).or_default();
+        *count += 1;
+        *count
+    }
+
+    fn deliver_to(&mut self, id: ActiveflowId, realm: &str, event: &Deliver, now: Timestamp) -> Delivered {
+        let lives = |held: &Held| {
+            held.record.seed.reference.realm == realm
+                && !matches!(held.record.state, State::Ended | State::Quarantined)
+        };
+        if !self.held.get(&id).is_some_and(lives) {
+            return Delivered::Late;
+        }
+        self.push_input(id, entry(event, None), now);
+        self.applied(Some(id), Vec::new())
+    }
+
+    fn deliver_by(
+        &mut self,
+        key: &[u8; 16],
+        owner: Option<&Start>,
+        sides: &[Start],
+        event: &Deliver,
+        now: Timestamp,
+    ) -> Delivered {
+        let mut started = Vec::new();
+        let mut to = None;
+        let mut known = false;
+        if let Some(live) = self.owners.get(key).copied() {
+            if self.hears(live, &event.kind) {
+                let entry = entry(event, owner);
+                if !event.always_fits && !self.fits(live, &entry) {
+                    return Delivered::InboxFull { owner: live };
+                }
+                self.push_input(live, entry, now);
+                to = Some(live);
+            }
+        } else if let Some(start) = owner {
+            if self.create(start, true, entry(event, None), now) {
+                started.push(start.id);
+                to = Some(start.id);
+            } else {
+                known = true;
+            }
+        }
+        for start in sides {
+            if self.create(start, false, entry(event, None), now) {
+                started.push(start.id);
+            } else {
+                known = true;
+            }
+        }
+        match (to, started.is_empty()) {
+            (None, true) if known => Delivered::Duplicate,
+            (None, true) => Delivered::Unmatched,
+            _ => self.applied(to, started),
+        }
+    }
+
+    fn applied(&self, to: Option<ActiveflowId>, started: Vec<ActiveflowId>) -> Delivered {
+        let backlog = (self.lanes.resumed.len() + self.lanes.fresh.len()) as u64;
+        Delivered::Applied { to, started, backlog }
+    }
+
+    pub(super) fn hears(&self, id: ActiveflowId, kind: &str) -> bool {
+        self.held.get(&id).is_some_and(|held| held.record.seed.hears.contains(kind))
+    }
+
+    fn fits(&self, id: ActiveflowId, entry: &Entry) -> bool {
+        self.held.get(&id).is_some_and(|held| {
+            held.inbox.len() < INBOX_ENTRIES
+                && held.record.inbox_bytes as usize + entry.to_bytes().len() <= INBOX_BYTES
+        })
+    }
+
+    /// Starts an activeflow with its first input; an id that is already there starts nothing.
+    pub(super) fn create(&mut self, start: &Start, owner: bool, first: Entry, now: Timestamp) -> bool {
+        if self.held.contains_key(&start.id) {
+            return false;
+        }
+        let record = Record {
+            state: State::Ready,
+            suspect: Suspect::No,
+            attempts: 0,
+            owner,
+            class: start.class,
+            version: 0,
+            token: None,
+            wait: 0,
+            deadline: None,
+            ready_since: now,
+            created: now,
+            updated: now,
+            inbox_bytes: first.to_bytes().len() as u32,
+            seed: start.seed.clone(),
+            body: Vec::new(),
+        };
+        if owner {
+            self.owners.insert(reference_key(&record.seed.reference), start.id);
+        }
+        self.index.entry(record.seed.customer_id.clone()).or_default().insert((now, start.id));
+        let held = Held {
+            record,
+            inbox: VecDeque::from([first]),
+            outbox: Vec::new(),
+            control: None,
+            journal: VecDeque::new(),
+            claimed_at: Timestamp::default(),
+        };
+        self.held.insert(start.id, held);
+        self.lanes.fresh.push_back(start.id);
+        if self.lanes.fresh.len() == 1 {
+            self.rings.push(Ring::Ready(self.id));
+        }
+        self.note(start.id, "created", now, Vec::new());
+        true
+    }
+}
+
+fn entry(event: &Deliver, start: Option<&Start>) -> Entry {
+    Entry::Event { kind: event.kind.clone(), input: event.input.clone(), start: start.map(Start::to_bytes) }
+}
+
+impl Seen {
+    fn contains(&self, key: &EventKey) -> bool {
+        self.generations.iter().any(|generation| generation.contains(&key.0))
+    }
+
+    fn mark(&mut self, key: EventKey) {
+        if let Some(newest) = self.generations.back_mut() {
+            newest.insert(key.0);
+        }
+    }
+
+    /// Only a delivery moves the window, so that an outage forgets nothing.
+    fn rotate(&mut self, now: Timestamp, life_us: i64) {
+        if self.since == Timestamp::default() {
+            self.since = now;
+        }
+        if now.micros_since(self.since) >= life_us {
+            self.since = now;
+            self.generations.push_back(BTreeSet::new());
+            if self.generations.len() > 3 {
+                self.generations.pop_front();
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `deliver` and the count of solo attempts.
+
+use super::reply::{Reply, unexpected};
+use super::{Store, keys};
+use async_trait::async_trait;
+use common::ports::Intake;
+use common::ports::intake::{Deliver, Delivered, To};
+use common::record::Start;
+use common::{EventKey, Shard, StoreError};
+
+/// Attempts are remembered for longer than any queue holds a message back.
+const ATTEMPTS_KEPT_S: i64 = 7 * 24 * 3_600;
+
+#[async_trait]
+impl Intake for Store {
+    fn shards(&self) -> u16 {
+        self.settings.shards
+    }
+
+    async fn deliver(&self, event: &Deliver) -> Result<Delivered, StoreError> {
+        let mut call = self.on(&self.scripts.deliver, event.shard);
+        call.arg(event.generation)
+            .arg(event.key.mark())
+            .arg(event.key.bucket() % keys::DEDUP_BUCKETS)
+            .arg(self.settings.dedup_rotation.as_micros() as u64)
+            .arg(&event.kind)
+            .arg(&event.input)
+            .arg(u8::from(event.always_fits));
+        match &event.to {
+            To::Activeflow { id, realm } => {
+                call.arg("a").arg(id.as_bytes()).arg(realm).arg(self.settings.feed_length).arg("");
+            }
+            To::Reference { key, owner, sides } => {
+                call.arg("r").arg(key).arg("").arg(self.settings.feed_length);
+                call.arg(owner.as_ref().map(Start::to_bytes).unwrap_or_default());
+                for side in sides {
+                    call.arg(side.to_bytes());
+                }
+            }
+        }
+        delivered(Reply::new("deliver", self.invoke("deliver", &call).await?)?)
+    }
+
+    async fn count_attempt(&self, shard: Shard, key: EventKey) -> Result<u32, StoreError> {
+        let key = keys::attempts(shard, key);
+        let mut counting = redis::pipe();
+        counting.atomic().incr(&key, 1).expire(&key, ATTEMPTS_KEPT_S).ignore();
+        let (count,): (u32,) = self
+            .link
+            .run("count an attempt", async |connection| counting.query_async(connection).await)
+            .await?;
+        Ok(count)
+    }
+}
+
+fn delivered(mut reply: Reply) -> Result<Delivered, StoreError> {
+    Ok(match reply.text()?.as_str() {
+        "applied" => {
+            let to = match reply.bytes()?.as_slice() {
+                [] => None,
+                bytes => Some(<[u8; 16]>::try_from(bytes).map_err(|_| unexpected("deliver", "an id"))?),
+            };
+            let backlog = reply.number()?;
+            let started = (0..reply.rest()).map(|_| reply.id()).collect::<Result<_, _>>()?;
+            Delivered::Applied { to: to.map(common::ActiveflowId::from_bytes), started, backlog }
+        }
+        "duplicate" => Delivered::Duplicate,
+        "unmatched" => Delivered::Unmatched,
+        "late" => Delivered::Late,
+        "full" => Delivered::InboxFull { owner: reply.id()? },
+        "stale" => Delivered::StaleDefinitions { generation: reply.number()? },
+        other => return Err(unexpected("deliver", &format!("an outcome, got `{other}`"))),
+    })
+}

@@ -1,0 +1,57 @@
+//! The only place in Rust that spells a key. All keys of a shard carry its hash tag and so share a cluster slot; what the
+//! scripts build from a shard's prefix is listed here too.
+//!
+//! ```text
+//! sb:{7}:a:<id>        activeflow: head, seed, body (common/src/record.rs)   sb:{7}:owners     reference key -> activeflow
+//! sb:{7}:i:<id>        inbox, while not empty                                sb:{7}:claims     by time of the claim
+//! sb:{7}:o:<id>        unsettled commands, while not empty                   sb:{7}:waits      by deadline
+//! sb:{7}:j:<id>        the last 64 journal entries                           sb:{7}:ended      by time of the end
+//! sb:{7}:k:<id>        control, while there is one                           sb:{7}:x:<customer>  by time of creation
+//! sb:{7}:lane:<name>   resumed, fresh, suspects, alone                       sb:{7}:dead       worker -> when it was noted
+//! sb:{7}:d:<g>:<b>     dedup: generation, bucket -> marks                    sb:{7}:nonces     worker -> last nonce and its rows
+//! sb:{7}:try:<mark>    solo attempts at an event                             sb:{7}:bundles    bundle -> activeflows that pin it
+//! sb:{7}:meta          generation, dedup generation                          sb:{7}:feed       stream of what happened
+//! sb:{definitions}     generation, definitions, shards   :bundle:<hash>   :edges
+//! sb:{members}         member -> its last beat
+//! ```
+//!
+//! Lanes are first come, first served for now; every record carries class and customer, by which lanes can be split.
+
+use common::{ActiveflowId, EventKey, Shard};
+
+pub const DEFINITIONS: &str = "sb:{definitions}";
+pub const EDGES: &str = "sb:{definitions}:edges";
+pub const MEMBERS: &str = "sb:{members}";
+pub const READY: &str = "sb:ready";
+pub const DUE: &str = "sb:due";
+
+/// Buckets of one dedup generation of a shard; also in deliver.lua.
+pub const DEDUP_BUCKETS: u16 = 4_096;
+
+pub fn shard(shard: Shard) -> String {
+    format!("sb:{{{shard}}}")
+}
+
+pub fn of(shard_id: Shard, kind: &str, id: ActiveflowId) -> Vec<u8> {
+    let mut key = format!("sb:{{{shard_id}}}:{kind}:").into_bytes();
+    key.extend(id.as_bytes());
+    key
+}
+
+pub fn index(shard: Shard, customer_id: &str) -> String {
+    format!("sb:{{{shard}}}:x:{customer_id}")
+}
+
+pub fn feed(shard: Shard) -> String {
+    format!("sb:{{{shard}}}:feed")
+}
+
+pub fn attempts(shard: Shard, key: EventKey) -> Vec<u8> {
+    let mut bytes = format!("sb:{{{shard}}}:try:").into_bytes();
+    bytes.extend(key.mark());
+    bytes
+}
+
+pub fn bundle(hash: &str) -> String {
+    format!("{DEFINITIONS}:bundle:{hash}")
+}

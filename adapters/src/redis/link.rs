@@ -1,0 +1,157 @@
+//! Connections: a few multiplexed ones, checked out of the pool for as long as they work, shared by all calls.
+//!
+//! A connection that was dropped, or that did not answer three times in a row (a stopped server still accepts bytes), is
+//! replaced. While the server is away, one call at a time tries to connect and the others share its failure.
+
+use super::Settings;
+use common::StoreError;
+use deadpool_redis::{Connection, Manager, Pool, PoolError};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, ErrorKind, IntoConnectionInfo, RedisError};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+const TIMEOUTS_BEFORE_REPLACING: u32 = 3;
+
+pub struct Link {
+    pool: Pool,
+    slots: Vec<Slot>,
+    next: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Slot {
+    line: Mutex<Option<Arc<Line>>>,
+    opening: tokio::sync::Mutex<()>,
+    failures: AtomicUsize,
+}
+
+struct Line {
+    connection: MultiplexedConnection,
+    timeouts: AtomicU32,
+}
+
+impl Link {
+    pub fn new(settings: &Settings) -> Result<Link, StoreError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(settings.response_timeout))
+            .set_response_timeout(Some(settings.response_timeout))
+            .set_pipeline_buffer_size(1_024)
+            .set_write_backpressure_boundary(256 * 1_024);
+        let info = connection_info(&settings.url)?;
+        let manager =
+            Manager::new_with_config(info, config).map_err(|e| to_store("connect to Redis", &e))?;
+        let pool = Pool::builder(manager).max_size(settings.connections.max(1)).build().map_err(|e| {
+            StoreError::Refused { operation: "connect to Redis", reason: e.to_string() }
+        })?;
+        let slots = (0..settings.connections.max(1)).map(|_| Slot::default()).collect();
+        Ok(Link { pool, slots, next: AtomicUsize::new(0) })
+    }
+
+    /// Runs one call on a connection and learns from how it ends.
+    pub async fn run<T, F>(&self, operation: &'static str, call: F) -> Result<T, StoreError>
+    where
+        F: AsyncFnOnce(&mut MultiplexedConnection) -> Result<T, RedisError>,
+    {
+        let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
+        let line = slot.line(&self.pool).await.map_err(|reason| StoreError::Unanswered { operation, reason })?;
+        let answer = call(&mut line.connection.clone()).await;
+        match &answer {
+            Ok(_) => line.timeouts.store(0, Ordering::Relaxed),
+            Err(error) if error.is_timeout() => {
+                if line.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_BEFORE_REPLACING {
+                    slot.replace(&line);
+                }
+            }
+            Err(error) if error.is_io_error() || error.is_connection_dropped() => slot.replace(&line),
+            Err(_) => line.timeouts.store(0, Ordering::Relaxed),
+        }
+        answer.map_err(|error| to_store(operation, &error))
+    }
+}
+
+impl Slot {
+    async fn line(&self, pool: &Pool) -> Result<Arc<Line>, String> {
+        if let Some(line) = self.current() {
+            return Ok(line);
+        }
+        let failures = self.failures.load(Ordering::SeqCst);
+        let _opening = self.opening.lock().await;
+        if let Some(line) = self.current() {
+            return Ok(line);
+        }
+        if self.failures.load(Ordering::SeqCst) != failures {
+            return Err("no connection to Redis".into());
+        }
+        match pool.get().await {
+            Ok(connection) => {
+                let connection = Connection::take(connection);
+                let line = Arc::new(Line { connection, timeouts: AtomicU32::new(0) });
+                *self.lock() = Some(line.clone());
+                Ok(line)
+            }
+            Err(error) => {
+                self.failures.fetch_add(1, Ordering::SeqCst);
+                Err(match error {
+                    PoolError::Backend(error) => plain(&error),
+                    other => other.to_string(),
+                })
+            }
+        }
+    }
+
+    fn current(&self) -> Option<Arc<Line>> {
+        self.lock().clone()
+    }
+
+    fn replace(&self, failed: &Arc<Line>) {
+        let mut line = self.lock();
+        if line.as_ref().is_some_and(|line| Arc::ptr_eq(line, failed)) {
+            *line = None;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<Line>>> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The address with the TCP settings that redis-rs leaves off.
+pub fn connection_info(url: &str) -> Result<redis::ConnectionInfo, StoreError> {
+    let info = url.into_connection_info().map_err(|e| StoreError::Refused {
+        operation: "read redis.url",
+        reason: format!("{}; expected redis://[user:password@]host:port/", plain(&e)),
+    })?;
+    let tcp = redis::io::tcp::TcpSettings::default()
+        .set_nodelay(true)
+        .set_user_timeout(Duration::from_secs(5));
+    Ok(info.set_tcp_settings(tcp))
+}
+
+/// What an error means to a caller: unknown outcome, refused, too new, or damage.
+pub fn to_store(operation: &'static str, error: &RedisError) -> StoreError {
+    let reason = plain(error);
+    if error.is_timeout() || error.is_io_error() || error.is_connection_dropped() {
+        return StoreError::Unanswered { operation, reason };
+    }
+    match error.code() {
+        Some("TOONEW") => {
+            let found = error.detail().and_then(|d| d.trim().parse().ok()).unwrap_or(u8::MAX);
+            StoreError::TooNew { operation, found, supported: common::record::FORMAT }
+        }
+        Some("CORRUPT") => StoreError::Corrupt { operation, what: reason },
+        _ if error.kind() == ErrorKind::UnexpectedReturnType || error.kind() == ErrorKind::Parse => {
+            StoreError::Corrupt { operation, what: reason }
+        }
+        _ => StoreError::Refused { operation, reason },
+    }
+}
+
+/// The error in the server's words, without the script's arguments.
+pub fn plain(error: &RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        _ => error.to_string(),
+    }
+}

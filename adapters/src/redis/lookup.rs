@@ -1,0 +1,123 @@
+//! Looking at activeflows and the feed, and asking something of one.
+
+use super::reply::{Reply, bad, control_bytes};
+use super::{Store, keys};
+use async_trait::async_trait;
+use common::ports::Lookup;
+use common::ports::lookup::{Controlled, FeedEntry, Found, ListQuery};
+use common::ports::work::Control;
+use common::record::Record;
+use common::{ActiveflowId, Shard, StoreError};
+use flow::Timestamp;
+use redis::Value;
+use redis::streams::{StreamId, StreamRangeReply};
+
+#[async_trait]
+impl Lookup for Store {
+    async fn get(&self, id: ActiveflowId) -> Result<Option<Found>, StoreError> {
+        let of = |kind| keys::of(self.shard_of(id), kind, id);
+        let mut pipe = redis::pipe();
+        pipe.atomic().get(of("a")).get(of("k")).lrange(of("i"), 0, -1).lrange(of("o"), 0, -1).lrange(of("j"), 0, -1);
+        let found: Value =
+            self.link.run("get an activeflow", async |connection| pipe.query_async(connection).await).await?;
+        let mut reply = Reply::new("get an activeflow", found)?;
+        let record = reply.bytes()?;
+        if record.is_empty() {
+            return Ok(None);
+        }
+        let record = Record::from_bytes(&record).map_err(|e| bad("get an activeflow", &e))?;
+        let control = reply.control()?;
+        let inbox = reply.entries()?;
+        Ok(Some(Found { id, record, inbox, outbox: reply.list()?, control, journal: reply.list()? }))
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Found>, StoreError> {
+        let mut newest: Vec<(Timestamp, ActiveflowId)> = Vec::new();
+        for shard in 0..self.settings.shards {
+            newest.extend(self.newest(Shard(shard), query).await?);
+        }
+        newest.sort_by(|a, b| b.cmp(a));
+        newest.truncate(query.limit as usize);
+        let mut found = Vec::with_capacity(newest.len());
+        for (_, id) in newest {
+            // One that was forgotten since the index was read is no longer there.
+            found.extend(self.get(id).await?);
+        }
+        Ok(found)
+    }
+
+    async fn control(&self, id: ActiveflowId, control: &Control) -> Result<Controlled, StoreError> {
+        let mut call = self.on(&self.scripts.control, self.shard_of(id));
+        call.arg(id.as_bytes()).arg(control_bytes(control)).arg(self.settings.feed_length);
+        let answer = self.invoke("control", &call).await?;
+        let text = Reply::new("control", Value::Array(vec![answer]))?.text()?;
+        Ok(match text.as_str() {
+            "accepted" => Controlled::Accepted,
+            "ended" => Controlled::Ended,
+            _ => Controlled::Unknown,
+        })
+    }
+
+    async fn feed(&self, shard: Shard, after: &str, max: u32) -> Result<Vec<FeedEntry>, StoreError> {
+        let start = if after.is_empty() { "-".to_string() } else { format!("({after}") };
+        let mut command = redis::cmd("XRANGE");
+        command.arg(keys::feed(shard)).arg(start).arg("+").arg("COUNT").arg(max);
+        let range: StreamRangeReply =
+            self.link.run("read the feed", async |connection| command.query_async(connection).await).await?;
+        range.ids.iter().map(feed_entry).collect()
+    }
+
+    async fn trim(&self, shard: Shard, through: &str) -> Result<(), StoreError> {
+        // The stream keeps what is not older than MINID; `through` itself goes too.
+        let mut pipe = redis::pipe();
+        pipe.atomic();
+        pipe.cmd("XTRIM").arg(keys::feed(shard)).arg("MINID").arg(through).ignore();
+        pipe.cmd("XDEL").arg(keys::feed(shard)).arg(through).ignore();
+        self.link.run("trim the feed", async |connection| pipe.query_async(connection).await).await
+    }
+}
+
+impl Store {
+    /// The newest of a shard in (creation time, id) order, descending, before the query's position.
+    async fn newest(&self, shard: Shard, query: &ListQuery) -> Result<Vec<(Timestamp, ActiveflowId)>, StoreError> {
+        let max = query.before.map_or("+inf".to_string(), |before| before.0.as_micros().to_string());
+        let mut newest = Vec::new();
+        let mut offset = 0usize;
+        let page = query.limit as usize + 1;
+        while newest.len() < query.limit as usize {
+            let mut command = redis::cmd("ZREVRANGEBYSCORE");
+            command.arg(keys::index(shard, &query.customer_id)).arg(&max).arg("-inf");
+            command.arg("WITHSCORES").arg("LIMIT").arg(offset).arg(page);
+            let found: Vec<(Vec<u8>, f64)> =
+                self.link.run("list activeflows", async |connection| command.query_async(connection).await).await?;
+            let keys = found.iter().filter_map(|(id, score)| {
+                let id = <[u8; 16]>::try_from(id.as_slice()).ok().map(ActiveflowId::from_bytes)?;
+                Some((Timestamp::from_micros(*score as i64), id))
+            });
+            newest.extend(keys.filter(|key| query.before.is_none_or(|before| *key < before)));
+            if found.len() < page {
+                break;
+            }
+            offset += found.len();
+        }
+        newest.truncate(query.limit as usize);
+        Ok(newest)
+    }
+}
+
+fn feed_entry(entry: &StreamId) -> Result<FeedEntry, StoreError> {
+    let field = |name: &str| entry.get::<Vec<u8>>(name).unwrap_or_default();
+    let damaged = || StoreError::Corrupt {
+        operation: "read the feed",
+        what: format!("entry {} has no readable id", entry.id),
+    };
+    let id = <[u8; 16]>::try_from(field("i").as_slice()).map_err(|_| damaged())?;
+    let at = String::from_utf8_lossy(&field("t")).parse().unwrap_or_default();
+    Ok(FeedEntry {
+        position: entry.id.clone(),
+        id: ActiveflowId::from_bytes(id),
+        what: String::from_utf8_lossy(&field("w")).into_owned(),
+        at: Timestamp::from_micros(at),
+        journal: field("j"),
+    })
+}

@@ -1,0 +1,45 @@
+//! The roll: one hash, one field a member.
+
+use super::{Store, keys};
+use async_trait::async_trait;
+use common::StoreError;
+use common::member::{Member, MemberId};
+use common::ports::Members;
+
+#[async_trait]
+impl Members for Store {
+    async fn beat(&self, me: &Member, gone: &[MemberId]) -> Result<Vec<Member>, StoreError> {
+        let mut pipe = redis::pipe();
+        pipe.atomic();
+        for id in gone {
+            pipe.hdel(keys::MEMBERS, id.as_bytes()).ignore();
+        }
+        // A member is strings and numbers, which always serialise.
+        let said = serde_json::to_vec(me).unwrap_or_default();
+        pipe.hset(keys::MEMBERS, me.id.as_bytes(), said).ignore().hvals(keys::MEMBERS);
+        let (said,): (Vec<Vec<u8>>,) =
+            self.link.run("beat", async |connection| pipe.query_async(connection).await).await?;
+        Ok(members(&said))
+    }
+
+    async fn leave(&self, me: MemberId) -> Result<(), StoreError> {
+        let mut command = redis::cmd("HDEL");
+        command.arg(keys::MEMBERS).arg(me.as_bytes());
+        self.link.run("leave", async |connection| command.query_async(connection).await).await
+    }
+
+    async fn members(&self) -> Result<Vec<Member>, StoreError> {
+        let mut command = redis::cmd("HVALS");
+        command.arg(keys::MEMBERS);
+        let said: Vec<Vec<u8>> =
+            self.link.run("read the members", async |connection| command.query_async(connection).await).await?;
+        Ok(members(&said))
+    }
+}
+
+/// In order of their ids; what a newer version wrote and this one cannot read is not a member to it.
+fn members(said: &[Vec<u8>]) -> Vec<Member> {
+    let mut members: Vec<Member> = said.iter().filter_map(|bytes| serde_json::from_slice(bytes).ok()).collect();
+    members.sort_by_key(|member| member.id);
+    members
+}

@@ -1,0 +1,153 @@
+//! Reading what scripts answer.
+
+use common::StoreError;
+use common::member::MemberId;
+use common::ports::work::{Control, Token};
+use common::record::{BadRecord, Entry, Record};
+use common::{ActiveflowId, Shard};
+use flow::Timestamp;
+use redis::Value;
+
+/// The values of one answer, taken from the front.
+pub struct Reply {
+    operation: &'static str,
+    values: std::vec::IntoIter<Value>,
+}
+
+impl Reply {
+    pub fn new(operation: &'static str, value: Value) -> Result<Reply, StoreError> {
+        match value {
+            Value::Array(values) => Ok(Reply { operation, values: values.into_iter() }),
+            other => Err(unexpected(operation, &format!("an array, got {}", kind_of(&other)))),
+        }
+    }
+
+    pub fn rest(&self) -> usize {
+        self.values.len()
+    }
+
+    pub fn value(&mut self) -> Result<Value, StoreError> {
+        self.values.next().ok_or_else(|| unexpected(self.operation, "one more value"))
+    }
+
+    pub fn bytes(&mut self) -> Result<Vec<u8>, StoreError> {
+        match self.value()? {
+            Value::BulkString(bytes) => Ok(bytes),
+            Value::SimpleString(text) => Ok(text.into_bytes()),
+            Value::Int(number) => Ok(number.to_string().into_bytes()),
+            Value::Nil => Ok(Vec::new()),
+            other => Err(unexpected(self.operation, &format!("a string, got {}", kind_of(&other)))),
+        }
+    }
+
+    pub fn text(&mut self) -> Result<String, StoreError> {
+        String::from_utf8(self.bytes()?).map_err(|_| unexpected(self.operation, "a text"))
+    }
+
+    pub fn number(&mut self) -> Result<u64, StoreError> {
+        let text = self.text()?;
+        text.parse::<f64>()
+            .map(|number| number.max(0.0) as u64)
+            .map_err(|_| unexpected(self.operation, &format!("a number, got `{text}`")))
+    }
+
+    pub fn time(&mut self) -> Result<Timestamp, StoreError> {
+        Ok(Timestamp::from_micros(self.number()? as i64))
+    }
+
+    /// `None` for an empty text or zero.
+    pub fn time_or_none(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        let text = self.text()?;
+        let micros = text.parse::<f64>().unwrap_or_default() as i64;
+        Ok((micros != 0).then(|| Timestamp::from_micros(micros)))
+    }
+
+    pub fn id(&mut self) -> Result<ActiveflowId, StoreError> {
+        let bytes = self.bytes()?;
+        <[u8; 16]>::try_from(bytes.as_slice())
+            .map(ActiveflowId::from_bytes)
+            .map_err(|_| unexpected(self.operation, &format!("an id of 16 bytes, got {}", bytes.len())))
+    }
+
+    pub fn nested(&mut self) -> Result<Reply, StoreError> {
+        let operation = self.operation;
+        Reply::new(operation, self.value()?)
+    }
+
+    pub fn list(&mut self) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut list = self.nested()?;
+        (0..list.rest()).map(|_| list.bytes()).collect()
+    }
+
+    pub fn entries(&mut self) -> Result<Vec<Entry>, StoreError> {
+        let operation = self.operation;
+        self.list()?.iter().map(|bytes| Entry::from_bytes(bytes).map_err(|e| bad(operation, &e))).collect()
+    }
+
+    pub fn record(&mut self) -> Result<Record, StoreError> {
+        let operation = self.operation;
+        Record::from_bytes(&self.bytes()?).map_err(|e| bad(operation, &e))
+    }
+
+    pub fn control(&mut self) -> Result<Option<Control>, StoreError> {
+        let bytes = self.bytes()?;
+        control_from(&bytes).map_err(|()| unexpected(self.operation, "a control"))
+    }
+}
+
+pub fn control_bytes(control: &Control) -> Vec<u8> {
+    match control {
+        Control::Stop => b"s".to_vec(),
+        Control::Pause => b"p".to_vec(),
+        Control::Resume => b"r".to_vec(),
+        Control::Retry => b"t".to_vec(),
+        Control::Continue => b"c".to_vec(),
+        Control::Forward { action_id } => [b"f", action_id.as_bytes()].concat(),
+    }
+}
+
+fn control_from(bytes: &[u8]) -> Result<Option<Control>, ()> {
+    Ok(match bytes.split_first() {
+        None => None,
+        Some((b's', _)) => Some(Control::Stop),
+        Some((b'p', _)) => Some(Control::Pause),
+        Some((b'r', _)) => Some(Control::Resume),
+        Some((b't', _)) => Some(Control::Retry),
+        Some((b'c', _)) => Some(Control::Continue),
+        Some((b'f', action)) => {
+            Some(Control::Forward { action_id: String::from_utf8_lossy(action).into_owned() })
+        }
+        Some(_) => return Err(()),
+    })
+}
+
+pub fn token(worker: MemberId, nonce: u64) -> [u8; 24] {
+    Token { worker, nonce }.to_bytes()
+}
+
+pub fn shard_from(message: &str) -> Option<Shard> {
+    message.parse().ok().map(Shard)
+}
+
+pub fn bad(operation: &'static str, error: &BadRecord) -> StoreError {
+    match error {
+        BadRecord::TooNew { found } => {
+            StoreError::TooNew { operation, found: *found, supported: common::record::FORMAT }
+        }
+        damaged => StoreError::Corrupt { operation, what: damaged.to_string() },
+    }
+}
+
+pub fn unexpected(operation: &'static str, wanted: &str) -> StoreError {
+    StoreError::Corrupt { operation, what: format!("a script's answer was not as expected: wanted {wanted}") }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Nil => "nothing",
+        Value::Int(_) => "a number",
+        Value::BulkString(_) | Value::SimpleString(_) | Value::Okay => "a string",
+        Value::Array(_) => "an array",
+        _ => "something else",
+    }
+}

@@ -1,0 +1,48 @@
+//! `sweep` and `depth`.
+
+use super::reply::Reply;
+use super::Store;
+use async_trait::async_trait;
+use common::member::MemberId;
+use common::ports::Upkeep;
+use common::ports::upkeep::{Depth, Swept};
+use common::ports::work::Bell;
+use common::{Shard, StoreError};
+
+#[async_trait]
+impl Upkeep for Store {
+    async fn sweep(&self, shard: Shard, dead: &[MemberId]) -> Result<Swept, StoreError> {
+        let mut call = self.on(&self.scripts.sweep, shard);
+        call.arg(self.settings.ended_kept.as_micros() as u64).arg(self.settings.feed_length);
+        for id in dead {
+            call.arg(id.as_bytes());
+        }
+        let mut reply = Reply::new("sweep", self.invoke("sweep", &call).await?)?;
+        let now = reply.time()?;
+        let [suspects, quarantined, overdue, forgotten] =
+            [reply.number()? as u32, reply.number()? as u32, reply.number()? as u32, reply.number()? as u32];
+        let next_due = reply.time_or_none()?;
+        let more = reply.number()? == 1;
+        let mut late = reply.nested()?;
+        let late_us = (0..late.rest()).map(|_| late.number()).collect::<Result<_, _>>()?;
+        Ok(Swept { now, late_us, suspects, quarantined, overdue, forgotten, next_due, more })
+    }
+
+    async fn depth(&self, shard: Shard) -> Result<Depth, StoreError> {
+        let call = self.on(&self.scripts.depth, shard);
+        let mut reply = Reply::new("depth", self.invoke("depth", &call).await?)?;
+        Ok(Depth {
+            now: reply.time()?,
+            resumed: reply.number()?,
+            new: reply.number()?,
+            suspects: reply.number()?,
+            claimed: reply.number()?,
+            waits: reply.number()?,
+            oldest_ready: reply.time_or_none()?,
+        })
+    }
+
+    async fn listen_due(&self) -> Box<dyn Bell> {
+        self.bells.due()
+    }
+}

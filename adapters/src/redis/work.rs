@@ -1,0 +1,113 @@
+//! `claim`, `commit`, `finish`, `release`.
+
+use super::reply::{Reply, control_bytes, token, unexpected};
+use super::Store;
+use async_trait::async_trait;
+use common::member::MemberId;
+use common::ports::Work;
+use common::ports::work::{After, Bell, Claim, Claimed, Outcome, Row, Token, Transition, Want};
+use common::record::Entry;
+use common::{Shard, StoreError};
+use redis::ScriptInvocation;
+
+#[async_trait]
+impl Work for Store {
+    async fn claim(&self, shard: Shard, worker: MemberId, nonce: u64, want: Want) -> Result<Claimed, StoreError> {
+        let mut call = self.on(&self.scripts.claim, shard);
+        call.arg(&token(worker, nonce)).arg(want.max).arg(u8::from(want.idle));
+        let mut reply = Reply::new("claim", self.invoke("claim", &call).await?)?;
+        if reply.text()? == "dead" {
+            return Ok(Claimed::Dead);
+        }
+        let (now, suspects) = (reply.time()?, reply.number()?);
+        let mut found = reply.nested()?;
+        let token = Token { worker, nonce };
+        let rows = (0..found.rest()).map(|_| row(found.nested()?, shard, token)).collect::<Result<_, _>>()?;
+        Ok(Claimed::Rows { now, rows, suspects })
+    }
+
+    async fn commit(
+        &self,
+        claim: &Claim,
+        version: u64,
+        transition: &Transition,
+        after: &After,
+    ) -> Result<Outcome, StoreError> {
+        let mut call = self.on(&self.scripts.commit, claim.shard);
+        call.arg(claim.id.as_bytes())
+            .arg(&claim.token.to_bytes())
+            .arg(version)
+            .arg(&transition.body)
+            .arg(transition.consumed)
+            .arg(transition.journal.as_deref().unwrap_or_default())
+            .arg(transition.control.as_ref().map(control_bytes).unwrap_or_default())
+            .arg(self.settings.feed_length)
+            .arg(transition.commands.len());
+        for command in &transition.commands {
+            call.arg(command);
+        }
+        put_after(&mut call, after);
+        outcome(Reply::new("commit", self.invoke("commit", &call).await?)?)
+    }
+
+    async fn finish(&self, claim: &Claim, version: u64, unsettled: u32, after: &After) -> Result<Outcome, StoreError> {
+        let mut call = self.on(&self.scripts.finish, claim.shard);
+        call.arg(claim.id.as_bytes())
+            .arg(&claim.token.to_bytes())
+            .arg(version)
+            .arg(unsettled)
+            .arg(self.settings.feed_length);
+        put_after(&mut call, after);
+        outcome(Reply::new("finish", self.invoke("finish", &call).await?)?)
+    }
+
+    async fn release(&self, claim: &Claim) -> Result<(), StoreError> {
+        let mut call = self.on(&self.scripts.release, claim.shard);
+        call.arg(claim.id.as_bytes()).arg(&claim.token.to_bytes());
+        self.invoke("release", &call).await.map(|_| ())
+    }
+
+    async fn listen_ready(&self) -> Box<dyn Bell> {
+        self.bells.ready()
+    }
+}
+
+fn put_after(call: &mut ScriptInvocation<'_>, after: &After) {
+    match after {
+        After::Keep => call.arg("k"),
+        After::Park { wait, until } => {
+            call.arg("p").arg(*wait).arg(until.map(|time| time.as_micros()).unwrap_or_default())
+        }
+        After::Pause => call.arg("z"),
+        After::Yield => call.arg("y"),
+        After::End { rest } => {
+            call.arg("e").arg(rest.len());
+            for entry in rest {
+                call.arg(Entry::to_bytes(entry));
+            }
+            call
+        }
+    };
+}
+
+fn row(mut reply: Reply, shard: Shard, token: Token) -> Result<Row, StoreError> {
+    let id = reply.id()?;
+    let record = reply.record()?;
+    let control = reply.control()?;
+    let inbox = reply.entries()?;
+    let outbox = reply.list()?;
+    Ok(Row { claim: Claim { id, shard, token }, record, inbox, outbox, control })
+}
+
+fn outcome(mut reply: Reply) -> Result<Outcome, StoreError> {
+    Ok(match reply.text()?.as_str() {
+        "kept" => Outcome::Kept { version: reply.number()? },
+        "released" => Outcome::Released { version: reply.number()? },
+        "more" => {
+            let (version, control) = (reply.number()?, reply.control()?);
+            Outcome::More { version, inbox: reply.entries()?, control }
+        }
+        "fenced" => Outcome::Fenced,
+        other => return Err(unexpected("commit", &format!("an outcome, got `{other}`"))),
+    })
+}
