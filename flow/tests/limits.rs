@@ -1,0 +1,132 @@
+//! What an activeflow may use, and what it is told when it wants more.
+
+mod support;
+
+use flow::cursor::{Input, Rest};
+use flow::step::limits;
+use serde_json::json;
+use support::{Drive, bundle_of, event, voice};
+
+#[test]
+fn a_long_run_yields_and_goes_on() {
+    let mut call = Drive::call(voice(json!([
+        { "id": "a", "type": "variable_set", "option": { "key": "n", "value": "${(n | default(0)) + 1}" } },
+        { "id": "b", "type": "condition", "option": { "expression": "n < 500", "true_target_id": "a", "false_target_id": "c" } },
+        { "id": "c", "type": "sleep", "option": { "duration": 1 } },
+    ])));
+    let mut resumed = 0;
+    while call.cursor.rest() == Rest::Yielded {
+        call.input(Input::Resumed);
+        resumed += 1;
+    }
+    assert_eq!((resumed, call.variable("/n"), call.at()), (3, json!(500), "c"));
+}
+
+#[test]
+fn an_event_between_two_runs_is_kept() {
+    let mut call = Drive::call(voice(json!([
+        { "id": "a", "type": "answer" },
+        { "id": "b", "type": "goto", "option": { "target_id": "a", "loop_count": 200 } },
+        { "id": "c", "type": "digits_receive", "option": { "length": 1 } },
+    ])));
+    assert_eq!(call.cursor.rest(), Rest::Yielded);
+    call.digits("5");
+    assert_eq!((call.cursor.rest(), call.early().len()), (Rest::Yielded, 1));
+    call.input(Input::Resumed);
+    assert_eq!((call.variable("/call/digits"), call.ended().as_deref()), (json!("5"), Some("finished")));
+}
+
+#[test]
+fn the_same_action_a_thousand_times_without_an_input_is_a_loop() {
+    let mut call = Drive::call(voice(json!([
+        { "id": "a", "type": "answer" },
+        { "id": "b", "type": "condition", "option": { "expression": "call.from", "true_target_id": "a", "false_target_id": "c" } },
+        { "id": "c", "type": "stop" },
+    ])));
+    while call.cursor.rest() == Rest::Yielded {
+        call.input(Input::Resumed);
+    }
+    assert_eq!((call.ended().as_deref(), call.commands.len()), (Some("limit.loop"), limits::LOOP as usize));
+}
+
+#[test]
+fn ten_thousand_actions_are_the_end() {
+    let mut call = Drive::call(voice(json!([
+        { "id": "a", "type": "sleep", "option": { "duration": 1 } },
+        { "id": "b", "type": "goto", "option": { "target_id": "a" } },
+    ])));
+    let mut timers = 0;
+    while call.ended().is_none() {
+        call.timer();
+        timers += 1;
+    }
+    assert_eq!((call.ended().as_deref(), timers), (Some("limit.actions"), limits::ACTIONS / 2));
+}
+
+#[test]
+fn variables_have_a_size() {
+    let mut call = Drive::call(voice(json!([
+        { "id": "a", "type": "variable_set", "option": { "key": "x", "value": "${(x | default('0123456789')) ~ (x | default(''))}" } },
+        { "id": "b", "type": "goto", "option": { "target_id": "a", "loop_count": 40 } },
+    ])));
+    while call.cursor.rest() == Rest::Yielded {
+        call.input(Input::Resumed);
+    }
+    assert!(["limit.variables", "failed"].contains(&call.ended().unwrap().as_str()));
+    let big = json!("x".repeat(40_000));
+    let call = Drive::call(voice(json!([
+        { "id": "a", "type": "variable_set", "option": { "key": "x", "value": big } },
+        { "id": "b", "type": "variable_set", "option": { "key": "y", "value": big } },
+        { "id": "c", "type": "sleep", "option": { "duration": 1 } },
+    ])));
+    assert_eq!(call.ended().as_deref(), Some("limit.variables"));
+}
+
+#[test]
+fn subroutines_nest_thirty_two_deep() {
+    let calling = |next: usize| json!({ "trigger": { "event": "call.incoming" }, "actions": [{ "id": "a", "type": "subroutine", "option": { "flow_id": next.to_string() } }] });
+    let flows: Vec<(String, serde_json::Value)> = (1..40)
+        .map(|depth| {
+            (depth.to_string(), if depth == 39 { json!({ "actions": [] }) } else { calling(depth + 1) })
+        })
+        .collect();
+    let flows: Vec<(&str, &serde_json::Value)> =
+        flows.iter().map(|(key, value)| (key.as_str(), value)).collect();
+    let call = Drive::call(bundle_of(&calling(1), &flows));
+    assert_eq!(call.ended().as_deref(), Some("limit.depth"));
+}
+
+#[test]
+fn thirty_days_are_a_life() {
+    let mut call = Drive::call(voice(
+        json!([{ "id": "a", "type": "sleep", "option": { "duration": limits::LIFETIME_MS } }, { "id": "b", "type": "answer" }]),
+    ));
+    assert_eq!(call.timer(), [""; 0]);
+    assert_eq!(call.ended().as_deref(), Some("limit.lifetime"));
+}
+
+#[test]
+fn early_inputs_are_bounded_and_a_drop_is_noted() {
+    let mut call = Drive::call(voice(json!([
+        { "id": "a", "type": "talk", "option": { "text": "Hi" } },
+        { "id": "b", "type": "digits_receive", "option": { "length": 40 } },
+    ])));
+    for _ in 0..40 {
+        call.digits("1");
+    }
+    assert_eq!((call.early().len(), call.noted("dropped")), (32, 8));
+    call.completed();
+    assert_eq!((call.early().len(), call.at()), (0, "b"));
+}
+
+#[test]
+fn what_an_early_event_would_start_stays_beside_it() {
+    let sms = json!({ "trigger": { "event": "message.received" }, "actions": [{ "id": "a", "type": "sleep", "option": { "duration": 9 } }] });
+    let mut sms = Drive::new(bundle_of(&sms, &[]));
+    let message = event("message.received", json!({ "from": "+1", "to": "+2", "text": "x" }));
+    sms.input(Input::Started(message.clone()));
+    sms.input(Input::Event { event: message, start: Some(vec![0, 255, 16]) });
+    sms.timer();
+    assert_eq!(sms.ended().as_deref(), Some("finished"));
+    assert_eq!(sms.early()[0].start.as_deref(), Some(&[0, 255, 16][..]));
+}
