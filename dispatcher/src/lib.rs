@@ -14,6 +14,8 @@ mod acks;
 mod address;
 mod apply;
 mod desk;
+#[cfg(test)]
+mod fakes;
 mod gate;
 mod lanes;
 pub mod metrics;

@@ -1,1 +1,196 @@
+use super::*;
+use crate::driver::Reconciler;
+use async_trait::async_trait;
+use common::BusError;
+use common::Shard;
+use common::member::{Member, MemberId};
+use common::ports::bus::{Confirm, Deliveries, Rejection};
+use common::ports::catalogue::{Publication, Published};
+use common::ports::upkeep::{Depth, Swept, Upkeep};
+use common::ports::work::Bell;
+use common::ports::{Bus, Catalogue, Clock, Members};
+use flow::route::Window;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+#[derive(Default)]
+struct World {
+    definitions: Definitions,
+    now: Timestamp,
+    edges: Mutex<Vec<EdgeRecord>>,
+    announced: Mutex<Vec<String>>,
+    broker_away: Mutex<bool>,
+}
+
+#[tokio::test]
+async fn edges_that_passed_during_downtime_are_published_once_and_in_order() {
+    let world = world(100);
+    tick(&world).await;
+    let expected = ["route.activated 10 100", "route.activated 20 100", "route.expired 30 100"];
+    assert_eq!(*world.announced.lock().unwrap(), expected);
+    tick(&world).await;
+    assert_eq!(world.announced.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn an_edge_that_was_recorded_but_not_published_goes_out_as_it_was_recorded() {
+    let world = world(15);
+    let edge = Edge { route_id: "call=+15550111".into(), edge: "activated".into(), at: at(10) };
+    world.edges.lock().unwrap().push(EdgeRecord { edge, recorded_at: at(11), published: false });
+    tick(&world).await;
+    assert_eq!(*world.announced.lock().unwrap(), ["route.activated 10 11"]);
+}
+
+#[tokio::test]
+async fn while_the_broker_is_away_an_edge_is_kept_for_the_next_tick() {
+    let world = world(15);
+    *world.broker_away.lock().unwrap() = true;
+    tick(&world).await;
+    assert!(!world.edges.lock().unwrap()[0].published);
+    *world.broker_away.lock().unwrap() = false;
+    tick(&world).await;
+    assert!(world.edges.lock().unwrap()[0].published);
+    assert_eq!(world.announced.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn a_route_that_was_deleted_has_no_later_edges() {
+    let mut route = route("call=*", Some(10), Some(30));
+    route.closed_at = Some(at(20));
+    assert_eq!(edges(&route).into_iter().map(|edge| edge.edge).collect::<Vec<_>>(), ["activated"]);
+}
+
+/// One tick of a scheduler that has just been started.
+async fn tick(world: &Arc<World>) {
+    let ports = Ports {
+        upkeep: world.clone(),
+        members: world.clone(),
+        catalogue: world.clone(),
+        bus: world.clone(),
+        clock: world.clone(),
+    };
+    let shared = Shared::new(1);
+    Windows::new(&shared).tick(&ports).await.unwrap();
+}
+
+fn world(now: i64) -> Arc<World> {
+    let routes = vec![route("call=+15550111", Some(10), Some(30)), route("sms=*", Some(20), None)];
+    let definitions = Definitions { generation: 1, routes, ..Definitions::default() };
+    Arc::new(World { definitions, now: at(now), ..World::default() })
+}
+
+fn route(id: &str, from: Option<i64>, until: Option<i64>) -> Route {
+    let (kind, pattern) = id.split_once('=').unwrap();
+    Route {
+        id: id.into(),
+        kind: kind.into(),
+        pattern: pattern.into(),
+        flow_id: "flow".into(),
+        customer_id: "customer".into(),
+        priority: 0,
+        window: Window { active_from: from.map(at), active_until: until.map(at) },
+        closed_at: None,
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_micros(second * 1_000_000)
+}
+
+#[async_trait]
+impl Catalogue for World {
+    async fn publish(&self, _: &Publication) -> Result<Published, StoreError> {
+        Ok(Published::Done)
+    }
+    async fn definitions(&self, than: u64) -> Result<Option<Definitions>, StoreError> {
+        Ok((than < self.definitions.generation).then(|| self.definitions.clone()))
+    }
+    async fn bundle(&self, _: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
+    }
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        Ok(self.now)
+    }
+    async fn record_edge(&self, edge: &Edge) -> Result<EdgeRecord, StoreError> {
+        let mut edges = self.edges.lock().unwrap();
+        if let Some(stands) = edges.iter().find(|record| record.edge == *edge) {
+            return Ok(stands.clone());
+        }
+        let record = EdgeRecord { edge: edge.clone(), recorded_at: self.now, published: false };
+        edges.push(record.clone());
+        Ok(record)
+    }
+    async fn edge_published(&self, edge: &Edge) -> Result<(), StoreError> {
+        let mut edges = self.edges.lock().unwrap();
+        edges.iter_mut().filter(|record| record.edge == *edge).for_each(|record| record.published = true);
+        Ok(())
+    }
+    async fn edges(&self) -> Result<Vec<EdgeRecord>, StoreError> {
+        Ok(self.edges.lock().unwrap().clone())
+    }
+}
+
+#[async_trait]
+impl Bus for World {
+    async fn consume(&self) -> Box<dyn Deliveries> {
+        std::future::pending().await
+    }
+    fn publish(&self, _: Message) -> Confirm {
+        Box::pin(std::future::ready(Ok(())))
+    }
+    fn announce(&self, message: Message) -> Confirm {
+        if *self.broker_away.lock().unwrap() {
+            let error = BusError::Unconfirmed { to: "events".into(), reason: "away".into() };
+            return Box::pin(std::future::ready(Err(error)));
+        }
+        let body: serde_json::Value = serde_json::from_str(&message.body).unwrap();
+        let second = |time: &serde_json::Value| {
+            time.as_str().unwrap().parse::<Timestamp>().unwrap().as_micros() / 1_000_000
+        };
+        let (passed, recorded) = (second(&body["data"]["at"]), second(&body["data"]["recorded_at"]));
+        self.announced.lock().unwrap().push(format!("{} {passed} {recorded}", message.routing_key));
+        Box::pin(std::future::ready(Ok(())))
+    }
+    fn reject(&self, _: Rejection) -> Confirm {
+        Box::pin(std::future::ready(Ok(())))
+    }
+    fn is_up(&self) -> bool {
+        true
+    }
+}
+
+#[async_trait]
+impl Upkeep for World {
+    async fn sweep(&self, _: Shard, _: &[MemberId]) -> Result<Swept, StoreError> {
+        Ok(Swept::default())
+    }
+    async fn depth(&self, _: Shard) -> Result<Depth, StoreError> {
+        Ok(Depth::default())
+    }
+    async fn listen_due(&self) -> Box<dyn Bell> {
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl Members for World {
+    async fn beat(&self, me: &Member, _: &[MemberId]) -> Result<Vec<Member>, StoreError> {
+        Ok(vec![me.clone()])
+    }
+    async fn leave(&self, _: MemberId) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn members(&self) -> Result<Vec<Member>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Clock for World {
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+    async fn sleep(&self, _: Duration) {
+        std::future::pending().await
+    }
+}

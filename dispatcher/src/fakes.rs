@@ -1,0 +1,234 @@
+//! A world for the dispatcher's tests: a bus that hands out scripted lives, a store that notes what it is asked.
+
+use crate::{Config, Dispatcher, Ports};
+use async_trait::async_trait;
+use common::command::Message;
+use common::member::{Member, MemberId};
+use common::ports::bus::{Confirm, Deliveries, Delivery, Rejection};
+use common::ports::catalogue::{Edge, EdgeRecord, Publication, Published};
+use common::ports::intake::{Deliver, Delivered};
+use common::ports::upkeep::{Depth, Swept, Upkeep};
+use common::ports::work::Bell;
+use common::ports::{Bus, Catalogue, Clock, Intake, Members};
+use common::{BusError, EventKey, Shard, StoreError};
+use flow::{Definitions, Event, Timestamp};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+#[derive(Default)]
+pub struct World {
+    pub lives: Mutex<VecDeque<UnboundedReceiver<Delivery>>>,
+    /// Everything that happened, in order: `begin e1`, `stored e1`, `ack 3`, `reject malformed_json`, ...
+    log: Arc<Mutex<Vec<String>>>,
+    /// How often the store does not answer for an event.
+    pub unanswered: Mutex<BTreeMap<String, u32>>,
+    /// The first answers for an event; after these it is applied.
+    pub answers: Mutex<BTreeMap<String, VecDeque<Delivered>>>,
+    pub generation: Mutex<u64>,
+    pub attempts: Mutex<u32>,
+    pub rejected_full: Mutex<bool>,
+    time: Mutex<Duration>,
+}
+
+impl World {
+    pub fn life(&self) -> UnboundedSender<Delivery> {
+        let (sender, receiver) = unbounded_channel();
+        self.lives.lock().unwrap().push_back(receiver);
+        sender
+    }
+
+    pub fn dispatcher(self: &Arc<Self>) -> Dispatcher {
+        let ports = Ports {
+            bus: self.clone(),
+            intake: self.clone(),
+            catalogue: self.clone(),
+            members: self.clone(),
+            upkeep: self.clone(),
+            clock: self.clone(),
+        };
+        let second = Duration::from_secs(1);
+        let config = Config {
+            place: "test".into(),
+            realms: BTreeMap::new(),
+            max_in_flight: 16,
+            backlog_high: 100,
+            backlog_low: 50,
+            beat: second,
+            grace: second,
+        };
+        Dispatcher::new(ports, config)
+    }
+
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub fn place_of(&self, line: &str) -> usize {
+        let log = self.log();
+        log.iter().position(|l| l == line).unwrap_or_else(|| panic!("no `{line}` in {log:?}"))
+    }
+
+    fn note(&self, line: impl Into<String>) {
+        self.log.lock().unwrap().push(line.into());
+    }
+}
+
+/// Digits for a call.
+pub fn delivery(tag: u64, id: &str, call: &str) -> Delivery {
+    let event = serde_json::json!({
+        "specversion": "1.0", "id": id, "source": "sbc", "type": "call.digits", "subject": call,
+        "data": { "digits": "1" },
+    });
+    Delivery {
+        tag,
+        body: event.to_string().into_bytes(),
+        routing_key: "call.digits".into(),
+        reference: Some(call.into()),
+        message_id: Some(id.into()),
+        traceparent: None,
+        user_id: None,
+        delivery_count: 0,
+    }
+}
+
+struct Life {
+    log: Arc<Mutex<Vec<String>>>,
+    coming: UnboundedReceiver<Delivery>,
+}
+
+#[async_trait]
+impl Deliveries for Life {
+    async fn next(&mut self) -> Option<Delivery> {
+        self.coming.recv().await
+    }
+    fn ack_through(&self, tag: u64) {
+        self.log.lock().unwrap().push(format!("ack {tag}"));
+    }
+}
+
+#[async_trait]
+impl Bus for World {
+    async fn consume(&self) -> Box<dyn Deliveries> {
+        let coming = self.lives.lock().unwrap().pop_front();
+        match coming {
+            Some(coming) => Box::new(Life { log: self.log.clone(), coming }),
+            None => std::future::pending().await,
+        }
+    }
+    fn publish(&self, _: Message) -> Confirm {
+        Box::pin(std::future::ready(Ok(())))
+    }
+    fn announce(&self, _: Message) -> Confirm {
+        Box::pin(std::future::ready(Ok(())))
+    }
+    fn reject(&self, rejection: Rejection) -> Confirm {
+        self.note(format!("reject {}", rejection.reason));
+        let full = *self.rejected_full.lock().unwrap();
+        let answer = if full { Err(BusError::Nacked { to: "rejected".into() }) } else { Ok(()) };
+        Box::pin(std::future::ready(answer))
+    }
+    fn is_up(&self) -> bool {
+        true
+    }
+}
+
+#[async_trait]
+impl Intake for World {
+    fn shards(&self) -> u16 {
+        4
+    }
+    async fn deliver(&self, deliver: &Deliver) -> Result<Delivered, StoreError> {
+        let event: Event = serde_json::from_slice(&deliver.input).unwrap();
+        let id = event.id;
+        self.note(format!("begin {id}"));
+        // Others get a chance to overtake.
+        for _ in 0..5 {
+            tokio::task::yield_now().await;
+        }
+        if let Some(left) = self.unanswered.lock().unwrap().get_mut(&id)
+            && *left > 0
+        {
+            *left -= 1;
+            return Err(StoreError::Unanswered { operation: "deliver", reason: "test".into() });
+        }
+        self.note(format!("end {id}"));
+        let scripted = self.answers.lock().unwrap().get_mut(&id).and_then(VecDeque::pop_front);
+        Ok(scripted.unwrap_or(Delivered::Applied { to: None, started: Vec::new(), backlog: 0 }))
+    }
+    async fn count_attempt(&self, _: Shard, _: EventKey) -> Result<u32, StoreError> {
+        self.note("count");
+        let mut attempts = self.attempts.lock().unwrap();
+        *attempts += 1;
+        Ok(*attempts)
+    }
+}
+
+#[async_trait]
+impl Catalogue for World {
+    async fn publish(&self, _: &Publication) -> Result<Published, StoreError> {
+        Ok(Published::Done)
+    }
+    async fn definitions(&self, than: u64) -> Result<Option<Definitions>, StoreError> {
+        let generation = *self.generation.lock().unwrap();
+        self.note(format!("definitions {generation}"));
+        Ok((than < generation).then(|| Definitions { generation, ..Definitions::default() }))
+    }
+    async fn bundle(&self, _: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
+    }
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        Ok(Timestamp::default())
+    }
+    async fn record_edge(&self, edge: &Edge) -> Result<EdgeRecord, StoreError> {
+        Ok(EdgeRecord { edge: edge.clone(), recorded_at: Timestamp::default(), published: true })
+    }
+    async fn edge_published(&self, _: &Edge) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn edges(&self) -> Result<Vec<EdgeRecord>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Upkeep for World {
+    async fn sweep(&self, _: Shard, _: &[MemberId]) -> Result<Swept, StoreError> {
+        Ok(Swept::default())
+    }
+    async fn depth(&self, _: Shard) -> Result<Depth, StoreError> {
+        self.note("depth");
+        Ok(Depth::default())
+    }
+    async fn listen_due(&self) -> Box<dyn Bell> {
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl Members for World {
+    async fn beat(&self, me: &Member, _: &[MemberId]) -> Result<Vec<Member>, StoreError> {
+        Ok(vec![me.clone()])
+    }
+    async fn leave(&self, _: MemberId) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn members(&self) -> Result<Vec<Member>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+/// Sleeping moves the time on.
+#[async_trait]
+impl Clock for World {
+    fn monotonic(&self) -> Duration {
+        *self.time.lock().unwrap()
+    }
+    async fn sleep(&self, duration: Duration) {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        *self.time.lock().unwrap() += duration;
+    }
+}
