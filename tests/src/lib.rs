@@ -1,4 +1,7 @@
+//! What every ring of tests shares.
+
 
 
 pub mod carrier;
 pub mod ledger;
+pub mod support;

@@ -137,7 +137,8 @@ pub fn to_store(operation: &'static str, error: &RedisError) -> StoreError {
     }
     match error.code() {
         Some("TOONEW") => {
-            let found = error.detail().and_then(|d| d.trim().parse().ok()).unwrap_or(u8::MAX);
+            let stated = error.detail().and_then(|detail| detail.split_whitespace().next()?.parse().ok());
+            let found = stated.unwrap_or(u8::MAX);
             StoreError::TooNew { operation, found, supported: common::record::FORMAT }
         }
         Some("CORRUPT") => StoreError::Corrupt { operation, what: reason },

@@ -14,6 +14,7 @@ impl ShardState {
         match (held.record.state, control) {
             (State::Ended, _) => return Controlled::Ended,
             (State::Quarantined, Control::Stop) => {
+                held.outbox.clear();
                 self.end(id, &[], now);
                 return Controlled::Ended;
             }
@@ -21,7 +22,7 @@ impl ShardState {
             (_, Control::Retry) => {}
             (State::Paused, Control::Pause) => {}
             (state, _) => {
-                held.control = Some(prevailing(state, held.control.take(), control));
+                held.control = Some(prevailing(held.control.take(), control));
                 let wakes = match state {
                     State::Paused => matches!(control, Control::Stop | Control::Resume),
                     state => state == State::Waiting,
@@ -47,13 +48,13 @@ impl ShardState {
     }
 }
 
-/// Stop goes before pause, pause before the rest; resuming takes a pause back, and keeps a jump asked for while paused.
-fn prevailing(state: State, standing: Option<Control>, new: &Control) -> Control {
+/// Stop goes before pause, pause before the rest; resuming takes a pause back, and keeps a jump that was asked for.
+fn prevailing(standing: Option<Control>, new: &Control) -> Control {
     match (standing, new) {
         (Some(Control::Stop), _) => Control::Stop,
         (Some(Control::Pause), Control::Stop | Control::Resume) => new.clone(),
         (Some(Control::Pause), _) => Control::Pause,
-        (Some(jump), Control::Resume) if state == State::Paused => jump,
+        (Some(jump), Control::Resume) => jump,
         _ => new.clone(),
     }
 }

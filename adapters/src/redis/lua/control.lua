@@ -26,12 +26,12 @@ if what == 't' then
 end
 if r.state == 'p' and what == 'p' then return 'accepted' end
 
--- Resuming takes a pause back, and keeps a jump that was asked for while paused.
+-- Resuming takes a pause back, and keeps a jump that was asked for.
 local standing = control_of(r)
 local old = string.sub(standing, 1, 1)
 local keeps = old == 's'
   or (old == 'p' and what ~= 's' and what ~= 'r')
-  or (r.state == 'p' and what == 'r' and (old == 'c' or old == 'f'))
+  or (what == 'r' and (old == 'c' or old == 'f'))
 if not keeps then redis.call('SET', key('k', r.id), new) end
 r.flags = 1
 if r.state == 'w' or (r.state == 'p' and (what == 's' or what == 'r')) then make_ready(r) end

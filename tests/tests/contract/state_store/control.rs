@@ -1,0 +1,91 @@
+//! What is asked of an activeflow from outside.
+
+use super::suspects::quarantined;
+use super::world::*;
+use common::ports::lookup::Controlled;
+use common::ports::work::{After, Control, Outcome, Transition};
+use common::record::State;
+
+fn forward(action: &str) -> Control {
+    Control::Forward { action_id: action.into() }
+}
+
+pub async fn stop_goes_before_pause_and_pause_before_the_rest(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let id = call.start("e1").id;
+    for (asked, standing) in [
+        (forward("a"), forward("a")),
+        (Control::Continue, Control::Continue),
+        (forward("b"), forward("b")),
+        (Control::Pause, Control::Pause),
+        (forward("c"), Control::Pause),
+        (Control::Resume, Control::Resume),
+        (Control::Pause, Control::Pause),
+        (Control::Stop, Control::Stop),
+        (Control::Resume, Control::Stop),
+        (Control::Pause, Control::Stop),
+    ] {
+        assert_eq!(w.store.control(id, &asked).await.unwrap(), Controlled::Accepted);
+        let found = w.store.get(id).await.unwrap().unwrap();
+        assert_eq!(found.control, Some(standing), "after {asked:?}");
+    }
+}
+
+pub async fn a_control_wakes_and_is_cleared_by_the_transition_that_took_it(w: &World) {
+    let call = call("call-1");
+    let id = w.parked(&call, None).await;
+    w.store.control(id, &forward("menu")).await.unwrap();
+    let row = w.claim_one(call.shard()).await;
+    assert_eq!((row.control.clone(), row.inbox.len()), (Some(forward("menu")), 0));
+    w.park(&row, 2, None).await;
+    assert_eq!(w.store.get(id).await.unwrap().unwrap().control, None);
+}
+
+pub async fn a_control_that_comes_during_a_transition_stays(w: &World) {
+    let call = call("call-1");
+    let id = w.parked(&call, None).await;
+    w.store.control(id, &forward("menu")).await.unwrap();
+    let row = w.claim_one(call.shard()).await;
+    w.store.control(id, &Control::Stop).await.unwrap();
+    let outcome = w.commit(&row, &taking(&row), &After::Park { wait: 2, until: None }).await;
+    assert_eq!(outcome, Outcome::More { version: 2, inbox: vec![], control: Some(Control::Stop) });
+}
+
+pub async fn a_paused_one_keeps_its_inputs_until_resumed(w: &World) {
+    let call = call("call-1");
+    let id = w.parked(&call, Some(w.now().plus_millis(5_000))).await;
+    w.store.control(id, &Control::Pause).await.unwrap();
+    let row = w.claim_one(call.shard()).await;
+    let taken = Transition { body: row.record.body.clone(), control: row.control.clone(), ..Transition::default() };
+    assert_eq!(w.commit(&row, &taken, &After::Pause).await, Outcome::Released { version: 2 });
+    assert_eq!(w.store.get(id).await.unwrap().unwrap().record.state, State::Paused);
+    w.applied(&call.event("d1", "call.digits")).await;
+    w.advance(6);
+    w.store.sweep(call.shard(), &[]).await.unwrap();
+    w.store.control(id, &forward("menu")).await.unwrap();
+    w.store.control(id, &Control::Pause).await.unwrap();
+    assert!(w.claim_as(worker(1), call.shard(), 10).await.is_empty());
+    w.store.control(id, &Control::Resume).await.unwrap();
+    let row = w.claim_one(call.shard()).await;
+    assert_eq!(event_ids(&row.inbox), ["d1", "timer 1"]);
+    assert_eq!(row.control, Some(forward("menu")), "a jump that was asked for while paused is not lost");
+}
+
+pub async fn stopping_a_quarantined_one_ends_it_at_once(w: &World) {
+    let call = call("call-1");
+    let id = quarantined(w, &call).await.claim.id;
+    assert_eq!(w.store.control(id, &Control::Stop).await.unwrap(), Controlled::Ended);
+    assert_eq!(w.store.get(id).await.unwrap().unwrap().record.state, State::Ended);
+}
+
+pub async fn what_has_ended_or_is_unknown_says_so(w: &World) {
+    let call = call("call-1");
+    let id = call.start("e1").id;
+    assert_eq!(w.store.control(id, &Control::Stop).await.unwrap(), Controlled::Unknown);
+    w.applied(&call.incoming("e1")).await;
+    let row = w.claim_one(call.shard()).await;
+    w.end(&row).await;
+    assert_eq!(w.store.control(id, &Control::Stop).await.unwrap(), Controlled::Ended);
+    assert_eq!(w.store.get(id).await.unwrap().unwrap().control, None);
+}

@@ -1,0 +1,160 @@
+//! How events enter.
+
+use super::world::*;
+use common::ports::intake::{Deliver, Delivered, To};
+use common::record::State;
+use common::{EventKey, Shard};
+
+pub async fn an_event_delivered_twice_counts_once(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    assert_eq!(w.store.deliver(&call.incoming("e1")).await.unwrap(), Delivered::Duplicate);
+    let rows = w.claim_as(worker(1), call.shard(), 10).await;
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].claim.id, call.start("e1").id);
+    assert_eq!(event_ids(&rows[0].inbox), ["e1"]);
+    assert_eq!(rows[0].record.seed, call.start("e1").seed);
+}
+
+pub async fn the_owner_takes_what_it_hears_in_order(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    for n in 2..6 {
+        w.applied(&call.event(&format!("e{n}"), "call.digits")).await;
+    }
+    let row = w.claim_one(call.shard()).await;
+    assert_eq!(event_ids(&row.inbox), ["e1", "e2", "e3", "e4", "e5"]);
+}
+
+pub async fn an_event_nobody_hears_is_unmatched_and_may_come_again(w: &World) {
+    let call = call("call-1");
+    assert_eq!(w.store.deliver(&call.event("e1", "call.digits")).await.unwrap(), Delivered::Unmatched);
+    w.applied(&call.incoming("e0")).await;
+    w.applied(&call.event("e1", "call.digits")).await;
+}
+
+pub async fn an_unheard_event_starts_nothing_beside_a_live_owner(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let other = Deliver { kind: "call.outgoing".into(), ..call.incoming("e2") };
+    assert_eq!(w.store.deliver(&other).await.unwrap(), Delivered::Unmatched);
+    assert_eq!(w.claim_as(worker(1), call.shard(), 10).await.len(), 1);
+}
+
+pub async fn a_side_run_starts_beside_the_owner_and_hears_only_commands(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let mut event = call.event("e2", "call.digits");
+    if let To::Reference { sides, .. } = &mut event.to {
+        sides.push(side_of(&call, "e2"));
+    }
+    w.applied(&event).await;
+    w.applied(&call.event("e3", "call.digits")).await;
+    let rows = w.claim_as(worker(1), call.shard(), 10).await;
+    let owner = rows.iter().find(|row| row.record.owner).unwrap();
+    let side = rows.iter().find(|row| !row.record.owner).unwrap();
+    assert_eq!(event_ids(&owner.inbox), ["e1", "e2", "e3"]);
+    assert_eq!(event_ids(&side.inbox), ["e2"]);
+    w.end(side).await;
+    w.applied(&call.event("e4", "call.digits")).await;
+    let found = w.store.get(owner.claim.id).await.unwrap().unwrap();
+    assert_eq!(event_ids(&found.inbox), ["e1", "e2", "e3", "e4"]);
+}
+
+pub async fn an_answer_to_a_command_goes_by_id_within_its_realm(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let row = w.claim_one(call.shard()).await;
+    let id = row.claim.id;
+    assert_eq!(w.store.deliver(&call.answer("c1", id, "other")).await.unwrap(), Delivered::Late);
+    w.applied(&call.answer("c2", id, "default")).await;
+    let found = w.store.get(id).await.unwrap().unwrap();
+    assert_eq!(event_ids(&found.inbox), ["e1", "c2"]);
+    let both = common::ports::work::Transition { consumed: 2, ..taking(&row) };
+    w.commit(&row, &both, &common::ports::work::After::End { rest: vec![] }).await;
+    assert_eq!(w.store.deliver(&call.answer("c3", id, "default")).await.unwrap(), Delivered::Late);
+    let unknown = call.start("never").id;
+    assert_eq!(w.store.deliver(&call.answer("c4", unknown, "default")).await.unwrap(), Delivered::Late);
+}
+
+pub async fn a_full_inbox_refuses_but_a_hangup_always_fits(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e0")).await;
+    for n in 1..256 {
+        w.applied(&call.event(&format!("e{n}"), "call.digits")).await;
+    }
+    let owner = call.start("e0").id;
+    let refused = call.event("e256", "call.digits");
+    assert_eq!(w.store.deliver(&refused).await.unwrap(), Delivered::InboxFull { owner });
+    w.applied(&call.event("bye", "call.hangup")).await;
+    w.applied(&call.answer("done", owner, "default")).await;
+    let row = w.claim_one(call.shard()).await;
+    assert_eq!(row.inbox.len(), 258);
+    w.park(&row, 1, None).await;
+    w.applied(&refused).await;
+}
+
+pub async fn an_inbox_is_bounded_in_bytes_too(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e0")).await;
+    let big = |n: u32| {
+        let input = format!("{{\"id\":\"b{n}\",\"data\":\"{}\"}}", "x".repeat(60_000)).into_bytes();
+        Deliver { input, ..call.event(&format!("b{n}"), "call.digits") }
+    };
+    for n in 0..4 {
+        w.applied(&big(n)).await;
+    }
+    assert!(matches!(w.store.deliver(&big(4)).await.unwrap(), Delivered::InboxFull { .. }));
+    let row = w.claim_one(call.shard()).await;
+    w.park(&row, 1, None).await;
+    assert_eq!(w.store.get(row.claim.id).await.unwrap().unwrap().record.inbox_bytes, 0);
+    w.applied(&big(4)).await;
+}
+
+pub async fn older_definitions_are_refused_and_newer_ones_raise_the_shard(w: &World) {
+    let call = call("call-1");
+    w.applied(&Deliver { generation: 5, ..call.incoming("e1") }).await;
+    let older = Deliver { generation: 4, ..call.event("e2", "call.digits") };
+    assert_eq!(w.store.deliver(&older).await.unwrap(), Delivered::StaleDefinitions { generation: 5 });
+    w.applied(&Deliver { generation: 5, ..call.event("e2", "call.digits") }).await;
+    // An answer to a command is addressed without definitions.
+    w.applied(&call.answer("c1", call.start("e1").id, "default")).await;
+}
+
+pub async fn the_dedup_window_survives_two_rotations_and_stands_still_without_deliveries(w: &World) {
+    const ROTATION_S: u64 = 12 * 3_600;
+    let call = call("call-1");
+    w.applied(&call.incoming("e0")).await;
+    let other = |n: u64| call.event(&format!("other {n}"), "call.digits");
+    // A weekend without deliveries counts as one rotation.
+    w.advance(5 * ROTATION_S);
+    w.applied(&other(1)).await;
+    w.advance(ROTATION_S);
+    w.applied(&other(2)).await;
+    assert_eq!(w.store.deliver(&call.incoming("e0")).await.unwrap(), Delivered::Duplicate);
+    w.advance(ROTATION_S);
+    w.applied(&other(3)).await;
+    // Three rotations later the mark is gone, and the owner hears the event anew.
+    w.applied(&call.incoming("e0")).await;
+    let row = w.claim_one(call.shard()).await;
+    assert_eq!(event_ids(&row.inbox), ["e0", "other 1", "other 2", "other 3", "e0"]);
+}
+
+pub async fn an_id_that_is_still_kept_is_not_started_again(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let row = w.claim_one(call.shard()).await;
+    w.end(&row).await;
+    // The same event under another key, as after the dedup window: its activeflow is still there, ended.
+    let again = Deliver { key: EventKey::derive("default", "sbc-1", "forgotten"), ..call.incoming("e1") };
+    assert_eq!(w.store.deliver(&again).await.unwrap(), Delivered::Duplicate);
+    assert!(w.claim_as(worker(1), call.shard(), 10).await.is_empty());
+    assert_eq!(w.store.get(row.claim.id).await.unwrap().unwrap().record.state, State::Ended);
+}
+
+pub async fn solo_attempts_are_counted_for_each_event(w: &World) {
+    let (one, two) = (EventKey::derive("default", "s", "1"), EventKey::derive("default", "s", "2"));
+    assert_eq!(w.store.count_attempt(Shard(1), one).await.unwrap(), 1);
+    assert_eq!(w.store.count_attempt(Shard(1), one).await.unwrap(), 2);
+    assert_eq!(w.store.count_attempt(Shard(1), two).await.unwrap(), 1);
+}

@@ -1,0 +1,59 @@
+//! Old and new side by side: a script that meets a record of a newer format says so and touches nothing.
+
+use super::world::*;
+use common::StoreError;
+use common::ports::work::{After, Control, Want};
+
+#[tokio::test]
+async fn a_newer_record_stops_every_script_before_it_writes() {
+    let w = World::redis(false).await;
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let row = w.claim_one(call.shard()).await;
+    w.store.release(&row.claim).await.unwrap();
+    w.advance(1);
+    let newer = Raw::of(&w).await;
+    newer.set_format(&row.claim.id, 2).await;
+    let before = newer.everything().await;
+
+    let too_new = |error: StoreError| matches!(error, StoreError::TooNew { found: 2, supported: 1, .. });
+    assert!(too_new(w.store.deliver(&call.event("e2", "call.digits")).await.unwrap_err()));
+    let want = Want { max: 10, idle: false };
+    assert!(too_new(w.store.claim(call.shard(), worker(2), 9, want).await.unwrap_err()));
+    assert!(too_new(w.store.commit(&row.claim, 0, &taking(&row), &After::Keep).await.unwrap_err()));
+    assert!(too_new(w.store.finish(&row.claim, 0, 0, &After::Keep).await.unwrap_err()));
+    assert!(too_new(w.store.release(&row.claim).await.unwrap_err()));
+    assert!(too_new(w.store.control(row.claim.id, &Control::Stop).await.unwrap_err()));
+    assert!(too_new(w.store.get(row.claim.id).await.unwrap_err()));
+    assert_eq!(newer.everything().await, before);
+}
+
+/// The server as an operator sees it.
+struct Raw(redis::aio::MultiplexedConnection);
+
+impl Raw {
+    async fn of(w: &World) -> Raw {
+        let client = redis::Client::open(w.url.as_deref().unwrap()).unwrap();
+        Raw(client.get_multiplexed_async_connection().await.unwrap())
+    }
+
+    async fn set_format(&self, id: &common::ActiveflowId, format: u8) {
+        let mut key = format!("sb:{{{}}}:a:", id.shard(SHARDS)).into_bytes();
+        key.extend(id.as_bytes());
+        let mut command = redis::cmd("SETRANGE");
+        command.arg(key).arg(0).arg(&[format]);
+        let _: i64 = command.query_async(&mut self.0.clone()).await.unwrap();
+    }
+
+    /// Every key with a digest of its value.
+    async fn everything(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query_async(&mut self.0.clone()).await.unwrap();
+        keys.sort();
+        let mut all = Vec::new();
+        for key in keys {
+            let dump: Vec<u8> = redis::cmd("DUMP").arg(&key).query_async(&mut self.0.clone()).await.unwrap();
+            all.push((key, dump));
+        }
+        all
+    }
+}

@@ -1,0 +1,89 @@
+//! What every state store promises, once; each adapter keeps it, also when every answer is lost once and the call repeated.
+
+mod ambiguous;
+mod catalogue;
+mod control;
+mod deliver;
+mod formats;
+mod look;
+mod suspects;
+mod upkeep;
+mod work;
+mod world;
+
+macro_rules! contract {
+    ($($module:ident::$case:ident,)*) => {
+        contract!(@on memory, World::memory(false), $($module::$case,)*);
+        contract!(@on memory_ambiguous, World::memory(true), $($module::$case,)*);
+        contract!(@on redis, World::redis(false).await, $($module::$case,)*);
+        contract!(@on redis_ambiguous, World::redis(true).await, $($module::$case,)*);
+        contract!(@on redis_cluster, World::redis_cluster().await, $($module::$case,)*);
+    };
+    (@on $adapter:ident, $world:expr, $($module:ident::$case:ident,)*) => {
+        mod $adapter {
+            use super::world::World;
+            $(#[tokio::test]
+            async fn $case() {
+                super::$module::$case(&$world).await;
+            })*
+        }
+    };
+}
+
+contract! {
+    deliver::an_event_delivered_twice_counts_once,
+    deliver::the_owner_takes_what_it_hears_in_order,
+    deliver::an_event_nobody_hears_is_unmatched_and_may_come_again,
+    deliver::an_unheard_event_starts_nothing_beside_a_live_owner,
+    deliver::a_side_run_starts_beside_the_owner_and_hears_only_commands,
+    deliver::an_answer_to_a_command_goes_by_id_within_its_realm,
+    deliver::a_full_inbox_refuses_but_a_hangup_always_fits,
+    deliver::an_inbox_is_bounded_in_bytes_too,
+    deliver::older_definitions_are_refused_and_newer_ones_raise_the_shard,
+    deliver::the_dedup_window_survives_two_rotations_and_stands_still_without_deliveries,
+    deliver::an_id_that_is_still_kept_is_not_started_again,
+    deliver::solo_attempts_are_counted_for_each_event,
+    work::two_workers_never_claim_the_same,
+    work::the_same_nonce_answers_with_the_same_rows,
+    work::resumed_go_before_new_and_the_longest_ready_first,
+    work::a_commit_stores_everything_in_one,
+    work::a_commit_under_a_lost_claim_changes_nothing,
+    work::a_commit_at_another_version_is_fenced,
+    work::a_repeated_commit_is_recognised,
+    work::parking_on_a_waiting_inbox_gives_it_back,
+    work::parking_on_a_waiting_control_gives_it_back,
+    work::an_input_wakes_what_is_parked,
+    work::unsettled_commands_are_handed_to_the_successor,
+    work::finish_settles_a_prefix_and_keeps_the_rest,
+    work::a_yield_goes_behind_the_others,
+    work::a_release_counts_no_death_and_only_the_holder_can,
+    work::an_ended_owner_gives_up_its_reference,
+    work::what_an_ended_owner_did_not_take_starts_the_next,
+    work::early_inputs_go_before_the_inbox_when_the_rest_is_delivered_again,
+    work::a_repeated_finish_is_recognised,
+    upkeep::due_waits_come_once_in_order_and_not_early,
+    upkeep::a_wait_that_was_replaced_fires_at_its_new_deadline_only,
+    upkeep::a_wait_without_deadline_or_an_end_cancels_the_timer,
+    upkeep::a_wait_that_falls_due_while_claimed_is_not_lost,
+    upkeep::an_overdue_claim_becomes_ready_as_it_was,
+    upkeep::ended_ones_are_forgotten_after_their_time,
+    upkeep::the_depth_tells_what_waits_and_how_long,
+    suspects::what_the_dead_held_is_claimed_only_by_idle_workers_in_groups_of_32,
+    suspects::what_dies_in_a_group_is_claimed_alone_and_quarantined_after_five_deaths,
+    suspects::progress_forgives,
+    suspects::a_quarantined_owner_gives_up_its_reference_and_can_be_retried,
+    suspects::a_dead_id_is_told_so_for_an_hour,
+    control::stop_goes_before_pause_and_pause_before_the_rest,
+    control::a_control_wakes_and_is_cleared_by_the_transition_that_took_it,
+    control::a_control_that_comes_during_a_transition_stays,
+    control::a_paused_one_keeps_its_inputs_until_resumed,
+    control::stopping_a_quarantined_one_ends_it_at_once,
+    control::what_has_ended_or_is_unknown_says_so,
+    look::a_list_is_newest_first_and_pages_without_a_gap,
+    look::the_journal_keeps_the_last_64_entries,
+    look::the_feed_tells_births_moves_and_ends_and_is_trimmed,
+    catalogue::generations_are_exact,
+    catalogue::bundles_are_there_before_the_definitions_that_name_them,
+    catalogue::an_edge_is_recorded_once,
+    catalogue::the_roll_knows_who_beats_and_forgets_who_is_gone,
+}

@@ -1,0 +1,121 @@
+//! What dead workers held.
+
+use super::world::*;
+use common::member::MemberId;
+use common::ports::work::{After, Claimed, Control, Row, Transition, Want};
+use common::record::{State, Suspect};
+use common::Shard;
+
+const IDLE: Want = Want { max: 64, idle: true };
+const BUSY: Want = Want { max: 64, idle: false };
+
+pub async fn what_the_dead_held_is_claimed_only_by_idle_workers_in_groups_of_32(w: &World) {
+    let calls = calls_of_one_shard(40);
+    let shard = calls[0].shard();
+    for call in &calls {
+        w.applied(&call.incoming("e1")).await;
+    }
+    let held = w.claim_as(worker(1), shard, 64).await;
+    let swept = w.store.sweep(shard, &[worker(1)]).await.unwrap();
+    assert_eq!((held.len(), swept.suspects, swept.quarantined), (40, 40, 0));
+    let Claimed::Rows { rows, suspects, .. } = w.store.claim(shard, worker(2), 900, BUSY).await.unwrap() else {
+        panic!("not dead")
+    };
+    assert_eq!((rows.len(), suspects), (0, 40));
+    let group = w.claim_wanting(worker(2), shard, IDLE).await;
+    assert_eq!(group.len(), 32);
+    assert!(group.iter().all(|row| row.record.suspect == Suspect::Group && event_ids(&row.inbox) == ["e1"]));
+    assert_eq!(w.claim_wanting(worker(3), shard, IDLE).await.len(), 8);
+}
+
+pub async fn what_dies_in_a_group_is_claimed_alone_and_quarantined_after_five_deaths(w: &World) {
+    let calls = calls_of_one_shard(2);
+    let shard = calls[0].shard();
+    for call in &calls {
+        w.applied(&call.incoming("e1")).await;
+    }
+    let mut lives = 10..;
+    die_holding(w, &mut lives, shard, BUSY, 2).await;
+    die_holding(w, &mut lives, shard, IDLE, 2).await;
+    for _ in 0..4 {
+        die_holding(w, &mut lives, shard, IDLE, 1).await;
+        die_holding(w, &mut lives, shard, IDLE, 1).await;
+    }
+    let last = die_holding(w, &mut lives, shard, IDLE, 1).await;
+    let found = w.store.get(last.claim.id).await.unwrap().unwrap();
+    assert_eq!((found.record.state, found.record.attempts), (State::Quarantined, 5));
+    let other = w.claim_wanting(worker(2), shard, IDLE).await;
+    assert_eq!((other.len(), other[0].record.attempts, other[0].record.suspect), (1, 4, Suspect::Alone));
+}
+
+/// A new worker claims, dies, and is swept.
+async fn die_holding(
+    w: &World,
+    lives: &mut impl Iterator<Item = u128>,
+    shard: Shard,
+    want: Want,
+    expected: usize,
+) -> Row {
+    let life: MemberId = worker(lives.next().unwrap());
+    let mut rows = w.claim_wanting(life, shard, want).await;
+    assert_eq!(rows.len(), expected);
+    w.store.sweep(shard, &[life]).await.unwrap();
+    rows.remove(0)
+}
+
+pub async fn progress_forgives(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let mut lives = 10..;
+    for want in [BUSY, IDLE, IDLE, IDLE] {
+        die_holding(w, &mut lives, call.shard(), want, 1).await;
+    }
+    let row = w.claim_wanting(worker(2), call.shard(), IDLE).await.remove(0);
+    assert_eq!((row.record.suspect, row.record.attempts), (Suspect::Alone, 2));
+    w.commit(&row, &taking(&row), &After::Yield).await;
+    let row = w.claim_one(call.shard()).await;
+    assert_eq!((row.record.suspect, row.record.attempts), (Suspect::No, 0));
+}
+
+pub async fn a_quarantined_owner_gives_up_its_reference_and_can_be_retried(w: &World) {
+    let call = call("call-1");
+    let id = quarantined(w, &call).await.claim.id;
+    assert!(w.claim_wanting(worker(2), call.shard(), IDLE).await.is_empty());
+    let late = w.store.deliver(&call.answer("c1", id, "default")).await.unwrap();
+    assert_eq!(late, common::ports::intake::Delivered::Late);
+    w.applied(&call.incoming("e2")).await;
+    let next = w.claim_one(call.shard()).await;
+    assert_eq!(next.claim.id, call.start("e2").id);
+    w.store.control(id, &Control::Retry).await.unwrap();
+    let retried = w.claim_wanting(worker(2), call.shard(), IDLE).await.remove(0);
+    assert_eq!((retried.claim.id, retried.record.attempts), (id, 0));
+    assert!(!retried.record.owner, "its reference has a new owner meanwhile");
+    w.commit(&retried, &Transition { consumed: 1, ..taking(&retried) }, &After::End { rest: vec![] }).await;
+    w.applied(&call.event("d1", "call.digits")).await;
+    let found = w.store.get(next.claim.id).await.unwrap().unwrap();
+    assert_eq!(event_ids(&found.inbox), ["e2", "d1"]);
+}
+
+/// Kills every worker that touches `call` until it is quarantined.
+pub async fn quarantined(w: &World, call: &Call) -> Row {
+    w.applied(&call.incoming("e1")).await;
+    let mut lives = 10..;
+    die_holding(w, &mut lives, call.shard(), BUSY, 1).await;
+    for _ in 0..5 {
+        die_holding(w, &mut lives, call.shard(), IDLE, 1).await;
+    }
+    die_holding(w, &mut lives, call.shard(), IDLE, 1).await
+}
+
+pub async fn a_dead_id_is_told_so_for_an_hour(w: &World) {
+    let shard = Shard(1);
+    w.store.sweep(shard, &[worker(1)]).await.unwrap();
+    assert_eq!(w.store.claim(shard, worker(1), 1, BUSY).await.unwrap(), Claimed::Dead);
+    assert!(matches!(w.store.claim(shard, worker(2), 1, BUSY).await.unwrap(), Claimed::Rows { .. }));
+    w.advance(3_599);
+    w.store.sweep(shard, &[]).await.unwrap();
+    assert_eq!(w.store.claim(shard, worker(1), 2, BUSY).await.unwrap(), Claimed::Dead);
+    w.advance(2);
+    w.store.sweep(shard, &[]).await.unwrap();
+    assert!(matches!(w.store.claim(shard, worker(1), 3, BUSY).await.unwrap(), Claimed::Rows { .. }));
+}

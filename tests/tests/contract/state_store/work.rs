@@ -1,0 +1,267 @@
+//! Claims and what is done under them.
+
+use super::world::*;
+use common::ports::work::{After, Claimed, Control, Outcome, Transition, Want};
+use common::record::{Entry, State, Suspect};
+
+const TEN: Want = Want { max: 10, idle: false };
+
+pub async fn two_workers_never_claim_the_same(w: &World) {
+    let calls = calls_of_one_shard(5);
+    for call in &calls {
+        w.applied(&call.incoming("e1")).await;
+    }
+    let shard = calls[0].shard();
+    let first = w.claim_as(worker(1), shard, 3).await;
+    let second = w.claim_as(worker(2), shard, 10).await;
+    assert_eq!((first.len(), second.len()), (3, 2));
+    assert!(first.iter().all(|a| second.iter().all(|b| a.claim.id != b.claim.id)));
+    assert!(w.claim_as(worker(1), shard, 10).await.is_empty());
+}
+
+pub async fn the_same_nonce_answers_with_the_same_rows(w: &World) {
+    let calls = calls_of_one_shard(4);
+    for call in &calls[..2] {
+        w.applied(&call.incoming("e1")).await;
+    }
+    let shard = calls[0].shard();
+    let first = w.store.claim(shard, worker(1), 77, TEN).await.unwrap();
+    w.applied(&calls[2].incoming("e1")).await;
+    let again = w.store.claim(shard, worker(1), 77, TEN).await.unwrap();
+    assert_eq!(first, again);
+    let Claimed::Rows { rows, .. } = first else { panic!("not dead") };
+    assert_eq!(rows.len(), 2);
+    w.end(&rows[0]).await;
+    let Claimed::Rows { rows: left, .. } = w.store.claim(shard, worker(1), 77, TEN).await.unwrap() else {
+        panic!("not dead")
+    };
+    assert_eq!(left.len(), 1, "what is no longer held does not come again");
+}
+
+pub async fn resumed_go_before_new_and_the_longest_ready_first(w: &World) {
+    let calls = calls_of_one_shard(4);
+    let shard = calls[0].shard();
+    let parked = [w.parked(&calls[0], None).await, w.parked(&calls[1], None).await];
+    w.applied(&calls[2].incoming("new")).await;
+    w.applied(&calls[1].event("d1", "call.digits")).await;
+    w.applied(&calls[3].incoming("new")).await;
+    w.applied(&calls[0].event("d0", "call.digits")).await;
+    let order: Vec<_> = w.claim_as(worker(1), shard, 10).await.iter().map(|row| row.claim.id).collect();
+    let new = [calls[2].start("new").id, calls[3].start("new").id];
+    assert_eq!(order, [parked[1], parked[0], new[0], new[1]]);
+}
+
+pub async fn a_commit_stores_everything_in_one(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let row = w.claim_one(call.shard()).await;
+    w.applied(&call.event("e2", "call.digits")).await;
+    w.advance(3);
+    let transition = Transition {
+        commands: vec![b"one".to_vec(), b"two".to_vec()],
+        journal: Some(b"journal".to_vec()),
+        ..taking(&row)
+    };
+    assert_eq!(w.commit(&row, &transition, &After::Keep).await, Outcome::Kept { version: 1 });
+    let found = w.store.get(row.claim.id).await.unwrap().unwrap();
+    assert_eq!(found.record.body, b"body 1");
+    assert_eq!(found.record.version, 1);
+    assert_eq!(found.record.state, State::Claimed);
+    assert_eq!(found.record.updated, w.now());
+    assert_eq!(found.outbox, [b"one".to_vec(), b"two".to_vec()]);
+    assert_eq!(found.journal, [b"journal".to_vec()]);
+    assert_eq!(event_ids(&found.inbox), ["e2"]);
+}
+
+pub async fn a_commit_under_a_lost_claim_changes_nothing(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let row = w.claim_one(call.shard()).await;
+    w.bury(&row.claim).await;
+    let transition = Transition { commands: vec![b"zombie".to_vec()], ..taking(&row) };
+    let before = w.store.get(row.claim.id).await.unwrap();
+    assert_eq!(w.commit(&row, &transition, &After::Keep).await, Outcome::Fenced);
+    let finish = w.store.finish(&row.claim, 0, 0, &After::End { rest: vec![] }).await.unwrap();
+    assert_eq!(finish, Outcome::Fenced);
+    w.store.release(&row.claim).await.unwrap();
+    assert_eq!(w.store.get(row.claim.id).await.unwrap(), before);
+    let successor = w.claim_wanting(worker(2), call.shard(), Want { max: 10, idle: true }).await;
+    assert_eq!(w.commit(&row, &transition, &After::Keep).await, Outcome::Fenced);
+    assert_eq!(w.commit(&successor[0], &taking(&successor[0]), &After::Keep).await, Outcome::Kept { version: 1 });
+    assert_eq!(w.commit(&row, &transition, &After::Keep).await, Outcome::Fenced);
+}
+
+pub async fn a_commit_at_another_version_is_fenced(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let row = w.claim_one(call.shard()).await;
+    for version in [1, 7] {
+        let outcome = w.store.commit(&row.claim, version, &taking(&row), &After::Keep).await.unwrap();
+        assert_eq!(outcome, Outcome::Fenced);
+    }
+    assert_eq!(w.store.get(row.claim.id).await.unwrap().unwrap().record.version, 0);
+}
+
+pub async fn a_repeated_commit_is_recognised(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let row = w.claim_one(call.shard()).await;
+    w.applied(&call.event("e2", "call.digits")).await;
+    let transition = Transition { commands: vec![b"one".to_vec()], ..taking(&row) };
+    for _ in 0..3 {
+        assert_eq!(w.commit(&row, &transition, &After::Keep).await, Outcome::Kept { version: 1 });
+    }
+    let found = w.store.get(row.claim.id).await.unwrap().unwrap();
+    assert_eq!((found.outbox.len(), found.inbox.len()), (1, 1));
+}
+
+pub async fn parking_on_a_waiting_inbox_gives_it_back(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let row = w.claim_one(call.shard()).await;
+    w.applied(&call.event("e2", "call.digits")).await;
+    let park = After::Park { wait: 1, until: None };
+    let Outcome::More { version, inbox, control } = w.commit(&row, &taking(&row), &park).await else {
+        panic!("an input waits")
+    };
+    assert_eq!((version, event_ids(&inbox), control), (1, vec!["e2".to_string()], None));
+    let next = Transition { body: b"body 2".to_vec(), consumed: 1, ..Transition::default() };
+    let outcome = w.store.commit(&row.claim, 1, &next, &park).await.unwrap();
+    assert_eq!(outcome, Outcome::Released { version: 2 });
+    assert!(w.claim_as(worker(2), call.shard(), 10).await.is_empty());
+}
+
+pub async fn parking_on_a_waiting_control_gives_it_back(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let row = w.claim_one(call.shard()).await;
+    w.store.control(row.claim.id, &Control::Stop).await.unwrap();
+    let outcome = w.commit(&row, &taking(&row), &After::Park { wait: 1, until: None }).await;
+    assert_eq!(outcome, Outcome::More { version: 1, inbox: vec![], control: Some(Control::Stop) });
+}
+
+pub async fn an_input_wakes_what_is_parked(w: &World) {
+    let call = call("call-1");
+    let id = w.parked(&call, None).await;
+    assert!(w.claim_as(worker(1), call.shard(), 10).await.is_empty());
+    w.applied(&call.event("e2", "call.digits")).await;
+    w.applied(&call.event("e3", "call.digits")).await;
+    let row = w.claim_one(call.shard()).await;
+    assert_eq!((row.claim.id, event_ids(&row.inbox)), (id, vec!["e2".to_string(), "e3".to_string()]));
+    assert_eq!(row.record.wait, 1);
+}
+
+pub async fn unsettled_commands_are_handed_to_the_successor(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let row = w.claim_one(call.shard()).await;
+    let transition = Transition { commands: vec![b"one".to_vec(), b"two".to_vec()], ..taking(&row) };
+    w.commit(&row, &transition, &After::Keep).await;
+    w.bury(&row.claim).await;
+    let successor = w.claim_wanting(worker(2), call.shard(), Want { max: 10, idle: true }).await;
+    assert_eq!(successor[0].outbox, [b"one".to_vec(), b"two".to_vec()]);
+    assert_eq!(successor[0].record.body, b"body 1");
+    let next = Transition { body: b"body 2".to_vec(), ..Transition::default() };
+    let released = w.store.commit(&successor[0].claim, 1, &next, &After::Park { wait: 1, until: None }).await;
+    assert!(released.is_err(), "a release with unsettled commands is a mistake of the caller");
+}
+
+pub async fn finish_settles_a_prefix_and_keeps_the_rest(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let row = w.claim_one(call.shard()).await;
+    let commands = (1..=3).map(|n| format!("c{n}").into_bytes()).collect();
+    w.commit(&row, &Transition { commands, ..taking(&row) }, &After::Keep).await;
+    let kept = w.store.finish(&row.claim, 1, 1, &After::Keep).await.unwrap();
+    assert_eq!(kept, Outcome::Kept { version: 1 });
+    assert_eq!(w.store.get(row.claim.id).await.unwrap().unwrap().outbox, [b"c3".to_vec()]);
+    let park = After::Park { wait: 1, until: None };
+    assert_eq!(w.store.finish(&row.claim, 1, 0, &park).await.unwrap(), Outcome::Released { version: 1 });
+    let found = w.store.get(row.claim.id).await.unwrap().unwrap();
+    assert_eq!((found.outbox.len(), found.record.state), (0, State::Waiting));
+}
+
+pub async fn a_yield_goes_behind_the_others(w: &World) {
+    let calls = calls_of_one_shard(2);
+    let shard = calls[0].shard();
+    w.parked(&calls[0], None).await;
+    let second = w.parked(&calls[1], None).await;
+    w.applied(&calls[0].event("d", "call.digits")).await;
+    let row = w.claim_one(shard).await;
+    w.applied(&calls[1].event("d", "call.digits")).await;
+    w.commit(&row, &taking(&row), &After::Yield).await;
+    let order: Vec<_> = w.claim_as(worker(1), shard, 10).await.iter().map(|row| row.claim.id).collect();
+    assert_eq!(order, [second, row.claim.id]);
+}
+
+pub async fn a_release_counts_no_death_and_only_the_holder_can(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let row = w.claim_one(call.shard()).await;
+    let mut stranger = row.claim;
+    stranger.token.worker = worker(9);
+    w.store.release(&stranger).await.unwrap();
+    assert!(w.claim_as(worker(2), call.shard(), 10).await.is_empty());
+    w.store.release(&row.claim).await.unwrap();
+    let again = w.claim_as(worker(2), call.shard(), 10).await;
+    assert_eq!(again.len(), 1);
+    assert_eq!((again[0].record.suspect, again[0].record.version), (Suspect::No, 0));
+    assert_eq!(event_ids(&again[0].inbox), ["e1"]);
+}
+
+pub async fn an_ended_owner_gives_up_its_reference(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let row = w.claim_one(call.shard()).await;
+    w.end(&row).await;
+    let ended = w.store.get(row.claim.id).await.unwrap().unwrap();
+    assert_eq!((ended.record.state, ended.record.body.as_slice()), (State::Ended, &b"body 1"[..]));
+    w.applied(&call.incoming("e2")).await;
+    assert_eq!(w.claim_one(call.shard()).await.claim.id, call.start("e2").id);
+}
+
+pub async fn what_an_ended_owner_did_not_take_starts_the_next(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let row = w.claim_one(call.shard()).await;
+    w.applied(&call.event("d1", "call.digits")).await;
+    w.applied(&call.incoming("e2")).await;
+    w.applied(&call.event("d2", "call.digits")).await;
+    w.applied(&call.incoming("e3")).await;
+    // The last three came too late for it; d1 starts nothing and has nobody.
+    w.end(&row).await;
+    let next = w.claim_one(call.shard()).await;
+    assert_eq!(next.claim.id, call.start("e2").id);
+    assert_eq!(event_ids(&next.inbox), ["e2", "d2", "e3"]);
+    assert!(next.record.owner);
+    w.commit(&next, &Transition { consumed: 2, ..taking(&next) }, &After::End { rest: vec![] }).await;
+    assert_eq!(w.claim_one(call.shard()).await.claim.id, call.start("e3").id);
+}
+
+pub async fn early_inputs_go_before_the_inbox_when_the_rest_is_delivered_again(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    w.applied(&call.incoming("e2")).await;
+    let row = w.claim_one(call.shard()).await;
+    w.applied(&call.incoming("e3")).await;
+    // e2 went into the cursor, where nobody took it; it comes back with what it would start.
+    let rest: Vec<Entry> = row.inbox[1..].to_vec();
+    w.commit(&row, &taking(&row), &After::End { rest }).await;
+    let next = w.claim_one(call.shard()).await;
+    assert_eq!((next.claim.id, event_ids(&next.inbox)), (call.start("e2").id, vec!["e2".into(), "e3".into()]));
+}
+
+pub async fn a_repeated_finish_is_recognised(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let row = w.claim_one(call.shard()).await;
+    w.commit(&row, &Transition { commands: vec![b"one".to_vec()], ..taking(&row) }, &After::Keep).await;
+    let park = After::Park { wait: 1, until: None };
+    for _ in 0..2 {
+        assert_eq!(w.store.finish(&row.claim, 1, 0, &park).await.unwrap(), Outcome::Released { version: 1 });
+    }
+    w.applied(&call.event("e2", "call.digits")).await;
+    assert_eq!(w.store.finish(&row.claim, 1, 0, &park).await.unwrap(), Outcome::Released { version: 1 });
+    let woken = w.claim_one(call.shard()).await;
+    assert_eq!(event_ids(&woken.inbox), ["e2"]);
+}

@@ -1,0 +1,245 @@
+//! A store under test with its clock, and short words for what cases do.
+
+use super::ambiguous::Ambiguous;
+use adapters::memory::{Limits, ManualTime, Store as Memory};
+use adapters::redis::{Settings, Store as Redis};
+use common::identity::reference_key;
+use common::member::MemberId;
+use common::ports::StateStore;
+use common::ports::intake::{Deliver, Delivered, To};
+use common::ports::work::{After, Claim, Claimed, Outcome, Row, Transition, Want};
+use common::record::{Entry, Seed, SeedFlow, Start};
+use common::{ActiveflowId, EventKey, Shard};
+use flow::route::Reference;
+use flow::{Class, Timestamp};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tests::support::redis::{Redis as Server, RedisOptions};
+use tokio::sync::{Mutex, MutexGuard};
+
+pub const SHARDS: u16 = 4;
+pub const START: i64 = 1_800_000_000_000_000;
+pub const CUSTOMER: &str = "00000000-0000-0000-0000-000000000000";
+
+pub struct World {
+    pub store: Arc<dyn StateStore>,
+    pub time: ManualTime,
+    pub ambiguous: bool,
+    pub url: Option<String>,
+    nonce: AtomicU64,
+    _alone: Option<MutexGuard<'static, Option<Server>>>,
+}
+
+static SINGLE: Mutex<Option<Server>> = Mutex::const_new(None);
+static CLUSTER: Mutex<Option<Server>> = Mutex::const_new(None);
+
+impl World {
+    pub fn memory(ambiguous: bool) -> World {
+        let time = ManualTime::at(Timestamp::from_micros(START));
+        let store = Arc::new(Memory::new(SHARDS, Limits::default(), time.clone()));
+        World::over(store, time, ambiguous)
+    }
+
+    pub async fn redis(ambiguous: bool) -> World {
+        World::on_server(&SINGLE, false, ambiguous).await
+    }
+
+    pub async fn redis_cluster() -> World {
+        World::on_server(&CLUSTER, true, false).await
+    }
+
+    async fn on_server(slot: &'static Mutex<Option<Server>>, cluster: bool, ambiguous: bool) -> World {
+        let mut server = slot.lock().await;
+        let url = server
+            .get_or_insert_with(|| Server::start(RedisOptions { cluster, ..RedisOptions::default() }))
+            .url();
+        flush(&url).await;
+        let time = ManualTime::at(Timestamp::from_micros(START));
+        let settings = Settings { clock: Some(time.clone()), ..Settings::new(&url, SHARDS) };
+        let mut world = World::over(Arc::new(Redis::connect(settings).unwrap()), time, ambiguous);
+        world.url = Some(url);
+        world._alone = Some(server);
+        world
+    }
+
+    fn over(store: Arc<dyn StateStore>, time: ManualTime, ambiguous: bool) -> World {
+        let store: Arc<dyn StateStore> = if ambiguous { Arc::new(Ambiguous(store)) } else { store };
+        World { store, time, ambiguous, url: None, nonce: AtomicU64::new(1), _alone: None }
+    }
+
+    pub fn advance(&self, seconds: u64) {
+        self.time.advance(Duration::from_secs(seconds));
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.time.now()
+    }
+
+    /// Delivers, and requires that it was applied; with ambiguous answers a *duplicate* says the same.
+    pub async fn applied(&self, event: &Deliver) {
+        match self.store.deliver(event).await.unwrap() {
+            Delivered::Applied { .. } => {}
+            Delivered::Duplicate if self.ambiguous => {}
+            other => panic!("expected to be applied, got {other:?}"),
+        }
+    }
+
+    pub async fn claim_as(&self, worker: MemberId, shard: Shard, max: u32) -> Vec<Row> {
+        self.claim_wanting(worker, shard, Want { max, idle: false }).await
+    }
+
+    pub async fn claim_wanting(&self, worker: MemberId, shard: Shard, want: Want) -> Vec<Row> {
+        let nonce = self.nonce.fetch_add(1, Ordering::SeqCst);
+        match self.store.claim(shard, worker, nonce, want).await.unwrap() {
+            Claimed::Rows { rows, .. } => rows,
+            Claimed::Dead => panic!("the worker was declared dead"),
+        }
+    }
+
+    /// Claims the only ready activeflow of `shard`.
+    pub async fn claim_one(&self, shard: Shard) -> Row {
+        let mut rows = self.claim_as(worker(1), shard, 10).await;
+        assert_eq!(rows.len(), 1, "one row to claim");
+        rows.remove(0)
+    }
+
+    /// Starts a call, claims it, takes its first input, and parks it under wait 1 until `until`.
+    pub async fn parked(&self, call: &Call, until: Option<Timestamp>) -> ActiveflowId {
+        self.applied(&call.incoming("start")).await;
+        let row = self.claim_one(call.shard()).await;
+        self.park(&row, 1, until).await;
+        row.claim.id
+    }
+
+    pub async fn park(&self, row: &Row, wait: u64, until: Option<Timestamp>) {
+        let after = After::Park { wait, until };
+        let outcome = self.commit(row, &taking(row), &after).await;
+        assert_eq!(outcome, Outcome::Released { version: row.record.version + 1 });
+    }
+
+    pub async fn end(&self, row: &Row) {
+        let outcome = self.commit(row, &taking(row), &After::End { rest: vec![] }).await;
+        assert_eq!(outcome, Outcome::Released { version: row.record.version + 1 });
+    }
+
+    pub async fn commit(&self, row: &Row, transition: &Transition, after: &After) -> Outcome {
+        self.store.commit(&row.claim, row.record.version, transition, after).await.unwrap()
+    }
+
+    /// `claim`'s worker is declared dead and what it held is freed.
+    pub async fn bury(&self, claim: &Claim) {
+        self.store.sweep(claim.shard, &[claim.token.worker]).await.unwrap();
+    }
+}
+
+async fn flush(url: &str) {
+    let client = redis::Client::open(url).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let _: () = redis::cmd("FLUSHALL").query_async(&mut connection).await.unwrap();
+}
+
+/// A transition that takes everything that the row brought.
+pub fn taking(row: &Row) -> Transition {
+    Transition {
+        body: format!("body {}", row.record.version + 1).into_bytes(),
+        consumed: row.inbox.len() as u32,
+        control: row.control.clone(),
+        ..Transition::default()
+    }
+}
+
+pub fn worker(n: u128) -> MemberId {
+    MemberId(uuid::Uuid::from_u128(n))
+}
+
+/// A call with all that is needed to tell a store about it.
+#[derive(Clone)]
+pub struct Call {
+    pub reference: Reference,
+    pub starter: String,
+}
+
+pub fn call(subject: &str) -> Call {
+    let reference = Reference { realm: "default".into(), kind: "call".into(), subject: subject.into() };
+    Call { reference, starter: "flow-1".into() }
+}
+
+/// Calls of one shard, so that a case can look at one lane.
+pub fn calls_of_one_shard(count: usize) -> Vec<Call> {
+    let shard = call("call-0").shard();
+    (0..).map(|n| call(&format!("call-{n}"))).filter(|call| call.shard() == shard).take(count).collect()
+}
+
+impl Call {
+    pub fn shard(&self) -> Shard {
+        Shard::of(&self.reference, SHARDS)
+    }
+
+    pub fn start(&self, event_id: &str) -> Start {
+        let hears = ["call.incoming", "call.digits", "call.hangup"].map(String::from).into();
+        Start {
+            id: ActiveflowId::derive(&self.reference, "sbc-1", event_id, &self.starter),
+            class: Class::Voice,
+            seed: Seed {
+                reference: self.reference.clone(),
+                customer_id: CUSTOMER.into(),
+                bundle: [7; 32],
+                hears,
+                flow: SeedFlow { id: self.starter.clone(), name: "Support line".into(), version: 1 },
+                traceparent: None,
+            },
+        }
+    }
+
+    /// An event that starts the flow if nobody owns the reference.
+    pub fn incoming(&self, event_id: &str) -> Deliver {
+        let to = To::Reference {
+            key: reference_key(&self.reference),
+            owner: Some(self.start(event_id)),
+            sides: vec![],
+        };
+        self.deliver(event_id, "call.incoming", to)
+    }
+
+    /// An event that starts nothing.
+    pub fn event(&self, event_id: &str, kind: &str) -> Deliver {
+        let to = To::Reference { key: reference_key(&self.reference), owner: None, sides: vec![] };
+        self.deliver(event_id, kind, to)
+    }
+
+    pub fn answer(&self, event_id: &str, id: ActiveflowId, realm: &str) -> Deliver {
+        let to = To::Activeflow { id, realm: realm.into() };
+        let shard = id.shard(SHARDS);
+        Deliver { shard, always_fits: true, ..self.deliver(event_id, "command.completed", to) }
+    }
+
+    fn deliver(&self, event_id: &str, kind: &str, to: To) -> Deliver {
+        Deliver {
+            key: EventKey::derive("default", "sbc-1", &format!("{} {event_id}", self.reference.subject)),
+            shard: self.shard(),
+            generation: 0,
+            to,
+            kind: kind.into(),
+            input: format!("{{\"id\":\"{event_id}\"}}").into_bytes(),
+            always_fits: kind == "call.hangup",
+        }
+    }
+}
+
+/// The ids of the events in an inbox, in order.
+pub fn event_ids(inbox: &[Entry]) -> Vec<String> {
+    let id = |entry: &Entry| match entry {
+        Entry::Event { input, .. } => {
+            let value: serde_json::Value = serde_json::from_slice(input).unwrap();
+            value["id"].as_str().unwrap().to_string()
+        }
+        Entry::Timer { wait } => format!("timer {wait}"),
+    };
+    inbox.iter().map(id).collect()
+}
+
+/// A side run's reference is the same; its id differs by its starter.
+pub fn side_of(call: &Call, event_id: &str) -> Start {
+    Call { starter: "autoflow-1".into(), ..call.clone() }.start(event_id)
+}
