@@ -31,6 +31,9 @@ pub(crate) enum Answered {
     Failed(Failure),
 }
 
+/// How deep a variable's value is nested at most: a cursor must be readable again.
+const MAX_DEPTH: usize = 32;
+
 /// An object from pairs.
 pub(crate) fn fields<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
@@ -68,15 +71,26 @@ impl<'a> Run<'a> {
     }
 
     pub fn data(&mut self, data: &Data) -> Result<Value, Failure> {
+        let value = self.filled(data)?;
+        if is_deeper(&value, MAX_DEPTH) {
+            return Err(Failure::new(
+                "too_deep",
+                format!("the value is nested deeper than {MAX_DEPTH} levels"),
+            ));
+        }
+        Ok(value)
+    }
+
+    fn filled(&mut self, data: &Data) -> Result<Value, Failure> {
         Ok(match data {
             Data::Plain(value) => value.clone(),
             Data::Text(template) => self.evaluate(template)?,
             Data::List(items) => {
-                items.iter().map(|item| self.data(item)).collect::<Result<Vec<_>, _>>()?.into()
+                items.iter().map(|item| self.filled(item)).collect::<Result<Vec<_>, _>>()?.into()
             }
             Data::Object(fields) => {
                 let object: Result<Map<_, _>, _> =
-                    fields.iter().map(|(key, value)| Ok((key.clone(), self.data(value)?))).collect();
+                    fields.iter().map(|(key, value)| Ok((key.clone(), self.filled(value)?))).collect();
                 Value::Object(object?)
             }
         })
@@ -265,4 +279,12 @@ fn command_failure(event: &Event) -> Failure {
 fn whole_float(value: &Value) -> Option<u64> {
     let number = value.as_f64()?;
     (number >= 0.0 && number.fract() == 0.0 && number < 9e15).then_some(number as u64)
+}
+
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels == 0 || items.iter().any(|item| is_deeper(item, levels - 1)),
+        Value::Object(fields) => levels == 0 || fields.values().any(|field| is_deeper(field, levels - 1)),
+        _ => false,
+    }
 }

@@ -134,7 +134,6 @@ impl<'a> Run<'a> {
             Some((_, Ok(Taken::Kept))) => return,
             Some((_, Ok(Taken::Not))) | None => return self.set_aside(event, start),
         }
-        self.cursor.repeated.clear();
         self.proceed();
     }
 
@@ -155,7 +154,6 @@ impl<'a> Run<'a> {
             Some((_, Ok(Taken::Kept | Taken::Not))) => return,
             None => return self.lost(),
         }
-        self.cursor.repeated.clear();
         self.proceed();
     }
 
@@ -267,6 +265,8 @@ impl<'a> Run<'a> {
     /// Arms a wait, and offers it first what came before.
     fn rest_on(&mut self, node: &'a Node, wait: Wait) {
         self.cursor.waits += 1;
+        // Whatever ends the wait is an input.
+        self.cursor.repeated.clear();
         let last = self.cursor.started_at.map(|started| started.plus_millis(limits::LIFETIME_MS));
         let until = wait.until.map(|until| last.map_or(until, |last| until.min(last)));
         self.note("waiting", json!({ "wait": self.cursor.waits, "until": until }));
@@ -296,8 +296,6 @@ impl<'a> Run<'a> {
                     self.follow(node, Err(failure));
                 }
             }
-            // What came in between counts as an input.
-            self.cursor.repeated.clear();
             return;
         }
     }

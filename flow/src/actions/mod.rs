@@ -235,8 +235,8 @@ impl Check<'_> {
     /// A name for a variable of the flow: not a root that the engine sets.
     pub fn variable(&mut self, key: &str, name: &str) {
         let first = name.split('.').next().unwrap_or_default();
-        if !name.split('.').all(crate::expression::is_identifier) {
-            let help = "Use letters, digits and `_`, parts separated by dots.";
+        if !name.split('.').all(crate::expression::is_identifier) || name.split('.').count() > 8 {
+            let help = "Use letters, digits and `_`; up to 8 parts separated by dots.";
             self.report.add(
                 finding::VARIABLE_NAME,
                 child(self.pointer, key),

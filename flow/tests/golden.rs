@@ -1,0 +1,92 @@
+//! The bytes that are stored. When one of these fails, a format changed: give it a new format number, keep reading the
+//! old one, and add a file beside the old one. `FLOW_GOLDEN=write` writes the files of this version anew.
+
+mod support;
+
+use flow::cursor::{Cursor, Input};
+use flow::{Bundle, Timestamp};
+use serde_json::json;
+use std::path::PathBuf;
+use support::{Drive, event};
+
+fn bundle() -> Bundle {
+    let main = json!({
+        "schema": "signalbox.flow/v1", "name": "golden", "type": "voice", "tags": ["x"], "layout": { "a": [1, 2] },
+        "trigger": { "event": "call.incoming" }, "variables": { "greeting": "Hello", "n": 2.5 },
+        "actions": [
+            { "id": "call", "type": "subroutine", "option": { "flow_id": "ask", "results": { "digits": "${digits}" } } },
+            { "id": "bye", "type": "hangup" },
+        ],
+    });
+    let ask = json!({
+        "name": "ask", "variables": { "digits": "" },
+        "actions": [
+            { "id": "say", "type": "talk", "option": { "text": "Ä ${call.from}" }, "on_error": "stop" },
+            { "id": "once", "type": "goto", "option": { "target_id": "say", "loop_count": 1 } },
+            { "id": "listen", "type": "digits_receive", "option": { "length": 3 } },
+        ],
+    });
+    support::bundle_of(&main, &[("ask", &ask)])
+}
+
+/// A call that is in the middle of everything a cursor can hold.
+fn cursor() -> Cursor {
+    let mut call = Drive::call(bundle());
+    call.completed();
+    call.input(Input::Event {
+        event: event("call.incoming", json!({ "from": "+1", "to": "+2" })),
+        start: Some(vec![1, 254]),
+    });
+    call.completed();
+    call.now = Timestamp::from_micros(5_250_001);
+    call.digits("1");
+    call.digits("2");
+    call.cursor
+}
+
+#[test]
+fn bundles_keep_their_format() {
+    golden("bundle-1", bundle().to_bytes());
+}
+
+#[test]
+fn cursors_keep_their_format() {
+    golden("cursor-1", &cursor().to_bytes());
+}
+
+#[test]
+fn what_an_earlier_version_stored_can_be_read() {
+    let stored = Bundle::from_bytes(&std::fs::read(path("bundle-1")).unwrap()).unwrap();
+    assert_eq!(stored.hash(), bundle().hash());
+    assert_eq!(Cursor::from_bytes(&std::fs::read(path("cursor-1")).unwrap()).unwrap(), cursor());
+}
+
+#[test]
+fn a_newer_format_is_refused_with_both_numbers() {
+    assert_eq!(
+        Bundle::from_bytes(&[2, b'{', b'}']).unwrap_err(),
+        "the bundle has format 2, this binary reads format 1"
+    );
+    assert_eq!(
+        Cursor::from_bytes(br#"{"format":2}"#).unwrap_err(),
+        "the cursor has format 2, this binary reads format 1"
+    );
+    assert!(
+        Bundle::from_bytes(&[]).is_err()
+            && Bundle::from_bytes(&[1, b'x']).is_err()
+            && Cursor::from_bytes(b"x").is_err()
+    );
+}
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test is told by the environment to write its files")]
+fn golden(name: &str, bytes: &[u8]) {
+    if std::env::var("FLOW_GOLDEN").is_ok_and(|what| what == "write") {
+        std::fs::write(path(name), bytes).unwrap();
+    }
+    let stored = std::fs::read(path(name)).unwrap();
+    assert_eq!(String::from_utf8_lossy(bytes), String::from_utf8_lossy(&stored));
+}
