@@ -1,2 +1,21 @@
+//! The one binary of Signalbox: reads the command line, runs one command, and answers with an exit code.
+
+mod cli;
+mod commands;
 mod config;
-fn main() {}
+mod failure;
+mod ops;
+mod output;
+mod publish;
+mod services;
+mod shutdown;
+mod telemetry;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -21,7 +21,8 @@ impl Config {
         );
         require(
             scheme_is(&amqp.url, &["amqp://", "amqps://"]),
-            "amqp.url does not begin with amqp:// or amqps://; write amqp://user:password@host:5672/%2f".into(),
+            "amqp.url does not begin with amqp:// or amqps://; write amqp://user:password@host:5672/%2f"
+                .into(),
         );
         require(
             engine.shards.is_power_of_two() && engine.shards <= 1_024,
@@ -32,7 +33,10 @@ impl Config {
         );
         require(
             engine.beat.0 >= Duration::from_millis(100),
-            format!("engine.beat is {}: below 100ms members would be busy with nothing but beats", engine.beat),
+            format!(
+                "engine.beat is {}: below 100ms members would be busy with nothing but beats",
+                engine.beat
+            ),
         );
         require(
             engine.lease.0 >= engine.beat.0 * 4,
@@ -50,7 +54,10 @@ impl Config {
         );
         require(
             redis.connections >= 1,
-            format!("redis.connections is {}: at least 1 is needed to reach the state store", redis.connections),
+            format!(
+                "redis.connections is {}: at least 1 is needed to reach the state store",
+                redis.connections
+            ),
         );
         require(
             self.dispatcher.max_in_flight >= 1,
@@ -72,14 +79,20 @@ impl Config {
         );
         require(
             (Duration::from_secs(1)..=Duration::from_secs(600)).contains(&amqp.heartbeat.0),
-            format!("amqp.heartbeat is {}: write from 1s to 10m; a lost connection would go unnoticed or a live one be cut", amqp.heartbeat),
+            format!(
+                "amqp.heartbeat is {}: write from 1s to 10m; a lost connection would go unnoticed or a live one be cut",
+                amqp.heartbeat
+            ),
         );
         for (key, size) in [
             ("amqp.events_max_bytes", amqp.events_max_bytes),
             ("amqp.rejected_max_bytes", amqp.rejected_max_bytes),
             ("amqp.unrouted_max_bytes", amqp.unrouted_max_bytes),
         ] {
-            require(size.0 >= 1 << 20, format!("{key} is {size}: below 1MiB the queue is full after a handful of messages"));
+            require(
+                size.0 >= 1 << 20,
+                format!("{key} is {size}: below 1MiB the queue is full after a handful of messages"),
+            );
         }
         require(
             self.dispatcher.backlog_low < self.dispatcher.backlog_high,
@@ -88,15 +101,27 @@ impl Config {
                 self.dispatcher.backlog_low, self.dispatcher.backlog_high
             ),
         );
-        require(self.executor.capacity >= 1, "executor.capacity is 0: nothing would ever be claimed; write at least 1".into());
         require(
-            self.executor.actions_per_claim >= 1,
-            "executor.actions_per_claim is 0: no activeflow would ever move; write at least 1".into(),
+            self.executor.capacity >= 1,
+            "executor.capacity is 0: nothing would ever be claimed; write at least 1".into(),
         );
         require(
-            (Duration::from_millis(10)..=Duration::from_secs(5)).contains(&self.scheduler.tick.0),
-            format!("scheduler.tick is {}: write from 10ms to 5s, or timers fire later than promised", self.scheduler.tick),
+            self.executor.bundles >= 1,
+            "executor.bundles is 0: every step would compile its flow anew; write at least 1".into(),
         );
+        for (key, span) in [
+            ("engine.look", engine.look),
+            ("executor.retry_after", self.executor.retry_after),
+            ("scheduler.windows", self.scheduler.windows),
+            ("scheduler.depth", self.scheduler.depth),
+        ] {
+            require(
+                (Duration::from_millis(10)..=Duration::from_secs(60)).contains(&span.0),
+                format!(
+                    "{key} is {span}: write from 10ms to 60s; below, it would only be busy, and above, what waits would wait longer than promised"
+                ),
+            );
+        }
         require(
             self.ops.listen.is_empty() || self.ops.listen.parse::<SocketAddr>().is_ok(),
             format!(
@@ -118,7 +143,8 @@ mod tests {
     use crate::config::{Config, Sources, load};
 
     fn with(settings: &[&str]) -> Config {
-        let sources = Sources { flags: settings.iter().map(|s| (*s).to_owned()).collect(), ..Sources::default() };
+        let sources =
+            Sources { flags: settings.iter().map(|s| (*s).to_owned()).collect(), ..Sources::default() };
         load(&sources).unwrap().config
     }
 
@@ -133,7 +159,10 @@ mod tests {
             (vec!["engine.shards=12"], "engine.shards is 12"),
             (vec!["engine.lease=2s"], "engine.lease (2s) must be at least four times engine.beat (1s)"),
             (vec!["amqp.prefetch=10"], "amqp.prefetch (10) is below dispatcher.max_in_flight (64)"),
-            (vec!["dispatcher.backlog_low=60000"], "dispatcher.backlog_low (60000) must be below dispatcher.backlog_high (50000)"),
+            (
+                vec!["dispatcher.backlog_low=60000"],
+                "dispatcher.backlog_low (60000) must be below dispatcher.backlog_high (5000)",
+            ),
             (vec!["ops.listen=localhost"], "ops.listen is `localhost`"),
             (vec!["redis.url=http://127.0.0.1"], "redis.url does not begin with redis://"),
             (vec!["amqp.confirm_timeout=10ms"], "amqp.confirm_timeout is 10ms"),

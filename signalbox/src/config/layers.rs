@@ -51,21 +51,24 @@ pub fn of_variable(name: &str, value: &str, known: &Layer) -> Option<Result<Laye
     match key.strip_suffix("_file").filter(|key| known.values.contains_key(*key)) {
         Some(key) => Some(of_secret_file(name, key, value, known)),
         None => {
-            let proposal = nearest(&key, known).map_or_else(String::new, |near| format!(" Did you mean {}?", variable(near)));
+            let proposal = nearest(&key, known)
+                .map_or_else(String::new, |near| format!(" Did you mean {}?", variable(near)));
             Some(Err(format!("{name} (environment): there is no setting {key}.{proposal}")))
         }
     }
 }
 
 fn of_secret_file(name: &str, key: &str, path: &str, known: &Layer) -> Result<Layer, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{name}: the file {path} cannot be read: {error}"))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("{name}: the file {path} cannot be read: {error}"))?;
     one(format!("{name} ({path})"), key, text.trim_end_matches(['\r', '\n']), known)
 }
 
 /// `SECTION.KEY=VALUE`.
 pub fn of_flag(flag: &str, known: &Layer) -> Result<Layer, String> {
-    let (key, value) =
-        flag.split_once('=').ok_or_else(|| format!("--set {flag}: write SECTION.KEY=VALUE, for example engine.lease=15s"))?;
+    let (key, value) = flag
+        .split_once('=')
+        .ok_or_else(|| format!("--set {flag}: write SECTION.KEY=VALUE, for example engine.lease=15s"))?;
     one(format!("--set {key}"), key.trim(), value, known)
 }
 
@@ -79,8 +82,12 @@ fn one(origin: String, key: &str, text: &str, known: &Layer) -> Result<Layer, St
 fn typed(key: &str, text: &str, known: &Layer, origin: &str) -> Result<Value, String> {
     let wrong = |expected: &str| format!("{key} is `{text}` ({origin}): expected {expected}");
     match known.values.get(key) {
-        Some(Value::Integer(_)) => text.trim().parse().map(Value::Integer).map_err(|_| wrong("a whole number")),
-        Some(Value::Boolean(_)) => text.trim().parse().map(Value::Boolean).map_err(|_| wrong("true or false")),
+        Some(Value::Integer(_)) => {
+            text.trim().parse().map(Value::Integer).map_err(|_| wrong("a whole number"))
+        }
+        Some(Value::Boolean(_)) => {
+            text.trim().parse().map(Value::Boolean).map_err(|_| wrong("true or false"))
+        }
         Some(Value::Table(_)) => format!("value = {text}")
             .parse::<Table>()
             .ok()
@@ -113,12 +120,16 @@ fn fits(key: &str, value: &Value, known: &Layer, origin: &str) -> Result<(), Str
 
 /// `[redis]` with nothing under it.
 fn is_empty_section(key: &str, value: &Value, known: &Layer) -> bool {
-    value.as_table().is_some_and(Table::is_empty) && known.values.keys().any(|name| name.starts_with(&format!("{key}.")))
+    value.as_table().is_some_and(Table::is_empty)
+        && known.values.keys().any(|name| name.starts_with(&format!("{key}.")))
 }
 
 /// The map (`amqp.realms`) that an entry belongs to.
 fn enclosing_map<'a>(key: &str, known: &'a Layer) -> Option<&'a Value> {
-    let (map, _) = key.match_indices('.').map(|(at, _)| key.split_at(at)).find(|(map, _)| known.values.get(*map).is_some_and(Value::is_table))?;
+    let (map, _) = key
+        .match_indices('.')
+        .map(|(at, _)| key.split_at(at))
+        .find(|(map, _)| known.values.get(*map).is_some_and(Value::is_table))?;
     known.values.get(map)
 }
 
@@ -128,7 +139,10 @@ fn near_miss(name: &str, known: &Layer) -> Option<String> {
     let squeezed = |text: &str| text.replace("__", "_");
     let plain = name.strip_suffix("_FILE").unwrap_or(name);
     let key = known.values.keys().find(|key| squeezed(&variable(key)) == plain)?;
-    Some(format!("{name} (environment) sets nothing: write two underscores behind the section, {}", variable(key)))
+    Some(format!(
+        "{name} (environment) sets nothing: write two underscores behind the section, {}",
+        variable(key)
+    ))
 }
 
 fn variable(key: &str) -> String {

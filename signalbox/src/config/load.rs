@@ -1,8 +1,8 @@
 //! Defaults, file, environment, flags: each over the one before, and every value knows where it comes from.
 
+use super::Config;
 use super::layers::{self, Layer};
 use super::show::{Shown, shown};
-use super::Config;
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use std::path::PathBuf;
@@ -41,7 +41,8 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<String>> {
             Err(found) => wrong.extend(found),
         }
     }
-    let environment = sources.environment.iter().filter_map(|(name, value)| layers::of_variable(name, value, &known));
+    let environment =
+        sources.environment.iter().filter_map(|(name, value)| layers::of_variable(name, value, &known));
     let flags = sources.flags.iter().map(|flag| layers::of_flag(flag, &known));
     for layer in environment.chain(flags) {
         match layer {
@@ -53,7 +54,8 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<String>> {
         return Err(wrong);
     }
     let figment = layers.into_iter().fold(Figment::from(known), Figment::merge);
-    let config = figment.extract().map_err(|errors| errors.into_iter().map(|e| sentence(&e)).collect::<Vec<_>>())?;
+    let config =
+        figment.extract().map_err(|errors| errors.into_iter().map(|e| sentence(&e)).collect::<Vec<_>>())?;
     Ok(Loaded { config, shown: shown(&figment) })
 }
 
@@ -77,7 +79,8 @@ fn insert(dict: &mut Dict, key: &str, value: Value) {
             dict.insert(key.to_owned(), value);
         }
         Some((first, rest)) => {
-            let entry = dict.entry(first.to_owned()).or_insert_with(|| Value::Dict(Tag::Default, Dict::new()));
+            let entry =
+                dict.entry(first.to_owned()).or_insert_with(|| Value::Dict(Tag::Default, Dict::new()));
             if let Value::Dict(_, inner) = entry {
                 insert(inner, rest, value);
             }
@@ -94,7 +97,9 @@ fn sentence(error: &figment::Error) -> String {
         Kind::InvalidValue(got, expected) | Kind::InvalidType(got, expected) => {
             format!("{key} is {got} ({origin}): expected {expected}")
         }
-        Kind::UnknownVariant(got, known) => format!("{key} is `{got}` ({origin}): write one of {}", known.join(", ")),
+        Kind::UnknownVariant(got, known) => {
+            format!("{key} is `{got}` ({origin}): write one of {}", known.join(", "))
+        }
         Kind::MissingField(field) => format!("the setting {field} is missing in config/default.toml"),
         other => format!("{key} ({origin}): {other}"),
     }
@@ -122,11 +127,16 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("signalbox-config-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join("a.toml");
-        std::fs::write(&file, "[engine]\nlease = \"11s\"\nshards = 32\n[amqp.realms]\nsbc = \"north\"\n").unwrap();
+        std::fs::write(&file, "[engine]\nlease = \"11s\"\nshards = 32\n[amqp.realms]\nsbc = \"north\"\n")
+            .unwrap();
         let sources = Sources {
             file: Some(file.clone()),
             flags: vec!["redis.connections=7".into()],
-            ..environment(&[("SIGNALBOX_ENGINE__LEASE", "12s"), ("SIGNALBOX_REDIS__CONNECTIONS", "5"), ("HOME", "/")])
+            ..environment(&[
+                ("SIGNALBOX_ENGINE__LEASE", "12s"),
+                ("SIGNALBOX_REDIS__CONNECTIONS", "5"),
+                ("HOME", "/"),
+            ])
         };
         let loaded = load(&sources).unwrap();
         assert_eq!(loaded.config.engine.lease.0, Duration::from_secs(12));
@@ -151,13 +161,29 @@ mod tests {
     #[test]
     fn what_is_wrong_names_key_value_and_origin() {
         for (name, value, expected) in [
-            ("SIGNALBOX_REDIS__ULR", "x", "SIGNALBOX_REDIS__ULR (environment): there is no setting redis.ulr. Did you mean SIGNALBOX_REDIS__URL?"),
+            (
+                "SIGNALBOX_REDIS__ULR",
+                "x",
+                "SIGNALBOX_REDIS__ULR (environment): there is no setting redis.ulr. Did you mean SIGNALBOX_REDIS__URL?",
+            ),
             ("SIGNALBOX_REDIS_URL", "x", "write two underscores behind the section, SIGNALBOX_REDIS__URL"),
-            ("SIGNALBOX_ENGINE__LEASE", "10 parsecs", "engine.lease (SIGNALBOX_ENGINE__LEASE): `10 parsecs` is not a duration"),
+            (
+                "SIGNALBOX_ENGINE__LEASE",
+                "10 parsecs",
+                "engine.lease (SIGNALBOX_ENGINE__LEASE): `10 parsecs` is not a duration",
+            ),
             ("SIGNALBOX_AMQP__EVENTS_MAX_BYTES", "1TB", "`1TB` is not a size"),
-            ("SIGNALBOX_ENGINE__SHARDS", "many", "engine.shards is `many` (SIGNALBOX_ENGINE__SHARDS): expected a whole number"),
+            (
+                "SIGNALBOX_ENGINE__SHARDS",
+                "many",
+                "engine.shards is `many` (SIGNALBOX_ENGINE__SHARDS): expected a whole number",
+            ),
             ("SIGNALBOX_ENGINE__SHARDS", "70000", "engine.shards is"),
-            ("SIGNALBOX_LOG__FORMAT", "xml", "log.format is `xml` (SIGNALBOX_LOG__FORMAT): write one of auto, json, text"),
+            (
+                "SIGNALBOX_LOG__FORMAT",
+                "xml",
+                "log.format is `xml` (SIGNALBOX_LOG__FORMAT): write one of auto, json, text",
+            ),
             ("SIGNALBOX_REDIS__ACCEPT_LOSS", "yes", "expected true or false"),
             ("SIGNALBOX_REDIS__URL_FILE", "/does/not/exist", "the file /does/not/exist cannot be read"),
             ("SIGNALBOX_INTAKE__DEFAULT_CUSTOMER", "me", "intake.default_customer"),
@@ -169,7 +195,10 @@ mod tests {
 
     #[test]
     fn a_service_of_our_name_in_kubernetes_is_not_a_setting() {
-        assert!(load(&environment(&[("SIGNALBOX_SERVICE_HOST", "10.0.0.1"), ("SIGNALBOX_PORT", "tcp://x")])).is_ok());
+        assert!(
+            load(&environment(&[("SIGNALBOX_SERVICE_HOST", "10.0.0.1"), ("SIGNALBOX_PORT", "tcp://x")]))
+                .is_ok()
+        );
     }
 
     #[test]
@@ -184,7 +213,10 @@ mod tests {
         ] {
             std::fs::write(&file, text).unwrap();
             let wrong = load(&Sources { file: Some(file.clone()), ..Sources::default() }).unwrap_err();
-            assert!(wrong[0].contains(expected) && wrong[0].contains(file.to_str().unwrap()), "{text}: {wrong:?}");
+            assert!(
+                wrong[0].contains(expected) && wrong[0].contains(file.to_str().unwrap()),
+                "{text}: {wrong:?}"
+            );
         }
     }
 }

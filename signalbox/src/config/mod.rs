@@ -54,6 +54,8 @@ pub struct Engine {
     pub shards: u16,
     pub lease: Span,
     pub beat: Span,
+    pub look: Span,
+    pub grace: Span,
     pub ended_kept: Span,
     pub dedup_rotation: Span,
     pub feed_length: u32,
@@ -69,13 +71,15 @@ pub struct Dispatcher {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Executor {
     pub capacity: usize,
-    pub actions_per_claim: u32,
-    pub grace: Span,
+    pub resumes: u32,
+    pub bundles: usize,
+    pub retry_after: Span,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Scheduler {
-    pub tick: Span,
+    pub windows: Span,
+    pub depth: Span,
 }
 
 #[derive(Clone, Debug, Deserialize)]

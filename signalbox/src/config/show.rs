@@ -28,7 +28,8 @@ fn walk(prefix: &str, dict: &Dict, figment: &Figment, all: &mut Vec<Shown>) {
         match value {
             Value::Dict(_, inner) if !inner.is_empty() => walk(&key, inner, figment, all),
             value => {
-                let origin = figment.get_metadata(value.tag()).map_or("default", |metadata| metadata.name.as_ref());
+                let origin =
+                    figment.get_metadata(value.tag()).map_or("default", |metadata| metadata.name.as_ref());
                 all.push(Shown { value: text(value), origin: origin.to_owned(), key });
             }
         }

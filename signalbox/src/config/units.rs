@@ -20,9 +20,11 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Span, String> {
-        counted(text, &SPANS)
-            .map(|ms| Span(Duration::from_millis(ms)))
-            .ok_or_else(|| format!("`{text}` is not a duration; write for example \"500ms\", \"10s\", \"5m\", \"1h\" or \"1d\""))
+        counted(text, &SPANS).map(|ms| Span(Duration::from_millis(ms))).ok_or_else(|| {
+            format!(
+                "`{text}` is not a duration; write for example \"500ms\", \"10s\", \"5m\", \"1h\" or \"1d\""
+            )
+        })
     }
 }
 
@@ -30,9 +32,9 @@ impl FromStr for ByteSize {
     type Err = String;
 
     fn from_str(text: &str) -> Result<ByteSize, String> {
-        counted(text, &SIZES)
-            .map(ByteSize)
-            .ok_or_else(|| format!("`{text}` is not a size; write for example \"64KiB\", \"8MiB\" or \"1GiB\""))
+        counted(text, &SIZES).map(ByteSize).ok_or_else(|| {
+            format!("`{text}` is not a size; write for example \"64KiB\", \"8MiB\" or \"1GiB\"")
+        })
     }
 }
 

@@ -1,0 +1,96 @@
+//! The command line: what there is, and what every command shares.
+
+use crate::commands::{self, Command};
+use crate::config::{self, Config, Loaded, Sources};
+use crate::failure::{Failure, lines};
+use crate::telemetry;
+use clap::{Args, Parser};
+use std::path::PathBuf;
+
+#[derive(Parser, Debug)]
+#[command(
+    name = "signalbox",
+    version,
+    about = "Signalbox: a self-hosted flow engine for telecoms",
+    long_about = "Signalbox turns the events of carriers' systems (RabbitMQ) into running flows (Redis), and publishes the commands that gateways carry out.",
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage (flags and settings).\n\n\
+        First steps:\n  \
+          export SIGNALBOX_REDIS__URL=redis://127.0.0.1:6379 SIGNALBOX_AMQP__URL=amqp://guest:guest@127.0.0.1:5672/%2f\n  \
+          signalbox serve\n  \
+          signalbox flow deploy samples/ivr.json --route call=+15550111\n  \
+          signalbox event send --type call.incoming --subject call-1 --data '{\"from\":\"+15550100\",\"to\":\"+15550111\"}'\n  \
+          signalbox activeflow list"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args, Debug)]
+struct Global {
+    /// A TOML file with settings; goes over the defaults, and the environment goes over it
+    #[arg(long, global = true, value_name = "FILE", env = "SIGNALBOX_CONFIG", help_heading = "Settings")]
+    config: Option<PathBuf>,
+    /// One setting, over everything else: --set engine.lease=15s
+    #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE", help_heading = "Settings")]
+    settings: Vec<String>,
+}
+
+/// What a command works with.
+pub struct Context {
+    pub loaded: Loaded,
+}
+
+impl Context {
+    pub fn config(&self) -> &Config {
+        &self.loaded.config
+    }
+
+    /// The customer that a command is about.
+    pub fn customer(&self, given: Option<uuid::Uuid>) -> String {
+        given.unwrap_or(self.config().intake.default_customer).hyphenated().to_string()
+    }
+}
+
+/// Parses the command line and runs the command. Wrong flags end the process here, with code 2.
+pub fn run() -> Result<(), Failure> {
+    let Cli { global, command } = Cli::parse();
+    let command = match command {
+        Command::Completions(args) => return commands::completions::run(&args),
+        other => other,
+    };
+    let context = Context { loaded: load(global)? };
+    let Config { log, .. } = context.config();
+    let quiet = !command.is_role() && context.loaded.is_default("log.level");
+    telemetry::init(log, if quiet { telemetry::QUIET } else { &log.level })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("the runtime cannot be started: {error}")))?;
+    let outcome = runtime.block_on(commands::run(command, &context));
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    outcome
+}
+
+fn load(global: Global) -> Result<Loaded, Failure> {
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let sources = Sources { file: global.config, environment, flags: global.settings };
+    let loaded = config::load(&sources).map_err(|wrong| Failure::usage(lines(&wrong)))?;
+    let wrong = loaded.config.check();
+    if wrong.is_empty() { Ok(loaded) } else { Err(Failure::usage(lines(&wrong))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

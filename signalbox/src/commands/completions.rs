@@ -1,0 +1,18 @@
+//! `signalbox completions SHELL`.
+
+use crate::cli::Cli;
+use crate::failure::Failure;
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  signalbox completions bash > /etc/bash_completion.d/signalbox")]
+pub struct CompletionsArgs {
+    shell: Shell,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "every command answers alike")]
+pub fn run(args: &CompletionsArgs) -> Result<(), Failure> {
+    clap_complete::generate(args.shell, &mut Cli::command(), "signalbox", &mut std::io::stdout());
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! `signalbox config show|check`.
+
+use crate::cli::Context;
+use crate::config::{Config, Shown, masked_url};
+use crate::failure::Failure;
+use crate::output::{Column, OutputArgs};
+use crate::services::preflight::{self, Verdict};
+use crate::services::{bus_settings, store_settings};
+use adapters::amqp::{admin, topology};
+use adapters::redis::{self, Store};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Every setting in force and where it comes from; passwords are masked
+    Show(ConfigArgs),
+    /// Whether the settings fit together, the services answer, and keep what they confirm
+    Check(ConfigArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct ConfigArgs {
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// One line of `config check`.
+#[derive(Serialize)]
+struct Row {
+    check: &'static str,
+    /// `ok`, `warning` or `failed`.
+    result: &'static str,
+    detail: String,
+}
+
+pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
+    match command {
+        Command::Show(args) => {
+            let columns: [Column<Shown>; 3] = [
+                ("SETTING", |row| row.key.clone()),
+                ("VALUE", |row| row.value.clone()),
+                ("FROM", |row| row.origin.clone()),
+            ];
+            args.output.list(&context.loaded.shown, &columns, "");
+            Ok(())
+        }
+        Command::Check(args) => check(args, context.config()).await,
+    }
+}
+
+async fn check(args: ConfigArgs, config: &Config) -> Result<(), Failure> {
+    let mut rows = vec![row("settings", "ok", "they fit together")];
+    rows.extend(store(config).await);
+    rows.extend(broker(config).await);
+    let columns: [Column<Row>; 3] = [
+        ("CHECK", |row| row.check.into()),
+        ("RESULT", |row| row.result.into()),
+        ("DETAIL", |row| row.detail.clone()),
+    ];
+    args.output.list(&rows, &columns, "");
+    if rows.iter().any(|row| row.result == "failed") { Err(Failure::Told) } else { Ok(()) }
+}
+
+async fn store(config: &Config) -> Vec<Row> {
+    if config.redis.url.is_empty() {
+        return vec![row(
+            "redis",
+            "failed",
+            "redis.url is not set; for example SIGNALBOX_REDIS__URL=redis://127.0.0.1:6379",
+        )];
+    }
+    let facts = match redis::inspect(&config.redis.url).await {
+        Ok(facts) => facts,
+        Err(error) => {
+            return vec![row("redis", "failed", format!("{}: {error}", masked_url(&config.redis.url)))];
+        }
+    };
+    let (major, minor, patch) = facts.version;
+    let mut rows = vec![row(
+        "redis",
+        "ok",
+        format!("{} answers, version {major}.{minor}.{patch}", masked_url(&config.redis.url)),
+    )];
+    let verdicts = preflight::judge_store(&facts, config.redis.accept_loss);
+    if verdicts.is_empty() {
+        rows.push(row("redis durability", "ok", "appendfsync always: all promises hold"));
+    }
+    rows.extend(verdicts.into_iter().map(|verdict| match verdict {
+        Verdict::Refuse(why) => row("redis durability", "failed", why),
+        Verdict::Warn(why) => row("redis durability", "warning", why),
+    }));
+    rows.push(installation(config).await);
+    rows
+}
+
+async fn installation(config: &Config) -> Row {
+    let asked = async {
+        let store = Store::connect(store_settings(config)).map_err(|error| error.to_string())?;
+        let installed = store.installed().await.map_err(|error| error.to_string())?;
+        preflight::installed_shards(installed, config.engine.shards)?;
+        store.ping().await.map_err(|error| error.to_string())
+    };
+    match asked.await {
+        Ok(took) => row(
+            "redis installation",
+            "ok",
+            format!("{} shards; a write takes {:.1} ms", config.engine.shards, took.as_secs_f64() * 1_000.0),
+        ),
+        Err(why) => row("redis installation", "failed", why),
+    }
+}
+
+async fn broker(config: &Config) -> Vec<Row> {
+    if config.amqp.url.is_empty() {
+        return vec![row(
+            "amqp",
+            "failed",
+            "amqp.url is not set; for example SIGNALBOX_AMQP__URL=amqp://guest:guest@127.0.0.1:5672/%2f",
+        )];
+    }
+    let version = match admin::probe(&config.amqp.url).await {
+        Ok(version) => version,
+        Err(error) => return vec![row("amqp", "failed", error.to_string())],
+    };
+    let connected = match preflight::broker_too_old(&version) {
+        None => row("amqp", "ok", format!("{} answers, version {version}", masked_url(&config.amqp.url))),
+        Some(why) => row("amqp", "failed", why),
+    };
+    let settings = bus_settings(config, "signalbox config check");
+    let topology = match topology::check(&config.amqp.url, &settings).await {
+        Ok(()) => row("amqp topology", "ok", "as this version and these settings need it"),
+        Err(error) => row("amqp topology", "failed", error.to_string()),
+    };
+    vec![connected, topology]
+}
+
+fn row(check: &'static str, result: &'static str, detail: impl Into<String>) -> Row {
+    Row { check, result, detail: detail.into() }
+}

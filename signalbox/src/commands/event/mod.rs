@@ -1,0 +1,24 @@
+//! `signalbox event …`: publish events as a source would, and look after the rejected ones.
+
+mod rejected;
+mod send;
+
+use crate::cli::Context;
+use crate::failure::Failure;
+use clap::Subcommand;
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Publish an event, and wait until the broker has stored it
+    Send(send::SendArgs),
+    /// Events that could not be used: look, replay, discard
+    #[command(subcommand)]
+    Rejected(rejected::Command),
+}
+
+pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
+    match command {
+        Command::Send(args) => send::run(args, context).await,
+        Command::Rejected(command) => rejected::run(command, context).await,
+    }
+}

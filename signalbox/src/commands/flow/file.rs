@@ -1,0 +1,53 @@
+//! A flow file, and what is wrong with it.
+
+use crate::failure::Failure;
+use crate::output::note;
+use flow::MAX_DOCUMENT_BYTES;
+use flow::finding::{Finding, Severity};
+use std::io::Read;
+use std::path::Path;
+
+/// # Errors
+/// It cannot be read, is too long, or is not text.
+pub fn read(path: &Path) -> Result<String, Failure> {
+    let shown = path.display();
+    let unreadable =
+        |error: std::io::Error| Failure::failed(format!("the flow file {shown} cannot be read: {error}"));
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    // One byte over the limit tells that there is more.
+    file.take(MAX_DOCUMENT_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > MAX_DOCUMENT_BYTES {
+        let size = std::fs::metadata(path).map_or(bytes.len() as u64, |found| found.len());
+        return Err(Failure::failed(format!(
+            "{shown}: error[SBX0102] the file has {size} bytes, the limit is {MAX_DOCUMENT_BYTES} (2 MiB)\n       help: Move parts of it into subroutines."
+        )));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        Failure::failed(format!(
+            "{shown}: the file is not UTF-8 text from byte {} on; save it as UTF-8",
+            error.utf8_error().valid_up_to()
+        ))
+    })
+}
+
+/// Prints the findings; says how many are errors.
+pub fn print(shown: &str, findings: &[Finding]) -> usize {
+    for finding in findings {
+        note(&text(shown, finding));
+    }
+    findings.iter().filter(|finding| finding.severity == Severity::Error).count()
+}
+
+/// `file:line:column: error[SBX0101] /pointer: what` and a line of help.
+fn text(shown: &str, finding: &Finding) -> String {
+    let Finding { code, severity, pointer, line, column, what, help } = finding;
+    let severity = match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let place = if *line == 0 { shown.to_owned() } else { format!("{shown}:{line}:{column}") };
+    let pointer = if pointer.is_empty() { "/" } else { pointer };
+    let help = if help.is_empty() { String::new() } else { format!("\n  help: {help}") };
+    format!("{place}: {severity}[{code}] {pointer}: {what}{help}")
+}

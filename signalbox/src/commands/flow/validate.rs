@@ -1,0 +1,66 @@
+//! `signalbox flow validate FILE…`: needs no service.
+
+use super::file;
+use crate::failure::Failure;
+use crate::output::{Format, OutputArgs, line, note};
+use clap::Args;
+use flow::finding::{Finding, Severity};
+use serde::Serialize;
+use std::path::PathBuf;
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    signalbox flow validate samples/*.json\n  \
+    signalbox flow validate flow.json --output ndjson | jq .finding.code\n\n\
+    Errors give exit code 1, warnings do not. Whether the subroutines that a flow calls exist is looked at by `flow deploy`.")]
+pub struct ValidateArgs {
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Serialize)]
+struct Row {
+    file: String,
+    finding: Finding,
+}
+
+pub fn run(args: &ValidateArgs) -> Result<(), Failure> {
+    let mut rows = Vec::new();
+    let mut wrong = 0;
+    for path in &args.files {
+        let shown = path.display().to_string();
+        let findings = match file::read(path) {
+            Ok(text) => flow::validate(&text),
+            Err(failure) => {
+                note(&format!("error: {failure}"));
+                wrong += 1;
+                continue;
+            }
+        };
+        let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+        wrong += usize::from(errors > 0);
+        if args.output.output == Format::Table {
+            file::print(&shown, &findings);
+            let warnings = findings.len() - errors;
+            line(&match (errors, warnings) {
+                (0, 0) => format!("{shown}: fine"),
+                (0, warnings) => format!("{shown}: can be deployed, {}", counted(warnings, "warning")),
+                (errors, 0) => format!("{shown}: {}", counted(errors, "error")),
+                (errors, warnings) => {
+                    format!("{shown}: {}, {}", counted(errors, "error"), counted(warnings, "warning"))
+                }
+            });
+        }
+        rows.extend(findings.into_iter().map(|finding| Row { file: shown.clone(), finding }));
+    }
+    if args.output.output != Format::Table {
+        args.output.list(&rows, &[], "");
+    }
+    if wrong == 0 { Ok(()) } else { Err(Failure::Told) }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}

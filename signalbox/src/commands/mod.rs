@@ -1,0 +1,69 @@
+//! One command, one file.
+
+pub mod activeflow;
+pub mod completions;
+pub mod config;
+pub mod event;
+pub mod flow;
+pub mod migrate;
+pub mod role;
+pub mod route;
+
+use crate::cli::Context;
+use crate::failure::Failure;
+use clap::Subcommand;
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Take events from the broker and store what they do; any number of replicas
+    Dispatcher,
+    /// Advance activeflows and publish their commands; any number of replicas
+    Executor,
+    /// Fire timers, open and close windows, free what dead workers held; any number of replicas
+    Scheduler,
+    /// Every role in one process; migrates by itself
+    Serve,
+    /// Create or check what Signalbox needs at broker and store; safe to repeat
+    Migrate,
+    /// Check, deploy and list flows
+    #[command(subcommand)]
+    Flow(flow::Command),
+    /// Bind addresses to flows
+    #[command(subcommand)]
+    Route(route::Command),
+    /// Look at running flows, stop them or move them on
+    #[command(subcommand)]
+    Activeflow(activeflow::Command),
+    /// Publish events, and look after those that were rejected
+    #[command(subcommand)]
+    Event(event::Command),
+    /// What is set, where it comes from, and whether it works
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+impl Command {
+    /// Whether it is a long-running service, which logs what it does.
+    pub fn is_role(&self) -> bool {
+        matches!(self, Command::Dispatcher | Command::Executor | Command::Scheduler | Command::Serve)
+    }
+}
+
+pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
+    use common::member::Role;
+    match command {
+        Command::Dispatcher => role::run(context, &[Role::Dispatcher]).await,
+        Command::Executor => role::run(context, &[Role::Executor]).await,
+        Command::Scheduler => role::run(context, &[Role::Scheduler]).await,
+        Command::Serve => role::serve(context).await,
+        Command::Migrate => migrate::run(context).await,
+        Command::Flow(command) => flow::run(command, context).await,
+        Command::Route(command) => route::run(command, context).await,
+        Command::Activeflow(command) => activeflow::run(command, context).await,
+        Command::Event(command) => event::run(command, context).await,
+        Command::Config(command) => config::run(command, context).await,
+        Command::Completions(args) => completions::run(&args),
+    }
+}

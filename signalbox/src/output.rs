@@ -1,0 +1,114 @@
+//! What reading commands print: a table for people, JSON for programs.
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use std::io::{IsTerminal, Write};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Columns for people
+    #[default]
+    Table,
+    /// One JSON document
+    Json,
+    /// One JSON object a line
+    Ndjson,
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+pub struct OutputArgs {
+    /// How to print it
+    #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Format,
+}
+
+/// A column: its heading and what it shows of a row.
+pub type Column<T> = (&'static str, fn(&T) -> String);
+
+impl OutputArgs {
+    /// Prints `rows`; a table without rows says `empty` instead.
+    pub fn list<T: Serialize>(self, rows: &[T], columns: &[Column<T>], empty: &str) {
+        match self.output {
+            Format::Table if rows.is_empty() => line(empty),
+            Format::Table => print(&table(rows, columns, is_styled())),
+            Format::Json => line(&pretty(rows)),
+            Format::Ndjson => rows.iter().for_each(|row| line(&compact(row))),
+        }
+    }
+
+    /// Prints one thing; `text` is its form for people.
+    pub fn one<T: Serialize>(self, thing: &T, text: impl FnOnce() -> String) {
+        match self.output {
+            Format::Table => line(text().trim_end()),
+            Format::Json => line(&pretty(thing)),
+            Format::Ndjson => line(&compact(thing)),
+        }
+    }
+}
+
+/// A line on stdout. Whoever closed the pipe has seen enough.
+pub fn line(text: &str) {
+    print(&format!("{text}\n"));
+}
+
+/// A line on stderr: notes beside the result.
+pub fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Escapes go to a terminal only, and not with NO_COLOR.
+fn is_styled() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+fn table<T>(rows: &[T], columns: &[Column<T>], styled: bool) -> String {
+    let cells: Vec<Vec<String>> =
+        rows.iter().map(|row| columns.iter().map(|(_, show)| show(row)).collect()).collect();
+    let widths: Vec<usize> = columns
+        .iter()
+        .enumerate()
+        .map(|(i, (heading, _))| {
+            cells.iter().map(|row| row[i].chars().count()).max().unwrap_or(0).max(heading.len())
+        })
+        .collect();
+    let headings: Vec<String> = columns.iter().map(|(heading, _)| (*heading).to_owned()).collect();
+    let (bold, plain) = if styled { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+    let mut text = format!("{bold}{}{plain}\n", row_text(&headings, &widths));
+    for row in &cells {
+        text.push_str(&row_text(row, &widths));
+        text.push('\n');
+    }
+    text
+}
+
+fn row_text(cells: &[String], widths: &[usize]) -> String {
+    let padded: Vec<String> =
+        cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+    padded.join("  ").trim_end().to_owned()
+}
+
+fn pretty<T: Serialize + ?Sized>(thing: &T) -> String {
+    serde_json::to_string_pretty(thing).unwrap_or_default()
+}
+
+fn compact<T: Serialize>(thing: &T) -> String {
+    serde_json::to_string(thing).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell_and_nothing_trails() {
+        let columns: [Column<(&str, u32)>; 2] =
+            [("NAME", |row| row.0.into()), ("N", |row| row.1.to_string())];
+        let text = table(&[("a", 1), ("größer", 22)], &columns, false);
+        assert_eq!(text, "NAME    N\na       1\ngrößer  22\n");
+    }
+}

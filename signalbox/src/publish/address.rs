@@ -1,0 +1,175 @@
+//! `call=+15550111`, `sms=+1555*`, `sim=*`: what a route is written as, and which triggers it fits.
+
+use flow::route::Route;
+use std::fmt;
+use std::str::FromStr;
+
+/// Kind and pattern of a route.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RouteAddress {
+    pub kind: String,
+    pub pattern: String,
+}
+
+struct Kind {
+    name: &'static str,
+    /// Event types of triggers that such an address can start: the whole type, or a family with `.` at its end.
+    triggers: &'static [&'static str],
+    form: &'static str,
+    fits: fn(&str) -> bool,
+}
+
+const NUMBER: &str = "a number such as +15550111, a prefix such as +1555* or *";
+const WORD: &str = "a name without spaces, a prefix such as shop-* or *";
+
+const KINDS: [Kind; 7] = [
+    Kind { name: "call", triggers: &["call.incoming", "call.outgoing"], form: NUMBER, fits: is_number },
+    Kind { name: "sms", triggers: &["message.received"], form: NUMBER, fits: is_number },
+    Kind {
+        name: "sim",
+        triggers: &["sim."],
+        form: "an ICCID of 18 to 22 digits, a prefix such as 8944* or *",
+        fits: is_iccid,
+    },
+    Kind { name: "conversation", triggers: &["conversation."], form: WORD, fits: is_word },
+    Kind { name: "form", triggers: &["form.requested"], form: WORD, fits: is_word },
+    Kind { name: "job", triggers: &["job.due"], form: WORD, fits: is_word },
+    Kind {
+        name: "custom",
+        triggers: &["custom."],
+        form: "an event type such as custom.alarm, custom.* or *",
+        fits: is_word,
+    },
+];
+
+impl RouteAddress {
+    /// The route's id.
+    pub fn id(&self) -> String {
+        self.to_string()
+    }
+
+    pub fn is_of(&self, route: &Route) -> bool {
+        route.kind == self.kind && route.pattern == self.pattern
+    }
+
+    /// # Errors
+    /// Why an event at this address can never start a flow with this trigger.
+    pub fn fits_trigger(&self, flow: &str, trigger: Option<&str>) -> Result<(), String> {
+        let Some(trigger) = trigger else {
+            return Err(format!(
+                "the route {self} cannot lead to `{flow}`: it has no trigger, so it is a subroutine that other flows call; deploy it without a route"
+            ));
+        };
+        let starts = |event: &&str| match event.strip_suffix('.') {
+            Some(family) => trigger.split('.').next() == Some(family),
+            None => {
+                trigger == *event || trigger.strip_suffix('*').is_some_and(|prefix| event.starts_with(prefix))
+            }
+        };
+        let of_kind = |name: &str| KINDS.iter().find(|kind| kind.name == name);
+        if of_kind(&self.kind).is_some_and(|kind| kind.triggers.iter().any(|event| starts(&event))) {
+            return Ok(());
+        }
+        let right = KINDS.iter().find(|kind| kind.triggers.iter().any(|event| starts(&event)));
+        let mend = right.map_or_else(String::new, |kind| format!("; write {}=ADDRESS", kind.name));
+        Err(format!(
+            "the route {self} cannot lead to `{flow}`: its trigger is {trigger}, which no `{}` address starts{mend}",
+            self.kind
+        ))
+    }
+}
+
+impl fmt::Display for RouteAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.kind, self.pattern)
+    }
+}
+
+impl FromStr for RouteAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<RouteAddress, String> {
+        let (kind, pattern) = text
+            .split_once('=')
+            .ok_or_else(|| format!("`{text}` is not KIND=ADDRESS; write for example call=+15550111"))?;
+        let known = || KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
+        let form = KINDS
+            .iter()
+            .find(|known| known.name == kind)
+            .ok_or_else(|| format!("`{kind}` is not a kind of address; known are {}", known()))?;
+        let stem = pattern.strip_suffix('*').unwrap_or(pattern);
+        if pattern == "*" || (form.fits)(pattern) && !stem.contains('*') {
+            return Ok(RouteAddress { kind: kind.into(), pattern: pattern.into() });
+        }
+        Err(format!("`{pattern}` is not an address of kind {kind}: write {}", form.form))
+    }
+}
+
+fn is_number(pattern: &str) -> bool {
+    digits_within(pattern, pattern.strip_prefix('+').unwrap_or(pattern), 3..=15)
+}
+
+fn is_iccid(pattern: &str) -> bool {
+    digits_within(pattern, pattern, 18..=22)
+}
+
+/// A prefix may be shorter.
+fn digits_within(pattern: &str, digits: &str, lengths: std::ops::RangeInclusive<usize>) -> bool {
+    let (digits, shortest) = match digits.strip_suffix('*') {
+        Some(prefix) => (prefix, usize::from(!pattern.starts_with('+'))),
+        None => (digits, *lengths.start()),
+    };
+    digits.bytes().all(|byte| byte.is_ascii_digit()) && (shortest..=*lengths.end()).contains(&digits.len())
+}
+
+fn is_word(pattern: &str) -> bool {
+    (1..=256).contains(&pattern.len()) && !pattern.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_and_written_back() {
+        for text in [
+            "call=+15550111",
+            "call=+1555*",
+            "call=*",
+            "sms=12345",
+            "sim=89440000000000000017",
+            "sim=8944*",
+            "custom=custom.alarm",
+        ] {
+            assert_eq!(text.parse::<RouteAddress>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_says_what_one_is() {
+        for (text, expected) in [
+            ("+15550111", "`+15550111` is not KIND=ADDRESS"),
+            ("fax=+15550111", "`fax` is not a kind of address; known are call, sms"),
+            ("call=", "`` is not an address of kind call"),
+            ("call=+1555-0111", "write a number such as +15550111"),
+            ("call=+1*5*", "write a number"),
+            ("call=+1234567890123456", "write a number"),
+            ("sim=12345", "18 to 22 digits"),
+            ("form=two words", "without spaces"),
+        ] {
+            let wrong = text.parse::<RouteAddress>().unwrap_err();
+            assert!(wrong.contains(expected), "{text}: {wrong}");
+        }
+    }
+
+    #[test]
+    fn an_address_fits_the_triggers_of_its_kind() {
+        let fits =
+            |address: &str, trigger| address.parse::<RouteAddress>().unwrap().fits_trigger("Desk", trigger);
+        assert!(fits("call=*", Some("call.outgoing")).is_ok());
+        assert!(fits("sim=*", Some("sim.usage")).is_ok());
+        assert!(fits("sim=*", Some("sim.*")).is_ok());
+        assert!(fits("sms=+1*", Some("call.incoming")).unwrap_err().contains("write call=ADDRESS"));
+        assert!(fits("call=*", None).unwrap_err().contains("subroutine"));
+    }
+}

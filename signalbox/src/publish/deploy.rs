@@ -1,0 +1,148 @@
+//! One document becomes the active version of its flow; whoever calls it is bundled anew.
+
+use super::routes::{Placed, RouteChange, set_route};
+use super::{RouteAddress, next};
+use common::FlowId;
+use common::ports::catalogue::Publication;
+use flow::definitions::{Definitions, Deployed};
+use flow::finding::Finding;
+use flow::{Bundle, Timestamp};
+use std::collections::BTreeMap;
+
+/// What is to be deployed.
+pub struct Deployment<'a> {
+    pub customer_id: &'a str,
+    pub name: &'a str,
+    pub document: &'a str,
+    pub routes: &'a [RouteChange],
+    pub now: Timestamp,
+}
+
+/// What a deployment changes.
+pub struct Effect {
+    pub publication: Publication,
+    pub flow: Deployed,
+    /// Whether the flow itself is new or another than before.
+    pub is_new_version: bool,
+    /// Names of the flows that call it and were bundled anew.
+    pub rebundled: Vec<String>,
+    pub routes: Vec<(RouteChange, Placed)>,
+}
+
+/// Why nothing is published.
+#[derive(Debug)]
+pub enum Refused {
+    Findings(Vec<Finding>),
+    /// A flow that calls this one would not work any more.
+    Caller {
+        name: String,
+        findings: Vec<Finding>,
+    },
+    Route(String),
+}
+
+/// `documents` are the sources of all that this customer has deployed, by flow id. `None`: everything is so already.
+///
+/// # Errors
+/// [`Refused`]; the definitions stay as they are.
+pub fn deploy(
+    current: &Definitions,
+    documents: &BTreeMap<String, String>,
+    deployment: &Deployment,
+) -> Result<Option<Effect>, Refused> {
+    let id = FlowId::derive(deployment.customer_id, deployment.name).to_string();
+    let mut sources = documents.clone();
+    sources.insert(id.clone(), deployment.document.to_owned());
+    let before = callable(current, documents, deployment.customer_id);
+    let mut callable = callable(current, &sources, deployment.customer_id);
+    for key in [id.as_str(), deployment.name] {
+        callable.insert(key.to_owned(), deployment.document.to_owned());
+    }
+
+    let mut definitions = next(current, deployment.now);
+    let mut bundles = Vec::new();
+    let bundle = Bundle::compile((&id, deployment.document), &callable).map_err(Refused::Findings)?;
+    let flow = deployed(current.flows.get(&id), &id, &bundle, deployment);
+    let is_new_version = current.flows.get(&id) != Some(&flow);
+    if is_new_version {
+        bundles.push((bundle.hash(), bundle.to_bytes().to_vec()));
+        definitions.flows.insert(id.clone(), flow.clone());
+    }
+
+    let mut rebundled = Vec::new();
+    for caller in
+        current.flows.values().filter(|other| other.customer_id == deployment.customer_id && other.id != id)
+    {
+        let Some(source) = sources.get(&caller.id) else { continue };
+        let anew = match Bundle::compile((&caller.id, source), &callable) {
+            Ok(anew) => anew,
+            // It could not be compiled before this deployment either: its running bundle stays as it is.
+            Err(_) if Bundle::compile((&caller.id, source), &before).is_err() => continue,
+            Err(findings) => return Err(Refused::Caller { name: caller.name.clone(), findings }),
+        };
+        if anew.hash() != caller.bundle {
+            rebundled.push(caller.name.clone());
+            bundles.push((anew.hash(), anew.to_bytes().to_vec()));
+            definitions.flows.insert(caller.id.clone(), with_bundle(caller, &anew));
+        }
+    }
+
+    let mut routes = Vec::new();
+    for change in deployment.routes {
+        let placed = set_route(&mut definitions, &flow, change).map_err(Refused::Route)?;
+        routes.push((change.clone(), placed));
+    }
+    for route in definitions.routes.iter().filter(|route| route.flow_id == id && route.closed_at.is_none()) {
+        let address = RouteAddress { kind: route.kind.clone(), pattern: route.pattern.clone() };
+        address.fits_trigger(&flow.name, flow.trigger.as_deref()).map_err(|why| {
+            Refused::Route(format!(
+                "{why}. It leads there now: delete it first with `signalbox route delete {address}`"
+            ))
+        })?;
+    }
+    let is_same = bundles.is_empty() && routes.iter().all(|(_, placed)| *placed == Placed::Unchanged);
+    let publication = Publication { definitions, bundles };
+    Ok((!is_same).then_some(Effect { publication, flow, is_new_version, rebundled, routes }))
+}
+
+/// Every document of the customer, by flow id and by name: what `subroutine` may call.
+fn callable(
+    current: &Definitions,
+    sources: &BTreeMap<String, String>,
+    customer_id: &str,
+) -> BTreeMap<String, String> {
+    let mut callable = BTreeMap::new();
+    for flow in current.flows.values().filter(|flow| flow.customer_id == customer_id) {
+        if let Some(source) = sources.get(&flow.id) {
+            callable.insert(flow.id.clone(), source.clone());
+            callable.insert(flow.name.clone(), source.clone());
+        }
+    }
+    callable
+}
+
+fn deployed(previous: Option<&Deployed>, id: &str, bundle: &Bundle, deployment: &Deployment) -> Deployed {
+    if let Some(same) = previous.filter(|flow| flow.bundle == bundle.hash()) {
+        return same.clone();
+    }
+    Deployed {
+        id: id.to_owned(),
+        name: bundle.name().to_owned(),
+        customer_id: deployment.customer_id.to_owned(),
+        version: previous.map_or(1, |flow| flow.version + 1),
+        bundle: bundle.hash(),
+        trigger: bundle.trigger().map(str::to_owned),
+        class: bundle.class(),
+        hears: bundle.hears(),
+        deployed_at: deployment.now,
+    }
+}
+
+/// The version counts deployments of the flow itself, so it stays.
+fn with_bundle(flow: &Deployed, bundle: &Bundle) -> Deployed {
+    Deployed { bundle: bundle.hash(), class: bundle.class(), hears: bundle.hears(), ..flow.clone() }
+}
+
+#[cfg(test)]
+#[path = "deploy_tests.rs"]
+mod tests;

@@ -1,0 +1,156 @@
+use super::*;
+use crate::publish::main_document;
+use flow::route::Window;
+
+const CUSTOMER: &str = "00000000-0000-0000-0000-000000000000";
+
+/// A world of deployed flows, as the store would have it.
+#[derive(Default)]
+struct World {
+    definitions: Definitions,
+    documents: BTreeMap<String, String>,
+}
+
+impl World {
+    fn deploy(&mut self, document: &str, routes: &[&str]) -> Result<Option<Effect>, Refused> {
+        let routes: Vec<RouteChange> = routes
+            .iter()
+            .map(|address| RouteChange {
+                address: address.parse().unwrap(),
+                window: Window::default(),
+                priority: 0,
+            })
+            .collect();
+        let name: serde_json::Value = serde_json::from_str(document).unwrap();
+        let deployment = Deployment {
+            customer_id: CUSTOMER,
+            name: name["name"].as_str().unwrap(),
+            document,
+            routes: &routes,
+            now: "2026-11-22T05:00:00Z".parse().unwrap(),
+        };
+        let effect = deploy(&self.definitions, &self.documents, &deployment)?;
+        if let Some(effect) = &effect {
+            self.definitions = effect.publication.definitions.clone();
+            for (hash, bytes) in &effect.publication.bundles {
+                let bundle = Bundle::from_bytes(bytes).unwrap();
+                assert_eq!(*hash, bundle.hash());
+                self.documents.insert(bundle.flow_id().to_owned(), main_document(&bundle).unwrap());
+            }
+        }
+        Ok(effect)
+    }
+
+    fn flow(&self, name: &str) -> &Deployed {
+        self.definitions.flows.values().find(|flow| flow.name == name).unwrap()
+    }
+}
+
+fn ivr(text: &str) -> String {
+    document(
+        "Desk",
+        "call.incoming",
+        &format!(
+            r#"{{"id":"a","type":"answer"}},{{"id":"t","type":"talk","option":{{"text":"{text}","language":"en-US"}}}},{{"id":"h","type":"hangup"}}"#
+        ),
+    )
+}
+
+fn caller() -> String {
+    document(
+        "Caller",
+        "call.incoming",
+        r#"{"id":"a","type":"answer"},{"id":"s","type":"subroutine","option":{"flow_id":"Hours"}},{"id":"h","type":"hangup"}"#,
+    )
+}
+
+fn hours(text: &str) -> String {
+    document(
+        "Hours",
+        "",
+        &format!(r#"{{"id":"t","type":"talk","option":{{"text":"{text}","language":"en-US"}}}}"#),
+    )
+}
+
+fn document(name: &str, trigger: &str, actions: &str) -> String {
+    let trigger =
+        if trigger.is_empty() { String::new() } else { format!(r#""trigger":{{"event":"{trigger}"}},"#) };
+    format!(
+        r#"{{"schema":"signalbox.flow/v1","name":"{name}","type":"voice",{trigger}"actions":[{actions}]}}"#
+    )
+}
+
+#[test]
+fn versions_count_deployments_and_generations_count_publications() {
+    let mut world = World::default();
+    let first = world.deploy(&ivr("one"), &["call=+15550111"]).unwrap().unwrap();
+    assert_eq!((first.flow.version, world.definitions.generation), (1, 1));
+    let second = world.deploy(&ivr("two"), &[]).unwrap().unwrap();
+    assert_eq!((second.flow.version, world.definitions.generation), (2, 2));
+    assert_eq!(world.definitions.routes[0].flow_id, second.flow.id);
+}
+
+#[test]
+fn the_same_again_is_no_publication_whatever_its_white_space() {
+    let mut world = World::default();
+    world.deploy(&ivr("one"), &["call=+15550111"]).unwrap();
+    assert!(world.deploy(&ivr("one").replace(',', " ,\n"), &["call=+15550111"]).unwrap().is_none());
+    let route = world.deploy(&ivr("one"), &["call=+15550112"]).unwrap().unwrap();
+    assert!(!route.is_new_version && route.publication.bundles.is_empty());
+    assert_eq!(world.flow("Desk").version, 1);
+}
+
+#[test]
+fn whoever_calls_a_subroutine_is_bundled_anew_and_keeps_its_version() {
+    let mut world = World::default();
+    world.deploy(&hours("eight to five"), &[]).unwrap();
+    world.deploy(&ivr("one"), &[]).unwrap();
+    world.deploy(&caller(), &["call=+15550111"]).unwrap();
+    let (before, desk) = (world.flow("Caller").clone(), world.flow("Desk").clone());
+    let effect = world.deploy(&hours("nine to six"), &[]).unwrap().unwrap();
+    assert_eq!(effect.rebundled, ["Caller"]);
+    let after = world.flow("Caller");
+    assert_eq!((after.version, after.bundle == before.bundle), (before.version, false));
+    assert_eq!(*world.flow("Desk"), desk);
+}
+
+#[test]
+fn a_subroutine_that_is_not_there_is_a_finding() {
+    let refused = World::default().deploy(&caller(), &[]).err().unwrap();
+    assert!(matches!(&refused, Refused::Findings(findings) if findings[0].code == "SBX0504"), "{refused:?}");
+}
+
+#[test]
+fn a_subroutine_that_breaks_its_caller_is_refused_with_the_callers_name() {
+    let mut world = World::default();
+    world.deploy(&hours("eight to five"), &[]).unwrap();
+    world.deploy(&caller(), &[]).unwrap();
+    let circle = document("Hours", "", r#"{"id":"s","type":"subroutine","option":{"flow_id":"Caller"}}"#);
+    assert!(world.deploy(&circle, &[]).is_err());
+    assert_eq!(world.definitions.generation, 2);
+}
+
+#[test]
+fn a_route_that_does_not_fit_refuses_all_of_it() {
+    let mut world = World::default();
+    assert!(
+        matches!(world.deploy(&ivr("one"), &["sms=+15550111"]), Err(Refused::Route(why)) if why.contains("call.incoming"))
+    );
+    assert!(
+        matches!(world.deploy(&hours("x"), &["call=*"]), Err(Refused::Route(why)) if why.contains("subroutine"))
+    );
+    assert_eq!(world.definitions, Definitions::default());
+}
+
+#[test]
+fn a_new_trigger_is_refused_while_a_route_of_the_old_one_leads_there() {
+    let mut world = World::default();
+    world.deploy(&ivr("one"), &["call=+15550111"]).unwrap();
+    let outgoing = ivr("one").replace("call.incoming", "call.outgoing");
+    assert!(world.deploy(&outgoing, &[]).is_ok());
+    let without =
+        document("Desk", "", r#"{"id":"t","type":"talk","option":{"text":"x","language":"en-US"}}"#);
+    assert!(
+        matches!(world.deploy(&without, &[]), Err(Refused::Route(why)) if why.contains("route delete call=+15550111"))
+    );
+}

@@ -1,0 +1,105 @@
+//! The real services, as the settings name them.
+
+pub mod catalogue;
+pub mod preflight;
+
+use crate::config::{Config, masked_url};
+use crate::failure::Failure;
+use adapters::amqp;
+use adapters::redis::{self, Store};
+use common::StoreError;
+
+/// How the store shall be used.
+pub fn store_settings(config: &Config) -> redis::Settings {
+    redis::Settings {
+        connections: config.redis.connections,
+        response_timeout: config.redis.response_timeout.0,
+        dedup_rotation: config.engine.dedup_rotation.0,
+        ended_kept: config.engine.ended_kept.0,
+        feed_length: config.engine.feed_length,
+        ..redis::Settings::new(&config.redis.url, config.engine.shards)
+    }
+}
+
+/// How the broker shall be used; `name` is what it shows as the connection's name.
+pub fn bus_settings(config: &Config, name: &str) -> amqp::Settings {
+    let amqp = &config.amqp;
+    amqp::Settings {
+        url: amqp.url.clone(),
+        events_max_bytes: amqp.events_max_bytes.0,
+        rejected_max_bytes: amqp.rejected_max_bytes.0,
+        unrouted_max_bytes: amqp.unrouted_max_bytes.0,
+        prefetch: amqp.prefetch,
+        confirm_timeout: amqp.confirm_timeout.0,
+        heartbeat: u16::try_from(amqp.heartbeat.0.as_secs()).unwrap_or(u16::MAX),
+        name: name.to_owned(),
+    }
+}
+
+/// # Errors
+/// redis.url is not set.
+pub fn need_redis(config: &Config) -> Result<(), Failure> {
+    need(
+        "redis.url",
+        &config.redis.url,
+        "where the state store is",
+        "SIGNALBOX_REDIS__URL=redis://127.0.0.1:6379",
+    )
+}
+
+/// # Errors
+/// amqp.url is not set.
+pub fn need_amqp(config: &Config) -> Result<(), Failure> {
+    need(
+        "amqp.url",
+        &config.amqp.url,
+        "where the broker is",
+        "SIGNALBOX_AMQP__URL=amqp://guest:guest@127.0.0.1:5672/%2f",
+    )
+}
+
+fn need(key: &str, value: &str, what: &str, example: &str) -> Result<(), Failure> {
+    if value.is_empty() {
+        return Err(Failure::usage(format!(
+            "{key} is not set, so it is not known {what}; set it, for example {example}"
+        )));
+    }
+    Ok(())
+}
+
+/// The store of an installation that has been migrated, for a command that asks it something.
+///
+/// # Errors
+/// It cannot be reached, is too old, or was installed otherwise.
+pub async fn open_store(config: &Config) -> Result<Store, Failure> {
+    need_redis(config)?;
+    let facts = redis::inspect(&config.redis.url).await.map_err(|error| unreachable_store(config, &error))?;
+    if let Some(refusal) = preflight::too_old(&facts) {
+        return Err(Failure::Failed(refusal));
+    }
+    let store = Store::connect(store_settings(config))?;
+    preflight::installed_shards(store.installed().await?, config.engine.shards).map_err(Failure::Failed)?;
+    Ok(store)
+}
+
+pub fn unreachable_store(config: &Config, error: &StoreError) -> Failure {
+    Failure::failed(format!(
+        "the state store at {} (redis.url) cannot be used: {error}. Is Redis running there, and are user and password right?",
+        masked_url(&config.redis.url)
+    ))
+}
+
+/// A broker's error, with the setting that names it.
+pub fn unusable_broker(config: &Config, error: &dyn std::fmt::Display) -> Failure {
+    Failure::failed(format!(
+        "the broker at {} (amqp.url) cannot be used: {error}",
+        masked_url(&config.amqp.url)
+    ))
+}
+
+/// Where this process runs, for people: `host:pid`.
+pub fn place() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "localhost" } else { host.trim() };
+    format!("{host}:{}", std::process::id())
+}
