@@ -183,3 +183,66 @@ fn leading_u64(digest: &[u8; 32]) -> u64 {
     first.copy_from_slice(&digest[..8]);
     u64::from_be_bytes(first)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reference(realm: &str, kind: &str, subject: &str) -> Reference {
+        Reference { realm: realm.into(), kind: kind.into(), subject: subject.into() }
+    }
+
+    /// Published: other programs derive the same (docs/identity.md).
+    #[test]
+    fn the_test_vectors_hold() {
+        assert_eq!(slot("default", "call-4711"), 1017);
+        let call = reference("default", "call", "call-4711");
+        let id = ActiveflowId::derive(&call, "sbc-1.example", "7c1e", "flow-1");
+        assert_eq!(id.to_string(), "fe6e0574-42f9-886b-ad12-41bfd8526d50");
+        assert_eq!(
+            ActiveflowId::derive_child(id, 3, &call).to_string(),
+            "fe6fc839-2011-8124-8560-e846c95bc5f5"
+        );
+        assert_eq!(
+            FlowId::derive("00000000-0000-0000-0000-000000000000", "Support line").to_string(),
+            "ed74f4ae-a5bb-87af-8c22-70b91cab9797"
+        );
+        assert_eq!(
+            hex(&EventKey::derive("default", "sbc-1.example", "7c1e").0),
+            "367cc3af9e1df044daf10568f3825b88b4ca094eebe3c13619543073f49c2b7e"
+        );
+        assert_eq!(hex(&reference_key(&call)), "1e234f6c190a4872aa632b0c1f830de4");
+        assert_eq!(
+            subject_of("default", "s", "1", "custom.x"),
+            "fbd85601518416d51bfc9c5c6dedb9bdb7333da9eb6976577b493f34d414742a"
+        );
+    }
+
+    #[test]
+    fn an_id_carries_its_slot_and_is_a_uuid_of_version_8() {
+        for n in 0..2_000 {
+            let call = reference("default", "call", &format!("call-{n}"));
+            let id = ActiveflowId::derive(&call, "s", "1", "f");
+            assert_eq!(id.slot(), slot("default", &call.subject));
+            assert_eq!(uuid::Uuid::from_bytes(*id.as_bytes()).get_version_num(), 8);
+            assert_eq!(id.to_string().parse::<ActiveflowId>().unwrap(), id);
+        }
+    }
+
+    #[test]
+    fn parts_never_run_into_each_other() {
+        let one = ActiveflowId::derive(&reference("a", "call", "bc"), "s", "1", "f");
+        let two = ActiveflowId::derive(&reference("ab", "call", "c"), "s", "1", "f");
+        assert_ne!(one, two);
+        assert_ne!(EventKey::derive("a", "b", "cd"), EventKey::derive("a", "bc", "d"));
+    }
+
+    #[test]
+    fn slots_are_spread_evenly() {
+        let mut counts = vec![0u32; 16];
+        for n in 0..16_000 {
+            counts[usize::from(Shard::of(&reference("default", "call", &format!("call-{n}")), 16).0)] += 1;
+        }
+        assert!(counts.iter().all(|count| (850..1_150).contains(count)), "{counts:?}");
+    }
+}

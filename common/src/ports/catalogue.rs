@@ -17,7 +17,9 @@ pub struct Publication {
 pub enum Published {
     Done,
     /// Another publication came first: read the definitions again and apply the change to those.
-    Conflict { generation: u64 },
+    Conflict {
+        generation: u64,
+    },
 }
 
 /// A window of a route opened or closed.

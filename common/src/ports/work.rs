@@ -67,7 +67,9 @@ pub enum Control {
     /// Of a quarantined activeflow: try again, alone.
     Retry,
     Continue,
-    Forward { action_id: String },
+    Forward {
+        action_id: String,
+    },
 }
 
 /// What one transition changes, all in one operation.
@@ -115,7 +117,13 @@ pub enum Outcome {
 pub trait Work: Send + Sync {
     /// Claims ready activeflows of a shard: resumptions before new ones, longest ready first. A repeated nonce answers
     /// with the rows that it claimed before and still holds; a worker uses one nonce of a shard at a time.
-    async fn claim(&self, shard: Shard, worker: MemberId, nonce: u64, want: Want) -> Result<Claimed, StoreError>;
+    async fn claim(
+        &self,
+        shard: Shard,
+        worker: MemberId,
+        nonce: u64,
+        want: Want,
+    ) -> Result<Claimed, StoreError>;
 
     /// Moves an activeflow from `version` to `version + 1`. With commands, `after` is [`After::Keep`].
     async fn commit(
@@ -127,7 +135,13 @@ pub trait Work: Send + Sync {
     ) -> Result<Outcome, StoreError>;
 
     /// Settles all but the last `unsettled` commands, and then does `after` ([`After::Keep`] only settles).
-    async fn finish(&self, claim: &Claim, version: u64, unsettled: u32, after: &After) -> Result<Outcome, StoreError>;
+    async fn finish(
+        &self,
+        claim: &Claim,
+        version: u64,
+        unsettled: u32,
+        after: &After,
+    ) -> Result<Outcome, StoreError>;
 
     /// Gives the claim back unchanged: ready again, no death counted.
     async fn release(&self, claim: &Claim) -> Result<(), StoreError>;
