@@ -1,7 +1,6 @@
 //! What every ring of tests shares.
 
-
-
 pub mod carrier;
+pub mod chaos;
 pub mod ledger;
 pub mod support;

@@ -8,11 +8,11 @@ impl Dice {
     /// Dice for one purpose: those of another `purpose` throw differently under the same seed.
     pub fn new(seed: u64, purpose: u64) -> Dice {
         let mut dice = Dice(seed ^ purpose.wrapping_mul(0xA24B_AED4_963E_E407));
-        dice.next();
+        dice.throw();
         dice
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn throw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -22,7 +22,7 @@ impl Dice {
 
     /// At least `low`, less than `high`.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
-        low + self.next() % (high - low).max(1)
+        low + self.throw() % (high - low).max(1)
     }
 
     /// True in `percent` of a hundred throws.
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_throws_the_same_and_another_purpose_does_not() {
-        let throws = |mut dice: Dice| (0..8).map(|_| dice.next()).collect::<Vec<_>>();
+        let throws = |mut dice: Dice| (0..8).map(|_| dice.throw()).collect::<Vec<_>>();
         assert_eq!(throws(Dice::new(7, 1)), throws(Dice::new(7, 1)));
         assert_ne!(throws(Dice::new(7, 1)), throws(Dice::new(7, 2)));
     }

@@ -57,7 +57,7 @@ impl Gateway {
         timeline: Arc<Timeline>,
         stop: CancellationToken,
     ) -> anyhow::Result<Arc<Gateway>> {
-        bind(url, queue, patterns).await?;
+        bind(url, queue, COMMANDS, patterns).await?;
         let gateway = Arc::new(Gateway { inner: Mutex::default(), timeline });
         let mine = gateway.clone();
         let on_delivery = move |delivery: &Delivery| mine.take(&delivery.data);
@@ -82,7 +82,7 @@ impl Gateway {
     }
 
     fn take(&self, body: &[u8]) {
-        let Some(command) = read(body) else { return };
+        let Some(command) = Command::read(body) else { return };
         let mut inner = self.lock();
         if !inner.done.insert(hash(&command.id)) {
             inner.copies += 1;
@@ -99,12 +99,20 @@ impl Gateway {
     }
 }
 
-fn read(body: &[u8]) -> Option<Command> {
-    let value: Value = serde_json::from_slice(body).ok()?;
-    let text = |key: &str| value.get(key)?.as_str().map(str::to_owned);
-    let data = value.get("data")?.clone();
-    let action_id = data.get("action_id").and_then(Value::as_str).unwrap_or_default().to_owned();
-    Some(Command { id: text("id")?, kind: text("type")?, subject: text("subject")?, action_id, data })
+impl Command {
+    /// `None` when the body is not a command as interface.md describes it.
+    pub fn read(body: &[u8]) -> Option<Command> {
+        let value: Value = serde_json::from_slice(body).ok()?;
+        let text = |key: &str| value.get(key)?.as_str().map(str::to_owned);
+        let data = value.get("data")?.clone();
+        let action_id = data.get("action_id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Some(Command { id: text("id")?, kind: text("type")?, subject: text("subject")?, action_id, data })
+    }
+
+    /// The string at `data.<key>`, empty when there is none.
+    pub fn text(&self, key: &str) -> &str {
+        self.data.get(key).and_then(Value::as_str).unwrap_or_default()
+    }
 }
 
 fn hash(id: &str) -> u64 {
@@ -113,11 +121,11 @@ fn hash(id: &str) -> u64 {
     hasher.finish()
 }
 
-/// Declares a durable quorum queue and binds it to the exchange of commands.
+/// Declares a durable quorum queue and binds it to an exchange.
 ///
 /// # Errors
 /// What the broker says.
-pub async fn bind(url: &str, queue: &str, patterns: &[&str]) -> anyhow::Result<()> {
+pub async fn bind(url: &str, queue: &str, exchange: &str, patterns: &[&str]) -> anyhow::Result<()> {
     let connection = connect(url).await?;
     let channel = connection.create_channel().await?;
     let mut arguments = FieldTable::default();
@@ -127,7 +135,7 @@ pub async fn bind(url: &str, queue: &str, patterns: &[&str]) -> anyhow::Result<(
     for pattern in patterns {
         let options = QueueBindOptions::default();
         channel
-            .queue_bind(queue.into(), COMMANDS.into(), (*pattern).into(), options, FieldTable::default())
+            .queue_bind(queue.into(), exchange.into(), (*pattern).into(), options, FieldTable::default())
             .await?;
     }
     connection.close(200, "bye".into()).await?;

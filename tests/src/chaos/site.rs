@@ -78,6 +78,11 @@ impl Site {
         tokio::task::block_in_place(|| self.rabbit.restart());
     }
 
+    /// Where the logs are; gone when the site is.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// A program beside the engine, with its output in the site's folder.
     pub fn spawn(&self, name: &str, command: &mut Command) -> Process {
         Process::spawn(name, command, &self.folder.path().join(format!("{name}.log")))

@@ -1,7 +1,7 @@
 //! Where the ledger reads: its own queue of commands, and at the end the queues for what nobody could take.
 
 use super::book::{Book, Received};
-use crate::carrier::gateway::{bind, keep_consuming};
+use crate::carrier::gateway::{COMMANDS, bind, keep_consuming};
 use crate::carrier::link::connect;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicGetOptions};
@@ -26,7 +26,7 @@ pub struct Leftover {
 /// # Errors
 /// When the broker does not take the declaration.
 pub async fn keep_book(url: &str, stop: CancellationToken) -> anyhow::Result<Arc<Mutex<Book>>> {
-    bind(url, QUEUE, &["#"]).await?;
+    bind(url, QUEUE, COMMANDS, &["#"]).await?;
     let book = Arc::new(Mutex::new(Book::default()));
     let mine = book.clone();
     let note = move |delivery: &Delivery| {

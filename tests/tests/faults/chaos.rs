@@ -21,8 +21,8 @@ const FLOW: &str = include_str!("chaos-flow.json");
 const LEASE: Duration = Duration::from_secs(3);
 const ROLES: [&str; 7] =
     ["dispatcher", "dispatcher", "executor", "executor", "executor", "scheduler", "scheduler"];
-const COMMITS: &str = "signalbox_executor_commits_total";
-const FENCED: &str = "fenced";
+const COMMITS: &str = "signalbox_commits_total";
+const FENCED: &str = "signalbox_fenced_total";
 /// Guards of the post-heal phase against hanging.
 const HEALED: Duration = Duration::from_secs(300);
 const SETTLED: Duration = Duration::from_secs(60);
@@ -106,7 +106,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     }
     wrong.extend(nemesis.deaths);
     wrong.extend(unfair(&shares));
-    if sum_of(&counted, FENCED) < 1.0 {
+    if count_of(&counted, FENCED) < 1.0 {
         wrong.push("no executor was fenced although each was stopped past its lease".into());
     }
     if wrong.is_empty() {
@@ -140,13 +140,13 @@ async fn steady(settings: &Settings, fleet: &Fleet, load: &Load) -> Vec<f64> {
 async fn commits(fleet: &Fleet) -> Vec<f64> {
     let mut commits = Vec::new();
     for executor in fleet.of_role("executor") {
-        commits.push(sum_of(&metrics::read(executor.ops_port).await.unwrap_or_default(), COMMITS));
+        commits.push(count_of(&metrics::read(executor.ops_port).await.unwrap_or_default(), COMMITS));
     }
     commits
 }
 
-fn sum_of(readings: &Readings, word: &str) -> f64 {
-    readings.iter().filter(|(name, _)| name.contains(word)).map(|(_, value)| value).sum()
+fn count_of(readings: &Readings, name: &str) -> f64 {
+    readings.get(name).copied().unwrap_or_default()
 }
 
 fn unfair(shares: &[f64]) -> Option<String> {

@@ -1,0 +1,117 @@
+//! Clients that share nothing with us: Debian's `amqp-publish` and a gateway in Python with pika.
+
+use crate::stage::{Stage, sample};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_published_by_amqp_publish_is_served_by_a_gateway_in_python() {
+    let (Some(python), true) = (python_with_pika(), is_there("amqp-publish")) else {
+        return say("skipped: needs `amqp-publish` (Debian: amqp-tools) and Python with pika (python3-pika)");
+    };
+    let stage = open_stage().await;
+    let mut gateway = Gateway::start(python, &[&stage.site.rabbit.url(), "1"]);
+    assert_eq!(gateway.next()["type"], "ready");
+    publish_incoming(&stage.site.rabbit.url());
+    let told = gateway.rest();
+    assert_eq!(types(&told), ["call.answer", "call.talk", "call.talk", "call.hangup"]);
+    assert_eq!(told[2]["data"]["text"], "A colleague from sales calls you back on +15550100.");
+    assert!(told.iter().all(|command| command["subject"] == "call-foreign"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_python_makes_is_served_too() {
+    let Some(python) = python_with_pika() else {
+        return say("skipped: needs Python with pika (Debian: python3-pika)");
+    };
+    let stage = open_stage().await;
+    let url = stage.site.rabbit.url();
+    let mut gateway = Gateway::start(python, &[&url, "3", "--ring", "call-python", "+15550177", "+15550111"]);
+    assert_eq!(gateway.next()["type"], "ready");
+    let told = gateway.rest();
+    assert_eq!(types(&told), ["call.answer", "call.talk", "call.talk", "call.hangup"]);
+    assert_eq!(told[2]["data"]["text"], "We are open from nine to five.");
+}
+
+async fn open_stage() -> Stage {
+    let stage = Stage::open(&["serve"], &[]).await;
+    stage.deploy(&sample("opening-hours.json"), None);
+    stage.deploy(&sample("ivr.json"), Some("call=+15550111"));
+    stage
+}
+
+/// Without a message id: the tool cannot set one, and the event carries its own.
+fn publish_incoming(url: &str) {
+    let event = serde_json::json!({
+        "specversion": "1.0", "id": "foreign-1", "source": "amqp-tools", "type": "call.incoming",
+        "subject": "call-foreign", "time": tests::carrier::event::now(), "datacontenttype": "application/json",
+        "data": { "from": "+15550100", "to": "+15550111", "direction": "incoming" },
+    });
+    let status = Command::new("amqp-publish")
+        .args([&format!("--url={url}"), "--exchange=signalbox.events", "--routing-key=call.incoming"])
+        .args(["--persistent", "--content-type=application/cloudevents+json"])
+        .args(["--header=reference: call-foreign", &format!("--body={event}")])
+        .status();
+    assert!(status.unwrap().success(), "amqp-publish failed");
+}
+
+fn types(told: &[Value]) -> Vec<&str> {
+    told.iter().filter_map(|command| command["type"].as_str()).collect()
+}
+
+/// The script beside this file; it is gone when the test is.
+struct Gateway {
+    child: Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Gateway {
+    fn start(python: &str, arguments: &[&str]) -> Gateway {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/gateway.py");
+        let mut command = Command::new(python);
+        let mut child = command.arg(script).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Gateway { child, lines }
+    }
+
+    fn next(&mut self) -> Value {
+        let line = self.lines.next().expect("the gateway ended without a word").unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    /// Everything until it hangs up; the script gives up by itself when nothing comes.
+    fn rest(&mut self) -> Vec<Value> {
+        let rest = self.lines.by_ref().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "the gateway ended with {status} after {rest:?}");
+        rest
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn python_with_pika() -> Option<&'static str> {
+    let has_pika = |python: &&str| {
+        let import = Command::new(python).args(["-c", "import pika"]).stderr(Stdio::null()).status();
+        import.is_ok_and(|status| status.success())
+    };
+    ["python3", "/usr/bin/python3"].into_iter().find(has_pika)
+}
+
+fn is_there(program: &str) -> bool {
+    let asked = Command::new(program).arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    asked.is_ok()
+}
+
+/// Past the capture of the test harness: nobody should take a skipped test for one that passed.
+fn say(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
