@@ -1,10 +1,10 @@
 //! The whole store: shards, and what belongs to all of them.
 
 use super::shard::ShardState;
+use common::Shard;
 use common::member::{Member, MemberId};
 use common::ports::catalogue::{Edge, EdgeRecord, Publication, Published};
 use common::ports::lookup::{Found, ListQuery};
-use common::Shard;
 use flow::{Definitions, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -29,7 +29,13 @@ impl Intake for Store {
 
 #[async_trait]
 impl Work for Store {
-    async fn claim(&self, shard: Shard, worker: MemberId, nonce: u64, want: Want) -> Result<Claimed, StoreError> {
+    async fn claim(
+        &self,
+        shard: Shard,
+        worker: MemberId,
+        nonce: u64,
+        want: Want,
+    ) -> Result<Claimed, StoreError> {
         Ok(self.run(|model, now| model.shard(shard).claim(Token { worker, nonce }, want, now)))
     }
 
@@ -43,7 +49,13 @@ impl Work for Store {
         self.run(|model, now| model.shard(claim.shard).commit(claim, version, transition, after, now))
     }
 
-    async fn finish(&self, claim: &Claim, version: u64, unsettled: u32, after: &After) -> Result<Outcome, StoreError> {
+    async fn finish(
+        &self,
+        claim: &Claim,
+        version: u64,
+        unsettled: u32,
+        after: &After,
+    ) -> Result<Outcome, StoreError> {
         self.run(|model, now| model.shard(claim.shard).finish(claim, version, unsettled, after, now))
     }
 

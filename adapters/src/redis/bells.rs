@@ -59,7 +59,8 @@ async fn listen_once(
     }
     let mut messages = subscription.into_on_message();
     while let Some(message) = messages.next().await {
-        let Some(shard) = message.get_payload::<String>().ok().and_then(|text| reply::shard_from(&text)) else {
+        let Some(shard) = message.get_payload::<String>().ok().and_then(|text| reply::shard_from(&text))
+        else {
             continue;
         };
         let _ = match message.get_channel_name() {

@@ -33,7 +33,8 @@ impl Catalogue for Store {
         for shard in 0..self.settings.shards {
             let mut call = self.scripts.raise.key(keys::shard(Shard(shard)));
             call.arg(generation);
-            let _: i64 = self.link.run("publish", async |connection| call.invoke_async(connection).await).await?;
+            let _: i64 =
+                self.link.run("publish", async |connection| call.invoke_async(connection).await).await?;
         }
         Ok(Published::Done)
     }

@@ -45,7 +45,8 @@ fn facts(info: &str, settings: &BTreeMap<String, String>) -> Facts {
         line.unwrap_or_default().trim().to_string()
     };
     let set = |name: &str| settings.get(name).cloned().unwrap_or_default();
-    let mut version = stated("redis_version").split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u16>>();
+    let mut version =
+        stated("redis_version").split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u16>>();
     version.resize(3, 0);
     Facts {
         version: (version[0], version[1], version[2]),

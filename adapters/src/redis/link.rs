@@ -40,11 +40,11 @@ impl Link {
             .set_pipeline_buffer_size(1_024)
             .set_write_backpressure_boundary(256 * 1_024);
         let info = connection_info(&settings.url)?;
-        let manager =
-            Manager::new_with_config(info, config).map_err(|e| to_store("connect to Redis", &e))?;
-        let pool = Pool::builder(manager).max_size(settings.connections.max(1)).build().map_err(|e| {
-            StoreError::Refused { operation: "connect to Redis", reason: e.to_string() }
-        })?;
+        let manager = Manager::new_with_config(info, config).map_err(|e| to_store("connect to Redis", &e))?;
+        let pool = Pool::builder(manager)
+            .max_size(settings.connections.max(1))
+            .build()
+            .map_err(|e| StoreError::Refused { operation: "connect to Redis", reason: e.to_string() })?;
         let slots = (0..settings.connections.max(1)).map(|_| Slot::default()).collect();
         Ok(Link { pool, slots, next: AtomicUsize::new(0) })
     }
@@ -55,7 +55,8 @@ impl Link {
         F: AsyncFnOnce(&mut MultiplexedConnection) -> Result<T, RedisError>,
     {
         let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
-        let line = slot.line(&self.pool).await.map_err(|reason| StoreError::Unanswered { operation, reason })?;
+        let line =
+            slot.line(&self.pool).await.map_err(|reason| StoreError::Unanswered { operation, reason })?;
         let answer = call(&mut line.connection.clone()).await;
         match &answer {
             Ok(_) => line.timeouts.store(0, Ordering::Relaxed),
@@ -123,9 +124,8 @@ pub fn connection_info(url: &str) -> Result<redis::ConnectionInfo, StoreError> {
         operation: "read redis.url",
         reason: format!("{}; expected redis://[user:password@]host:port/", plain(&e)),
     })?;
-    let tcp = redis::io::tcp::TcpSettings::default()
-        .set_nodelay(true)
-        .set_user_timeout(Duration::from_secs(5));
+    let tcp =
+        redis::io::tcp::TcpSettings::default().set_nodelay(true).set_user_timeout(Duration::from_secs(5));
     Ok(info.set_tcp_settings(tcp))
 }
 

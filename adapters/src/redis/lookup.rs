@@ -17,7 +17,11 @@ impl Lookup for Store {
     async fn get(&self, id: ActiveflowId) -> Result<Option<Found>, StoreError> {
         let of = |kind| keys::of(self.shard_of(id), kind, id);
         let mut pipe = redis::pipe();
-        pipe.atomic().get(of("a")).get(of("k")).lrange(of("i"), 0, -1).lrange(of("o"), 0, -1).lrange(of("j"), 0, -1);
+        pipe.atomic().get(of("a")).get(of("k")).lrange(of("i"), 0, -1).lrange(of("o"), 0, -1).lrange(
+            of("j"),
+            0,
+            -1,
+        );
         let found: Value =
             self.link.run("get an activeflow", async |connection| pipe.query_async(connection).await).await?;
         let mut reply = Reply::new("get an activeflow", found)?;
@@ -79,7 +83,11 @@ impl Lookup for Store {
 
 impl Store {
     /// The newest of a shard in (creation time, id) order, descending, before the query's position.
-    async fn newest(&self, shard: Shard, query: &ListQuery) -> Result<Vec<(Timestamp, ActiveflowId)>, StoreError> {
+    async fn newest(
+        &self,
+        shard: Shard,
+        query: &ListQuery,
+    ) -> Result<Vec<(Timestamp, ActiveflowId)>, StoreError> {
         let max = query.before.map_or("+inf".to_string(), |before| before.0.as_micros().to_string());
         let mut newest = Vec::new();
         let mut offset = 0usize;
@@ -88,8 +96,10 @@ impl Store {
             let mut command = redis::cmd("ZREVRANGEBYSCORE");
             command.arg(keys::index(shard, &query.customer_id)).arg(&max).arg("-inf");
             command.arg("WITHSCORES").arg("LIMIT").arg(offset).arg(page);
-            let found: Vec<(Vec<u8>, f64)> =
-                self.link.run("list activeflows", async |connection| command.query_async(connection).await).await?;
+            let found: Vec<(Vec<u8>, f64)> = self
+                .link
+                .run("list activeflows", async |connection| command.query_async(connection).await)
+                .await?;
             let keys = found.iter().filter_map(|(id, score)| {
                 let id = <[u8; 16]>::try_from(id.as_slice()).ok().map(ActiveflowId::from_bytes)?;
                 Some((Timestamp::from_micros(*score as i64), id))

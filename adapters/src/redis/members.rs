@@ -31,15 +31,18 @@ impl Members for Store {
     async fn members(&self) -> Result<Vec<Member>, StoreError> {
         let mut command = redis::cmd("HVALS");
         command.arg(keys::MEMBERS);
-        let said: Vec<Vec<u8>> =
-            self.link.run("read the members", async |connection| command.query_async(connection).await).await?;
+        let said: Vec<Vec<u8>> = self
+            .link
+            .run("read the members", async |connection| command.query_async(connection).await)
+            .await?;
         Ok(members(&said))
     }
 }
 
 /// In order of their ids; what a newer version wrote and this one cannot read is not a member to it.
 fn members(said: &[Vec<u8>]) -> Vec<Member> {
-    let mut members: Vec<Member> = said.iter().filter_map(|bytes| serde_json::from_slice(bytes).ok()).collect();
+    let mut members: Vec<Member> =
+        said.iter().filter_map(|bytes| serde_json::from_slice(bytes).ok()).collect();
     members.sort_by_key(|member| member.id);
     members
 }

@@ -85,7 +85,11 @@ impl Store {
         call
     }
 
-    async fn invoke(&self, operation: &'static str, call: &ScriptInvocation<'_>) -> Result<Value, StoreError> {
+    async fn invoke(
+        &self,
+        operation: &'static str,
+        call: &ScriptInvocation<'_>,
+    ) -> Result<Value, StoreError> {
         self.link.run(operation, async |connection| call.invoke_async(connection).await).await
     }
 

@@ -18,7 +18,12 @@ pub struct Scripts {
 /// With the shebang a script is refused before it starts when memory is full or the server is read only.
 macro_rules! on_records {
     ($file:literal) => {
-        Script::new(concat!("#!lua\n", include_str!("lua/record.lua"), "\n", include_str!(concat!("lua/", $file))))
+        Script::new(concat!(
+            "#!lua\n",
+            include_str!("lua/record.lua"),
+            "\n",
+            include_str!(concat!("lua/", $file))
+        ))
     };
 }
 

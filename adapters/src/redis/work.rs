@@ -1,7 +1,7 @@
 //! `claim`, `commit`, `finish`, `release`.
 
-use super::reply::{Reply, control_bytes, token, unexpected};
 use super::Store;
+use super::reply::{Reply, control_bytes, token, unexpected};
 use async_trait::async_trait;
 use common::member::MemberId;
 use common::ports::Work;
@@ -12,7 +12,13 @@ use redis::ScriptInvocation;
 
 #[async_trait]
 impl Work for Store {
-    async fn claim(&self, shard: Shard, worker: MemberId, nonce: u64, want: Want) -> Result<Claimed, StoreError> {
+    async fn claim(
+        &self,
+        shard: Shard,
+        worker: MemberId,
+        nonce: u64,
+        want: Want,
+    ) -> Result<Claimed, StoreError> {
         let mut call = self.on(&self.scripts.claim, shard);
         call.arg(&token(worker, nonce)).arg(want.max).arg(u8::from(want.idle));
         let mut reply = Reply::new("claim", self.invoke("claim", &call).await?)?;
@@ -50,7 +56,13 @@ impl Work for Store {
         outcome(Reply::new("commit", self.invoke("commit", &call).await?)?)
     }
 
-    async fn finish(&self, claim: &Claim, version: u64, unsettled: u32, after: &After) -> Result<Outcome, StoreError> {
+    async fn finish(
+        &self,
+        claim: &Claim,
+        version: u64,
+        unsettled: u32,
+        after: &After,
+    ) -> Result<Outcome, StoreError> {
         let mut call = self.on(&self.scripts.finish, claim.shard);
         call.arg(claim.id.as_bytes())
             .arg(&claim.token.to_bytes())

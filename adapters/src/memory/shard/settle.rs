@@ -10,7 +10,12 @@ use common::record::{Entry, Start, State};
 use flow::Timestamp;
 
 impl ShardState {
-    pub(super) fn settle(&mut self, id: ActiveflowId, after: &After, now: Timestamp) -> Result<Outcome, StoreError> {
+    pub(super) fn settle(
+        &mut self,
+        id: ActiveflowId,
+        after: &After,
+        now: Timestamp,
+    ) -> Result<Outcome, StoreError> {
         let Some(held) = self.held.get(&id) else { return Ok(Outcome::Fenced) };
         let version = held.record.version;
         if *after == After::Keep {
@@ -20,7 +25,8 @@ impl ShardState {
             let what = format!("{id} would be released with {} unsettled commands", held.outbox.len());
             return Err(StoreError::Corrupt { operation: "finish", what });
         }
-        let waiting = held.control.is_some() || (!held.inbox.is_empty() && matches!(after, After::Park { .. }));
+        let waiting =
+            held.control.is_some() || (!held.inbox.is_empty() && matches!(after, After::Park { .. }));
         if waiting && matches!(after, After::Park { .. } | After::Pause) {
             let inbox = held.inbox.iter().cloned().collect();
             return Ok(Outcome::More { version, inbox, control: held.control.clone() });

@@ -133,7 +133,8 @@ fn batch<'a>(
     until: Timestamp,
     swept: &mut Swept,
 ) -> Vec<(Timestamp, ActiveflowId)> {
-    let mut found: Vec<_> = entries.take_while(|entry| entry.0 <= until).take(SWEEP_BATCH + 1).copied().collect();
+    let mut found: Vec<_> =
+        entries.take_while(|entry| entry.0 <= until).take(SWEEP_BATCH + 1).copied().collect();
     swept.more |= found.len() > SWEEP_BATCH;
     found.truncate(SWEEP_BATCH);
     found
