@@ -217,3 +217,6 @@ fn fate(after: &After) -> Fate {
         After::End { .. } => Fate::Ended,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -260,3 +260,6 @@ fn nonce() -> u64 {
     bytes.copy_from_slice(&MemberId::random().as_bytes()[..8]);
     u64::from_be_bytes(bytes)
 }
+
+#[cfg(test)]
+mod tests;

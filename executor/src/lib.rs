@@ -15,6 +15,8 @@ mod broker;
 mod bundles;
 mod claim;
 mod commit;
+#[cfg(test)]
+mod fakes;
 pub mod metrics;
 pub mod perform;
 mod standing;

@@ -81,3 +81,6 @@ fn give_up(executor: &Executor, window: &Window) -> Halt {
     executor.broker.overdue();
     Halt::BrokerAway
 }
+
+#[cfg(test)]
+mod tests;

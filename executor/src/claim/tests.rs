@@ -1,0 +1,45 @@
+use super::*;
+use crate::fakes::{World, config, row};
+use std::collections::VecDeque;
+
+/// Suspects have ids from 100 on; without its bundle every row is given back after a while.
+#[tokio::test]
+async fn suspects_are_claimed_in_groups_by_an_executor_that_holds_nothing_else() {
+    let world = Arc::new(World::default());
+    let healthy = (1..=3).map(|n| row(n, Suspect::No)).collect();
+    world.ready.lock().unwrap().insert(Shard(0), healthy);
+    let first = vec![row(100, Suspect::Group), row(101, Suspect::Group)];
+    let second = vec![row(102, Suspect::Alone)];
+    world.suspects.lock().unwrap().insert(Shard(0), VecDeque::from([first, second]));
+    serve_while(&world, |world| {
+        !world.suspects.lock().unwrap()[&Shard(0)].is_empty() || !world.held.lock().unwrap().is_empty()
+    })
+    .await;
+    let log = world.log();
+    let idle: Vec<&String> = log.iter().filter(|line| line.starts_with("idle")).collect();
+    assert!(idle.len() >= 2 && idle.iter().all(|line| *line == "idle claim of 0 holding 0"), "{log:?}");
+    assert!(!log.iter().any(|line| line == "claimed beside suspects"), "{log:?}");
+    assert_eq!(log.iter().filter(|line| *line == "release").count(), 6);
+    assert_eq!(log.last().map(String::as_str), Some("leave"));
+}
+
+#[tokio::test]
+async fn a_shutdown_gives_back_what_is_held_and_then_leaves() {
+    let world = Arc::new(World::default());
+    world.ready.lock().unwrap().insert(Shard(1), vec![row(1, Suspect::No)]);
+    serve_while(&world, |world| world.held.lock().unwrap().is_empty()).await;
+    assert_eq!(world.log()[world.log().len() - 2..], ["release", "leave"]);
+    assert!(world.held.lock().unwrap().is_empty());
+}
+
+async fn serve_while(world: &Arc<World>, unfinished: impl Fn(&World) -> bool) {
+    let shutdown = CancellationToken::new();
+    let watch = async {
+        while unfinished(world) {
+            tokio::task::yield_now().await;
+        }
+        shutdown.cancel();
+    };
+    let both = async { tokio::join!(crate::run(world.ports(), config(), shutdown.clone()), watch) };
+    tokio::time::timeout(Duration::from_secs(5), both).await.expect("it comes to an end");
+}

@@ -1,0 +1,317 @@
+//! A world for the executor's tests: a store with scripted shards, a bus with scripted confirms, one log of both.
+
+use crate::{Config, Executor, Ports};
+use async_trait::async_trait;
+use common::command::Message;
+use common::identity::hex;
+use common::member::{Member, MemberId};
+use common::ports::bus::{Confirm, Deliveries, Rejection};
+use common::ports::catalogue::{Edge, EdgeRecord, Publication, Published};
+use common::ports::work::{After, Bell, Claim, Claimed, Control, Outcome, Row, Token, Transition, Want};
+use common::ports::{Bus, Catalogue, Clock, Members, Work};
+use common::record::{Entry, Record, Seed, SeedFlow, State, Suspect};
+use common::{ActiveflowId, BusError, Shard, StoreError};
+use flow::route::Reference;
+use flow::{Bundle, Class, Definitions, Event, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+#[derive(Default)]
+pub struct World {
+    /// Everything that happened, in order: `commit 0 1 commands Keep`, `publish 1`, `finish 1 Park`, ...
+    pub log: Mutex<Vec<String>>,
+    /// What publishing answers, one after another; then everything is confirmed.
+    pub confirms: Mutex<VecDeque<Option<Result<(), BusError>>>>,
+    pub bundles: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// Rows that a claim without `idle` finds, and groups of suspects.
+    pub ready: Mutex<BTreeMap<Shard, Vec<Row>>>,
+    pub suspects: Mutex<BTreeMap<Shard, VecDeque<Vec<Row>>>>,
+    pub held: Mutex<BTreeSet<ActiveflowId>>,
+    /// What comes in while the first commit or finish that would park is under way.
+    pub more: Mutex<Option<Vec<Entry>>>,
+    time: Mutex<Duration>,
+}
+
+impl World {
+    pub fn executor(self: &Arc<Self>) -> Executor {
+        Executor::new(self.ports(), config())
+    }
+
+    pub fn ports(self: &Arc<Self>) -> Ports {
+        Ports {
+            work: self.clone(),
+            catalogue: self.clone(),
+            members: self.clone(),
+            bus: self.clone(),
+            clock: self.clone(),
+        }
+    }
+
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub fn note(&self, line: impl Into<String>) {
+        self.log.lock().unwrap().push(line.into());
+    }
+
+    fn outcome(&self, claim: &Claim, version: u64, after: &After) -> Outcome {
+        if let After::Park { .. } = after
+            && let Some(inbox) = self.more.lock().unwrap().take()
+        {
+            return Outcome::More { version, inbox, control: None };
+        }
+        if *after == After::Keep {
+            return Outcome::Kept { version };
+        }
+        self.held.lock().unwrap().remove(&claim.id);
+        Outcome::Released { version }
+    }
+}
+
+pub fn config() -> Config {
+    let second = Duration::from_secs(1);
+    Config {
+        place: "test".into(),
+        shards: 2,
+        capacity: 64,
+        resumes: 4,
+        confirm_timeout: 10 * second,
+        bundles: 4,
+        beat: second,
+        look: second,
+        lease: 10 * second,
+        retry_after: second,
+        grace: 4 * second,
+    }
+}
+
+pub fn message(n: u32) -> Message {
+    Message {
+        id: n.to_string(),
+        routing_key: "call.talk".into(),
+        correlation_id: "a".into(),
+        reference: "c".into(),
+        traceparent: None,
+        body: "{}".into(),
+    }
+}
+
+/// Says something, waits for a digit, hangs up.
+pub fn bundle() -> Bundle {
+    let document = r#"{
+        "schema": "signalbox.flow/v1", "name": "Test", "type": "voice", "trigger": { "event": "call.incoming" },
+        "actions": [
+            { "id": "welcome", "type": "talk", "option": { "text": "Hello.", "language": "en-US" } },
+            { "id": "menu", "type": "digits_receive", "option": { "length": 1, "duration": 5000 } },
+            { "id": "bye", "type": "hangup", "option": { "reason": "normal" } }
+        ]
+    }"#;
+    Bundle::compile(("flow", document), &BTreeMap::new()).expect("the document is right")
+}
+
+pub fn event(kind: &str, id: &str, data: serde_json::Value) -> Entry {
+    let event = serde_json::json!({ "id": id, "source": "sbc", "type": kind, "subject": "c", "data": data });
+    Entry::Event { kind: kind.into(), input: event.to_string().into_bytes(), start: None }
+}
+
+pub fn incoming() -> Entry {
+    event("call.incoming", "e1", serde_json::json!({ "from": "+15550100", "to": "+15550111" }))
+}
+
+/// The prompt is over and a digit is pressed: the flow goes on to its end.
+pub fn digit() -> Vec<Entry> {
+    let command_id = format!("{}:1", ActiveflowId::from_bytes([1; 16]));
+    let completed = event("command.completed", "e2", serde_json::json!({ "command_id": command_id }));
+    vec![completed, event("call.digits", "e3", serde_json::json!({ "digits": "1" }))]
+}
+
+pub fn seed() -> Seed {
+    let mut hash = [0u8; 32];
+    for (at, byte) in hash.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&bundle().hash()[at * 2..at * 2 + 2], 16).unwrap();
+    }
+    Seed {
+        reference: Reference { realm: "default".into(), kind: "call".into(), subject: "c".into() },
+        customer_id: "customer".into(),
+        bundle: hash,
+        hears: BTreeSet::new(),
+        flow: SeedFlow { id: "flow".into(), name: "Test".into(), version: 1 },
+        traceparent: None,
+    }
+}
+
+pub fn row(n: u8, suspect: Suspect) -> Row {
+    let token = Token { worker: MemberId::random(), nonce: 1 };
+    let claim = Claim { id: ActiveflowId::from_bytes([n; 16]), shard: Shard(0), token };
+    let time = Timestamp::default();
+    let record = Record {
+        state: State::Claimed,
+        suspect,
+        attempts: 0,
+        owner: true,
+        class: Class::Voice,
+        version: 0,
+        token: Some(token),
+        wait: 0,
+        deadline: None,
+        ready_since: time,
+        created: time,
+        updated: time,
+        inbox_bytes: 0,
+        seed: seed(),
+        body: Vec::new(),
+    };
+    Row { claim, record, inbox: vec![incoming()], outbox: Vec::new(), control: None }
+}
+
+fn name(after: &After) -> &'static str {
+    match after {
+        After::Keep => "Keep",
+        After::Park { .. } => "Park",
+        After::Pause => "Pause",
+        After::Yield => "Yield",
+        After::End { .. } => "End",
+    }
+}
+
+#[async_trait]
+impl Work for World {
+    async fn claim(&self, shard: Shard, _: MemberId, _: u64, want: Want) -> Result<Claimed, StoreError> {
+        let mut suspects = self.suspects.lock().unwrap();
+        let groups = suspects.entry(shard).or_default();
+        let rows = match want.idle.then(|| groups.pop_front()).flatten() {
+            Some(group) => group,
+            None => self.ready.lock().unwrap().remove(&shard).unwrap_or_default(),
+        };
+        let mut held = self.held.lock().unwrap();
+        if want.idle {
+            self.note(format!("idle claim of {shard} holding {}", held.len()));
+        } else if held.iter().any(|id| id.as_bytes()[0] >= 100) {
+            self.note("claimed beside suspects");
+        }
+        held.extend(rows.iter().map(|row| row.claim.id));
+        let waiting = groups.iter().map(|group| group.len() as u64).sum();
+        Ok(Claimed::Rows { now: Timestamp::default(), rows, suspects: waiting })
+    }
+    async fn commit(&self, c: &Claim, v: u64, t: &Transition, after: &After) -> Result<Outcome, StoreError> {
+        let control = t.control.as_ref().map_or(String::new(), |control: &Control| format!(" {control:?}"));
+        let (consumed, commands) = (t.consumed, t.commands.len());
+        self.note(format!("commit {v}: {consumed} inputs, {commands} commands, {}{control}", name(after)));
+        Ok(self.outcome(c, v + 1, after))
+    }
+    async fn finish(&self, c: &Claim, v: u64, unsettled: u32, after: &After) -> Result<Outcome, StoreError> {
+        self.note(format!("finish {v}: {unsettled} left, {}", name(after)));
+        Ok(self.outcome(c, v, after))
+    }
+    async fn release(&self, claim: &Claim) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        self.note("release");
+        self.held.lock().unwrap().remove(&claim.id);
+        Ok(())
+    }
+    async fn listen_ready(&self) -> Box<dyn Bell> {
+        Box::new(Silent)
+    }
+}
+
+struct Silent;
+
+#[async_trait]
+impl Bell for Silent {
+    async fn rung(&mut self) -> Shard {
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl Bus for World {
+    async fn consume(&self) -> Box<dyn Deliveries> {
+        std::future::pending().await
+    }
+    fn publish(&self, message: Message) -> Confirm {
+        self.note(format!("publish {}", message.id.rsplit(':').next().unwrap()));
+        match self.confirms.lock().unwrap().pop_front().unwrap_or(Some(Ok(()))) {
+            Some(answer) => Box::pin(std::future::ready(answer)),
+            None => Box::pin(std::future::pending()),
+        }
+    }
+    fn announce(&self, _: Message) -> Confirm {
+        Box::pin(std::future::ready(Ok(())))
+    }
+    fn reject(&self, _: Rejection) -> Confirm {
+        Box::pin(std::future::ready(Ok(())))
+    }
+    fn is_up(&self) -> bool {
+        true
+    }
+}
+
+#[async_trait]
+impl Catalogue for World {
+    async fn publish(&self, _: &Publication) -> Result<Published, StoreError> {
+        Ok(Published::Done)
+    }
+    async fn definitions(&self, _: u64) -> Result<Option<Definitions>, StoreError> {
+        Ok(None)
+    }
+    async fn bundle(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.bundles.lock().unwrap().get(hash).cloned())
+    }
+    async fn now(&self) -> Result<Timestamp, StoreError> {
+        Ok(Timestamp::default())
+    }
+    async fn record_edge(&self, edge: &Edge) -> Result<EdgeRecord, StoreError> {
+        Ok(EdgeRecord { edge: edge.clone(), recorded_at: Timestamp::default(), published: true })
+    }
+    async fn edge_published(&self, _: &Edge) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn edges(&self) -> Result<Vec<EdgeRecord>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Members for World {
+    async fn beat(&self, me: &Member, _: &[MemberId]) -> Result<Vec<Member>, StoreError> {
+        Ok(vec![me.clone()])
+    }
+    async fn leave(&self, _: MemberId) -> Result<(), StoreError> {
+        self.note("leave");
+        Ok(())
+    }
+    async fn members(&self) -> Result<Vec<Member>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+/// Sleeping moves the time on, a little later than everything that is ready.
+#[async_trait]
+impl Clock for World {
+    fn monotonic(&self) -> Duration {
+        *self.time.lock().unwrap()
+    }
+    async fn sleep(&self, duration: Duration) {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        *self.time.lock().unwrap() += duration;
+    }
+}
+
+/// A world that has the bundle.
+pub fn world() -> Arc<World> {
+    let world = World::default();
+    let bundle = bundle();
+    world.bundles.lock().unwrap().insert(hex(&seed().bundle), bundle.to_bytes().to_vec());
+    Arc::new(world)
+}
+
+pub fn parsed(entry: &Entry) -> Event {
+    match entry {
+        Entry::Event { input, .. } => serde_json::from_slice(input).unwrap(),
+        Entry::Timer { .. } => panic!("a timer is not an event"),
+    }
+}
