@@ -35,6 +35,7 @@ pub struct Bundle {
     main: Flow,
     /// The subroutines, by the id or name that calls them.
     flows: BTreeMap<String, Flow>,
+    heard_by_actions: BTreeSet<&'static str>,
     hears: BTreeSet<String>,
 }
 
@@ -108,15 +109,15 @@ impl Bundle {
         let _ = serde_json::to_writer(&mut bytes, stored);
         let hash = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let nodes = std::iter::once(&main).chain(flows.values()).flat_map(|flow| &flow.nodes);
-        let mut hears: BTreeSet<String> =
-            nodes.flat_map(|node| node.action.hears()).map(|kind| (*kind).to_owned()).collect();
+        let heard_by_actions: BTreeSet<&str> = nodes.flat_map(|node| node.action.hears()).copied().collect();
+        let mut hears: BTreeSet<String> = heard_by_actions.iter().map(|kind| (*kind).to_owned()).collect();
         if let Some(trigger) = &main.trigger {
             hears.insert(trigger.clone());
             if trigger.starts_with("call.") {
                 hears.insert("call.hangup".to_owned());
             }
         }
-        Bundle { bytes, hash, main, flows, hears }
+        Bundle { bytes, hash, main, flows, heard_by_actions, hears }
     }
 
     pub fn to_bytes(&self) -> &[u8] {
@@ -151,6 +152,11 @@ impl Bundle {
 
     pub(crate) fn hears_one(&self, kind: &str) -> bool {
         self.hears.contains(kind)
+    }
+
+    /// Whether some action can take such an event.
+    pub(crate) fn actions_hear(&self, kind: &str) -> bool {
+        self.heard_by_actions.contains(kind)
     }
 
     pub(crate) fn main(&self) -> &Flow {
@@ -189,6 +195,9 @@ fn read_one(key: &str, text: &str, main_trigger: Option<&str>) -> (Option<(Flow,
     (compiled, findings)
 }
 
+/// How deep calls are followed; at run time the limit is lower still.
+const MAX_DEPTH: usize = 64;
+
 /// Follows calls from the main flow to everything it can reach.
 struct Closure<'a> {
     texts: &'a BTreeMap<String, String>,
@@ -209,6 +218,14 @@ impl Closure<'_> {
                 let what =
                     format!("`{called}` is called again by what it calls: {} → {called}.", path.join(" → "));
                 report.add(finding::SUBROUTINE_CYCLE, pointer, what, "Use `goto` within one flow instead.");
+            } else if path.len() > MAX_DEPTH {
+                let what = format!("`{called}` is called more than {MAX_DEPTH} flows deep.");
+                report.add(
+                    finding::SUBROUTINE_CYCLE,
+                    pointer,
+                    what,
+                    "At run time the limit is 32; nest fewer flows.",
+                );
             } else if !self.texts.contains_key(called) {
                 let help = did_you_mean(called, self.texts.keys().map(String::as_str));
                 report.add(

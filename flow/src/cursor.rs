@@ -27,7 +27,7 @@ pub struct Identity {
 /// The format of the bytes that this binary writes.
 pub const FORMAT: u32 = 1;
 
-/// Where an activeflow stands. Only [`crate::step`] changes it.
+/// Where an activeflow stands. Only [`crate::step()`] changes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cursor {
     format: u32,

@@ -129,7 +129,8 @@ pub(crate) fn child(pointer: &str, key: &str) -> String {
 
 /// `Did you mean `talk`?`, or what is known, when nothing is near.
 pub(crate) fn did_you_mean<'a>(got: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    let known: Vec<&str> = known.into_iter().collect();
+    // A document can have very many ids; a proposal is not worth comparing them all.
+    let known: Vec<&str> = known.into_iter().take(500).collect();
     let nearest = known
         .iter()
         .map(|name| (distance(got, name), got.chars().next() != name.chars().next(), *name))

@@ -20,12 +20,14 @@ pub mod finding;
 mod lint;
 mod options;
 mod program;
+mod reader;
 pub mod route;
 mod run;
 mod schema;
 mod source;
 pub mod step;
 mod time;
+mod walk;
 
 pub use bundle::{Bundle, Class, validate};
 pub use cursor::Cursor;

@@ -38,17 +38,17 @@ fn against_trigger(flow: &Flow, node: &Node, trigger: Option<&str>, report: &mut
             what,
             "Remove the action, or start the flow by `call.incoming`.",
         );
-    } else if let (Some(needed), Some(trigger)) = (node.action.needs_trigger(), trigger) {
-        if needed != trigger {
-            let what =
-                format!("`{}` waits for `{needed}`, but the flow is started by `{trigger}`.", node.kind.name);
-            report.add(
-                finding::NEEDS_TRIGGER,
-                pointer,
-                what,
-                format!("Use it in a flow whose trigger is `{needed}`."),
-            );
-        }
+    } else if let (Some(needed), Some(trigger)) = (node.action.needs_trigger(), trigger)
+        && needed != trigger
+    {
+        let what =
+            format!("`{}` waits for `{needed}`, but the flow is started by `{trigger}`.", node.kind.name);
+        report.add(
+            finding::NEEDS_TRIGGER,
+            pointer,
+            what,
+            format!("Use it in a flow whose trigger is `{needed}`."),
+        );
     }
 }
 

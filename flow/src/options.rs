@@ -33,6 +33,9 @@ pub enum Data {
 #[derive(Debug)]
 pub struct Condition(pub(crate) Template);
 
+/// So many unknown keys of one object are reported; who has more is not helped by reading on.
+const MAX_UNKNOWN_KEYS: usize = 20;
+
 const NOT_AN_EXPRESSION: &str = "expression: ";
 
 /// Reads `value` as a `T`. Unknown keys are reported one by one and then ignored; anything else ends the reading.
@@ -44,7 +47,7 @@ pub(crate) fn read<T: DeserializeOwned>(
     report: &mut Report,
 ) -> Option<T> {
     let mut value = value.clone();
-    loop {
+    for _ in 0..MAX_UNKNOWN_KEYS {
         let error = match serde_path_to_error::deserialize::<_, T>(&value) {
             Ok(read) => return Some(read),
             Err(error) => error,
@@ -86,6 +89,7 @@ pub(crate) fn read<T: DeserializeOwned>(
         }
         return None;
     }
+    None
 }
 
 fn sentence(message: &str) -> String {

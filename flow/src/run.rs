@@ -107,8 +107,8 @@ impl<'a> Run<'a> {
         (event.text(own).map(str::to_owned), event.text(peer).map(str::to_owned))
     }
 
-    pub fn has_early(&self, kind: &str) -> bool {
-        self.cursor.early.iter().any(|early| early.event.kind == kind)
+    pub fn has_early(&self, of_use: impl Fn(&Event) -> bool) -> bool {
+        self.cursor.early.iter().any(|early| of_use(&early.event))
     }
 
     fn evaluate(&mut self, template: &Template) -> Result<Value, Failure> {

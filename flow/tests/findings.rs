@@ -1,5 +1,7 @@
 //! What validation finds, and where.
 
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+
 mod support;
 
 use flow::finding::{Finding, Severity};

@@ -1,6 +1,8 @@
 //! The bytes that are stored. When one of these fails, a format changed: give it a new format number, keep reading the
 //! old one, and add a file beside the old one. `FLOW_GOLDEN=write` writes the files of this version anew.
 
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+
 mod support;
 
 use flow::cursor::{Cursor, Input};

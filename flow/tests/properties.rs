@@ -2,6 +2,8 @@
 //!
 //! `FLOW_SEED=<seed> cargo test -p flow --test properties` repeats a run that failed; `FLOW_RUNS` sets how many.
 
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+
 mod support;
 
 use flow::cursor::{Cursor, Identity, Input, Rest};

@@ -6,7 +6,9 @@
 //! | its `command.failed`, no answer for ten minutes | an error |
 //! | `call.digits`, with `digits_handle` = `next` | on; the digits stay for the next `digits_receive` |
 
+use super::digits_receive::pressed;
 use super::{Heard, Next, Taken};
+use crate::Event;
 use crate::cursor::Failure;
 use crate::run::{Answered, Run};
 use schemars::JsonSchema;
@@ -44,7 +46,7 @@ pub(super) fn enter(
     digits: DigitsHandle,
     asynchronous: bool,
 ) -> Next {
-    if digits == DigitsHandle::Next && !asynchronous && run.has_early(DIGITS) {
+    if digits == DigitsHandle::Next && !asynchronous && run.has_early(has_digits) {
         run.note("skipped", json!({ "because": "digits came before the prompt began" }));
         return Next::On;
     }
@@ -55,12 +57,8 @@ pub(super) fn enter(
 
 pub(super) fn take(run: &mut Run<'_>, heard: Heard<'_>, digits: DigitsHandle) -> Result<Taken, Failure> {
     match heard {
-        Heard::Event(event) if event.kind == DIGITS && digits == DigitsHandle::Next => {
-            Ok(if super::digits_receive::pressed(event).is_empty() {
-                Taken::Not
-            } else {
-                Taken::DoneLeaving(Next::On, event.clone())
-            })
+        Heard::Event(event) if digits == DigitsHandle::Next && has_digits(event) => {
+            Ok(Taken::DoneLeaving(Next::On, event.clone()))
         }
         Heard::Event(event) => match run.answer(event) {
             Answered::No => Ok(Taken::Not),
@@ -73,4 +71,8 @@ pub(super) fn take(run: &mut Run<'_>, heard: Heard<'_>, digits: DigitsHandle) ->
         Heard::Timeout => Err(Failure::new("timeout", "no gateway answered the command within ten minutes")),
         Heard::Continued => Ok(Taken::Done(Next::On)),
     }
+}
+
+fn has_digits(event: &Event) -> bool {
+    event.kind == DIGITS && !pressed(event).is_empty()
 }

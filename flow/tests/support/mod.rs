@@ -1,6 +1,12 @@
 //! Drives one activeflow by hand: a clock that tests move, and what came out so far.
 
-#![allow(dead_code, clippy::allow_attributes, reason = "every test executable uses another part of it")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::allow_attributes,
+    reason = "a test fails loudly, and every test executable uses another part of this"
+)]
 
 use flow::cursor::{Cursor, Early, Identity, Input, Rest};
 use flow::step::{Command, Effect, Note, Step, step};
