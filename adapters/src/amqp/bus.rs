@@ -65,6 +65,7 @@ impl Port for Bus {
                 Ok(life) => return Box::new(life),
                 Err(e) => {
                     let pause = backoff.next();
+
                     tracing::warn!("{e}; trying again in {} ms", pause.as_millis());
                     tokio::time::sleep(pause).await;
                 }

@@ -37,7 +37,7 @@ impl Process {
         let child = child.unwrap_or_else(|e| {
             panic!("starting {name} ({}): {e}. Is it installed and on the PATH?", program.display())
         });
-        let guard = guard(&format!("kill -9 -- -{} 2>/dev/null", child.id()));
+        let guard = guard(&format!("/bin/kill -KILL -- -{} 2>/dev/null", child.id()));
         Process { name: name.into(), child, guard, log: log.into() }
     }
 

@@ -4,6 +4,7 @@ use super::ports;
 use super::process::{Folder, Process, Signal};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::ops::Deref;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock};
@@ -31,6 +32,19 @@ pub struct Rabbit {
     folder: Folder,
 }
 
+/// A turn with the shared broker. It may be kept across an await: who waits for it blocks a thread of its own test.
+pub struct Shared {
+    rabbit: MutexGuard<'static, Rabbit>,
+}
+
+impl Deref for Shared {
+    type Target = Rabbit;
+
+    fn deref(&self) -> &Rabbit {
+        &self.rabbit
+    }
+}
+
 impl Rabbit {
     /// Takes seconds.
     pub fn start(options: RabbitOptions) -> Rabbit {
@@ -56,12 +70,12 @@ impl Rabbit {
         rabbit
     }
 
-    /// One broker for the tests of a test binary that follow one another; a test must not restart it. It dies with the
+    /// One broker for the tests of a test binary, which take it in turn; a test must not restart it. It dies with the
     /// binary.
-    pub fn shared() -> MutexGuard<'static, Rabbit> {
+    pub fn shared() -> Shared {
         static SHARED: OnceLock<Mutex<Rabbit>> = OnceLock::new();
         let shared = SHARED.get_or_init(|| Mutex::new(Rabbit::start(RabbitOptions::default())));
-        shared.lock().unwrap_or_else(|e| e.into_inner())
+        Shared { rabbit: shared.lock().unwrap_or_else(|e| e.into_inner()) }
     }
 
     pub fn url(&self) -> String {

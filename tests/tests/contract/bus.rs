@@ -7,10 +7,11 @@ use common::command::Message;
 use common::ports::Bus as _;
 use common::ports::bus::{Deliveries, Delivery, Rejection};
 use common::ports::error::BusError;
+use futures_util::StreamExt;
 use futures_util::future::join_all;
 use lapin::options::{
-    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions,
-    QueueDeleteOptions, QueuePurgeOptions,
+    BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions, ConfirmSelectOptions,
+    QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
@@ -374,22 +375,14 @@ async fn the_broker_gives_up_an_event_that_is_never_acknowledged() {
     let settings = settings(&rabbit.url());
     let channel = prepared(&settings).await;
     send(&settings, 1).await;
+    let options = BasicConsumeOptions::default();
+    let consumed =
+        channel.basic_consume("signalbox.events".into(), "".into(), options, FieldTable::default()).await;
+    let mut consumer = consumed.expect("a consumer");
     for _ in 0..51 {
-        let got = timeout(SOON, async {
-            loop {
-                let got = channel
-                    .basic_get("signalbox.events".into(), BasicGetOptions::default())
-                    .await
-                    .expect("get");
-                if let Some(message) = got {
-                    return message;
-                }
-                sleep(Duration::from_millis(5)).await;
-            }
-        });
-        let message = got.await.expect("it comes again");
-        let requeue = lapin::options::BasicNackOptions { requeue: true, ..Default::default() };
-        message.delivery.acker.nack(requeue).await.expect("nacked");
+        let again = timeout(SOON, consumer.next()).await.expect("it comes again");
+        let requeue = BasicNackOptions { requeue: true, ..Default::default() };
+        again.expect("a consumer").expect("a delivery").acker.nack(requeue).await.expect("nacked");
     }
     let deadline = Instant::now() + SOON;
     while depth(&channel, "signalbox.rejected").await == 0 {
@@ -434,6 +427,9 @@ async fn a_killed_broker_loses_nothing_that_it_confirmed() {
     let mut rabbit = tokio::task::block_in_place(|| Rabbit::start(RabbitOptions::default()));
     let settings = Settings { confirm_timeout: Duration::from_secs(3), ..settings(&rabbit.url()) };
     let channel = prepared(&settings).await;
+    // RabbitMQ 3.10.8 writes the directory of its quorum queues up to a second late: killed before that, it comes back
+    // with an empty queue that has no leader.
+    sleep(Duration::from_secs(2)).await;
     send_many(&channel, 0..10).await;
     drop(channel);
     let bus = Bus::connect(settings.clone());
@@ -510,7 +506,7 @@ async fn a_blocking_broker_is_waited_for_on_one_connection() {
     prepared(&settings).await;
     let bus = Bus::connect(settings);
     bus.publish(message(0)).await.expect("confirmed");
-    tokio::task::block_in_place(|| rabbit.control(&["set_vm_memory_high_watermark", "absolute", "1KiB"]));
+    tokio::task::block_in_place(|| rabbit.control(&["set_vm_memory_high_watermark", "absolute", "1024"]));
     let blocked = Instant::now();
     while bus.publish(message(1)).await.is_ok() {
         assert!(blocked.elapsed() < SOON, "the alarm does not block");
@@ -522,7 +518,9 @@ async fn a_blocking_broker_is_waited_for_on_one_connection() {
     }
     let names = tokio::task::block_in_place(|| rabbit.control(&["-q", "list_connections", "name"]));
     assert!(names.lines().filter(|line| line.contains("->")).count() <= 2, "{names}");
-    tokio::task::block_in_place(|| rabbit.control(&["set_vm_memory_high_watermark", "absolute", "1GB"]));
+    tokio::task::block_in_place(|| {
+        rabbit.control(&["set_vm_memory_high_watermark", "absolute", "1000000000"])
+    });
     let started = Instant::now();
     while let Err(e) = bus.publish(message(2)).await {
         assert!(started.elapsed() < SOON, "{e}");
