@@ -133,7 +133,7 @@ impl<'a> Run<'a> {
 impl Run<'_> {
     /// Asks a gateway for something; the answer names the command by its sequence.
     pub fn command(&mut self, kind: &str, data: Map<String, Value>) -> u32 {
-        self.cursor.sequence += 1;
+        self.cursor.sequence = self.cursor.sequence.saturating_add(1);
         let action_id = self.cursor.current_action().unwrap_or_default().to_owned();
         self.effects.push(Effect::Command(Command {
             sequence: self.cursor.sequence,

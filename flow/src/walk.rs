@@ -89,7 +89,7 @@ impl<'a> Run<'a> {
 
     /// Arms a wait, and offers it first what came before.
     fn rest_on(&mut self, node: &'a Node, wait: Wait) {
-        self.cursor.waits += 1;
+        self.cursor.waits = self.cursor.waits.saturating_add(1);
         // Whatever ends the wait is an input.
         self.cursor.repeated.clear();
         let last = self.cursor.started_at.map(|started| started.plus_millis(limits::LIFETIME_MS));

@@ -32,6 +32,58 @@ fn the_same_seed_gives_the_same_history() {
     }
 }
 
+#[test]
+fn a_cursor_that_nobody_wrote_moves_without_a_panic() {
+    for seed in 0..60 {
+        let mut dice = Dice::new(seed);
+        let (own, other) = (dice.bundle(), dice.bundle());
+        let stored = one_life(seed);
+        for bytes in stored.iter().take(20) {
+            let mut json: Value = serde_json::from_slice(bytes).unwrap();
+            for _ in 0..=dice.below(3) {
+                dice.damage(&mut json);
+            }
+            let Ok(cursor) = Cursor::from_bytes(json.to_string().as_bytes()) else { continue };
+            for bundle in [&own, &other] {
+                let input = dice.any_input();
+                let step =
+                    step(bundle, cursor.clone(), input, Timestamp::from_micros(dice.below(1 << 40) as i64));
+                assert_eq!(Cursor::from_bytes(&step.cursor.to_bytes()), Ok(step.cursor), "seed {seed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_damaged_document_has_findings_and_no_panic() {
+    let samples = [
+        include_str!("../../samples/ivr.json"),
+        include_str!("../../samples/opening-hours.json"),
+        include_str!("../../samples/sms-auto-reply.json"),
+    ];
+    let subroutines = BTreeMap::from([("opening-hours".to_owned(), samples[1].to_owned())]);
+    for seed in 0..500 {
+        let mut dice = Dice::new(seed);
+        let mut document: Value = serde_json::from_str(samples[dice.below(3) as usize]).unwrap();
+        for _ in 0..=dice.below(4) {
+            dice.damage(&mut document);
+        }
+        let mut text = serde_json::to_string_pretty(&document).unwrap();
+        if dice.one_in(4) {
+            let cut = dice.below(text.len() as u64) as usize;
+            text.truncate((0..=cut).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0));
+        }
+        let findings = flow::validate(&text);
+        assert!(
+            findings.iter().all(|finding| finding.line > 0 && finding.column > 0),
+            "seed {seed}: {findings:#?}"
+        );
+        if let Err(errors) = Bundle::compile(("main", &text), &subroutines) {
+            assert!(!errors.is_empty(), "seed {seed}: refused without a word");
+        }
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "a test is told its seed by the environment")]
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -231,11 +283,49 @@ impl Dice {
         action
     }
 
+    /// Changes something somewhere in `value`.
+    fn damage(&mut self, value: &mut Value) {
+        match value {
+            Value::Array(items) if !items.is_empty() && !self.one_in(8) => {
+                let index = self.below(items.len() as u64) as usize;
+                self.damage(&mut items[index]);
+            }
+            Value::Object(fields) if !fields.is_empty() && !self.one_in(8) => {
+                let index = self.below(fields.len() as u64) as usize;
+                if let Some(field) = fields.values_mut().nth(index) {
+                    self.damage(field);
+                }
+            }
+            _ => {
+                *value = match self.below(9) {
+                    0 => json!(null),
+                    1 => json!([]),
+                    2 => json!({}),
+                    3 => json!(u32::MAX),
+                    4 => json!(u64::MAX),
+                    5 => json!(-1.5),
+                    6 => json!("a0"),
+                    7 => json!("${x ~ } ä"),
+                    _ => json!({ "a": [{ "b": "call.talk" }] }),
+                }
+            }
+        }
+    }
+
     fn input(&mut self, life: &Life) -> Input {
         let wait = match life.cursor.rest() {
             Rest::Waiting { wait, .. } => wait,
             _ => 0,
         };
+        self.input_at(wait)
+    }
+
+    fn any_input(&mut self) -> Input {
+        let wait = self.below(4);
+        self.input_at(wait)
+    }
+
+    fn input_at(&mut self, wait: u64) -> Input {
         match self.below(24) {
             0..=4 => self.heard("call.digits"),
             5..=9 => self.heard("command.completed"),
