@@ -15,10 +15,13 @@ use std::path::PathBuf;
     long_about = "Signalbox turns the events of carriers' systems (RabbitMQ) into running flows (Redis), and publishes the commands that gateways carry out.",
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage (flags and settings).\n\n\
         First steps:\n  \
-          export SIGNALBOX_REDIS__URL=redis://127.0.0.1:6379 SIGNALBOX_AMQP__URL=amqp://guest:guest@127.0.0.1:5672/%2f\n  \
+          export SIGNALBOX_REDIS__URL=redis://127.0.0.1:6379\n  \
+          export SIGNALBOX_AMQP__URL=amqp://guest:guest@127.0.0.1:5672/%2f\n  \
           signalbox serve\n  \
+          signalbox flow deploy samples/opening-hours.json\n  \
           signalbox flow deploy samples/ivr.json --route call=+15550111\n  \
-          signalbox event send --type call.incoming --subject call-1 --data '{\"from\":\"+15550100\",\"to\":\"+15550111\"}'\n  \
+          signalbox event send --type call.incoming --subject call-1 \\\n    \
+            --data '{\"from\":\"+15550100\",\"to\":\"+15550111\"}'\n  \
           signalbox activeflow list"
 )]
 pub struct Cli {
@@ -57,10 +60,9 @@ impl Context {
 /// Parses the command line and runs the command. Wrong flags end the process here, with code 2.
 pub fn run() -> Result<(), Failure> {
     let Cli { global, command } = Cli::parse();
-    let command = match command {
-        Command::Completions(args) => return commands::completions::run(&args),
-        other => other,
-    };
+    if let Some(outcome) = commands::run_alone(&command) {
+        return outcome;
+    }
     let context = Context { loaded: load(global)? };
     let Config { log, .. } = context.config();
     let quiet = !command.is_role() && context.loaded.is_default("log.level");

@@ -5,8 +5,9 @@ use crate::failure::Failure;
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
-/// What libraries say beside us: returned messages are counted by our own metric, reconnects are told by our adapters.
-const LIBRARIES: &str = "lapin=warn,lapin::returned_messages=error,redis=warn,deadpool=warn,hyper=warn";
+/// What libraries say beside us. lapin calls every closed channel an error, also those that only ask whether a queue
+/// exists; our adapters say what of it matters.
+const LIBRARIES: &str = "lapin=off,lapin::returned_messages=error,redis=warn,deadpool=warn,hyper=warn";
 
 /// A one-shot command answers on stdout and is quiet otherwise, unless a level was set.
 pub const QUIET: &str = "warn";

@@ -51,6 +51,15 @@ impl Command {
     }
 }
 
+/// Runs a command that needs neither settings nor services; `None` for the others.
+pub fn run_alone(command: &Command) -> Option<Result<(), Failure>> {
+    match command {
+        Command::Completions(args) => Some(completions::run(args)),
+        Command::Flow(flow::Command::Validate(args)) => Some(flow::validate::run(args)),
+        _ => None,
+    }
+}
+
 pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
     use common::member::Role;
     match command {

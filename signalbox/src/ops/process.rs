@@ -11,6 +11,8 @@ const SECONDS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// How often gauges of the process are renewed and histograms tidied.
 const UPKEEP: Duration = Duration::from_secs(5);
+/// While something is not ready.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Linux counts memory in pages of this size on every platform that we build for.
 const PAGE_BYTES: f64 = 4_096.0;
 
@@ -42,11 +44,13 @@ pub async fn watch_process(metrics: PrometheusHandle, readiness: Arc<Readiness>)
         if let Some(bytes) = resident_bytes().await {
             gauge!("process_resident_memory_bytes").set(bytes);
         }
-        for check in readiness.look().await {
+        let checks = readiness.look().await;
+        let is_ready = checks.iter().all(|check| check.ok);
+        for check in checks {
             gauge!("signalbox_ready", "check" => check.name).set(f64::from(u8::from(check.ok)));
         }
         metrics.run_upkeep();
-        tokio::time::sleep(UPKEEP).await;
+        tokio::time::sleep(if is_ready { UPKEEP } else { LOOK_AGAIN }).await;
     }
 }
 

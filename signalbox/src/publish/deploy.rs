@@ -51,17 +51,19 @@ pub fn deploy(
     deployment: &Deployment,
 ) -> Result<Option<Effect>, Refused> {
     let id = FlowId::derive(deployment.customer_id, deployment.name).to_string();
-    let mut sources = documents.clone();
-    sources.insert(id.clone(), deployment.document.to_owned());
     let before = callable(current, documents, deployment.customer_id);
-    let mut callable = callable(current, &sources, deployment.customer_id);
+    let mut after = before.clone();
+    after.remove(&id);
+    if let Some(previous) = current.flows.get(&id) {
+        after.remove(&previous.name);
+    }
+    let bundle = Bundle::compile((&id, deployment.document), &after).map_err(Refused::Findings)?;
     for key in [id.as_str(), deployment.name] {
-        callable.insert(key.to_owned(), deployment.document.to_owned());
+        after.insert(key.to_owned(), deployment.document.to_owned());
     }
 
     let mut definitions = next(current, deployment.now);
     let mut bundles = Vec::new();
-    let bundle = Bundle::compile((&id, deployment.document), &callable).map_err(Refused::Findings)?;
     let flow = deployed(current.flows.get(&id), &id, &bundle, deployment);
     let is_new_version = current.flows.get(&id) != Some(&flow);
     if is_new_version {
@@ -73,8 +75,8 @@ pub fn deploy(
     for caller in
         current.flows.values().filter(|other| other.customer_id == deployment.customer_id && other.id != id)
     {
-        let Some(source) = sources.get(&caller.id) else { continue };
-        let anew = match Bundle::compile((&caller.id, source), &callable) {
+        let Some(source) = documents.get(&caller.id) else { continue };
+        let anew = match Bundle::compile((&caller.id, source), &after) {
             Ok(anew) => anew,
             // It could not be compiled before this deployment either: its running bundle stays as it is.
             Err(_) if Bundle::compile((&caller.id, source), &before).is_err() => continue,

@@ -12,12 +12,15 @@ use flow::Definitions;
 use flow::finding::Finding;
 use std::path::PathBuf;
 
+/// The code of a call to a flow that is not deployed.
+const UNKNOWN_SUBROUTINE: &str = "SBX0504";
+
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
+    signalbox flow deploy samples/opening-hours.json     (a subroutine needs no route)\n  \
     signalbox flow deploy samples/ivr.json --route call=+15550111\n  \
     signalbox flow deploy survey.json --route sms=+15550111 --route sms=+1555*\n  \
-    signalbox flow deploy usage.json --route sim=* --active-from 2026-12-01T00:00:00Z\n  \
-    signalbox flow deploy office-hours.json          (a subroutine needs no route)\n\n\
+    signalbox flow deploy usage.json --route sim=* --active-from 2026-12-01T00:00:00Z\n\n\
     Activeflows that run finish on the version they started on; new ones start on this one.\n\
     Flows that call it are bundled anew. Deploying the same file again changes nothing.")]
 pub struct DeployArgs {
@@ -86,7 +89,13 @@ fn refusal(shown: &str, refused: Refused) -> Failure {
     match refused {
         Refused::Findings(findings) => {
             let errors = told(shown, &findings);
-            Failure::failed(format!("{shown} is not deployed: {errors} to mend (above)"))
+            let is_missing = findings.iter().any(|finding| finding.code == UNKNOWN_SUBROUTINE);
+            let first = if is_missing {
+                "; deploy the flow that it calls first: signalbox flow deploy FILE"
+            } else {
+                ""
+            };
+            Failure::failed(format!("{shown} is not deployed: {errors} to mend (above){first}"))
         }
         Refused::Caller { name, findings } => {
             told(&format!("flow `{name}`"), &findings);

@@ -45,8 +45,7 @@ pub async fn run(args: ListArgs, context: &Context) -> Result<(), Failure> {
         ("DEPLOYED", |row| row.flow.deployed_at.to_string()),
         ("ID", |row| row.flow.id.clone()),
     ];
-    let empty =
-        "No flow is deployed yet. Deploy one: signalbox flow deploy samples/ivr.json --route call=+15550111";
+    let empty = "No flow is deployed yet. Deploy one: signalbox flow deploy samples/opening-hours.json, and then signalbox flow deploy samples/ivr.json --route call=+15550111";
     args.output.list(&rows, &columns, empty);
     Ok(())
 }

@@ -3,7 +3,7 @@
 mod deploy;
 mod file;
 mod list;
-mod validate;
+pub mod validate;
 
 use crate::cli::Context;
 use crate::failure::Failure;
