@@ -5,7 +5,7 @@ use crate::config::{Config, Shown, masked_url};
 use crate::failure::Failure;
 use crate::output::{Column, OutputArgs};
 use crate::services::preflight::{self, Verdict};
-use crate::services::{bus_settings, store_settings};
+use crate::services::{bus_settings, reason, store_settings};
 use adapters::amqp::{admin, topology};
 use adapters::redis::{self, Store};
 use clap::{Args, Subcommand};
@@ -73,7 +73,11 @@ async fn store(config: &Config) -> Vec<Row> {
     let facts = match redis::inspect(&config.redis.url).await {
         Ok(facts) => facts,
         Err(error) => {
-            return vec![row("redis", "failed", format!("{}: {error}", masked_url(&config.redis.url)))];
+            return vec![row(
+                "redis",
+                "failed",
+                format!("{}: {}", masked_url(&config.redis.url), reason(&error)),
+            )];
         }
     };
     let (major, minor, patch) = facts.version;

@@ -84,9 +84,20 @@ pub async fn open_store(config: &Config) -> Result<Store, Failure> {
 
 pub fn unreachable_store(config: &Config, error: &StoreError) -> Failure {
     Failure::failed(format!(
-        "the state store at {} (redis.url) cannot be used: {error}. Is Redis running there, and are user and password right?",
-        masked_url(&config.redis.url)
+        "the state store at {} (redis.url) cannot be used: {}. Is it Redis, is it running, and are user and password right?",
+        masked_url(&config.redis.url),
+        reason(error)
     ))
+}
+
+/// Why nothing could be asked; that nothing happened is plain then.
+pub fn reason(error: &StoreError) -> String {
+    let why = match error {
+        StoreError::Unanswered { reason, .. } | StoreError::Refused { reason, .. } => reason,
+        StoreError::Corrupt { what, .. } => what,
+        StoreError::TooNew { .. } => return error.to_string(),
+    };
+    why.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 /// A broker's error, with the setting that names it.
