@@ -3,7 +3,8 @@
 
 use crate::commit::{Halt, commit, finish, release};
 use crate::perform::publish;
-use crate::turn::{Decision, Failed, Turn, decide, handed_on, journal};
+use crate::rest::handed_on;
+use crate::turn::{Decision, Failed, Turn, decide, journal};
 use crate::{Executor, metrics};
 use common::command::Message;
 use common::ports::Clock;

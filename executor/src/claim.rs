@@ -1,11 +1,8 @@
-//! The concurrency of an executor: which shard to claim from, how much, and what runs.
-//!
-//! A shard is *hungry* when it may have something: it rang, a claim came back full, or a look is due. Each shard has at
-//! most one claim under way. When a shard that this executor looks after has suspects, nothing else is claimed until
-//! everything held is done; then they come in groups, held alone, until none are left.
+//! The concurrency of an executor: claims while there is room, runs what it holds, lets go at the end.
 
 use crate::advance::{Fate, StoreTime, advance};
 use crate::commit::release;
+use crate::hunger::{Brought, Hunger};
 use crate::standing::{Enrolled, Standing};
 use crate::{Executor, metrics};
 use common::answer::until_answered;
@@ -16,32 +13,20 @@ use common::{Shard, StoreError};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-/// So many one claim takes: the store works on one claim of a shard at a time.
-const BATCH: usize = 64;
-/// So many suspects are held together.
-const GROUP: usize = 32;
-/// How long after a probe of the broker the next one is made.
-const PROBE_EVERY: Duration = Duration::from_secs(1);
-
 pub struct Claims {
     executor: Arc<Executor>,
     standing: Standing,
     me: Option<Enrolled>,
-    hungry: BTreeSet<Shard>,
-    suspects: BTreeSet<Shard>,
+    hunger: Hunger,
     asking: FuturesUnordered<BoxFuture<'static, Answer>>,
-    asked: BTreeSet<Shard>,
-    reserved: usize,
     running: JoinSet<Fate>,
     held: HashMap<Id, Claim>,
-    last: Shard,
-    probed: Option<Duration>,
 }
 
 struct Answer {
@@ -58,15 +43,10 @@ impl Claims {
             executor,
             standing,
             me: None,
-            hungry: BTreeSet::new(),
-            suspects: BTreeSet::new(),
+            hunger: Hunger::default(),
             asking: FuturesUnordered::new(),
-            asked: BTreeSet::new(),
-            reserved: 0,
             running: JoinSet::new(),
             held: HashMap::new(),
-            last: Shard(0),
-            probed: None,
         }
     }
 
@@ -83,11 +63,11 @@ impl Claims {
                 biased;
                 () = shutdown.cancelled() => break,
                 () = &mut look => {
-                    self.hungry.extend((0..executor.config.shards).map(Shard));
+                    self.hunger.feel((0..executor.config.shards).map(Shard));
                     look = clock.sleep(executor.config.look);
                 }
                 () = self.standing.changed() => self.enroll(),
-                shard = bell.rung() => if self.looks_after(shard) { self.hungry.insert(shard); },
+                shard = bell.rung() => if self.looks_after(shard) { self.hunger.feel([shard]); },
                 Some(answer) = self.asking.next() => self.take(answer),
                 Some(done) = self.running.join_next_with_id() => self.done(done),
             }
@@ -98,8 +78,8 @@ impl Claims {
     fn enroll(&mut self) {
         self.me = self.standing.now();
         let mine = self.me.as_ref().map(|me| me.shards.clone()).unwrap_or_default();
-        self.suspects.retain(|shard| mine.contains(shard));
-        self.hungry.extend(mine);
+        self.hunger.look_after(&mine);
+        self.hunger.feel(mine);
     }
 
     fn looks_after(&self, shard: Shard) -> bool {
@@ -110,75 +90,44 @@ impl Claims {
     fn ask(&mut self) {
         let Some(worker) = self.me.as_ref().map(|me| me.id) else { return };
         while let Some((shard, want)) = self.next() {
-            self.hungry.remove(&shard);
-            self.asked.insert(shard);
-            self.reserved += want.max as usize;
-            self.last = shard;
             self.asking.push(claim(self.executor.clone(), shard, worker, want).boxed());
         }
     }
 
-    fn next(&self) -> Option<(Shard, Want)> {
-        let alone = self.running.is_empty() && self.asking.is_empty();
+    fn next(&mut self) -> Option<(Shard, Want)> {
+        let running = self.running.len();
         if self.executor.broker.is_away() {
-            let due = self.probed.is_none_or(|at| self.now().saturating_sub(at) >= PROBE_EVERY);
-            return (alone && due)
-                .then(|| self.next_hungry())
-                .flatten()
-                .map(|shard| (shard, Want { max: 1, idle: true }));
+            return self.hunger.next_probe(running, self.executor.ports.clock.monotonic());
         }
-        if let Some(shard) = self.suspects.first() {
-            return alone.then_some((*shard, Want { max: GROUP as u32, idle: true }));
-        }
-        let room = self.executor.config.capacity.saturating_sub(self.running.len() + self.reserved);
-        if room == 0 {
-            return None;
-        }
-        self.next_hungry().map(|shard| (shard, Want { max: room.min(BATCH) as u32, idle: false }))
-    }
-
-    /// In turn, so that no shard starves behind a busy one.
-    fn next_hungry(&self) -> Option<Shard> {
-        let behind = self.hungry.range((std::ops::Bound::Excluded(self.last), std::ops::Bound::Unbounded));
-        behind.chain(&self.hungry).find(|shard| !self.asked.contains(shard)).copied()
+        self.hunger.next(running, self.executor.config.capacity)
     }
 
     fn take(&mut self, answer: Answer) {
         let Answer { shard, worker, want, at, claimed } = answer;
-        self.asked.remove(&shard);
-        self.reserved -= want.max as usize;
         match claimed {
             Ok(Claimed::Rows { now, rows, suspects }) => {
                 let suspicious = rows.iter().filter(|row| row.record.suspect != Suspect::No).count();
                 metrics::claimed(rows.len(), suspicious);
-                self.judge(shard, want, suspicious, suspects);
-                if rows.len() >= want.max as usize {
-                    self.hungry.insert(shard);
+                let brought = Brought { rows: rows.len(), suspicious, waiting: suspects };
+                if self.hunger.answered(shard, want, brought, self.looks_after(shard)) {
+                    tracing::warn!(%shard, suspects, "A worker died; what it held is tried in groups, alone");
                 }
                 if self.executor.broker.is_away() && !rows.is_empty() {
-                    self.probed = Some(self.now());
+                    self.hunger.probed(at);
                 }
                 rows.into_iter().for_each(|row| self.begin(row, StoreTime { told: now, at }));
             }
             Ok(Claimed::Dead) => {
+                self.hunger.failed(shard, want);
                 self.standing.dead(worker);
                 self.me = self.me.take().filter(|me| me.id != worker);
             }
             Err(error) => {
-                self.suspects.remove(&shard);
+                self.hunger.failed(shard, want);
                 tracing::error!(%shard, %error, "Could not claim from a shard");
             }
         }
         metrics::in_flight(self.running.len());
-    }
-
-    /// Whether the shard's suspects have to be dealt with, or have been.
-    fn judge(&mut self, shard: Shard, want: Want, suspicious: usize, waiting: u64) {
-        if want.idle && suspicious == 0 {
-            self.suspects.remove(&shard);
-        } else if waiting > 0 && self.looks_after(shard) && self.suspects.insert(shard) {
-            tracing::warn!(%shard, suspects = waiting, "A worker died; what it held is tried in groups, alone");
-        }
     }
 
     fn begin(&mut self, row: Row, time: StoreTime) {
@@ -240,10 +189,6 @@ impl Claims {
                 Some(done) = self.running.join_next_with_id() => self.done(done),
             }
         }
-    }
-
-    fn now(&self) -> Duration {
-        self.executor.ports.clock.monotonic()
     }
 }
 

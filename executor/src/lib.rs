@@ -17,8 +17,10 @@ mod claim;
 mod commit;
 #[cfg(test)]
 mod fakes;
+mod hunger;
 pub mod metrics;
 pub mod perform;
+mod rest;
 mod standing;
 pub mod turn;
 
@@ -33,6 +35,7 @@ use standing::Standing;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 #[derive(Clone)]
 pub struct Ports {
@@ -90,9 +93,9 @@ pub async fn run(ports: Ports, config: Config, shutdown: CancellationToken) {
     metrics::describe();
     let executor = Arc::new(Executor::new(ports, config));
     let (standing, mut keeper) = Standing::begin(executor.clone());
-    let beats = tokio::spawn(async move { keeper.keep().await });
+    let beats = AbortOnDropHandle::new(tokio::spawn(async move { keeper.keep().await }));
     let left = Claims::new(executor.clone(), standing).serve(&shutdown).await;
-    beats.abort();
+    drop(beats);
     if let Some(id) = left
         && let Err(error) = executor.ports.members.leave(id).await
     {

@@ -1,5 +1,6 @@
 //! One transition, decided in pure code: control first, then what waits in the inbox, each through [`flow::step`].
 
+use crate::rest::rest_of;
 use common::ActiveflowId;
 use common::command::Message;
 use common::journal;
@@ -250,28 +251,6 @@ impl<'a> Stepper<'a> {
 pub fn journal(version: u64, at: Timestamp, notes: Vec<Note>) -> Vec<u8> {
     let entry = journal::Entry { version: version + 1, at, notes };
     serde_json::to_vec(&entry).unwrap_or_default()
-}
-
-/// What becomes of a claim whose cursor stands here, and the reason if it has ended.
-fn rest_of(cursor: Option<&Cursor>) -> (After, Option<String>) {
-    let Some(cursor) = cursor else {
-        return (After::Park { wait: 0, until: None }, None);
-    };
-    match cursor.rest() {
-        Rest::Waiting { wait, until } => (After::Park { wait, until }, None),
-        Rest::Yielded => (After::Yield, None),
-        Rest::Ended(ending) => (After::End { rest: handed_on(cursor) }, Some(ending.reason)),
-    }
-}
-
-/// Early inputs that would start something are delivered again when the reference is free.
-pub fn handed_on(cursor: &Cursor) -> Vec<Entry> {
-    let starting = cursor.early().iter().filter(|early| early.start.is_some());
-    let entry = |early: &flow::cursor::Early| {
-        let input = serde_json::to_vec(&early.event).ok()?;
-        Some(Entry::Event { kind: early.event.kind.clone(), input, start: early.start.clone() })
-    };
-    starting.filter_map(entry).collect()
 }
 
 fn text_of(panic: &(dyn std::any::Any + Send)) -> String {

@@ -1,0 +1,192 @@
+//! Which shard to claim from next, and how much.
+//!
+//! A shard is *hungry* when it may have something: it rang, a claim came back full, or a look is due. Each shard has at
+//! most one claim under way. While shards that this executor looks after have suspects, nothing else is claimed until
+//! everything held is done; then they come in groups, held alone, until none are left. While the broker is away, one
+//! activeflow at a time is claimed as a probe.
+
+use common::Shard;
+use common::ports::work::Want;
+use std::collections::BTreeSet;
+use std::ops::Bound::{Excluded, Unbounded};
+use std::time::Duration;
+
+/// So many one claim takes: the store works on one claim of a shard at a time.
+const BATCH: usize = 64;
+/// So many suspects are held together.
+const GROUP: u32 = 32;
+/// How long after a probe of the broker the next one is made.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+pub struct Hunger {
+    hungry: BTreeSet<Shard>,
+    suspects: BTreeSet<Shard>,
+    asked: BTreeSet<Shard>,
+    reserved: usize,
+    last: Option<Shard>,
+    probed: Option<Duration>,
+}
+
+/// What a claim brought.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Brought {
+    pub rows: usize,
+    /// Of these, suspects.
+    pub suspicious: usize,
+    /// Suspects that still wait in the shard.
+    pub waiting: u64,
+}
+
+impl Hunger {
+    /// These may have something.
+    pub fn feel(&mut self, shards: impl IntoIterator<Item = Shard>) {
+        self.hungry.extend(shards);
+    }
+
+    /// Suspects of other shards are for others.
+    pub fn look_after(&mut self, shards: &BTreeSet<Shard>) {
+        self.suspects.retain(|shard| shards.contains(shard));
+    }
+
+    /// The next claim to send, with `running` activeflows held of at most `capacity`.
+    pub fn next(&mut self, running: usize, capacity: usize) -> Option<(Shard, Want)> {
+        let alone = running == 0 && self.asked.is_empty();
+        if let Some(shard) = self.suspects.first() {
+            return alone.then_some((*shard, Want { max: GROUP, idle: true })).map(|next| self.ask(next));
+        }
+        let room = capacity.saturating_sub(running + self.reserved);
+        if room == 0 {
+            return None;
+        }
+        let want = Want { max: room.min(BATCH) as u32, idle: false };
+        self.in_turn().map(|shard| self.ask((shard, want)))
+    }
+
+    /// The same while the broker is away: a probe, now and then, of one that may be a suspect.
+    pub fn next_probe(&mut self, running: usize, now: Duration) -> Option<(Shard, Want)> {
+        let alone = running == 0 && self.asked.is_empty();
+        let due = self.probed.is_none_or(|at| now.saturating_sub(at) >= PROBE_EVERY);
+        let shard = self.in_turn().filter(|_| alone && due)?;
+        Some(self.ask((shard, Want { max: 1, idle: true })))
+    }
+
+    /// A probe is under way.
+    pub fn probed(&mut self, now: Duration) {
+        self.probed = Some(now);
+    }
+
+    /// A claim was answered. Returns whether the shard turned out to have suspects that this executor is to deal with.
+    pub fn answered(&mut self, shard: Shard, want: Want, brought: Brought, mine: bool) -> bool {
+        self.settle(shard, want);
+        if brought.rows >= want.max as usize {
+            self.hungry.insert(shard);
+        }
+        if want.idle && brought.suspicious == 0 {
+            self.suspects.remove(&shard);
+            return false;
+        }
+        brought.waiting > 0 && mine && self.suspects.insert(shard)
+    }
+
+    /// A claim failed; the next look tries again.
+    pub fn failed(&mut self, shard: Shard, want: Want) {
+        self.settle(shard, want);
+        self.suspects.remove(&shard);
+    }
+
+    fn settle(&mut self, shard: Shard, want: Want) {
+        self.asked.remove(&shard);
+        self.reserved -= want.max as usize;
+    }
+
+    fn ask(&mut self, next: (Shard, Want)) -> (Shard, Want) {
+        let (shard, want) = next;
+        self.hungry.remove(&shard);
+        self.asked.insert(shard);
+        self.reserved += want.max as usize;
+        self.last = Some(shard);
+        next
+    }
+
+    /// Round after round, so that no shard starves behind a busy one.
+    fn in_turn(&self) -> Option<Shard> {
+        let behind = self.last.map_or(Unbounded, Excluded);
+        let round = self.hungry.range((behind, Unbounded)).chain(&self.hungry);
+        round.copied().find(|shard| !self.asked.contains(shard))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hungry(shards: u16) -> Hunger {
+        let mut hunger = Hunger::default();
+        hunger.feel((0..shards).map(Shard));
+        hunger
+    }
+
+    fn brought(rows: usize, suspicious: usize, waiting: u64) -> Brought {
+        Brought { rows, suspicious, waiting }
+    }
+
+    #[test]
+    fn claims_never_ask_for_more_than_there_is_room_and_each_shard_is_asked_once() {
+        let mut hunger = hungry(3);
+        let asked: Vec<_> = std::iter::from_fn(|| hunger.next(20, 100)).collect();
+        assert_eq!(
+            asked.iter().map(|(shard, want)| (shard.0, want.max)).collect::<Vec<_>>(),
+            [(0, 64), (1, 16)]
+        );
+        hunger.feel([Shard(0)]);
+        hunger.answered(Shard(1), asked[1].1, brought(0, 0, 0), true);
+        assert_eq!(
+            hunger.next(20, 100).map(|(shard, _)| shard),
+            Some(Shard(2)),
+            "shard 0 is still being asked"
+        );
+    }
+
+    #[test]
+    fn a_full_answer_keeps_a_shard_hungry_behind_the_others() {
+        let mut hunger = hungry(2);
+        let (first, want) = hunger.next(0, 64).unwrap();
+        hunger.answered(first, want, brought(64, 0, 0), true);
+        let order: Vec<u16> =
+            [hunger.next(64, 128), hunger.next(64, 200)].into_iter().flatten().map(|(s, _)| s.0).collect();
+        assert_eq!(order, [1, 0]);
+    }
+
+    #[test]
+    fn suspects_are_claimed_when_nothing_is_held_and_only_by_who_looks_after_the_shard() {
+        let mut hunger = hungry(2);
+        let (shard, want) = hunger.next(0, 512).unwrap();
+        assert!(!hunger.answered(shard, want, brought(3, 0, 5), false));
+        hunger.feel([shard]);
+        let mut asked: Vec<_> = std::iter::from_fn(|| hunger.next(3, 512)).collect();
+        while let Some((shard, want)) = asked.pop() {
+            hunger.answered(shard, want, brought(0, 0, if shard == Shard(0) { 5 } else { 0 }), true);
+        }
+        hunger.feel([Shard(1)]);
+        assert_eq!(hunger.next(3, 512), None, "three are still held");
+        let group = Want { max: 32, idle: true };
+        assert_eq!(hunger.next(0, 512), Some((Shard(0), group)));
+        hunger.answered(Shard(0), group, brought(5, 5, 0), true);
+        assert_eq!(hunger.next(5, 512), None, "the group is held alone");
+        assert_eq!(hunger.next(0, 512), Some((Shard(0), group)));
+        hunger.answered(Shard(0), group, brought(0, 0, 0), true);
+        assert_eq!(hunger.next(0, 512).map(|(shard, want)| (shard, want.idle)), Some((Shard(1), false)));
+    }
+
+    #[test]
+    fn while_the_broker_is_away_one_is_claimed_each_second() {
+        let mut hunger = hungry(2);
+        let (shard, want) = hunger.next_probe(0, Duration::ZERO).unwrap();
+        assert_eq!(hunger.next_probe(0, Duration::ZERO), None);
+        hunger.answered(shard, want, brought(1, 0, 0), true);
+        hunger.probed(Duration::ZERO);
+        assert_eq!(hunger.next_probe(0, Duration::from_millis(900)), None);
+        assert!(hunger.next_probe(0, Duration::from_secs(1)).is_some());
+    }
+}
