@@ -88,10 +88,15 @@ codes! {
     SUBROUTINE_TRIGGER "SBX0506" Warning "The called flow has a trigger of its own.";
 }
 
+/// So many errors and so many warnings of one document are told; nobody reads more.
+const MAX_FINDINGS: usize = 1_000;
+
 /// Collects findings by pointer; positions are added where the source is known.
 #[derive(Default)]
 pub(crate) struct Report {
     found: Vec<Finding>,
+    errors: usize,
+    warnings: usize,
 }
 
 impl Report {
@@ -102,6 +107,14 @@ impl Report {
         what: impl Into<String>,
         help: impl Into<String>,
     ) {
+        let count = match code.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *count += 1;
+        if *count > MAX_FINDINGS {
+            return;
+        }
         self.found.push(Finding {
             code: code.code.to_owned(),
             severity: code.severity,
@@ -114,7 +127,12 @@ impl Report {
     }
 
     pub fn has_errors(&self) -> bool {
-        self.found.iter().any(|finding| finding.severity == Severity::Error)
+        self.errors > 0
+    }
+
+    /// Whether a further error would not be told; then its help needs no search.
+    pub fn is_full(&self) -> bool {
+        self.errors >= MAX_FINDINGS
     }
 
     pub fn into_findings(self) -> Vec<Finding> {

@@ -75,7 +75,7 @@ fn variables(flow: &Flow, document: &Value, report: &mut Report) {
 }
 
 fn judge_path(flow: &Flow, at: &str, path: &[String], own: &BTreeSet<&str>, report: &mut Report) {
-    let Some(root) = path.first().map(String::as_str) else { return };
+    let Some(root) = path.first().map(String::as_str).filter(|_| !report.is_full()) else { return };
     let name = path.join(".");
     if root == "actions" {
         if let Some(id) = path.get(1).filter(|id| flow.position(id).is_none()) {

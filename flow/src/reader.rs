@@ -190,6 +190,9 @@ impl Reader<'_> {
     }
 
     fn unknown_target(&mut self, pointer: String, target: &str, positions: &BTreeMap<&str, usize>) {
+        if self.report.is_full() {
+            return;
+        }
         let help = did_you_mean(target, positions.keys().copied());
         self.report.add(finding::UNKNOWN_TARGET, pointer, format!("There is no action `{target}`."), help);
     }
