@@ -130,3 +130,6 @@ fn bundle_hash(hex: &str) -> Option<[u8; 32]> {
     }
     Some(hash)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+use super::*;
+use crate::fakes::delivery;
+use flow::Class;
+use flow::route::Window;
+use std::collections::BTreeSet;
+
+fn published(kind: &str, subject: Option<&str>, data: serde_json::Value) -> Delivery {
+    let mut event =
+        serde_json::json!({ "specversion": "1.0", "id": "e1", "source": "sbc", "type": kind, "data": data });
+    if let Some(subject) = subject {
+        event["subject"] = subject.into();
+    }
+    Delivery { body: event.to_string().into_bytes(), ..delivery(1, "e1", "a") }
+}
+
+fn read_in_default(delivery: &Delivery) -> Read {
+    read(delivery, &BTreeMap::new()).unwrap()
+}
+
+/// A route for every number, active until second 100.
+fn definitions() -> Definitions {
+    let flow = Deployed {
+        id: "flow".into(),
+        name: "Support".into(),
+        customer_id: "owner".into(),
+        version: 3,
+        bundle: "ab".repeat(32),
+        trigger: Some("call.incoming".into()),
+        class: Class::Voice,
+        hears: BTreeSet::from(["call.hangup".into()]),
+        deployed_at: Timestamp::default(),
+    };
+    let route = Route {
+        id: "call=*".into(),
+        kind: "call".into(),
+        pattern: "*".into(),
+        flow_id: "flow".into(),
+        customer_id: "acme".into(),
+        priority: 0,
+        window: Window { active_from: None, active_until: Some(Timestamp::from_micros(100_000_000)) },
+        closed_at: None,
+    };
+    Definitions {
+        generation: 7,
+        flows: [("flow".into(), flow)].into(),
+        routes: vec![route],
+        ..Definitions::default()
+    }
+}
+
+fn owner(deliver: Deliver) -> Option<Start> {
+    match deliver.to {
+        To::Reference { owner, .. } => owner,
+        To::Activeflow { .. } => panic!("a reference was expected"),
+    }
+}
+
+#[test]
+fn an_incoming_call_starts_the_flow_of_its_route_under_a_derived_id() {
+    let numbers = serde_json::json!({ "from": "+15550100", "to": "+15550111" });
+    let read = read_in_default(&published("call.incoming", Some("call-1"), numbers));
+    let deliver = address(&read, &definitions(), Timestamp::default(), 16).unwrap();
+    assert_eq!((deliver.generation, deliver.always_fits), (7, false));
+    let reference = Reference { realm: "default".into(), kind: "call".into(), subject: "call-1".into() };
+    assert_eq!(deliver.shard, Shard::of(&reference, 16));
+    let start = owner(deliver).unwrap();
+    assert_eq!(start.id, ActiveflowId::derive(&reference, "sbc", "e1", "flow"));
+    assert_eq!((start.seed.bundle, start.seed.customer_id.as_str()), ([0xab; 32], "acme"));
+}
+
+#[test]
+fn an_event_without_a_time_is_judged_by_its_arrival_and_others_by_their_own() {
+    let numbers = serde_json::json!({ "from": "+15550100", "to": "+15550111" });
+    let mut read = read_in_default(&published("call.incoming", Some("call-1"), numbers));
+    let late = Timestamp::from_micros(200_000_000);
+    assert_eq!(owner(address(&read, &definitions(), late, 16).unwrap()), None);
+    read.event.time = Some(Timestamp::from_micros(99_000_000));
+    assert!(owner(address(&read, &definitions(), late, 16).unwrap()).is_some());
+}
+
+#[test]
+fn a_result_of_a_command_goes_to_its_activeflow_in_the_lane_of_its_subject() {
+    let id = "8a4f0c3e-0000-8000-8000-000000000001";
+    let data = serde_json::json!({ "command_id": format!("{id}:3") });
+    let read = read_in_default(&published("command.completed", Some("call-1"), data));
+    let digits = published("call.digits", Some("call-1"), serde_json::json!({ "digits": "1" }));
+    assert_eq!(read.lane(), read_in_default(&digits).lane());
+    let deliver = address(&read, &definitions(), Timestamp::default(), 16).unwrap();
+    let id: ActiveflowId = id.parse().unwrap();
+    assert!(deliver.always_fits);
+    assert_eq!((deliver.shard, deliver.to), (id.shard(16), To::Activeflow { id, realm: "default".into() }));
+}
+
+#[test]
+fn an_event_without_a_reference_has_one_of_its_own_that_a_redelivery_finds_again() {
+    let custom = published("custom.order", None, serde_json::json!({}));
+    let (first, again) = (read_in_default(&custom), read_in_default(&custom));
+    assert_eq!(first.lane(), again.lane());
+    assert_eq!(first.lane().1.len(), 64);
+}
+
+#[test]
+fn the_realm_comes_from_the_broker_user() {
+    let realms = BTreeMap::from([("acme-sbc".to_owned(), "acme".to_owned())]);
+    let known = Delivery { user_id: Some("acme-sbc".into()), ..delivery(1, "e1", "a") };
+    let unknown = Delivery { user_id: Some("guest".into()), ..delivery(1, "e1", "a") };
+    assert_eq!(read(&known, &realms).unwrap().realm, "acme");
+    assert_eq!(read(&unknown, &realms).unwrap().realm, "default");
+}
+
+#[test]
+fn what_addresses_nobody_is_refused_with_a_reason() {
+    let refused = read(&published("call.digits", None, serde_json::json!({})), &BTreeMap::new()).unwrap_err();
+    assert_eq!(refused.reason, "unaddressable");
+    assert!(refused.message.contains("subject"));
+}

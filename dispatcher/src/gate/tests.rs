@@ -1,0 +1,18 @@
+use super::*;
+use crate::fakes::World;
+use std::sync::Arc;
+
+#[tokio::test]
+async fn a_shard_that_is_too_full_lets_nothing_start_until_it_was_looked_at_and_others_go_on() {
+    let world = Arc::new(World::default());
+    let dispatcher = world.dispatcher();
+    let gate = Gate::new(100, 50);
+    gate.note(Shard(0), 101, Duration::ZERO);
+    gate.note(Shard(1), 100, Duration::ZERO);
+    gate.pass(&dispatcher.ports, Shard(1)).await;
+    assert!(world.log().is_empty());
+    gate.pass(&dispatcher.ports, Shard(0)).await;
+    assert_eq!(world.log(), ["depth"]);
+    gate.pass(&dispatcher.ports, Shard(0)).await;
+    assert_eq!(world.log(), ["depth"]);
+}
