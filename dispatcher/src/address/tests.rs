@@ -40,12 +40,7 @@ fn definitions() -> Definitions {
         window: Window { active_from: None, active_until: Some(Timestamp::from_micros(100_000_000)) },
         closed_at: None,
     };
-    Definitions {
-        generation: 7,
-        flows: [("flow".into(), flow)].into(),
-        routes: vec![route],
-        ..Definitions::default()
-    }
+    Definitions { generation: 7, flows: [("flow".into(), flow)].into(), routes: vec![route] }
 }
 
 fn owner(deliver: Deliver) -> Option<Start> {
