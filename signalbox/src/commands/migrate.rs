@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::output::line;
 use crate::services::{
-    bus_settings, need_amqp, need_redis, preflight, store_settings, unreachable_store, unusable_broker,
+    bus_settings, need_amqp, need_redis, preflight, store_settings, unreachable_store, unusable_topology,
 };
 use adapters::amqp::topology;
 use adapters::redis::{self, Store};
@@ -38,7 +38,7 @@ pub async fn migrate(config: &Config) -> Result<Vec<String>, Failure> {
     let settings = bus_settings(config, "signalbox migrate");
     let declared = topology::migrate(&config.amqp.url, &settings)
         .await
-        .map_err(|error| unusable_broker(config, &error))?;
+        .map_err(|error| unusable_topology(config, &error))?;
     lines.extend(declared.into_iter().map(|done| format!("amqp: {done}")));
     Ok(lines)
 }

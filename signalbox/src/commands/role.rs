@@ -8,6 +8,7 @@ use crate::ops::{self, Readiness};
 use crate::services::preflight::{self, Verdict};
 use crate::services::{
     bus_settings, need_amqp, need_redis, place, store_settings, unreachable_store, unusable_broker,
+    unusable_topology,
 };
 use crate::shutdown;
 use adapters::amqp::{Bus, admin, topology};
@@ -93,7 +94,7 @@ async fn world(config: &Config, names: &str) -> Result<World, Failure> {
     if let Some(refusal) = preflight::broker_too_old(&version) {
         return Err(Failure::Failed(refusal));
     }
-    topology::check(&config.amqp.url, &settings).await.map_err(|error| unusable_broker(config, &error))?;
+    topology::check(&config.amqp.url, &settings).await.map_err(|error| unusable_topology(config, &error))?;
     let bus = Arc::new(Bus::connect(settings));
     Ok(World { store: Arc::new(store), bus, clock: Arc::new(SystemClock::default()), place })
 }

@@ -79,7 +79,10 @@ impl Readiness {
 
     async fn store_check(&self) -> Check {
         match patiently("ping", (self.ping)()).await {
-            Ok(took) => check("store", true, format!("a write took {:.1} ms", took.as_secs_f64() * 1_000.0)),
+            Ok(took) => {
+                metrics::histogram!("signalbox_store_ping_seconds").record(took);
+                check("store", true, format!("a write took {:.1} ms", took.as_secs_f64() * 1_000.0))
+            }
             Err(why) => check("store", false, why),
         }
     }
@@ -103,6 +106,7 @@ impl Readiness {
         if role != Role::Dispatcher {
             return vec![beat];
         }
+        metrics::gauge!("signalbox_definitions_generation").set(me.generation as f64);
         let definitions = match patiently("definitions", self.store.definitions(me.generation)).await {
             Ok(None) => check("definitions", true, format!("generation {}", me.generation)),
             Ok(Some(newer)) => {

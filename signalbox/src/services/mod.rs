@@ -6,6 +6,7 @@ pub mod preflight;
 use crate::config::{Config, masked_url};
 use crate::failure::Failure;
 use adapters::amqp;
+use adapters::amqp::topology::TopologyError;
 use adapters::redis::{self, Store};
 use common::StoreError;
 
@@ -106,6 +107,22 @@ pub fn unusable_broker(config: &Config, error: &dyn std::fmt::Display) -> Failur
         "the broker at {} (amqp.url) cannot be used: {error}",
         masked_url(&config.amqp.url)
     ))
+}
+
+/// What is wrong with the topology, with the settings that it comes from.
+pub fn unusable_topology(config: &Config, error: &TopologyError) -> Failure {
+    let TopologyError::Different { differences, .. } = error else { return unusable_broker(config, error) };
+    let keys: Vec<&str> = ["events", "rejected", "unrouted"]
+        .into_iter()
+        .filter(|queue| {
+            differences
+                .iter()
+                .any(|d| d.name.ends_with(queue) && d.argument == "x-max-length-bytes" && d.kind == "queue")
+        })
+        .collect();
+    let settings: String =
+        keys.iter().map(|queue| format!("\n       that is the setting amqp.{queue}_max_bytes")).collect();
+    Failure::failed(format!("{error}{settings}"))
 }
 
 /// Where this process runs, for people: `host:pid`.

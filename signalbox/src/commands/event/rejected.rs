@@ -69,7 +69,10 @@ pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Replay(args) => {
             let count = admin::rejected_replay(url, &selection(&args)).await.map_err(failed)?;
             found(count, &args)?;
-            line(&format!("replayed {count}: each is an event again, and left the rejected queue"));
+            line(&match count {
+                0 => "No event is rejected: nothing to replay.".to_owned(),
+                count => format!("replayed {count}: each is an event again, and left the rejected queue"),
+            });
         }
         Command::Discard(args) => {
             let count = admin::rejected_discard(url, &selection(&args)).await.map_err(failed)?;
