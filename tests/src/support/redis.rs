@@ -136,3 +136,27 @@ fn ask(port: u16, words: &[&str]) -> std::io::Result<String> {
     let size = stream.read(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer[..size]).into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_node_owns_all_slots_and_survives_kill_9() {
+        let options =
+            RedisOptions { appendonly: true, fsync: "always", cluster: true, ..RedisOptions::default() };
+        let mut redis = Redis::start(options);
+        assert!(redis.ask(&["SET", "a", "1"]).starts_with("+OK"));
+        redis.kill9();
+        assert!(redis.ask(&["PING"]).starts_with('-'));
+        redis.restart();
+        assert!(redis.ask(&["GET", "a"]).ends_with("1\r\n"));
+        redis.stop_process();
+        assert!(redis.ask(&["PING"]).starts_with('-'));
+        redis.cont();
+        assert!(redis.ask(&["PING"]).starts_with("+PONG"));
+        let folder = redis.dir().to_owned();
+        drop(redis);
+        assert!(!folder.exists());
+    }
+}

@@ -160,6 +160,23 @@ async fn messages_arrive_in_the_order_of_the_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn closing_settles_what_was_accepted() {
+    let rabbit = tokio::task::block_in_place(Rabbit::shared);
+    let settings = settings(&rabbit.url());
+    prepared(&settings).await;
+    let bus = Bus::connect(settings);
+    bus.publish(message(0)).await.expect("connected");
+    let confirms: Vec<_> = (1..3_000).map(|number| bus.publish(message(number))).collect();
+    timeout(SOON, bus.close()).await.expect("closing is bounded");
+    let outcomes = timeout(Duration::from_millis(100), join_all(confirms)).await.expect("all are settled");
+    assert!(outcomes.iter().all(Result::is_ok), "{:?}", outcomes.iter().find(|outcome| outcome.is_err()));
+    assert!(
+        timeout(Duration::from_millis(100), bus.consume()).await.is_err(),
+        "a closed bus consumes nothing"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn throughput_of_confirmed_messages() {
     let rabbit = tokio::task::block_in_place(Rabbit::shared);
     let settings = settings(&rabbit.url());

@@ -1,19 +1,9 @@
-//! The publishing side: one task owns a connection and its channel, so messages leave in the order in which
-//! [`Publisher::send`] was called, and about a thousand confirms may be open at once.
-//!
-//! ```text
-//!          connected                    a confirm is late, the channel or connection fails
-//! opening ───────────► serving ───────────────────────────────────────────────────────────► opening
-//!    │ what waits expires   └ the broker blocks: nothing leaves, what waits expires
-//! ```
-//!
-//! When a generation ends, everything that was accepted and is not settled is `Unconfirmed`, also what had not left
-//! yet: otherwise it would overtake what its sender is about to repeat.
+//! The task behind a publisher: its connection's life, and the order of the wire.
 
-use super::Settings;
-use super::connection::{self, Backoff, Health};
-use super::wire::Publication;
-use common::ports::bus::Confirm;
+use super::{Entry, Pending};
+use crate::amqp::Settings;
+use crate::amqp::connection::{self, Backoff, Health};
+use crate::amqp::wire::Publication;
 use common::ports::error::BusError;
 use futures_util::stream::{BoxStream, FuturesUnordered};
 use futures_util::{FutureExt, StreamExt};
@@ -23,103 +13,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 /// Confirms that may be open on the channel.
 const WINDOW: usize = 1_000;
-/// Messages that may be accepted and not settled, window included.
-const MAX_ACCEPTED: usize = 20_000;
 const BATCH: usize = 256;
 
-/// The senders' end.
-pub(super) struct Publisher {
-    inbox: mpsc::UnboundedSender<Entry>,
-    room: Arc<Semaphore>,
-    limit: Duration,
-}
-
-struct Entry {
-    publication: Publication,
-    pending: Pending,
-}
-
-/// Somebody who waits to hear.
-struct Pending {
-    to: String,
-    deadline: Instant,
-    reply: oneshot::Sender<Result<(), BusError>>,
-    _room: OwnedSemaphorePermit,
-}
-
-impl Publisher {
-    /// The second value is the task; it ends after `closing` was cancelled and what was accepted is settled.
-    pub fn new(
-        settings: Arc<Settings>,
-        health: Arc<Health>,
-        closing: CancellationToken,
-    ) -> (Publisher, impl Future<Output = ()> + Send) {
-        let (sender, inbox) = mpsc::unbounded_channel();
-        let publisher = Publisher {
-            inbox: sender,
-            room: Arc::new(Semaphore::new(MAX_ACCEPTED)),
-            limit: settings.confirm_timeout,
-        };
-        (publisher, Task::new(settings, health, closing, inbox).run())
-    }
-
-    /// Takes its place in the order before it returns.
-    pub fn send(&self, publication: Result<Publication, String>) -> Confirm {
-        let publication = match publication {
-            Ok(publication) => publication,
-            Err(reason) => return refused("the broker".into(), reason),
-        };
-        let to = destination(&publication);
-        let Ok(room) = self.room.clone().try_acquire_owned() else {
-            return refused(to, format!("{MAX_ACCEPTED} messages wait already; it was not sent"));
-        };
-        let (reply, outcome) = oneshot::channel();
-        let pending = Pending { to: to.clone(), deadline: Instant::now() + self.limit, reply, _room: room };
-        // A task that has ended drops the entry, and with it the reply.
-        let _ = self.inbox.send(Entry { publication, pending });
-        Box::pin(async move {
-            outcome.await.unwrap_or_else(|_| {
-                Err(BusError::Unconfirmed { to, reason: "the bus was closed; it was not sent".into() })
-            })
-        })
-    }
-}
-
-fn refused(to: String, reason: String) -> Confirm {
-    Box::pin(std::future::ready(Err(BusError::Unconfirmed { to, reason })))
-}
-
-fn destination(publication: &Publication) -> String {
-    match publication.exchange.as_str() {
-        "" => format!("queue {}", publication.routing_key),
-        exchange => format!("{exchange} as {}", publication.routing_key),
-    }
-}
-
-impl Pending {
-    fn settle(self, outcome: Result<(), BusError>) {
-        let result = match &outcome {
-            Ok(()) => "confirmed",
-            Err(BusError::Nacked { .. }) => "nacked",
-            Err(BusError::Unconfirmed { .. }) => "unconfirmed",
-        };
-        metrics::counter!("signalbox_amqp_published_total", "result" => result).increment(1);
-        let _ = self.reply.send(outcome);
-    }
-
-    fn give_up(self, reason: &str) {
-        let to = self.to.clone();
-        self.settle(Err(BusError::Unconfirmed { to, reason: reason.into() }));
-    }
-}
-
-struct Task {
+pub(super) struct Task {
     settings: Arc<Settings>,
     health: Arc<Health>,
     closing: CancellationToken,
@@ -141,7 +43,7 @@ struct Generation {
 type Flight = Pin<Box<dyn Future<Output = (u64, lapin::Result<Confirmation>)> + Send>>;
 
 impl Task {
-    fn new(
+    pub fn new(
         settings: Arc<Settings>,
         health: Arc<Health>,
         closing: CancellationToken,
@@ -154,7 +56,7 @@ impl Task {
         Task { settings, health, closing, inbox, arrived: Vec::new(), waiting: VecDeque::new(), tick }
     }
 
-    async fn run(mut self) {
+    pub async fn run(mut self) {
         let mut backoff = Backoff::default();
         let mut number = 0_u64;
         while let Some(generation) = self.open(&mut backoff).await {
@@ -250,6 +152,7 @@ impl Task {
                 () = self.closing.cancelled(), if accepting => {
                     accepting = false;
                     self.inbox.close();
+                    self.take_arrived();
                 }
                 Some((number, outcome)) = flights.next(), if !flights.is_empty() => {
                     if let Some(error) = settle(open.remove(&number), outcome) {
@@ -315,11 +218,15 @@ impl Task {
     }
 
     fn give_up_waiting(&mut self, reason: &str) {
-        while let Ok(entry) = self.inbox.try_recv() {
-            self.waiting.push_back(entry);
-        }
+        self.take_arrived();
         for entry in self.waiting.drain(..) {
             entry.pending.give_up(reason);
+        }
+    }
+
+    fn take_arrived(&mut self) {
+        while let Ok(entry) = self.inbox.try_recv() {
+            self.waiting.push_back(entry);
         }
     }
 }
