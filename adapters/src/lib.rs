@@ -1,1 +1,6 @@
+//! How the world answers: one module per technology, each implementing ports of `common`.
 
+pub mod amqp;
+pub mod clock;
+pub mod memory;
+pub mod redis;
