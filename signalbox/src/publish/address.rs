@@ -42,6 +42,18 @@ const KINDS: [Kind; 7] = [
     },
 ];
 
+impl Kind {
+    /// Whether an event at such an address can be one that starts `trigger`.
+    fn starts(&self, trigger: &str) -> bool {
+        self.triggers.iter().any(|event| match event.strip_suffix('.') {
+            Some(family) => trigger.split('.').next() == Some(family),
+            None => {
+                trigger == *event || trigger.strip_suffix('*').is_some_and(|prefix| event.starts_with(prefix))
+            }
+        })
+    }
+}
+
 impl RouteAddress {
     /// The route's id.
     pub fn id(&self) -> String {
@@ -60,17 +72,10 @@ impl RouteAddress {
                 "the route {self} cannot lead to `{flow}`: it has no trigger, so it is a subroutine that other flows call; deploy it without a route"
             ));
         };
-        let starts = |event: &&str| match event.strip_suffix('.') {
-            Some(family) => trigger.split('.').next() == Some(family),
-            None => {
-                trigger == *event || trigger.strip_suffix('*').is_some_and(|prefix| event.starts_with(prefix))
-            }
-        };
-        let of_kind = |name: &str| KINDS.iter().find(|kind| kind.name == name);
-        if of_kind(&self.kind).is_some_and(|kind| kind.triggers.iter().any(|event| starts(&event))) {
+        if KINDS.iter().any(|kind| kind.name == self.kind && kind.starts(trigger)) {
             return Ok(());
         }
-        let right = KINDS.iter().find(|kind| kind.triggers.iter().any(|event| starts(&event)));
+        let right = KINDS.iter().find(|kind| kind.starts(trigger));
         let mend = right.map_or_else(String::new, |kind| format!("; write {}=ADDRESS", kind.name));
         Err(format!(
             "the route {self} cannot lead to `{flow}`: its trigger is {trigger}, which no `{}` address starts{mend}",

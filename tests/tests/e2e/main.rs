@@ -1,5 +1,7 @@
 //! End to end: the real binary against private servers, spoken to over AMQP as carriers and gateways do.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test tells what went wrong by panicking")]
+
 mod drain;
 mod foreign_client;
 mod golden_path;
@@ -8,3 +10,4 @@ mod privacy;
 mod stage;
 mod versions;
 mod windows;
+mod wrong_input;

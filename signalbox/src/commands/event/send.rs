@@ -22,7 +22,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
     An event is recognised by source and id: sending the same file twice has its effect once.")]
 pub struct SendArgs {
     /// A file with the whole event instead of the flags
-    #[arg(value_name = "FILE", conflicts_with_all = ["kind", "subject", "data", "source", "id", "time"], required_unless_present = "kind")]
+    #[arg(value_name = "FILE", conflicts_with_all = ["kind", "subject", "data", "source", "id", "time"])]
     file: Option<PathBuf>,
     /// What happened: call.incoming, message.received, sim.usage, …
     #[arg(long = "type", value_name = "TYPE")]
@@ -46,9 +46,14 @@ pub struct SendArgs {
 
 pub async fn run(args: SendArgs, context: &Context) -> Result<(), Failure> {
     let config = context.config();
-    let bodies = match &args.file {
-        Some(path) => of_file(path)?,
-        None => vec![of_flags(&args)?],
+    let bodies = match (&args.file, &args.kind) {
+        (Some(path), _) => of_file(path)?,
+        (None, Some(kind)) => vec![of_flags(kind, &args)?],
+        (None, None) => {
+            return Err(Failure::usage(
+                "say what happened: --type TYPE (for example --type call.incoming), or a FILE with the whole event",
+            ));
+        }
     };
     let events = bodies
         .iter()
@@ -67,7 +72,7 @@ pub async fn run(args: SendArgs, context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-fn of_flags(args: &SendArgs) -> Result<String, Failure> {
+fn of_flags(kind: &str, args: &SendArgs) -> Result<String, Failure> {
     let data: Value = match &args.data {
         None => json!({}),
         Some(text) => serde_json::from_str(text).map_err(|error| {
@@ -80,7 +85,7 @@ fn of_flags(args: &SendArgs) -> Result<String, Failure> {
         "specversion": "1.0",
         "id": args.id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
         "source": args.source,
-        "type": args.kind,
+        "type": kind,
         "time": args.time.unwrap_or_else(now),
         "datacontenttype": "application/json",
         "data": data,
