@@ -19,7 +19,7 @@ where
         match call().await {
             Err(error) if error.is_transient() => {
                 tracing::debug!(%error, "The state store did not answer; asking again");
-                clock.sleep(backoff.next()).await;
+                clock.sleep(backoff.pause()).await;
             }
             answered => return answered,
         }

@@ -9,7 +9,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    pub fn next(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let wait = Duration::from_millis(20 << self.failures.min(6)).min(Duration::from_secs(1));
         self.failures += 1;
         wait

@@ -36,7 +36,7 @@ pub async fn reject(dispatcher: &Dispatcher, delivery: &Delivery, refusal: Refus
             }
             Err(error @ BusError::Unconfirmed { .. }) => {
                 tracing::debug!(%error, "A rejected event is not confirmed yet; publishing it again");
-                dispatcher.ports.clock.sleep(backoff.next()).await;
+                dispatcher.ports.clock.sleep(backoff.pause()).await;
             }
         }
     }

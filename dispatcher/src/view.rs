@@ -54,7 +54,7 @@ impl View {
         let mut backoff = Backoff::default();
         while let Err(error) = self.refresh().await {
             tracing::warn!(%error, "No definitions yet; no event is taken without them");
-            self.clock.sleep(backoff.next()).await;
+            self.clock.sleep(backoff.pause()).await;
         }
     }
 
@@ -72,7 +72,7 @@ impl View {
                 }
             }
             if self.generation() < generation {
-                self.clock.sleep(backoff.next()).await;
+                self.clock.sleep(backoff.pause()).await;
             }
         }
     }

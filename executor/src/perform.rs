@@ -29,7 +29,7 @@ pub async fn publish(executor: &Executor, commands: &[Message]) -> Result<(), Ha
         if window.remaining(executor).is_zero() {
             return Err(give_up(executor, &window));
         }
-        clock.sleep(backoff.next().min(window.remaining(executor))).await;
+        clock.sleep(backoff.pause().min(window.remaining(executor))).await;
         metrics::resent(commands.len() - window.confirmed);
     }
 }

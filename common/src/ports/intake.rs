@@ -21,6 +21,7 @@ pub struct Deliver {
     pub always_fits: bool,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one is made for each event and passed by reference")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum To {
     /// `command.*`: this activeflow, if it is of this realm.

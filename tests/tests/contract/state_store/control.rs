@@ -57,7 +57,8 @@ pub async fn a_paused_one_keeps_its_inputs_until_resumed(w: &World) {
     let id = w.parked(&call, Some(w.now().plus_millis(5_000))).await;
     w.store.control(id, &Control::Pause).await.unwrap();
     let row = w.claim_one(call.shard()).await;
-    let taken = Transition { body: row.record.body.clone(), control: row.control.clone(), ..Transition::default() };
+    let taken =
+        Transition { body: row.record.body.clone(), control: row.control.clone(), ..Transition::default() };
     assert_eq!(w.commit(&row, &taken, &After::Pause).await, Outcome::Released { version: 2 });
     assert_eq!(w.store.get(id).await.unwrap().unwrap().record.state, State::Paused);
     w.applied(&call.event("d1", "call.digits")).await;

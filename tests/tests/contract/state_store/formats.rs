@@ -47,7 +47,8 @@ impl Raw {
 
     /// Every key with a digest of its value.
     async fn everything(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let mut keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query_async(&mut self.0.clone()).await.unwrap();
+        let mut keys: Vec<Vec<u8>> =
+            redis::cmd("KEYS").arg("*").query_async(&mut self.0.clone()).await.unwrap();
         keys.sort();
         let mut all = Vec::new();
         for key in keys {

@@ -1,10 +1,10 @@
 //! What dead workers held.
 
 use super::world::*;
+use common::Shard;
 use common::member::MemberId;
 use common::ports::work::{After, Claimed, Control, Row, Transition, Want};
 use common::record::{State, Suspect};
-use common::Shard;
 
 const IDLE: Want = Want { max: 64, idle: true };
 const BUSY: Want = Want { max: 64, idle: false };
@@ -18,7 +18,8 @@ pub async fn what_the_dead_held_is_claimed_only_by_idle_workers_in_groups_of_32(
     let held = w.claim_as(worker(1), shard, 64).await;
     let swept = w.store.sweep(shard, &[worker(1)]).await.unwrap();
     assert_eq!((held.len(), swept.suspects, swept.quarantined), (40, 40, 0));
-    let Claimed::Rows { rows, suspects, .. } = w.store.claim(shard, worker(2), 900, BUSY).await.unwrap() else {
+    let Claimed::Rows { rows, suspects, .. } = w.store.claim(shard, worker(2), 900, BUSY).await.unwrap()
+    else {
         panic!("not dead")
     };
     assert_eq!((rows.len(), suspects), (0, 40));

@@ -9,7 +9,8 @@ pub async fn due_waits_come_once_in_order_and_not_early(w: &World) {
     let shard = calls[0].shard();
     let in_seconds = |s: i64| Some(w.now().plus_millis(s * 1_000));
     let (late, soon, never) = (in_seconds(9), in_seconds(5), in_seconds(500));
-    let ids = [w.parked(&calls[0], late).await, w.parked(&calls[1], soon).await, w.parked(&calls[2], never).await];
+    let ids =
+        [w.parked(&calls[0], late).await, w.parked(&calls[1], soon).await, w.parked(&calls[2], never).await];
     w.advance(4);
     let early = w.store.sweep(shard, &[]).await.unwrap();
     assert_eq!((early.late_us.len(), early.next_due), (0, soon));

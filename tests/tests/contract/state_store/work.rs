@@ -87,7 +87,10 @@ pub async fn a_commit_under_a_lost_claim_changes_nothing(w: &World) {
     assert_eq!(w.store.get(row.claim.id).await.unwrap(), before);
     let successor = w.claim_wanting(worker(2), call.shard(), Want { max: 10, idle: true }).await;
     assert_eq!(w.commit(&row, &transition, &After::Keep).await, Outcome::Fenced);
-    assert_eq!(w.commit(&successor[0], &taking(&successor[0]), &After::Keep).await, Outcome::Kept { version: 1 });
+    assert_eq!(
+        w.commit(&successor[0], &taking(&successor[0]), &After::Keep).await,
+        Outcome::Kept { version: 1 }
+    );
     assert_eq!(w.commit(&row, &transition, &After::Keep).await, Outcome::Fenced);
 }
 
@@ -248,7 +251,10 @@ pub async fn early_inputs_go_before_the_inbox_when_the_rest_is_delivered_again(w
     let rest: Vec<Entry> = row.inbox[1..].to_vec();
     w.commit(&row, &taking(&row), &After::End { rest }).await;
     let next = w.claim_one(call.shard()).await;
-    assert_eq!((next.claim.id, event_ids(&next.inbox)), (call.start("e2").id, vec!["e2".into(), "e3".into()]));
+    assert_eq!(
+        (next.claim.id, event_ids(&next.inbox)),
+        (call.start("e2").id, vec!["e2".into(), "e3".into()])
+    );
 }
 
 pub async fn a_repeated_finish_is_recognised(w: &World) {
