@@ -3,14 +3,14 @@
 //! A connection that was dropped, or that did not answer three times in a row (a stopped server still accepts bytes), is
 //! replaced. While the server is away, one call at a time tries to connect and the others share its failure.
 
-use super::Settings;
+use super::{Settings, metrics};
 use common::StoreError;
 use deadpool_redis::{Connection, Manager, Pool, PoolError};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ErrorKind, IntoConnectionInfo, RedisError};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const TIMEOUTS_BEFORE_REPLACING: u32 = 3;
 
@@ -55,9 +55,13 @@ impl Link {
         F: AsyncFnOnce(&mut MultiplexedConnection) -> Result<T, RedisError>,
     {
         let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
-        let line =
-            slot.line(&self.pool).await.map_err(|reason| StoreError::Unanswered { operation, reason })?;
+        let line = slot.line(&self.pool).await.map_err(|reason| {
+            metrics::failed(operation);
+            StoreError::Unanswered { operation, reason }
+        })?;
+        let begun = Instant::now();
         let answer = call(&mut line.connection.clone()).await;
+        metrics::called(operation, begun.elapsed());
         match &answer {
             Ok(_) => line.timeouts.store(0, Ordering::Relaxed),
             Err(error) if error.is_timeout() => {
@@ -68,7 +72,10 @@ impl Link {
             Err(error) if error.is_io_error() || error.is_connection_dropped() => slot.replace(&line),
             Err(_) => line.timeouts.store(0, Ordering::Relaxed),
         }
-        answer.map_err(|error| to_store(operation, &error))
+        answer.map_err(|error| {
+            metrics::failed(operation);
+            to_store(operation, &error)
+        })
     }
 }
 

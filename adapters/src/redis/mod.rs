@@ -11,6 +11,7 @@ mod keys;
 mod link;
 mod lookup;
 mod members;
+mod metrics;
 mod reply;
 mod scripts;
 mod upkeep;
@@ -72,6 +73,7 @@ impl Store {
     /// # Errors
     /// The URL cannot be used.
     pub fn connect(settings: Settings) -> Result<Store, StoreError> {
+        metrics::describe();
         let link = Arc::new(link::Link::new(&settings)?);
         let bells = bells::Bells::new(&settings)?;
         Ok(Store { settings, link, scripts: scripts::Scripts::default(), bells })

@@ -4,7 +4,7 @@ use super::migrate::migrate;
 use crate::cli::Context;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::ops::{self, Readiness};
+use crate::ops::{self, Readiness, Watched};
 use crate::services::preflight::{self, Verdict};
 use crate::services::{
     bus_settings, need_amqp, need_redis, place, store_settings, unreachable_store, unusable_broker,
@@ -15,7 +15,7 @@ use adapters::amqp::{Bus, admin, topology};
 use adapters::clock::SystemClock;
 use adapters::redis::{self, Store};
 use common::member::Role;
-use common::ports::Clock;
+use common::ports::{Bus as _, Clock};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -105,14 +105,15 @@ fn readiness(world: &World, roles: &[Role], config: &Config) -> Readiness {
         let store = store.clone();
         Box::pin(async move { store.ping().await })
     });
-    Readiness::new(
-        world.store.clone(),
+    let bus = world.bus.clone();
+    Readiness::new(Watched {
+        store: world.store.clone(),
         ping,
-        world.bus.clone(),
-        roles.to_vec(),
-        world.place.clone(),
-        config.engine.lease.0,
-    )
+        is_broker_up: Box::new(move || bus.is_up()),
+        roles: roles.to_vec(),
+        place: world.place.clone(),
+        lease: config.engine.lease.0,
+    })
 }
 
 /// Until every role has stopped. One that stops by itself, or panics, stops the process: a supervisor starts it again.

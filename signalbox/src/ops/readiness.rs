@@ -2,8 +2,8 @@
 //! roles beat, and do they know the newest definitions.
 
 use common::StoreError;
-use common::member::{Member, Role};
-use common::ports::{Bus, StateStore};
+use common::member::{Member, MemberId, Role};
+use common::ports::StateStore;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -18,16 +18,22 @@ pub type Ping =
 /// How long one look may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-pub struct Readiness {
+/// What is looked at.
+pub struct Watched {
     pub store: Arc<dyn StateStore>,
     pub ping: Ping,
-    pub bus: Arc<dyn Bus>,
+    pub is_broker_up: Box<dyn Fn() -> bool + Send + Sync>,
     /// The roles of this process, and the place under which they beat.
     pub roles: Vec<Role>,
     pub place: String,
     /// A beat older than this is a failure.
     pub lease: Duration,
-    beats: Mutex<BTreeMap<Role, (u64, Instant)>>,
+}
+
+pub struct Readiness {
+    watched: Watched,
+    /// The last beat seen of each member of this place, and when it was seen to move.
+    beats: Mutex<BTreeMap<MemberId, (u64, Instant)>>,
 }
 
 /// One line of `/readyz?verbose`.
@@ -46,29 +52,22 @@ impl fmt::Display for Check {
 }
 
 impl Readiness {
-    pub fn new(
-        store: Arc<dyn StateStore>,
-        ping: Ping,
-        bus: Arc<dyn Bus>,
-        roles: Vec<Role>,
-        place: String,
-        lease: Duration,
-    ) -> Readiness {
-        Readiness { store, ping, bus, roles, place, lease, beats: Mutex::default() }
+    pub fn new(watched: Watched) -> Readiness {
+        Readiness { watched, beats: Mutex::default() }
     }
 
     /// Looks at everything now.
     pub async fn look(&self) -> Vec<Check> {
-        let mut checks = vec![self.store_check().await];
-        let is_up = self.bus.is_up();
-        checks.push(check(
+        let is_up = (self.watched.is_broker_up)();
+        let broker = check(
             "broker",
             is_up,
             if is_up { "connected" } else { "no connection to the broker (amqp.url)" },
-        ));
-        match patiently("members", self.store.members()).await {
+        );
+        let mut checks = vec![self.store_check().await, broker];
+        match patiently("members", self.watched.store.members()).await {
             Ok(members) => {
-                for role in &self.roles {
+                for role in &self.watched.roles {
                     checks.extend(self.role_checks(*role, &members).await);
                 }
             }
@@ -78,7 +77,7 @@ impl Readiness {
     }
 
     async fn store_check(&self) -> Check {
-        match patiently("ping", (self.ping)()).await {
+        match patiently("ping", (self.watched.ping)()).await {
             Ok(took) => {
                 metrics::histogram!("signalbox_store_ping_seconds").record(took);
                 check("store", true, format!("a write took {:.1} ms", took.as_secs_f64() * 1_000.0))
@@ -88,26 +87,28 @@ impl Readiness {
     }
 
     async fn role_checks(&self, role: Role, members: &[Member]) -> Vec<Check> {
-        let mine = members.iter().filter(|m| m.role == role && m.place == self.place).max_by_key(|m| m.beat);
-        let Some(me) = mine else {
+        let Watched { place, lease, .. } = &self.watched;
+        // An earlier life at the same place may be on the roll still: the one that moves is meant.
+        let mine = members.iter().filter(|m| m.role == role && m.place == *place);
+        let Some((age, me)) = mine.map(|m| (self.beat_age(m), m)).min_by_key(|(age, _)| *age) else {
             return vec![check(&format!("{role} beat"), false, "not a member yet")];
         };
-        let age = self.beat_age(role, me.beat);
         let beat = check(
             &format!("{role} beat"),
-            age <= self.lease,
+            age <= *lease,
             format!(
                 "beat {}, seen to move {:.1} s ago (lease {:.0} s)",
                 me.beat,
                 age.as_secs_f64(),
-                self.lease.as_secs_f64()
+                lease.as_secs_f64()
             ),
         );
         if role != Role::Dispatcher {
             return vec![beat];
         }
         metrics::gauge!("signalbox_definitions_generation").set(me.generation as f64);
-        let definitions = match patiently("definitions", self.store.definitions(me.generation)).await {
+        let definitions = match patiently("definitions", self.watched.store.definitions(me.generation)).await
+        {
             Ok(None) => check("definitions", true, format!("generation {}", me.generation)),
             Ok(Some(newer)) => {
                 // A newer generation is on its way within a beat or two; only a role that knows none at all is not ready.
@@ -122,12 +123,12 @@ impl Readiness {
         vec![beat, definitions]
     }
 
-    fn beat_age(&self, role: Role, beat: u64) -> Duration {
+    fn beat_age(&self, member: &Member) -> Duration {
         let now = Instant::now();
         let mut beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = beats.entry(role).or_insert((beat, now));
-        if last.0 != beat {
-            *last = (beat, now);
+        let last = beats.entry(member.id).or_insert((member.beat, now));
+        if last.0 != member.beat {
+            *last = (member.beat, now);
         }
         now.duration_since(last.1)
     }
@@ -144,5 +145,61 @@ async fn patiently<T>(what: &str, answer: impl Future<Output = Result<T, StoreEr
         Err(_) => {
             Err(format!("{what}: no answer from the state store within {} s (redis.url)", PATIENCE.as_secs()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adapters::memory::{Limits, ManualTime, Store};
+    use common::ports::Members;
+
+    fn readiness(store: Arc<Store>, is_up: bool) -> Readiness {
+        Readiness::new(Watched {
+            store,
+            ping: Box::new(|| Box::pin(async { Ok(Duration::from_millis(1)) })),
+            is_broker_up: Box::new(move || is_up),
+            roles: vec![Role::Dispatcher],
+            place: "here:1".into(),
+            lease: Duration::from_millis(50),
+        })
+    }
+
+    async fn beat(store: &Store, beat: u64) {
+        let member = Member {
+            id: MemberId(uuid::Uuid::from_u128(1)),
+            role: Role::Dispatcher,
+            place: "here:1".into(),
+            beat,
+            generation: 0,
+            formats: (1, 1),
+        };
+        store.beat(&member, &[]).await.unwrap();
+    }
+
+    fn failing(checks: &[Check]) -> Vec<&str> {
+        checks.iter().filter(|check| !check.ok).map(|check| check.name.as_str()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_process_is_ready_while_its_roles_beat() {
+        let store = Arc::new(Store::new(16, Limits::default(), ManualTime::default()));
+        let readiness = readiness(store.clone(), true);
+        assert_eq!(failing(&readiness.look().await), ["dispatcher beat"]);
+        beat(&store, 1).await;
+        assert_eq!(failing(&readiness.look().await), Vec::<&str>::new());
+        tokio::time::sleep(Duration::from_millis(80)).await;
+        assert_eq!(failing(&readiness.look().await), ["dispatcher beat"]);
+        beat(&store, 2).await;
+        assert_eq!(failing(&readiness.look().await), Vec::<&str>::new());
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_is_away_is_a_failing_line() {
+        let store = Arc::new(Store::new(16, Limits::default(), ManualTime::default()));
+        beat(&store, 1).await;
+        let checks = readiness(store, false).look().await;
+        assert_eq!(failing(&checks), ["broker"]);
+        assert_eq!(checks[1].to_string(), "[-] broker failed: no connection to the broker (amqp.url)");
     }
 }

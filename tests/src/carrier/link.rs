@@ -157,7 +157,8 @@ async fn send(channel: &Channel, job: Job, pending: &mut Pending) -> Result<(), 
         .with_headers(headers)
         .with_delivery_mode(2);
     let options = BasicPublishOptions::default();
-    let sent = channel.basic_publish(EVENTS.into(), m.routing_key.clone().into(), options, &m.body, properties);
+    let sent =
+        channel.basic_publish(EVENTS.into(), m.routing_key.clone().into(), options, &m.body, properties);
     match tokio::time::timeout(PATIENCE, sent).await {
         Ok(Ok(confirm)) => {
             pending.push(Box::pin(async move {

@@ -72,7 +72,8 @@ fn recovery(buckets: &[u32], fault: usize) -> Recovery {
     let before = rate(buckets, fault.saturating_sub(30), fault);
     let after = fault + 1..buckets.len();
     let first = after.clone().find(|b| buckets[*b] > 0);
-    let steady = after.into_iter().find(|b| b + 10 <= buckets.len() && rate(buckets, *b, b + 10) >= before * 0.8);
+    let steady =
+        after.into_iter().find(|b| b + 10 <= buckets.len() && rate(buckets, *b, b + 10) >= before * 0.8);
     let since = |bucket: usize| BUCKET * (bucket - fault) as u32;
     Recovery { first: first.map(since), steady: steady.map(since) }
 }

@@ -23,7 +23,8 @@ impl Site {
     /// When the binary cannot be built or `migrate` fails.
     pub fn open(settings: &[(&str, &str)]) -> anyhow::Result<Site> {
         binary()?;
-        let redis = Redis::start(RedisOptions { appendonly: true, fsync: "always", ..RedisOptions::default() });
+        let redis =
+            Redis::start(RedisOptions { appendonly: true, fsync: "always", ..RedisOptions::default() });
         let rabbit = Rabbit::start(RabbitOptions::default());
         let mut env = vec![
             ("SIGNALBOX_REDIS__URL".to_owned(), redis.url()),
@@ -42,7 +43,12 @@ impl Site {
     pub fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let output = self.try_run(arguments)?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        ensure!(output.status.success(), "signalbox {arguments:?}: {}\n{}", output.status, text(&output.stderr));
+        ensure!(
+            output.status.success(),
+            "signalbox {arguments:?}: {}\n{}",
+            output.status,
+            text(&output.stderr)
+        );
         Ok(text(&output.stdout))
     }
 
@@ -119,7 +125,10 @@ fn build() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet", "-p", "signalbox", "--profile", profile]);
-    command.arg("--target-dir").arg(folder.parent().context("target")?).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+        .arg("--target-dir")
+        .arg(folder.parent().context("target")?)
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
     ensure!(command.status()?.success(), "`cargo build -p signalbox --profile {profile}` failed");
     Ok(folder.join("signalbox"))
 }

@@ -110,11 +110,8 @@ fn entry(received: &Received) -> Result<Entry, String> {
     }
     let data = &body["data"];
     let action = data["action_id"].as_str().unwrap_or_default();
-    let line = Line {
-        sequence,
-        body: hash(&received.body),
-        meaning: meaning(kind, action, data["text"].as_str()),
-    };
+    let line =
+        Line { sequence, body: hash(&received.body), meaning: meaning(kind, action, data["text"].as_str()) };
     Ok(Entry { subject: subject.into(), activeflow: activeflow.into(), line })
 }
 

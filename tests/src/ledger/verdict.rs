@@ -10,24 +10,56 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Violation {
     /// A confirmed call lacks commands.
-    Lost { subject: String, missing: Vec<String>, got: usize },
+    Lost {
+        subject: String,
+        missing: Vec<String>,
+        got: usize,
+    },
     /// A call was told more than its flow asks for.
-    Beyond { subject: String, ids: Vec<String> },
+    Beyond {
+        subject: String,
+        ids: Vec<String>,
+    },
     /// The right number, but not what the flow says at this place.
-    Different { subject: String, id: String, expected: String },
+    Different {
+        subject: String,
+        id: String,
+        expected: String,
+    },
     /// Commands for a subject that never called.
-    Invented { subject: String, commands: usize },
+    Invented {
+        subject: String,
+        commands: usize,
+    },
     /// One call, several activeflows.
-    StartedTwice { subject: String, activeflows: Vec<String> },
-    CopiesDiffer { subject: String, id: String },
+    StartedTwice {
+        subject: String,
+        activeflows: Vec<String>,
+    },
+    CopiesDiffer {
+        subject: String,
+        id: String,
+    },
     /// First appearances out of order.
-    Disordered { subject: String, before: u32, after: u32 },
+    Disordered {
+        subject: String,
+        before: u32,
+        after: u32,
+    },
     /// A body or its properties are not as interface.md says.
-    Unreadable { why: String },
+    Unreadable {
+        why: String,
+    },
     /// In the rejected or unrouted queue without an explanation.
-    Unexplained { queue: String, message_id: String, why: String },
+    Unexplained {
+        queue: String,
+        message_id: String,
+        why: String,
+    },
     /// Rubbish that was confirmed and is not in the rejected queue.
-    RejectionLost { message_id: String },
+    RejectionLost {
+        message_id: String,
+    },
 }
 
 /// What the ledger found.
@@ -117,8 +149,7 @@ impl Verdict {
         }
         self.rejected = found.len();
         let lost = rubbish.iter().filter(|(body, _)| !found.contains(body));
-        self.violations
-            .extend(lost.map(|(_, id)| Violation::RejectionLost { message_id: id.clone() }));
+        self.violations.extend(lost.map(|(_, id)| Violation::RejectionLost { message_id: id.clone() }));
     }
 
     /// The key under which [`Verdict::weigh_leftovers`] knows a body.
@@ -130,7 +161,10 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Verdict { calls, commands, copies, rejected, violations } = self;
-        writeln!(f, "{calls} calls, {commands} commands, {copies} copies, {rejected} rejected as they should be")?;
+        writeln!(
+            f,
+            "{calls} calls, {commands} commands, {copies} copies, {rejected} rejected as they should be"
+        )?;
         writeln!(f, "{} violations", violations.len())?;
         for violation in violations.iter().take(40) {
             writeln!(f, "  {violation:?}")?;

@@ -55,7 +55,9 @@ fn a_right_stream_with_copies_is_clean() {
 fn a_missing_command_is_lost() {
     let mut stream = right();
     stream.remove(1);
-    assert!(matches!(&judged(&stream)[..], [Violation::Lost { missing, got: 2, .. }] if missing == &["a:2 menu"]));
+    assert!(
+        matches!(&judged(&stream)[..], [Violation::Lost { missing, got: 2, .. }] if missing == &["a:2 menu"])
+    );
 }
 
 #[test]
@@ -107,7 +109,9 @@ fn first_appearances_out_of_order_are_found_and_late_copies_are_not() {
 fn a_second_activeflow_of_one_call_is_found() {
     let mut stream = right();
     stream.push(command("b", 1, "answer", ""));
-    assert!(matches!(&judged(&stream)[..], [Violation::StartedTwice { activeflows, .. }] if activeflows.len() == 2));
+    assert!(
+        matches!(&judged(&stream)[..], [Violation::StartedTwice { activeflows, .. }] if activeflows.len() == 2)
+    );
 }
 
 #[test]
@@ -151,7 +155,9 @@ fn rubbish_belongs_into_the_rejected_queue_and_nothing_else_does() {
     };
     let right = leftover("signalbox.rejected", b"{");
     assert_eq!(weighed(&[right.clone(), right.clone()]), []);
-    assert!(matches!(&weighed(&[])[..], [Violation::RejectionLost { message_id }] if message_id == "noise-1"));
+    assert!(
+        matches!(&weighed(&[])[..], [Violation::RejectionLost { message_id }] if message_id == "noise-1")
+    );
     let stray = leftover("signalbox.rejected", b"{}");
     assert!(matches!(&weighed(&[right.clone(), stray])[..], [Violation::Unexplained { .. }]));
     let unrouted = leftover("signalbox.unrouted", b"{");

@@ -38,7 +38,10 @@ async fn a_role_that_is_told_to_stop_ends_in_time_and_loses_nothing() {
         member.signal(Signal::Term);
         let status = tokio::task::block_in_place(|| member.wait(GRACE));
         let name = &member.name;
-        assert!(status.is_some_and(|status| status.success()), "{name} ended with {status:?} (None: not in time)");
+        assert!(
+            status.is_some_and(|status| status.success()),
+            "{name} ended with {status:?} (None: not in time)"
+        );
         member.revive();
     }
     load.enough();

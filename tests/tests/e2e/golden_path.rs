@@ -87,7 +87,10 @@ async fn sim_usage_is_noticed_inside_its_window_and_not_outside() {
     stage.deploy(&sample("sim-usage-notice.json"), None);
     let route = format!("sim={ICCID}");
     let window = ["--active-from", &from, "--active-until", &until];
-    stage.site.run(&[&["route", "set", &route, "--flow", "Data usage notice"][..], &window].concat()).unwrap();
+    stage
+        .site
+        .run(&[&["route", "set", &route, "--flow", "Data usage notice"][..], &window].concat())
+        .unwrap();
     let usage = |bytes: u64| json!({ "period": "2026-11", "total_bytes": bytes, "msisdn": "+15550142" });
 
     stage.send_at(&now_plus(-7_200), "sim.usage", ICCID, usage(1_100_000_000)).await;

@@ -44,7 +44,9 @@ async fn a_paused_store_is_felt_by_publishers_and_by_nobodys_memory() {
     let nacked = link.counts().nacked.load(Ordering::Relaxed);
     site.redis.cont();
     flood.close();
-    tokio::time::timeout(Duration::from_secs(300), flood.wait()).await.expect("every event is confirmed in the end");
+    tokio::time::timeout(Duration::from_secs(300), flood.wait())
+        .await
+        .expect("every event is confirmed in the end");
 
     assert!(nacked > 0, "the queue was full and no publisher was refused");
     for (name, highest) in highest {

@@ -10,8 +10,7 @@ const CALLER: &str = "+15557301846";
 const CALLED: &str = "+15558204917";
 const SUBSCRIBER: &str = "+15559117350";
 const ICCID: &str = "8944500987654321098";
-const CHATTY: &str =
-    "info,signalbox=debug,adapters=debug,dispatcher=debug,executor=debug,scheduler=debug,flow=debug,common=debug";
+const CHATTY: &str = "info,signalbox=debug,adapters=debug,dispatcher=debug,executor=debug,scheduler=debug,flow=debug,common=debug";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_are_in_no_log_and_in_no_metric() {
@@ -75,7 +74,8 @@ async fn sim(stage: &mut Stage) {
 async fn mishaps(stage: &mut Stage) {
     let rubbish = format!("{{ \"from\": \"{CALLER}\", cut off");
     stage.link.publish(Outgoing::raw(CALLER, "call.incoming", CALLER, rubbish.into_bytes())).await;
-    let incomplete = json!({ "id": "x-1", "source": CALLER, "type": "call.incoming", "subject": CALLER, "data": CALLER });
+    let incomplete =
+        json!({ "id": "x-1", "source": CALLER, "type": "call.incoming", "subject": CALLER, "data": CALLER });
     let body = incomplete.to_string().into_bytes();
     stage.link.publish(Outgoing::raw("x-1", "call.incoming", CALLER, body)).await;
     stage.send("call.incoming", CALLER, json!({ "from": CALLER })).await;

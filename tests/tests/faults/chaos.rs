@@ -78,8 +78,14 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     report.tell("events", events);
     report.tell("copies of events", copies);
     report.tell("other events", noise);
-    report.tell("repeated after a nack", load.link().counts().nacked.load(std::sync::atomic::Ordering::Relaxed));
-    report.tell("repeated after silence", load.link().counts().unknown.load(std::sync::atomic::Ordering::Relaxed));
+    report.tell(
+        "repeated after a nack",
+        load.link().counts().nacked.load(std::sync::atomic::Ordering::Relaxed),
+    );
+    report.tell(
+        "repeated after silence",
+        load.link().counts().unknown.load(std::sync::atomic::Ordering::Relaxed),
+    );
     report.tell("commands", verdict.commands);
     report.tell("copies of commands", verdict.copies);
     report.tell("copies the gateway dropped", gateway.copies());
