@@ -1,0 +1,20 @@
+//! Round trips to Redis, by operation.
+
+use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
+use std::time::Duration;
+
+const CALL_SECONDS: &str = "signalbox_store_call_seconds";
+const FAILURES: &str = "signalbox_store_failures_total";
+
+pub fn describe() {
+    describe_histogram!(CALL_SECONDS, Unit::Seconds, "How long the state store took to answer, by operation");
+    describe_counter!(FAILURES, "Calls of the state store that were not answered or refused, by operation");
+}
+
+pub fn called(operation: &'static str, took: Duration) {
+    histogram!(CALL_SECONDS, "operation" => operation).record(took);
+}
+
+pub fn failed(operation: &'static str) {
+    counter!(FAILURES, "operation" => operation).increment(1);
+}
