@@ -2,6 +2,7 @@
 
 use crate::cli::Cli;
 use crate::failure::Failure;
+use crate::output::line;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
@@ -13,6 +14,8 @@ pub struct CompletionsArgs {
 
 #[expect(clippy::unnecessary_wraps, reason = "every command answers alike")]
 pub fn run(args: &CompletionsArgs) -> Result<(), Failure> {
-    clap_complete::generate(args.shell, &mut Cli::command(), "signalbox", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "signalbox", &mut script);
+    line(String::from_utf8_lossy(&script).trim_end());
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Whether this process can do its work, seen from the outside: can the store be written, is the broker there, do its
 //! roles beat, and do they know the newest definitions.
 
+use crate::services::reason;
 use common::StoreError;
 use common::member::{Member, MemberId, Role};
 use common::ports::StateStore;
@@ -64,8 +65,10 @@ impl Readiness {
             is_up,
             if is_up { "connected" } else { "no connection to the broker (amqp.url)" },
         );
-        let mut checks = vec![self.store_check().await, broker];
-        match patiently("members", self.watched.store.members()).await {
+        let members = patiently("members", self.watched.store.members());
+        let (store, members) = tokio::join!(self.store_check(), members);
+        let mut checks = vec![store, broker];
+        match members {
             Ok(members) => {
                 for role in &self.watched.roles {
                     checks.extend(self.role_checks(*role, &members).await);
@@ -141,7 +144,7 @@ fn check(name: &str, ok: bool, detail: impl Into<String>) -> Check {
 async fn patiently<T>(what: &str, answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, String> {
     match tokio::time::timeout(PATIENCE, answer).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Err(error)) => Err(format!("{what}: {}", reason(&error))),
         Err(_) => {
             Err(format!("{what}: no answer from the state store within {} s (redis.url)", PATIENCE.as_secs()))
         }
