@@ -2,7 +2,7 @@
 
 use super::Readiness;
 use crate::failure::Failure;
-use metrics::{Unit, describe_gauge, describe_histogram, gauge};
+use metrics::{describe_gauge, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -35,11 +35,6 @@ pub fn install_metrics() -> Result<PrometheusHandle, Failure> {
     describe_gauge!(
         "signalbox_definitions_generation",
         "Generation of the definitions that the dispatcher knows"
-    );
-    describe_histogram!(
-        "signalbox_store_ping_seconds",
-        Unit::Seconds,
-        "How long a write to the state store takes"
     );
     gauge!("signalbox_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
