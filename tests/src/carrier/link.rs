@@ -140,7 +140,11 @@ async fn publish_over(
     while let Some((job, outcome)) = pending.next().await {
         match outcome {
             Outcome::Confirmed => drop(settle(job, outcome, again, &pending, counts)),
-            _ => again.push_back(job),
+            Outcome::Rested => again.push_back(job),
+            Outcome::Nacked | Outcome::Unknown => {
+                counts.unknown.fetch_add(1, Ordering::Relaxed);
+                again.push_back(job);
+            }
         }
     }
     false

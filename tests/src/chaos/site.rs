@@ -84,6 +84,12 @@ impl Site {
         tokio::task::block_in_place(|| self.rabbit.restart());
     }
 
+    /// Restarts the broker politely, once, after the last queue was declared. RabbitMQ 3.10 writes the registry of its
+    /// quorum queues (`names.dets`) up to three minutes later: killed before that, it forgets a young queue's log.
+    pub fn settle_queues(&mut self) {
+        self.rabbit.restart();
+    }
+
     /// Where the logs are; gone when the site is.
     pub fn folder(&self) -> &Path {
         self.folder.path()

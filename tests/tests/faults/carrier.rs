@@ -27,6 +27,8 @@ async fn a_link_repeats_until_the_broker_has_it() {
         .await
         .unwrap();
     bind(&url, "test.events", EVENTS, &["#"]).await.unwrap();
+    // See `Site::settle_queues`: a queue that was declared a moment ago does not survive kill -9.
+    tokio::task::block_in_place(|| rabbit.restart());
 
     let link = Link::open(&url);
     let tasks = TaskTracker::new();

@@ -56,6 +56,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     let book = keep_book(&url, stop.clone()).await?;
     let patterns = ["call.#", "message.#"];
     let gateway = Gateway::open(&url, "gateway.calls", &patterns, timeline.clone(), stop.clone()).await?;
+    tokio::task::block_in_place(|| site.settle_queues());
     let mut fleet = tokio::task::block_in_place(|| site.start(&ROLES))?;
     let load = Load::start(settings, Link::open(&url), gateway.clone());
 
