@@ -155,7 +155,7 @@ impl Held {
 
 /// Save, then speak: commands are stored with the transition, then published, then settled with what comes after.
 async fn perform(executor: &Executor, held: &mut Held, decision: Decision) -> Result<(Outcome, After), Halt> {
-    let Decision { transition, commands, after, ending, started } = decision;
+    let Decision { transition, commands, after, ending, started, actions } = decision;
     let claim = &held.claim;
     let outcome = match transition {
         None => finish(executor, claim, held.version, &after).await?,
@@ -174,6 +174,7 @@ async fn perform(executor: &Executor, held: &mut Held, decision: Decision) -> Re
             finish(executor, claim, held.version, &after).await?
         }
     };
+    metrics::actions(&actions);
     if started {
         metrics::started();
     }

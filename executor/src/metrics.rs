@@ -15,6 +15,7 @@ const IN_FLIGHT: &str = "signalbox_executor_in_flight";
 const SUSPECTS: &str = "signalbox_suspects_claimed_total";
 const STARTED: &str = "signalbox_activeflows_started_total";
 const ENDED: &str = "signalbox_activeflows_ended_total";
+const ACTIONS: &str = "signalbox_actions_total";
 const NO_BUNDLE: &str = "signalbox_bundle_unavailable_total";
 
 pub fn describe() {
@@ -30,6 +31,7 @@ pub fn describe() {
     describe_counter!(SUSPECTS, "Claimed activeflows whose earlier worker died");
     describe_counter!(STARTED, "Activeflows that made their first transition");
     describe_counter!(ENDED, "Activeflows that ended, by reason");
+    describe_counter!(ACTIONS, "Actions by type and by what happened: entered, completed, failed, skipped");
     describe_counter!(NO_BUNDLE, "Turns put off because a bundle was missing or not readable");
 }
 
@@ -73,6 +75,15 @@ pub fn started() {
 
 pub fn ended(reason: &str) {
     counter!(ENDED, "reason" => reason.to_owned()).increment(1);
+}
+
+/// Other notes of the journal are about inputs, not about actions.
+pub fn actions(touched: &[(String, String)]) {
+    for (kind, what) in touched {
+        if matches!(what.as_str(), "entered" | "completed" | "failed" | "skipped") {
+            counter!(ACTIONS, "type" => kind.clone(), "outcome" => what.clone()).increment(1);
+        }
+    }
 }
 
 pub fn no_bundle() {

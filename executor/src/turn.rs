@@ -38,6 +38,8 @@ pub struct Decision {
     /// Why it ended, if it ended.
     pub ending: Option<String>,
     pub started: bool,
+    /// Type and outcome of the actions that it touched.
+    pub actions: Vec<(String, String)>,
 }
 
 /// The turn cannot be made: stored data is damaged, or the core panicked.
@@ -213,6 +215,7 @@ impl<'a> Stepper<'a> {
             note: Note {
                 at: self.turn.now,
                 action_id,
+                action_type: None,
                 what: what.to_owned(),
                 detail: serde_json::json!({ "message": message }),
             },
@@ -229,12 +232,15 @@ impl<'a> Stepper<'a> {
             after: After::Pause,
             ending: None,
             started: false,
+            actions: Vec::new(),
         }
     }
 
     fn finish(self, control: Option<&Control>) -> Decision {
         let (after, ending) = rest_of(self.cursor.as_ref());
         let moved = self.stepped || self.consumed > 0 || control.is_some();
+        let touched = |note: &Note| Some((note.action_type.clone()?, note.what.clone()));
+        let actions = self.notes.iter().filter_map(touched).collect();
         let journal = (!self.notes.is_empty()).then(|| journal(self.turn.version, self.turn.now, self.notes));
         let transition = moved.then(|| Transition {
             body: self.cursor.as_ref().map(Cursor::to_bytes).unwrap_or_default(),
@@ -243,7 +249,7 @@ impl<'a> Stepper<'a> {
             journal,
             control: control.cloned(),
         });
-        Decision { transition, commands: self.commands, after, ending, started: self.started }
+        Decision { transition, commands: self.commands, after, ending, started: self.started, actions }
     }
 }
 

@@ -193,7 +193,8 @@ impl Run<'_> {
 
     pub fn note(&mut self, what: &str, detail: Value) {
         let action_id = self.cursor.current_action().map(str::to_owned);
-        self.notes.push(Note { at: self.now, action_id, what: what.to_owned(), detail });
+        let action_type = self.node().map(|node| node.kind.name.to_owned());
+        self.notes.push(Note { at: self.now, action_id, action_type, what: what.to_owned(), detail });
     }
 }
 

@@ -51,6 +51,8 @@ pub struct Note {
     pub at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action_type: Option<String>,
     /// What happened, in a fixed vocabulary: `started`, `entered`, `waiting`, `completed`, `skipped`, `failed`,
     /// `forwarded`, `early`, `dropped`, `empty_variable`, `command_failed`, `unknown_action`, `yielded`, `ended`.
     pub what: String,
