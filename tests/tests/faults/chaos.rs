@@ -125,7 +125,11 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
 
 fn open_site() -> anyhow::Result<Site> {
     let site = tokio::task::block_in_place(|| {
-        Site::open(&[("SIGNALBOX_ENGINE__LEASE", "3s"), ("SIGNALBOX_ENGINE__BEAT", "500ms")])
+        Site::open(&[
+            ("SIGNALBOX_ENGINE__LEASE", "3s"),
+            ("SIGNALBOX_ENGINE__BEAT", "500ms"),
+            ("SIGNALBOX_REDIS__RESPONSE_TIMEOUT", "1500ms"),
+        ])
     })?;
     let flow = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/chaos-flow.json");
     let flow = flow.to_string_lossy();
