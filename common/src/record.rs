@@ -186,7 +186,15 @@ impl Seed {
     }
 }
 
-/// `|call.digits|call.hangup|`: a type is heard when `|type|` occurs.
+impl Seed {
+    /// Whether the activeflow takes events of this type: named, or by its family (`sim.*`).
+    pub fn hears(&self, kind: &str) -> bool {
+        let family = kind.split('.').next().unwrap_or_default();
+        self.hears.contains(kind) || self.hears.contains(&format!("{family}.*"))
+    }
+}
+
+/// `|call.digits|call.hangup|`: a type is heard when `|type|` occurs, or its family as `|sim.*|`.
 pub fn hears_text(hears: &BTreeSet<String>) -> String {
     hears.iter().fold(String::from("|"), |text, kind| text + kind + "|")
 }

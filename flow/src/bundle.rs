@@ -31,6 +31,7 @@ pub enum Class {
 #[derive(Debug)]
 pub struct Bundle {
     bytes: Vec<u8>,
+    document: Value,
     hash: String,
     main: Flow,
     /// The subroutines, by the id or name that calls them.
@@ -117,7 +118,8 @@ impl Bundle {
                 hears.insert("call.hangup".to_owned());
             }
         }
-        Bundle { bytes, hash, main, flows, heard_by_actions, hears }
+        let document = stored.document.clone();
+        Bundle { bytes, document, hash, main, flows, heard_by_actions, hears }
     }
 
     pub fn to_bytes(&self) -> &[u8] {
@@ -127,6 +129,11 @@ impl Bundle {
     /// Lower-case hex of the SHA-256 of the bytes.
     pub fn hash(&self) -> String {
         self.hash.clone()
+    }
+
+    /// The main flow's document; its text compiles to the same bundle.
+    pub fn document(&self) -> &Value {
+        &self.document
     }
 
     pub fn flow_id(&self) -> &str {

@@ -45,6 +45,15 @@ pub enum Edge {
     Expired,
 }
 
+impl Edge {
+    pub fn name(self) -> &'static str {
+        match self {
+            Edge::Activated => "activated",
+            Edge::Expired => "expired",
+        }
+    }
+}
+
 /// Binds addresses to a flow. `pattern` is an exact address, a prefix (`+1555*`) or `*`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
@@ -87,10 +96,10 @@ impl Route {
         self.window.contains(at) && self.closed_at.is_none_or(|closed| at < closed)
     }
 
-    /// The edges of the route's life: those of its window, a deletion ending it early.
+    /// The edges of its window; a route that was deleted has none from then on.
     pub fn edges(&self) -> Vec<(Edge, Timestamp)> {
-        let until = [self.window.active_until, self.closed_at].into_iter().flatten().min();
-        Window { active_until: until, ..self.window }.edges()
+        let lives = |at: &Timestamp| self.closed_at.is_none_or(|closed| *at < closed);
+        self.window.edges().into_iter().filter(|(_, at)| lives(at)).collect()
     }
 
     /// How exactly the pattern fits: exact before prefixes, longer prefixes before shorter ones.

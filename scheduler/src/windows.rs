@@ -105,13 +105,13 @@ impl Windows<'_> {
     }
 }
 
-/// Those of its window; a route that was deleted has none from then on.
 fn edges(route: &Route) -> Vec<Edge> {
-    let of = |edge: &str, at: Timestamp| Edge { route_id: route.id.clone(), edge: edge.to_owned(), at };
-    let from = route.window.active_from.map(|at| of("activated", at));
-    let until = route.window.active_until.map(|at| of("expired", at));
-    let lives = |edge: &Edge| route.closed_at.is_none_or(|closed| edge.at < closed);
-    from.into_iter().chain(until).filter(lives).collect()
+    let named = |(edge, at): (flow::route::Edge, Timestamp)| Edge {
+        route_id: route.id.clone(),
+        edge: edge.name().to_owned(),
+        at,
+    };
+    route.edges().into_iter().map(named).collect()
 }
 
 /// The same bytes whoever publishes the edge: all of it comes from the record.

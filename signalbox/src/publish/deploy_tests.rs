@@ -1,5 +1,4 @@
 use super::*;
-use crate::publish::main_document;
 use flow::route::Window;
 
 const CUSTOMER: &str = "00000000-0000-0000-0000-000000000000";
@@ -35,7 +34,7 @@ impl World {
             for (hash, bytes) in &effect.publication.bundles {
                 let bundle = Bundle::from_bytes(bytes).unwrap();
                 assert_eq!(*hash, bundle.hash());
-                self.documents.insert(bundle.flow_id().to_owned(), main_document(&bundle).unwrap());
+                self.documents.insert(bundle.flow_id().to_owned(), bundle.document().to_string());
             }
         }
         Ok(effect)

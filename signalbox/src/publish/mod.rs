@@ -4,12 +4,10 @@
 mod address;
 mod deploy;
 mod routes;
-mod source;
 
 pub use address::RouteAddress;
 pub use deploy::{Deployment, Effect, Refused, deploy};
 pub use routes::{Placed, RouteChange, close_route, place_route};
-pub use source::main_document;
 
 use flow::Timestamp;
 use flow::definitions::Definitions;

@@ -2,7 +2,6 @@
 
 use crate::failure::Failure;
 use crate::output::line;
-use crate::publish;
 use common::member::{Member, Role};
 use common::ports::Members;
 use common::ports::catalogue::{Catalogue, Publication, Published};
@@ -75,7 +74,7 @@ pub async fn documents(
         let bundle = Bundle::from_bytes(&bytes).map_err(|why| {
             Failure::failed(format!("the bundle of the deployed flow `{}` cannot be read: {why}", flow.name))
         })?;
-        documents.insert(flow.id.clone(), publish::main_document(&bundle)?);
+        documents.insert(flow.id.clone(), bundle.document().to_string());
     }
     Ok(documents)
 }

@@ -97,7 +97,7 @@ impl ShardState {
     }
 
     pub(super) fn hears(&self, id: ActiveflowId, kind: &str) -> bool {
-        self.held.get(&id).is_some_and(|held| held.record.seed.hears.contains(kind))
+        self.held.get(&id).is_some_and(|held| held.record.seed.hears(kind))
     }
 
     fn fits(&self, id: ActiveflowId, entry: &Entry) -> bool {

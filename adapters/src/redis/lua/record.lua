@@ -40,9 +40,11 @@ local function texts(r) return struct.unpack('>Hc0Hc0Hc0', r.bytes, SEED_AT + 48
 
 local function reference(r) return string.sub(r.bytes, SEED_AT, SEED_AT + 15) end
 
+-- Named, or by its family (sim.*).
 local function hears(r, kind)
   local heard = texts(r)
-  return string.find(heard, '|' .. kind .. '|', 1, true) ~= nil
+  local family = '|' .. string.match(kind, '^[^.]*') .. '.*|'
+  return string.find(heard, '|' .. kind .. '|', 1, true) ~= nil or string.find(heard, family, 1, true) ~= nil
 end
 
 local function head(r)

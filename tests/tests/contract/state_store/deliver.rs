@@ -33,6 +33,20 @@ pub async fn an_event_nobody_hears_is_unmatched_and_may_come_again(w: &World) {
     w.applied(&call.event("e1", "call.digits")).await;
 }
 
+pub async fn a_family_of_events_is_heard_by_its_pattern(w: &World) {
+    let call = call("call-1");
+    let mut event = call.incoming("e1");
+    if let To::Reference { owner: Some(start), .. } = &mut event.to {
+        start.seed.hears = ["sim.*".to_string()].into();
+    }
+    w.applied(&event).await;
+    w.applied(&call.event("e2", "sim.usage")).await;
+    for unheard in ["simulated.usage", "call.digits"] {
+        let event = call.event(unheard, unheard);
+        assert_eq!(w.store.deliver(&event).await.unwrap(), Delivered::Unmatched, "{unheard}");
+    }
+}
+
 pub async fn an_unheard_event_starts_nothing_beside_a_live_owner(w: &World) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;

@@ -34,6 +34,7 @@ contract! {
     deliver::an_event_delivered_twice_counts_once,
     deliver::the_owner_takes_what_it_hears_in_order,
     deliver::an_event_nobody_hears_is_unmatched_and_may_come_again,
+    deliver::a_family_of_events_is_heard_by_its_pattern,
     deliver::an_unheard_event_starts_nothing_beside_a_live_owner,
     deliver::a_side_run_starts_beside_the_owner_and_hears_only_commands,
     deliver::an_answer_to_a_command_goes_by_id_within_its_realm,
