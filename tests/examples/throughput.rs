@@ -48,7 +48,7 @@ async fn main() -> anyhow::Result<()> {
         first.get_or_insert_with(Instant::now);
         got += 1;
         if got % 128 == 0 || got == count * commands {
-            delivery.acker.ack(BasicAckOptions { multiple: true, ..BasicAckOptions::default() }).await?;
+            delivery.acker.ack(BasicAckOptions { multiple: true }).await?;
         }
     }
     publishing.await??;
