@@ -127,6 +127,12 @@ impl Member {
         sum
     }
 
+    /// The last line of its log.
+    pub fn last_words(&self) -> String {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        log.lines().last().unwrap_or_default().to_owned()
+    }
+
     /// Resident memory in bytes.
     pub fn resident(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.life.as_ref()?.id())).ok()?;

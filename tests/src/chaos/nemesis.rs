@@ -38,6 +38,8 @@ pub struct Nemesis {
     pub strikes: Vec<Strike>,
     /// Processes that ended without having been killed.
     pub deaths: Vec<String>,
+    /// Starts that a role refused, in a sentence, because a service was away at that moment.
+    pub refused_starts: u32,
 }
 
 impl Nemesis {
@@ -51,7 +53,7 @@ impl Nemesis {
             }
         }
         dice.shuffle(&mut faults);
-        Nemesis { faults, dice, strikes: Vec::new(), deaths: Vec::new() }
+        Nemesis { faults, dice, strikes: Vec::new(), deaths: Vec::new(), refused_starts: 0 }
     }
 
     /// Strikes every fault. `lease` is that of the fleet; a pause lasts longer.
@@ -68,16 +70,12 @@ impl Nemesis {
         let (first, last) = (settings.calls / 5, settings.calls * 9 / 10);
         for (index, fault) in faults.iter().enumerate() {
             let threshold = first + (last - first) * index as u64 / faults.len() as u64;
-            while load.started() < threshold || load.live() < IN_FLIGHT {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            self.look_for_deaths(fleet);
+            self.supervise(fleet, || load.started() >= threshold && load.live() >= IN_FLIGHT).await;
             let fault_name = name(*fault, fleet);
             self.strikes.push(Strike { fault: fault_name, at: timeline.elapsed(), in_flight: load.live() });
             self.strike(*fault, fleet, site, lease).await;
             load.release_copies();
         }
-        self.look_for_deaths(fleet);
     }
 
     async fn strike(&mut self, fault: Fault, fleet: &mut Fleet, site: &mut Site, lease: Duration) {
@@ -91,7 +89,11 @@ impl Nemesis {
             }
             Fault::Pause(index) => {
                 let member = &fleet.members[index];
+                // While the broker stands still the executor holds what waits for confirms: it stops with full hands.
+                site.rabbit.stop_process();
+                tokio::time::sleep(Duration::from_millis(400)).await;
                 member.signal(Signal::Stop);
+                site.rabbit.cont();
                 tokio::time::sleep(lease * 2 + pause).await;
                 member.signal(Signal::Cont);
             }
@@ -100,13 +102,21 @@ impl Nemesis {
         }
     }
 
-    /// A role that ends by itself is noted and started again.
-    pub fn look_for_deaths(&mut self, fleet: &mut Fleet) {
-        for member in &mut fleet.members {
-            if !member.is_running() {
-                self.deaths.push(format!("{} ended by itself", member.name));
+    /// Does what a service manager does until `done`: starts again what ended by itself, and notes it.
+    pub async fn supervise(&mut self, fleet: &mut Fleet, done: impl Fn() -> bool) {
+        while !done() {
+            for member in &mut fleet.members {
+                if member.is_running() {
+                    continue;
+                }
+                match member.last_words().strip_prefix("error: ") {
+                    Some(_) => self.refused_starts += 1,
+                    None => self.deaths.push(format!("{} ended by itself: {}", member.name, member.last_words())),
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
                 member.revive();
             }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 }

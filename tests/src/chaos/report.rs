@@ -13,6 +13,7 @@ use std::time::Duration;
 #[derive(Default)]
 pub struct Report {
     rows: Vec<(String, Value)>,
+    strikes: Vec<Value>,
 }
 
 impl Report {
@@ -38,6 +39,15 @@ impl Report {
                 None => kinds.push((kind, vec![recovery])),
             }
         }
+        let list = strikes.iter().map(|strike| {
+            let recovery = timeline.recovery(strike.at);
+            json!({
+                "fault": strike.fault, "at_s": strike.at.as_secs_f64(), "in_flight": strike.in_flight,
+                "first_progress_s": recovery.first.map(|after| after.as_secs_f64()),
+                "four_fifths_s": recovery.steady.map(|after| after.as_secs_f64()),
+            })
+        });
+        self.strikes = list.collect();
         let lowest = strikes.iter().map(|strike| strike.in_flight).min().unwrap_or_default();
         self.tell("faults", strikes.len());
         self.tell("fewest in flight at a fault", lowest);
@@ -69,7 +79,8 @@ impl Report {
     }
 
     pub fn json(&self) -> Value {
-        Value::Object(self.rows.iter().cloned().collect())
+        let strikes = ("strikes".to_owned(), Value::Array(self.strikes.clone()));
+        Value::Object(self.rows.iter().cloned().chain([strikes]).collect())
     }
 }
 

@@ -7,6 +7,7 @@
 //! are in `tests::chaos::settings`. A failure prints the seed and the command that repeats it.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tests::carrier::{Gateway, Link, Timeline};
@@ -66,8 +67,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     nemesis.rage(settings, &mut fleet, &mut site, &load, &timeline, LEASE).await;
     load.enough();
     say("all faults were struck; the rest of the calls goes on without");
-    let healed = heal(&load).await;
-    nemesis.look_for_deaths(&mut fleet);
+    let healed = heal(&load, &mut nemesis, &mut fleet).await;
 
     let verdict = verdict(&url, &load, &book).await?;
     let counted = fleet.counted().await;
@@ -81,11 +81,11 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     report.tell("other events", noise);
     report.tell(
         "repeated after a nack",
-        load.link().counts().nacked.load(std::sync::atomic::Ordering::Relaxed),
+        load.link().counts().nacked.load(Ordering::Relaxed),
     );
     report.tell(
         "repeated after silence",
-        load.link().counts().unknown.load(std::sync::atomic::Ordering::Relaxed),
+        load.link().counts().unknown.load(Ordering::Relaxed),
     );
     report.tell("commands", verdict.commands);
     report.tell("copies of commands", verdict.copies);
@@ -93,6 +93,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     for member in &fleet.members {
         report.tell(&format!("kills of {}", member.name), member.kills);
     }
+    report.tell("refused starts", nemesis.refused_starts);
     report.strikes(&nemesis.strikes, &timeline);
     report.tell("steady commands per second", steady_rate);
     report.tell("duration in s", timeline.elapsed().as_secs_f64());
@@ -166,8 +167,14 @@ fn unfair(shares: &[f64]) -> Option<String> {
 }
 
 /// True when every call came to its end.
-async fn heal(load: &Arc<Load>) -> bool {
-    tokio::time::timeout(HEALED, load.over()).await.is_ok()
+async fn heal(load: &Arc<Load>, nemesis: &mut Nemesis, fleet: &mut Fleet) -> bool {
+    let over = AtomicBool::new(false);
+    let waiting = async {
+        let ended = tokio::time::timeout(HEALED, load.over()).await.is_ok();
+        over.store(true, Ordering::Relaxed);
+        ended
+    };
+    tokio::join!(waiting, nemesis.supervise(fleet, || over.load(Ordering::Relaxed))).0
 }
 
 /// Waits until everything asked for is in the book and then until nothing more comes, and judges.
