@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Values by metric name, labels summed up.
+/// Values by metric name, labels summed up, and by whole series as it is written.
 pub type Readings = BTreeMap<String, f64>;
 
 /// What the process at this port of loopback counts now; `None` when it does not answer.
@@ -35,6 +35,9 @@ fn parse(text: &str) -> Readings {
         let name = series.split('{').next().unwrap_or(series);
         if let Ok(value) = value.parse::<f64>() {
             *readings.entry(name.to_owned()).or_default() += value;
+            if name != series {
+                readings.insert(series.to_owned(), value);
+            }
         }
     }
     readings
@@ -51,9 +54,10 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn labels_are_summed_up() {
+    fn labels_are_summed_up_and_kept() {
         let text = "# TYPE a counter\na{x=\"1 2\"} 3\na{x=\"2\"} 4\nb 0.5\n";
         let readings = parse(text);
         assert_eq!((readings["a"], readings["b"]), (7.0, 0.5));
+        assert_eq!(readings["a{x=\"1 2\"}"], 3.0);
     }
 }

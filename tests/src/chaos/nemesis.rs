@@ -111,7 +111,9 @@ impl Nemesis {
                 }
                 match member.last_words().strip_prefix("error: ") {
                     Some(_) => self.refused_starts += 1,
-                    None => self.deaths.push(format!("{} ended by itself: {}", member.name, member.last_words())),
+                    None => {
+                        self.deaths.push(format!("{} ended by itself: {}", member.name, member.last_words()))
+                    }
                 }
                 tokio::time::sleep(Duration::from_millis(500)).await;
                 member.revive();

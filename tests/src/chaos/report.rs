@@ -59,12 +59,10 @@ impl Report {
         }
     }
 
-    /// The counters with one of these words in their names, as the processes counted them.
-    pub fn counters(&mut self, counted: &Readings, words: &[&str]) {
-        for (name, value) in counted {
-            if words.iter().any(|word| name.contains(word)) && !name.contains("bucket") {
-                self.tell(name, *value);
-            }
+    /// Counters by their names, as all lives of all processes counted them.
+    pub fn counters(&mut self, counted: &Readings, names: &[&str]) {
+        for name in names {
+            self.tell(name, counted.get(*name).copied().unwrap_or_default());
         }
     }
 

@@ -49,6 +49,7 @@ async fn a_paused_store_is_felt_by_publishers_and_by_nobodys_memory() {
         .expect("every event is confirmed in the end");
 
     assert!(nacked > 0, "the queue was full and no publisher was refused");
+    println!("{nacked} nacks; resident before {before:?}, at most {highest:?}");
     for (name, highest) in highest {
         let growth = highest.saturating_sub(before[&name]);
         assert!(highest < 256 * MIB && growth < 64 * MIB, "{name}: {before:?} grew to {highest}");
