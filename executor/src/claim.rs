@@ -2,7 +2,7 @@
 
 use crate::advance::{Fate, StoreTime, advance};
 use crate::commit::release;
-use crate::hunger::{Brought, Hunger};
+use crate::hunger::{Brought, Group, Hunger};
 use crate::standing::{Enrolled, Standing};
 use crate::{Executor, metrics};
 use common::answer::until_answered;
@@ -15,18 +15,30 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+
+/// So many times `retry_after` the suspects of a shard rest of which none could move.
+const REST: u32 = 10;
 
 pub struct Claims {
     executor: Arc<Executor>,
     standing: Standing,
     me: Option<Enrolled>,
     hunger: Hunger,
+    /// The suspects that are held; nothing else is.
+    group: Option<Group>,
     asking: FuturesUnordered<BoxFuture<'static, Answer>>,
     running: JoinSet<Fate>,
-    held: HashMap<Id, Claim>,
+    held: HashMap<Id, Held>,
+}
+
+struct Held {
+    claim: Claim,
+    /// It is one of the group.
+    suspect: bool,
 }
 
 struct Answer {
@@ -39,11 +51,13 @@ struct Answer {
 
 impl Claims {
     pub fn new(executor: Arc<Executor>, standing: Standing) -> Claims {
+        let rest = executor.config.retry_after * REST;
         Claims {
             executor,
             standing,
             me: None,
-            hunger: Hunger::default(),
+            hunger: Hunger::new(rest),
+            group: None,
             asking: FuturesUnordered::new(),
             running: JoinSet::new(),
             held: HashMap::new(),
@@ -95,11 +109,14 @@ impl Claims {
     }
 
     fn next(&mut self) -> Option<(Shard, Want)> {
-        let running = self.running.len();
-        if self.executor.broker.is_away() {
-            return self.hunger.next_probe(running, self.executor.ports.clock.monotonic());
+        if self.group.is_some() {
+            return None;
         }
-        self.hunger.next(running, self.executor.config.capacity)
+        let (running, now) = (self.running.len(), self.executor.ports.clock.monotonic());
+        if self.executor.broker.is_away() {
+            return self.hunger.next_probe(running, now);
+        }
+        self.hunger.next(running, self.executor.config.capacity, now)
     }
 
     fn take(&mut self, answer: Answer) {
@@ -115,7 +132,11 @@ impl Claims {
                 if self.executor.broker.is_away() && !rows.is_empty() {
                     self.hunger.probed(at);
                 }
-                rows.into_iter().for_each(|row| self.begin(row, StoreTime { told: now, at }));
+                if suspicious > 0 {
+                    self.group = Some(Group { shard, since: at, left: rows.len(), moved: 0, given_back: 0 });
+                }
+                let time = StoreTime { told: now, at };
+                rows.into_iter().for_each(|row| self.begin(row, time, suspicious > 0));
             }
             Ok(Claimed::Dead) => {
                 self.hunger.failed(shard, want);
@@ -130,11 +151,11 @@ impl Claims {
         metrics::in_flight(self.running.len());
     }
 
-    fn begin(&mut self, row: Row, time: StoreTime) {
+    fn begin(&mut self, row: Row, time: StoreTime, suspect: bool) {
         let executor = self.executor.clone();
         let claim = row.claim;
         let task = self.running.spawn(async move { advance(&executor, row, time).await });
-        self.held.insert(task.id(), claim);
+        self.held.insert(task.id(), Held { claim, suspect });
     }
 
     fn done(&mut self, done: Result<(Id, Fate), JoinError>) {
@@ -142,8 +163,12 @@ impl Claims {
             Ok((id, _)) => *id,
             Err(error) => error.id(),
         };
-        let claim = self.held.remove(&id);
-        if let (Err(error), Some(claim)) = (done, claim)
+        let Some(Held { claim, suspect }) = self.held.remove(&id) else { return };
+        let fate = done.as_ref().map(|(_, fate)| *fate).unwrap_or(Fate::Released);
+        if suspect {
+            self.one_of_the_group(fate);
+        }
+        if let Err(error) = done
             && error.is_panic()
         {
             tracing::error!(
@@ -153,6 +178,24 @@ impl Claims {
             );
         }
         metrics::in_flight(self.running.len());
+    }
+
+    fn one_of_the_group(&mut self, fate: Fate) {
+        let Some(group) = &mut self.group else { return };
+        group.left -= 1;
+        if fate == Fate::Released {
+            group.given_back += 1;
+        } else {
+            group.moved += 1;
+        }
+        let Some(group) = self.group.take_if(|group| group.left == 0) else { return };
+        if self.hunger.group_done(&group, self.executor.ports.clock.monotonic()) {
+            tracing::warn!(
+                shard = %group.shard,
+                suspects = group.given_back,
+                "What a dead worker held cannot move now; ordinary work goes on, and it is tried again now and then"
+            );
+        }
     }
 
     /// Most of the grace period is for finishing, the rest for giving back.
@@ -170,7 +213,7 @@ impl Claims {
                 self.done(done);
             }
         }
-        let left: Vec<Claim> = self.held.drain().map(|(_, claim)| claim).collect();
+        let left: Vec<Claim> = self.held.drain().map(|(_, held)| held.claim).collect();
         if !left.is_empty() {
             tracing::warn!(held = left.len(), "Grace period is nearly over; giving back what is held");
         }
@@ -200,10 +243,10 @@ async fn claim(executor: Arc<Executor>, shard: Shard, worker: MemberId, want: Wa
     Answer { shard, worker, want, at: clock.monotonic(), claimed }
 }
 
+/// Grows over the life of the process: a claim that a dead connection delivers late is older than the last one.
 fn nonce() -> u64 {
-    let mut bytes = [0u8; 8];
-    bytes.copy_from_slice(&MemberId::random().as_bytes()[..8]);
-    u64::from_be_bytes(bytes)
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 #[cfg(test)]

@@ -208,7 +208,7 @@ fn event(original: &BTreeMap<String, String>, body: Vec<u8>) -> Result<Publicati
     let mut headers = FieldTable::default();
     for name in [REFERENCE, TRACEPARENT] {
         if let Some(value) = original.get(name) {
-            headers.insert(name.into(), wire::long(value));
+            headers.insert(name.into(), wire::original(value));
         }
     }
     let mut properties = wire::persistent(headers);

@@ -8,8 +8,11 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 
 const CONTENT_TYPE: &str = "application/cloudevents+json";
 const PERSISTENT: u8 = 2;
-/// A header frame must fit into one frame (128 KiB), so the explanation of a rejection is cut.
+/// All headers of a message must fit into one frame (128 KiB at RabbitMQ), which lapin does not check: the broker closes
+/// the connection instead. So what comes from outside is cut.
 const MAX_EXPLANATION: usize = 4_096;
+const MAX_ORIGINAL: usize = 1_024;
+const MAX_REFERENCE: usize = 256;
 
 pub(super) const REFERENCE: &str = "reference";
 pub(super) const TRACEPARENT: &str = "traceparent";
@@ -36,9 +39,9 @@ pub(super) fn notice(message: Message) -> Result<Publication, String> {
 
 fn addressed(exchange: &str, message: Message) -> Result<Publication, String> {
     let mut headers = FieldTable::default();
-    headers.insert(REFERENCE.into(), long(&message.reference));
+    headers.insert(REFERENCE.into(), original(&message.reference));
     if let Some(traceparent) = &message.traceparent {
-        headers.insert(TRACEPARENT.into(), long(traceparent));
+        headers.insert(TRACEPARENT.into(), original(traceparent));
     }
     let properties = persistent(headers)
         .with_message_id(short("message_id", &message.id)?)
@@ -57,10 +60,10 @@ pub(super) fn rejection(rejection: Rejection) -> Result<Publication, String> {
         headers.insert(short("header name", &format!("{REJECTION_PREFIX}{name}"))?, long(value));
         Ok(())
     };
-    set("reason", &rejection.reason)?;
+    set("reason", cut(&rejection.reason, MAX_ORIGINAL))?;
     set("message", cut(&rejection.message, MAX_EXPLANATION))?;
     for (name, value) in &rejection.original {
-        set(&name.replace('_', "-"), value)?;
+        set(&name.replace('_', "-"), cut(value, MAX_ORIGINAL))?;
     }
     let mut properties = persistent(headers);
     if let Some(id) = rejection.original.get("message_id") {
@@ -73,9 +76,10 @@ pub(super) fn delivery(delivery: lapin::message::Delivery) -> Delivery {
     let properties = &delivery.properties;
     Delivery {
         tag: delivery.delivery_tag,
-        reference: header(properties, REFERENCE),
+        reference: header(properties, REFERENCE).map(|text| cut(&text, MAX_REFERENCE).to_owned()),
         message_id: properties.message_id().as_ref().map(ToString::to_string),
-        traceparent: header(properties, TRACEPARENT),
+        traceparent: header(properties, TRACEPARENT)
+            .filter(|text| flow::event::traceparent(text).is_some()),
         user_id: properties.user_id().as_ref().map(ToString::to_string),
         delivery_count: header(properties, "x-delivery-count").and_then(|n| n.parse().ok()).unwrap_or(0),
         routing_key: delivery.routing_key.to_string(),
@@ -117,6 +121,11 @@ pub(super) fn short(what: &str, text: &str) -> Result<ShortString, String> {
     ShortString::try_new(text).map_err(|_| format!("{what} of {} bytes: AMQP takes at most 255", text.len()))
 }
 
+/// A header that came from outside, as far as it may go out again.
+pub(super) fn original(text: &str) -> AMQPValue {
+    long(cut(text, MAX_ORIGINAL))
+}
+
 pub(super) fn long(text: &str) -> AMQPValue {
     AMQPValue::LongString(text.into())
 }
@@ -129,18 +138,51 @@ fn cut(text: &str, most: usize) -> &str {
 mod tests {
     use super::*;
 
+    const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    #[test]
+    fn a_header_of_any_size_comes_in_cut_and_a_trace_of_another_shape_not_at_all() {
+        let mut headers = FieldTable::default();
+        headers.insert("reference".into(), long(&"\u{e4}".repeat(100_000)));
+        headers.insert("traceparent".into(), long(&"x".repeat(100_000)));
+        let mut raw = lapin::message::Delivery::mock(1, "".into(), "".into(), false, Vec::new());
+        raw.properties = BasicProperties::default().with_headers(headers);
+        let read = delivery(raw);
+        assert_eq!(read.reference.map(|text| text.len()), Some(256));
+        assert_eq!(read.traceparent, None);
+    }
+
+    /// A header frame that is larger than the broker takes ends the connection, again and again.
+    #[test]
+    fn a_rejection_fits_into_one_frame_whatever_came() {
+        let huge = "\u{e4}".repeat(100_000);
+        let names = ["routing_key", "reference", "user_id", "traceparent"];
+        let rejection = Rejection {
+            reason: huge.clone(),
+            message: huge.clone(),
+            body: Vec::new(),
+            original: names.map(|name| (name.to_owned(), huge.clone())).into(),
+        };
+        let Ok(publication) = super::rejection(rejection) else { panic!("it can be said") };
+        let table = publication.properties.headers().clone().unwrap_or_default();
+        let lengths = table.inner().iter().map(|(name, value)| name.as_str().len() + text(value).unwrap_or_default().len());
+        assert!(lengths.sum::<usize>() < 16 * 1_024);
+        let kept = header(&publication.properties, "x-signalbox-reference").unwrap_or_default();
+        assert_eq!((kept.len(), kept.contains('\u{fffd}')), (1_024, false));
+    }
+
     #[test]
     fn headers_are_read_in_any_type() {
         let mut headers = FieldTable::default();
         headers.insert("reference".into(), AMQPValue::ByteArray(b"call-1".as_slice().into()));
-        headers.insert("traceparent".into(), long("00-ab-cd-01"));
+        headers.insert("traceparent".into(), long(TRACE));
         headers.insert("x-delivery-count".into(), AMQPValue::LongLongInt(7));
         let mut raw =
             lapin::message::Delivery::mock(3, "".into(), "call.incoming".into(), true, b"{}".to_vec());
         raw.properties = BasicProperties::default().with_headers(headers).with_user_id("sbc".into());
         let read = delivery(raw);
         assert_eq!(read.reference.as_deref(), Some("call-1"));
-        assert_eq!(read.traceparent.as_deref(), Some("00-ab-cd-01"));
+        assert_eq!(read.traceparent.as_deref(), Some(TRACE));
         assert_eq!(read.user_id.as_deref(), Some("sbc"));
         assert_eq!((read.tag, read.delivery_count), (3, 7));
     }

@@ -11,6 +11,8 @@ use tokio::sync::broadcast;
 use tokio_util::task::AbortOnDropHandle;
 
 const BETWEEN_TRIES: Duration = Duration::from_millis(500);
+/// A subscription sends nothing by itself, so that a connection into the void would never be noticed.
+const BETWEEN_PINGS: Duration = Duration::from_secs(5);
 
 pub struct Bells {
     ready: broadcast::Sender<Shard>,
@@ -45,28 +47,40 @@ async fn listen(client: Client, shards: u16, ready: broadcast::Sender<Shard>, du
     }
 }
 
+/// Ends with the subscription, at the latest when the server leaves a ping without an answer.
 async fn listen_once(
     client: &Client,
     shards: u16,
     ready: &broadcast::Sender<Shard>,
     due: &broadcast::Sender<Shard>,
 ) -> redis::RedisResult<()> {
-    let mut subscription = client.get_async_pubsub().await?;
-    subscription.subscribe(&[keys::READY, keys::DUE]).await?;
+    let (mut sink, mut messages) = client.get_async_pubsub().await?.split();
+    sink.subscribe(&[keys::READY, keys::DUE]).await?;
     // What rang while nobody listened is looked at now. Nobody listening here is fine, too.
     for shard in (0..shards).map(Shard) {
         let _ = (ready.send(shard), due.send(shard));
     }
-    let mut messages = subscription.into_on_message();
-    while let Some(message) = messages.next().await {
-        let Some(shard) = message.get_payload::<String>().ok().and_then(|text| reply::shard_from(&text))
-        else {
-            continue;
-        };
-        let _ = match message.get_channel_name() {
-            keys::READY => ready.send(shard),
-            _ => due.send(shard),
-        };
+    let mut pings = tokio::time::interval(BETWEEN_PINGS);
+    loop {
+        tokio::select! {
+            message = messages.next() => match message {
+                Some(message) => pass_on(&message, ready, due),
+                None => return Ok(()),
+            },
+            _ = pings.tick() => {
+                let pong = tokio::time::timeout(BETWEEN_PINGS, sink.ping::<redis::Value>()).await;
+                pong.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
+            }
+        }
     }
-    Ok(())
+}
+
+fn pass_on(message: &redis::Msg, ready: &broadcast::Sender<Shard>, due: &broadcast::Sender<Shard>) {
+    let Some(shard) = message.get_payload::<String>().ok().and_then(|text| reply::shard_from(&text)) else {
+        return;
+    };
+    let _ = match message.get_channel_name() {
+        keys::READY => ready.send(shard),
+        _ => due.send(shard),
+    };
 }

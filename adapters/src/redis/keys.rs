@@ -42,6 +42,10 @@ pub fn index(shard: Shard, customer_id: &str) -> String {
     format!("sb:{{{shard}}}:x:{customer_id}")
 }
 
+pub fn nonces(shard: Shard) -> String {
+    format!("sb:{{{shard}}}:nonces")
+}
+
 pub fn feed(shard: Shard) -> String {
     format!("sb:{{{shard}}}:feed")
 }

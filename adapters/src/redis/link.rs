@@ -7,7 +7,7 @@ use super::{Settings, metrics};
 use common::StoreError;
 use deadpool_redis::{Connection, Manager, Pool, PoolError};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, ErrorKind, IntoConnectionInfo, RedisError};
+use redis::{AsyncConnectionConfig, IntoConnectionInfo, RedisError};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -149,12 +149,30 @@ pub fn to_store(operation: &'static str, error: &RedisError) -> StoreError {
             StoreError::TooNew { operation, found, supported: common::record::FORMAT }
         }
         Some("CORRUPT") => StoreError::Corrupt { operation, what: reason },
-        _ if error.kind() == ErrorKind::UnexpectedReturnType || error.kind() == ErrorKind::Parse => {
-            StoreError::Corrupt { operation, what: reason }
-        }
-        _ => StoreError::Refused { operation, reason },
+        Some(code) if PASSING.contains(&code) => StoreError::Refused { operation, reason },
+        _ => StoreError::Corrupt { operation, what: reason },
     }
 }
+
+/// Refusals that go away by themselves or when an operator has mended the server: whoever calls waits and tries again, and
+/// no event is given up meanwhile. Everything else is about what is stored.
+const PASSING: &[&str] = &[
+    "OOM",
+    "MISCONF",
+    "READONLY",
+    "LOADING",
+    "BUSY",
+    "NOREPLICAS",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "MOVED",
+    "ASK",
+    "EXECABORT",
+    "NOPERM",
+    "NOAUTH",
+    "WRONGPASS",
+];
 
 /// The error in the server's words, without the script's arguments.
 pub fn plain(error: &RedisError) -> String {

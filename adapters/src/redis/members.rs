@@ -2,9 +2,9 @@
 
 use super::{Store, keys};
 use async_trait::async_trait;
-use common::StoreError;
 use common::member::{Member, MemberId};
 use common::ports::Members;
+use common::{Shard, StoreError};
 
 #[async_trait]
 impl Members for Store {
@@ -25,7 +25,14 @@ impl Members for Store {
     async fn leave(&self, me: MemberId) -> Result<(), StoreError> {
         let mut command = redis::cmd("HDEL");
         command.arg(keys::MEMBERS).arg(me.as_bytes());
-        self.link.run("leave", async |connection| command.query_async(connection).await).await
+        let _: i64 = self.link.run("leave", async |connection| command.query_async(connection).await).await?;
+        for shard in (0..self.settings.shards).map(Shard) {
+            let mut command = redis::cmd("HDEL");
+            command.arg(keys::nonces(shard)).arg(me.as_bytes());
+            let _: i64 =
+                self.link.run("leave", async |connection| command.query_async(connection).await).await?;
+        }
+        Ok(())
     }
 
     async fn members(&self) -> Result<Vec<Member>, StoreError> {

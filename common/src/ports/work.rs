@@ -116,7 +116,8 @@ pub enum Outcome {
 #[async_trait]
 pub trait Work: Send + Sync {
     /// Claims ready activeflows of a shard: resumptions before new ones, longest ready first. A repeated nonce answers
-    /// with the rows that it claimed before and still holds; a worker uses one nonce of a shard at a time.
+    /// with the rows that it claimed before and still holds; one that is lower than the last with none. A worker has one
+    /// claim of a shard under way, and its nonces grow.
     async fn claim(
         &self,
         shard: Shard,

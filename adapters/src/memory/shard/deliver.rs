@@ -38,10 +38,8 @@ impl ShardState {
     }
 
     fn deliver_to(&mut self, id: ActiveflowId, realm: &str, event: &Deliver, now: Timestamp) -> Delivered {
-        let lives = |held: &Held| {
-            held.record.seed.reference.realm == realm
-                && !matches!(held.record.state, State::Ended | State::Quarantined)
-        };
+        let lives =
+            |held: &Held| held.record.seed.reference.realm == realm && held.record.state != State::Ended;
         if !self.held.get(&id).is_some_and(lives) {
             return Delivered::Late;
         }

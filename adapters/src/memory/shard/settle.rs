@@ -84,7 +84,7 @@ impl ShardState {
         }
     }
 
-    fn hand_on(&mut self, key: &[u8; 16], entry: Entry, now: Timestamp) {
+    pub(super) fn hand_on(&mut self, key: &[u8; 16], entry: Entry, now: Timestamp) {
         let Entry::Event { kind, input, start } = entry else { return };
         match self.owners.get(key).copied() {
             Some(owner) if self.hears(owner, &kind) => {

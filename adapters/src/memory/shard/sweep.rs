@@ -60,16 +60,30 @@ impl ShardState {
         held.record.attempts < DEATHS_ALONE
     }
 
-    /// Out of everybody's way, and of its reference, until a person retries or stops it.
+    /// Out of everybody's way: what waits and would start something goes to the next owner, the rest waits for a person.
     fn quarantine(&mut self, id: ActiveflowId, now: Timestamp) {
         let Some(held) = self.held.get_mut(&id) else { return };
         held.record.state = State::Quarantined;
         held.record.updated = now;
         let key = reference_key(&held.record.seed.reference);
-        if held.record.owner && self.owners.get(&key) == Some(&id) {
-            self.owners.remove(&key);
-        }
+        let owned = held.record.owner && self.owners.get(&key) == Some(&id);
         self.note(id, "quarantined", now, Vec::new());
+        if owned {
+            self.owners.remove(&key);
+            for entry in self.take_starting(id) {
+                self.hand_on(&key, entry, now);
+            }
+        }
+    }
+
+    /// Takes the inbox entries that would start something.
+    fn take_starting(&mut self, id: ActiveflowId) -> Vec<Entry> {
+        let Some(held) = self.held.get_mut(&id) else { return Vec::new() };
+        let starts = |entry: &Entry| matches!(entry, Entry::Event { start: Some(_), .. });
+        let (starting, kept): (Vec<Entry>, Vec<Entry>) = held.inbox.drain(..).partition(starts);
+        held.record.inbox_bytes -= starting.iter().map(|entry| entry.to_bytes().len() as u32).sum::<u32>();
+        held.inbox.extend(kept);
+        starting
     }
 
     fn free_overdue(&mut self, now: Timestamp, swept: &mut Swept) {

@@ -13,7 +13,9 @@ impl ShardState {
             return Claimed::Dead;
         }
         let ids = match self.nonces.get(&token.worker) {
+            // The same call again answers with what it claimed; an older one, delivered late, with nothing.
             Some((nonce, ids)) if *nonce == token.nonce => ids.clone(),
+            Some((nonce, _)) if *nonce > token.nonce => Vec::new(),
             _ => self.take(token, want, now),
         };
         let rows = ids.into_iter().filter_map(|id| self.row(id, token)).collect();
@@ -36,9 +38,7 @@ impl ShardState {
             ids.extend(self.lanes.fresh.drain(..fresh));
         }
         ids.retain(|id| self.take_one(*id, token, now));
-        if !ids.is_empty() {
-            self.nonces.insert(token.worker, (token.nonce, ids.clone()));
-        }
+        self.nonces.insert(token.worker, (token.nonce, ids.clone()));
         ids
     }
 

@@ -1,5 +1,5 @@
 -- claim: takes ready activeflows: resumed before fresh, longest ready first; suspects only for an idle worker.
--- ARGV 3 token (worker 16, nonce 8)  4 max  5 '1' if the worker holds nothing else
+-- ARGV 3 token (worker 16, nonce 8; a worker's nonces grow)  4 max  5 '1' if the worker holds nothing else
 -- Returns {'dead'} | {'rows', now, suspects that wait, {id, record, control, {inbox…}, {outbox…}}…}
 local SUSPECT_GROUP = 32
 local token = ARGV[3]
@@ -12,44 +12,51 @@ local function row(r)
     redis.call('LRANGE', key('i', r.id), 0, -1), redis.call('LRANGE', key('o', r.id), 0, -1) }
 end
 
-local function take(lane, max)
-  local k = P .. ':lane:' .. lane
-  local ready = {}
-  local ids = max > 0 and redis.call('LRANGE', k, 0, max - 1) or {}
-  for _, id in ipairs(ids) do
+-- Everything is read before anything is taken: a record that is too new stops the claim before it changed a lane.
+local function look(lane, max)
+  local found = { key = P .. ':lane:' .. lane, ids = {}, ready = {} }
+  if max > 0 then found.ids = redis.call('LRANGE', found.key, 0, max - 1) end
+  for _, id in ipairs(found.ids) do
     local r = load(id)
-    if r and r.state == 'r' then ready[#ready + 1] = r end
+    if r and r.state == 'r' then found.ready[#found.ready + 1] = r end
   end
-  if #ids > 0 then redis.call('LTRIM', k, #ids, -1) end
-  return ready
+  return found
+end
+
+local function take(found)
+  if #found.ids > 0 then redis.call('LTRIM', found.key, #found.ids, -1) end
+  for _, r in ipairs(found.ready) do
+    r.state, r.token = 'c', token
+    save(r)
+    redis.call('ZADD', P .. ':claims', int(now), r.id)
+    row(r)
+  end
 end
 
 local last = redis.call('HGET', P .. ':nonces', worker)
-if last and string.sub(last, 1, 8) == nonce then
-  for at = 9, #last, 16 do
+local newer = not last or struct.unpack('>I8', nonce) > struct.unpack('>I8', last)
+if not newer then
+  -- The same call again answers with what it claimed; an older one, that a dead connection delivers late, with nothing.
+  local again = string.sub(last, 1, 8) == nonce
+  for at = 9, again and #last or 0, 16 do
     local r = load(string.sub(last, at, at + 15))
     if r and r.state == 'c' and r.token == token then row(r) end
   end
 else
   local max, idle = tonumber(ARGV[4]), ARGV[5] == '1'
-  local ready
+  local lanes
   if idle and redis.call('EXISTS', P .. ':lane:alone') == 1 then
-    ready = take('alone', 1)
+    lanes = { look('alone', 1) }
   elseif idle and redis.call('EXISTS', P .. ':lane:suspects') == 1 then
-    ready = take('suspects', math.min(max, SUSPECT_GROUP))
+    lanes = { look('suspects', math.min(max, SUSPECT_GROUP)) }
   else
-    ready = take('resumed', max)
-    for _, r in ipairs(take('fresh', max - #ready)) do ready[#ready + 1] = r end
+    local resumed = look('resumed', max)
+    lanes = { resumed, look('fresh', max - #resumed.ids) }
   end
+  for _, lane in ipairs(lanes) do take(lane) end
   local held = nonce
-  for _, r in ipairs(ready) do
-    r.state, r.token = 'c', token
-    save(r)
-    redis.call('ZADD', P .. ':claims', int(now), r.id)
-    held = held .. r.id
-    row(r)
-  end
-  if #ready > 0 then redis.call('HSET', P .. ':nonces', worker, held) end
+  for _, claimed in ipairs(rows) do held = held .. claimed[1] end
+  redis.call('HSET', P .. ':nonces', worker, held)
 end
 local suspects = redis.call('LLEN', P .. ':lane:suspects') + redis.call('LLEN', P .. ':lane:alone')
 return { 'rows', now, suspects, rows }

@@ -28,7 +28,7 @@ end
 
 local to, started, known = '', {}, false
 if not by_reference then
-  if not owner or owner.state == 'e' or owner.state == 'q' then return { 'late' } end
+  if not owner or owner.state == 'e' then return { 'late' } end
   local _, _, realm = texts(owner)
   if realm ~= ARGV[12] then return { 'late' } end
   push_input(owner, event_entry(kind, '', input))

@@ -42,6 +42,24 @@ for id in pairs(dead) do
   redis.call('HDEL', P .. ':nonces', id)
 end
 
+-- Out of everybody's way: what waits and would start something goes to the next owner, the rest waits for a person.
+local function give_up_reference(r)
+  local ref = reference(r)
+  if r.role ~= 'o' or redis.call('HGET', P .. ':owners', ref) ~= r.id then return end
+  redis.call('HDEL', P .. ':owners', ref)
+  local inbox = redis.call('LRANGE', key('i', r.id), 0, -1)
+  redis.call('DEL', key('i', r.id))
+  for _, entry in ipairs(inbox) do
+    local _, _, start_length = struct.unpack('>BHc0I4', entry)
+    if start_length > 0 then
+      r.inbox = r.inbox - #entry
+      hand_on(ref, entry, feed_length)
+    else
+      redis.call('RPUSH', key('i', r.id), entry)
+    end
+  end
+end
+
 local freed, quarantined = {}, 0
 for _, r in ipairs(held_by_dead) do
   freed[r.id] = true
@@ -53,10 +71,8 @@ for _, r in ipairs(held_by_dead) do
   else
     quarantined = quarantined + 1
     r.state, r.updated = 'q', now
-    if r.role == 'o' and redis.call('HGET', P .. ':owners', reference(r)) == r.id then
-      redis.call('HDEL', P .. ':owners', reference(r))
-    end
     note(r.id, 'quarantined', '', feed_length)
+    give_up_reference(r)
   end
   save(r)
 end

@@ -28,6 +28,25 @@ async fn a_newer_record_stops_every_script_before_it_writes() {
     assert_eq!(newer.everything().await, before);
 }
 
+#[tokio::test]
+async fn a_newer_record_in_one_lane_leaves_the_other_lane_as_it_is() {
+    let w = World::redis(false).await;
+    let calls = calls_of_one_shard(2);
+    let shard = calls[0].shard();
+    w.parked(&calls[0], None).await;
+    w.applied(&calls[0].event("d1", "call.digits")).await;
+    w.applied(&calls[1].incoming("e1")).await;
+    let newer = Raw::of(&w).await;
+    newer.set_format(&calls[1].start("e1").id, 2).await;
+    let want = Want { max: 10, idle: false };
+    let before = newer.everything().await;
+    let error = w.store.claim(shard, worker(2), 9, want).await.unwrap_err();
+    assert!(matches!(error, StoreError::TooNew { .. }), "{error}");
+    assert_eq!(newer.everything().await, before);
+    newer.set_format(&calls[1].start("e1").id, 1).await;
+    assert_eq!(w.claim_as(worker(2), shard, 10).await.len(), 2, "nothing fell out of its lane");
+}
+
 /// The server as an operator sees it.
 struct Raw(redis::aio::MultiplexedConnection);
 

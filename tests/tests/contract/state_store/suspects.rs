@@ -18,7 +18,7 @@ pub async fn what_the_dead_held_is_claimed_only_by_idle_workers_in_groups_of_32(
     let held = w.claim_as(worker(1), shard, 64).await;
     let swept = w.store.sweep(shard, &[worker(1)]).await.unwrap();
     assert_eq!((held.len(), swept.suspects, swept.quarantined), (40, 40, 0));
-    let Claimed::Rows { rows, suspects, .. } = w.store.claim(shard, worker(2), 900, BUSY).await.unwrap()
+    let Claimed::Rows { rows, suspects, .. } = w.store.claim(shard, worker(9), 900, BUSY).await.unwrap()
     else {
         panic!("not dead")
     };
@@ -82,8 +82,7 @@ pub async fn a_quarantined_owner_gives_up_its_reference_and_can_be_retried(w: &W
     let call = call("call-1");
     let id = quarantined(w, &call).await.claim.id;
     assert!(w.claim_wanting(worker(2), call.shard(), IDLE).await.is_empty());
-    let late = w.store.deliver(&call.answer("c1", id, "default")).await.unwrap();
-    assert_eq!(late, common::ports::intake::Delivered::Late);
+    w.applied(&call.answer("c1", id, "default")).await;
     w.applied(&call.incoming("e2")).await;
     let next = w.claim_one(call.shard()).await;
     assert_eq!(next.claim.id, call.start("e2").id);
@@ -91,7 +90,8 @@ pub async fn a_quarantined_owner_gives_up_its_reference_and_can_be_retried(w: &W
     let retried = w.claim_wanting(worker(2), call.shard(), IDLE).await.remove(0);
     assert_eq!((retried.claim.id, retried.record.attempts), (id, 0));
     assert!(!retried.record.owner, "its reference has a new owner meanwhile");
-    w.commit(&retried, &Transition { consumed: 1, ..taking(&retried) }, &After::End { rest: vec![] }).await;
+    assert_eq!(event_ids(&retried.inbox), ["e1", "c1"], "an answer that came meanwhile waits for the retry");
+    w.commit(&retried, &Transition { consumed: 2, ..taking(&retried) }, &After::End { rest: vec![] }).await;
     w.applied(&call.event("d1", "call.digits")).await;
     let found = w.store.get(next.claim.id).await.unwrap().unwrap();
     assert_eq!(event_ids(&found.inbox), ["e2", "d1"]);
@@ -106,6 +106,31 @@ pub async fn quarantined(w: &World, call: &Call) -> Row {
         die_holding(w, &mut lives, call.shard(), IDLE, 1).await;
     }
     die_holding(w, &mut lives, call.shard(), IDLE, 1).await
+}
+
+pub async fn what_would_start_the_next_is_handed_on_at_quarantine(w: &World) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    w.applied(&call.event("d1", "call.digits")).await;
+    w.applied(&call.incoming("e2")).await;
+    w.applied(&call.incoming("e3")).await;
+    let mut lives = 10..;
+    die_holding(w, &mut lives, call.shard(), BUSY, 1).await;
+    for _ in 0..6 {
+        die_holding(w, &mut lives, call.shard(), IDLE, 1).await;
+    }
+    let stuck = w.store.get(call.start("e1").id).await.unwrap().unwrap();
+    assert_eq!(
+        (stuck.record.state, event_ids(&stuck.inbox)),
+        (State::Quarantined, vec!["e1".into(), "d1".into()])
+    );
+    let bytes: usize = stuck.inbox.iter().map(|entry| entry.to_bytes().len()).sum();
+    assert_eq!(stuck.record.inbox_bytes as usize, bytes);
+    let next = w.claim_one(call.shard()).await;
+    assert_eq!(
+        (next.claim.id, event_ids(&next.inbox)),
+        (call.start("e2").id, vec!["e2".into(), "e3".into()])
+    );
 }
 
 pub async fn a_dead_id_is_told_so_for_an_hour(w: &World) {

@@ -38,6 +38,23 @@ pub async fn the_same_nonce_answers_with_the_same_rows(w: &World) {
     assert_eq!(left.len(), 1, "what is no longer held does not come again");
 }
 
+pub async fn a_claim_that_arrives_late_takes_nothing(w: &World) {
+    let calls = calls_of_one_shard(2);
+    let shard = calls[0].shard();
+    w.applied(&calls[0].incoming("e1")).await;
+    let Claimed::Rows { rows, .. } = w.store.claim(shard, worker(1), 8, TEN).await.unwrap() else {
+        panic!("not dead")
+    };
+    assert_eq!(rows.len(), 1);
+    w.applied(&calls[1].incoming("e1")).await;
+    // Nonce 7 was sent before 8 over a connection that stood still; its answer reaches nobody.
+    let Claimed::Rows { rows, .. } = w.store.claim(shard, worker(1), 7, TEN).await.unwrap() else {
+        panic!("not dead")
+    };
+    assert!(rows.is_empty());
+    assert_eq!(w.claim_as(worker(2), shard, 10).await.len(), 1);
+}
+
 pub async fn resumed_go_before_new_and_the_longest_ready_first(w: &World) {
     let calls = calls_of_one_shard(4);
     let shard = calls[0].shard();
