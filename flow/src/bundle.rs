@@ -157,10 +157,6 @@ impl Bundle {
         self.hears.clone()
     }
 
-    pub(crate) fn hears_one(&self, kind: &str) -> bool {
-        self.hears.contains(kind)
-    }
-
     /// Whether some action can take such an event.
     pub(crate) fn actions_hear(&self, kind: &str) -> bool {
         self.heard_by_actions.contains(kind)

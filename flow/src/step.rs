@@ -86,7 +86,7 @@ impl<'a> Run<'a> {
             Input::Stopped => self.end("stopped", None),
             Input::Started(event) if !started => self.start(event),
             _ if !started => {}
-            _ if self.is_too_old() => self.end("limit.lifetime", None),
+            _ if self.is_too_old() => self.end_of_age(input),
             // The same start again: the first one counts.
             Input::Started(_) => {}
             Input::Event { event, .. }
@@ -123,6 +123,14 @@ impl<'a> Run<'a> {
         self.cursor.started_at.is_some_and(|started| self.now >= started.plus_millis(limits::LIFETIME_MS))
     }
 
+    /// What the input would start is handed on with the reference.
+    fn end_of_age(&mut self, input: Input) {
+        if let Input::Event { event, start: start @ Some(_) } = input {
+            self.keep_early(self.cursor.early.len(), Early { event, start });
+        }
+        self.end("limit.lifetime", None);
+    }
+
     fn hear(&mut self, event: Event, start: Option<Vec<u8>>) {
         match self.offer(Heard::Event(&event)) {
             Some((node, Ok(Taken::Done(next)))) => self.complete(node, next),
@@ -140,9 +148,8 @@ impl<'a> Run<'a> {
     /// Nobody waits for the event now: it is kept for an action that hears it, or for what it would start at the end.
     fn set_aside(&mut self, event: Event, start: Option<Vec<u8>>) {
         let empty = event.kind == "call.digits" && event.text("digits").is_none_or(str::is_empty);
-        let of_use =
-            self.bundle.actions_hear(&event.kind) || (start.is_some() && self.bundle.hears_one(&event.kind));
-        if of_use && !empty {
+        let of_use = self.bundle.actions_hear(&event.kind) && !empty;
+        if of_use || start.is_some() {
             let last = self.cursor.early.len();
             self.keep_early(last, Early { event, start });
         } else if event.kind == "command.failed" && self.command_of(&event).is_some() {

@@ -130,3 +130,38 @@ fn what_an_early_event_would_start_stays_beside_it() {
     assert_eq!(sms.ended().as_deref(), Some("finished"));
     assert_eq!(sms.early()[0].start.as_deref(), Some(&[0, 255, 16][..]));
 }
+
+/// The store hears families (`sim.*`), so the cursor is given types that its bundle does not name.
+#[test]
+fn whatever_would_start_something_is_kept_until_the_end_or_its_drop_is_noted() {
+    let sim = json!({ "type": "service", "trigger": { "event": "sim.*" }, "actions": [
+        { "id": "a", "type": "message_send", "option": { "text": "x", "source": { "target": "+1" },
+            "destinations": [{ "target": "+2" }], "wait_delivery": true } },
+    ] });
+    let mut sim = Drive::new(bundle_of(&sim, &[]));
+    sim.input(Input::Started(event("sim.usage", json!({ "total_bytes": 1 }))));
+    for n in 1..=40 {
+        sim.input(Input::Event {
+            event: event("sim.usage", json!({ "total_bytes": n })),
+            start: Some(vec![n]),
+        });
+    }
+    sim.input(Input::Event { event: event("call.digits", json!({})), start: None });
+    assert_eq!((sim.noted("early"), sim.noted("dropped")), (32, 8));
+    sim.completed();
+    assert_eq!(sim.ended().as_deref(), Some("finished"));
+    let starts: Vec<u8> =
+        sim.early().iter().filter_map(|early| early.start.as_ref()).flatten().copied().collect();
+    assert_eq!(starts, (1..=32).collect::<Vec<u8>>());
+}
+
+#[test]
+fn what_comes_after_thirty_days_is_handed_on() {
+    let sms = json!({ "trigger": { "event": "message.received" }, "actions": [{ "id": "a", "type": "sleep", "option": { "duration": limits::LIFETIME_MS } }] });
+    let mut sms = Drive::new(bundle_of(&sms, &[]));
+    let message = event("message.received", json!({ "from": "+1", "to": "+2", "text": "x" }));
+    sms.input(Input::Started(message.clone()));
+    sms.now = sms.now.plus_millis(limits::LIFETIME_MS);
+    sms.input(Input::Event { event: message, start: Some(vec![7]) });
+    assert_eq!((sms.ended().as_deref(), sms.early().len()), (Some("limit.lifetime"), 1));
+}
