@@ -27,7 +27,8 @@ pub struct World {
     /// Rows that a claim without `idle` finds, and groups of suspects.
     pub ready: Mutex<BTreeMap<Shard, Vec<Row>>>,
     pub suspects: Mutex<BTreeMap<Shard, VecDeque<Vec<Row>>>>,
-    pub held: Mutex<BTreeSet<ActiveflowId>>,
+    /// What is claimed, as it was: released, it is ready again.
+    pub held: Mutex<BTreeMap<ActiveflowId, Row>>,
     /// What comes in while the first commit or finish that would park is under way.
     pub more: Mutex<Option<Vec<Entry>>>,
     time: Mutex<Duration>,
@@ -142,6 +143,13 @@ pub fn seed() -> Seed {
     }
 }
 
+/// Cannot move: its bundle is nowhere.
+pub fn stuck(n: u8, suspect: Suspect) -> Row {
+    let mut row = row(n, suspect);
+    row.record.seed.bundle = [0; 32];
+    row
+}
+
 pub fn row(n: u8, suspect: Suspect) -> Row {
     let token = Token { worker: MemberId::random(), nonce: 1 };
     let claim = Claim { id: ActiveflowId::from_bytes([n; 16]), shard: Shard(0), token };
@@ -183,15 +191,20 @@ impl Work for World {
         let groups = suspects.entry(shard).or_default();
         let rows = match want.idle.then(|| groups.pop_front()).flatten() {
             Some(group) => group,
-            None => self.ready.lock().unwrap().remove(&shard).unwrap_or_default(),
+            None => {
+                let mut ready = self.ready.lock().unwrap();
+                let lane = ready.entry(shard).or_default();
+                let taken = lane.len().min(want.max as usize);
+                lane.drain(..taken).collect()
+            }
         };
         let mut held = self.held.lock().unwrap();
         if want.idle {
             self.note(format!("idle claim of {shard} holding {}", held.len()));
-        } else if held.iter().any(|id| id.as_bytes()[0] >= 100) {
+        } else if held.keys().any(|id| id.as_bytes()[0] >= 100) {
             self.note("claimed beside suspects");
         }
-        held.extend(rows.iter().map(|row| row.claim.id));
+        held.extend(rows.iter().map(|row| (row.claim.id, row.clone())));
         let waiting = groups.iter().map(|group| group.len() as u64).sum();
         Ok(Claimed::Rows { now: Timestamp::default(), rows, suspects: waiting })
     }
@@ -208,7 +221,11 @@ impl Work for World {
     async fn release(&self, claim: &Claim) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         self.note("release");
-        self.held.lock().unwrap().remove(&claim.id);
+        let Some(row) = self.held.lock().unwrap().remove(&claim.id) else { return Ok(()) };
+        match row.record.suspect {
+            Suspect::No => self.ready.lock().unwrap().entry(claim.shard).or_default().push(row),
+            _ => self.suspects.lock().unwrap().entry(claim.shard).or_default().push_back(vec![row]),
+        }
         Ok(())
     }
     async fn listen_ready(&self) -> Box<dyn Bell> {

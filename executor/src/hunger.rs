@@ -4,10 +4,14 @@
 //! most one claim under way. While shards that this executor looks after have suspects, nothing else is claimed until
 //! everything held is done; then they come in groups, held alone, until none are left. While the broker is away, one
 //! activeflow at a time is claimed as a probe.
+//!
+//! Suspects that cannot move (a gateway's queue is full, a bundle is missing) must not stop the rest: after a group of
+//! which some were given back, ordinary work has as much time as the group took; a shard of which all were given back
+//! has its suspects tried again only after a rest, the one that rested longest first.
 
 use common::Shard;
 use common::ports::work::Want;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
 
@@ -20,8 +24,14 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub struct Hunger {
+    /// How long the suspects of a shard rest of which none could move.
+    rest: Duration,
     hungry: BTreeSet<Shard>,
     suspects: BTreeSet<Shard>,
+    /// Until when the suspects of these shards rest.
+    resting: BTreeMap<Shard, Duration>,
+    /// Until when it is the turn of what is not suspect.
+    ordinary: Duration,
     asked: BTreeSet<Shard>,
     reserved: usize,
     last: Option<Shard>,
@@ -38,7 +48,23 @@ pub struct Brought {
     pub waiting: u64,
 }
 
+/// A group of suspects from its claim until all of it is done.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    pub shard: Shard,
+    pub since: Duration,
+    /// So many are not done.
+    pub left: usize,
+    pub moved: usize,
+    /// So many were given back as they were.
+    pub given_back: usize,
+}
+
 impl Hunger {
+    pub fn new(rest: Duration) -> Hunger {
+        Hunger { rest, ..Hunger::default() }
+    }
+
     /// These may have something.
     pub fn feel(&mut self, shards: impl IntoIterator<Item = Shard>) {
         self.hungry.extend(shards);
@@ -47,13 +73,14 @@ impl Hunger {
     /// Suspects of other shards are for others.
     pub fn look_after(&mut self, shards: &BTreeSet<Shard>) {
         self.suspects.retain(|shard| shards.contains(shard));
+        self.resting.retain(|shard, _| shards.contains(shard));
     }
 
     /// The next claim to send, with `running` activeflows held of at most `capacity`.
-    pub fn next(&mut self, running: usize, capacity: usize) -> Option<(Shard, Want)> {
+    pub fn next(&mut self, running: usize, capacity: usize, now: Duration) -> Option<(Shard, Want)> {
         let alone = running == 0 && self.asked.is_empty();
-        if let Some(shard) = self.suspects.first() {
-            return alone.then_some((*shard, Want { max: GROUP, idle: true })).map(|next| self.ask(next));
+        if let Some(shard) = self.suspicious(now) {
+            return alone.then_some((shard, Want { max: GROUP, idle: true })).map(|next| self.ask(next));
         }
         let room = capacity.saturating_sub(running + self.reserved);
         if room == 0 {
@@ -63,12 +90,32 @@ impl Hunger {
         self.in_turn().map(|shard| self.ask((shard, want)))
     }
 
+    /// The shard whose suspects are next.
+    fn suspicious(&self, now: Duration) -> Option<Shard> {
+        let rested = |shard: &&Shard| self.resting.get(shard).copied().unwrap_or_default();
+        let next = self.suspects.iter().min_by_key(rested)?;
+        (now >= self.ordinary && now >= rested(&next)).then_some(*next)
+    }
+
+    /// All of a group is done. Returns whether none of it could move, where the last time some could.
+    pub fn group_done(&mut self, group: &Group, now: Duration) -> bool {
+        if group.given_back > 0 {
+            self.ordinary = now + now.saturating_sub(group.since);
+        }
+        if group.moved > 0 || group.given_back == 0 {
+            self.resting.remove(&group.shard);
+            return false;
+        }
+        self.resting.insert(group.shard, now + self.rest).is_none()
+    }
+
     /// The same while the broker is away: a probe, now and then, of one that may be a suspect.
     pub fn next_probe(&mut self, running: usize, now: Duration) -> Option<(Shard, Want)> {
         let alone = running == 0 && self.asked.is_empty();
         let due = self.probed.is_none_or(|at| now.saturating_sub(at) >= PROBE_EVERY);
         let shard = self.in_turn().filter(|_| alone && due)?;
-        Some(self.ask((shard, Want { max: 1, idle: true })))
+        let rests = self.resting.get(&shard).is_some_and(|until| now < *until);
+        Some(self.ask((shard, Want { max: 1, idle: !rests })))
     }
 
     /// A probe is under way.
@@ -121,8 +168,10 @@ impl Hunger {
 mod tests {
     use super::*;
 
+    const NOW: Duration = Duration::from_secs(100);
+
     fn hungry(shards: u16) -> Hunger {
-        let mut hunger = Hunger::default();
+        let mut hunger = Hunger::new(Duration::from_secs(10));
         hunger.feel((0..shards).map(Shard));
         hunger
     }
@@ -134,7 +183,7 @@ mod tests {
     #[test]
     fn claims_never_ask_for_more_than_there_is_room_and_each_shard_is_asked_once() {
         let mut hunger = hungry(3);
-        let asked: Vec<_> = std::iter::from_fn(|| hunger.next(20, 100)).collect();
+        let asked: Vec<_> = std::iter::from_fn(|| hunger.next(20, 100, NOW)).collect();
         assert_eq!(
             asked.iter().map(|(shard, want)| (shard.0, want.max)).collect::<Vec<_>>(),
             [(0, 64), (1, 16)]
@@ -142,7 +191,7 @@ mod tests {
         hunger.feel([Shard(0)]);
         hunger.answered(Shard(1), asked[1].1, brought(0, 0, 0), true);
         assert_eq!(
-            hunger.next(20, 100).map(|(shard, _)| shard),
+            hunger.next(20, 100, NOW).map(|(shard, _)| shard),
             Some(Shard(2)),
             "shard 0 is still being asked"
         );
@@ -151,32 +200,35 @@ mod tests {
     #[test]
     fn a_full_answer_keeps_a_shard_hungry_behind_the_others() {
         let mut hunger = hungry(2);
-        let (first, want) = hunger.next(0, 64).unwrap();
+        let (first, want) = hunger.next(0, 64, NOW).unwrap();
         hunger.answered(first, want, brought(64, 0, 0), true);
-        let order: Vec<u16> =
-            [hunger.next(64, 128), hunger.next(64, 200)].into_iter().flatten().map(|(s, _)| s.0).collect();
+        let order: Vec<u16> = [hunger.next(64, 128, NOW), hunger.next(64, 200, NOW)]
+            .into_iter()
+            .flatten()
+            .map(|(s, _)| s.0)
+            .collect();
         assert_eq!(order, [1, 0]);
     }
 
     #[test]
     fn suspects_are_claimed_when_nothing_is_held_and_only_by_who_looks_after_the_shard() {
         let mut hunger = hungry(2);
-        let (shard, want) = hunger.next(0, 512).unwrap();
+        let (shard, want) = hunger.next(0, 512, NOW).unwrap();
         assert!(!hunger.answered(shard, want, brought(3, 0, 5), false));
         hunger.feel([shard]);
-        let mut asked: Vec<_> = std::iter::from_fn(|| hunger.next(3, 512)).collect();
+        let mut asked: Vec<_> = std::iter::from_fn(|| hunger.next(3, 512, NOW)).collect();
         while let Some((shard, want)) = asked.pop() {
             hunger.answered(shard, want, brought(0, 0, if shard == Shard(0) { 5 } else { 0 }), true);
         }
         hunger.feel([Shard(1)]);
-        assert_eq!(hunger.next(3, 512), None, "three are still held");
+        assert_eq!(hunger.next(3, 512, NOW), None, "three are still held");
         let group = Want { max: 32, idle: true };
-        assert_eq!(hunger.next(0, 512), Some((Shard(0), group)));
+        assert_eq!(hunger.next(0, 512, NOW), Some((Shard(0), group)));
         hunger.answered(Shard(0), group, brought(5, 5, 0), true);
-        assert_eq!(hunger.next(5, 512), None, "the group is held alone");
-        assert_eq!(hunger.next(0, 512), Some((Shard(0), group)));
+        assert_eq!(hunger.next(5, 512, NOW), None, "the group is held alone");
+        assert_eq!(hunger.next(0, 512, NOW), Some((Shard(0), group)));
         hunger.answered(Shard(0), group, brought(0, 0, 0), true);
-        assert_eq!(hunger.next(0, 512).map(|(shard, want)| (shard, want.idle)), Some((Shard(1), false)));
+        assert_eq!(hunger.next(0, 512, NOW).map(|(shard, want)| (shard, want.idle)), Some((Shard(1), false)));
     }
 
     #[test]
@@ -188,5 +240,41 @@ mod tests {
         hunger.probed(Duration::ZERO);
         assert_eq!(hunger.next_probe(0, Duration::from_millis(900)), None);
         assert!(hunger.next_probe(0, Duration::from_secs(1)).is_some());
+    }
+
+    fn group(shard: u16, since: u64, moved: usize, given_back: usize) -> Group {
+        Group { shard: Shard(shard), since: Duration::from_secs(since), left: 0, moved, given_back }
+    }
+
+    #[test]
+    fn suspects_that_cannot_move_leave_turns_to_ordinary_work_and_to_those_of_other_shards() {
+        let secs = Duration::from_secs;
+        let mut hunger = hungry(2);
+        hunger.suspects = BTreeSet::from([Shard(0), Shard(1)]);
+        let claimed = |hunger: &mut Hunger, now: u64| {
+            hunger.feel([Shard(0), Shard(1)]);
+            let (shard, want) = hunger.next(0, 64, secs(now))?;
+            hunger.answered(shard, want, brought(1, usize::from(want.idle), 0), true);
+            want.idle.then_some(shard.0)
+        };
+        assert_eq!(claimed(&mut hunger, 100), Some(0));
+        assert!(hunger.group_done(&group(0, 100, 0, 1), secs(104)));
+        assert_eq!(claimed(&mut hunger, 104), None, "ordinary work has as long as the group took");
+        assert_eq!(claimed(&mut hunger, 108), Some(1), "the other shard has not been tried");
+        assert!(!hunger.group_done(&group(1, 108, 3, 0), secs(109)));
+        hunger.suspects.remove(&Shard(1));
+        assert_eq!(claimed(&mut hunger, 113), None, "shard 0 rests");
+        assert_eq!(claimed(&mut hunger, 114), Some(0));
+        assert!(!hunger.group_done(&group(0, 114, 0, 1), secs(130)), "that is known");
+        hunger.suspects.insert(Shard(1));
+        assert_eq!(claimed(&mut hunger, 145), None);
+        assert_eq!(claimed(&mut hunger, 146), Some(1), "who rests least comes last");
+    }
+
+    #[test]
+    fn while_the_broker_is_away_a_shard_whose_suspects_rest_is_probed_with_something_else() {
+        let mut hunger = hungry(1);
+        hunger.group_done(&group(0, 99, 0, 1), NOW);
+        assert_eq!(hunger.next_probe(0, NOW), Some((Shard(0), Want { max: 1, idle: false })));
     }
 }

@@ -1,11 +1,11 @@
 use super::*;
-use crate::fakes::{World, config, row};
+use crate::fakes::{World, config, row, stuck, world};
 use std::collections::VecDeque;
 
-/// Suspects have ids from 100 on; without its bundle every row is given back after a while.
+/// Suspects have ids from 100 on.
 #[tokio::test]
 async fn suspects_are_claimed_in_groups_by_an_executor_that_holds_nothing_else() {
-    let world = Arc::new(World::default());
+    let world = world();
     let healthy = (1..=3).map(|n| row(n, Suspect::No)).collect();
     world.ready.lock().unwrap().insert(Shard(0), healthy);
     let first = vec![row(100, Suspect::Group), row(101, Suspect::Group)];
@@ -19,8 +19,23 @@ async fn suspects_are_claimed_in_groups_by_an_executor_that_holds_nothing_else()
     let idle: Vec<&String> = log.iter().filter(|line| line.starts_with("idle")).collect();
     assert!(idle.len() >= 2 && idle.iter().all(|line| *line == "idle claim of 0 holding 0"), "{log:?}");
     assert!(!log.iter().any(|line| line == "claimed beside suspects"), "{log:?}");
-    assert_eq!(log.iter().filter(|line| *line == "release").count(), 6);
+    assert_eq!(log.iter().filter(|line| line.contains("Park")).count(), 6);
     assert_eq!(log.last().map(String::as_str), Some("leave"));
+}
+
+#[tokio::test]
+async fn a_suspect_that_cannot_move_does_not_stop_ordinary_work() {
+    let world = world();
+    world.suspects.lock().unwrap().insert(Shard(0), VecDeque::from([vec![stuck(100, Suspect::Group)]]));
+    let tried = |world: &World| world.log().iter().filter(|line| *line == "release").count();
+    serve_while(&world, |world| {
+        if tried(world) == 1 {
+            world.ready.lock().unwrap().insert(Shard(0), vec![row(1, Suspect::No)]);
+        }
+        !world.log().iter().any(|line| line.ends_with("Park")) || tried(world) < 3
+    })
+    .await;
+    assert!(!world.log().iter().any(|line| line == "claimed beside suspects"), "{:?}", world.log());
 }
 
 #[tokio::test]
