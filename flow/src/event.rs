@@ -71,11 +71,15 @@ impl Event {
         let event = Event {
             id: required("id", "an id that is unique for the source")?,
             source: required("source", "a name of the system that publishes")?,
-            kind: required("type", "for example \"call.incoming\"")?,
+            kind: kind(required("type", "for example \"call.incoming\"")?)?,
             subject: attribute(&fields, "subject")?,
             time: attribute(&fields, "time")?.map(|text| time(&text)).transpose()?,
             data: data(&fields)?,
-            traceparent: fields.get("traceparent").and_then(Value::as_str).map(str::to_owned),
+            traceparent: fields
+                .get("traceparent")
+                .and_then(Value::as_str)
+                .and_then(traceparent)
+                .map(str::to_owned),
         };
         if event.source == "signalbox" {
             return Err(malformed(
@@ -89,6 +93,32 @@ impl Event {
     /// The string at `data.<key>`, or `None` when it is missing or not a string.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.data.get(key).and_then(Value::as_str)
+    }
+}
+
+/// The text, if it is what W3C's Trace Context calls a traceparent of version 00; anything else is ignored.
+pub fn traceparent(text: &str) -> Option<&str> {
+    let mut parts = text.split('-');
+    let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let fits = parts.next() == Some("00")
+        && [32, 16, 2]
+            .into_iter()
+            .all(|length| parts.next().is_some_and(|part| part.len() == length && is_hex(part)))
+        && parts.next().is_none();
+    fits.then_some(text)
+}
+
+/// Types are names: they become routing keys, and the store keeps lists of them.
+fn kind(kind: String) -> Result<String, Malformed> {
+    match kind.chars().find(|c| !(c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(c))) {
+        None => Ok(kind),
+        Some(wrong) => Err(malformed(
+            "wrong_type",
+            format!(
+                "`type` is `{}`, with {wrong:?} in it; use letters, digits, `.`, `_` and `-`",
+                cut(&kind)
+            ),
+        )),
     }
 }
 
@@ -284,6 +314,39 @@ mod tests {
             reason(&with(&format!(r#""data":{{"a":{}1{}}}"#, "[".repeat(40), "]".repeat(40)))),
             "too_deep"
         );
+    }
+
+    #[test]
+    fn a_type_is_a_name() {
+        for wrong in ["call.incoming|sim.*", "call incoming", "sim.*", "anruf.\u{e4}"] {
+            let text = with("\"data\":{}").replace("call.incoming", wrong);
+            let refused = Event::parse(text.as_bytes()).unwrap_err();
+            assert_eq!(refused.reason, "wrong_type", "{wrong}");
+            assert!(refused.message.contains(wrong), "{}", refused.message);
+        }
+        assert!(
+            Event::parse(with("\"data\":{}").replace("call.incoming", "custom.A_b-9").as_bytes()).is_ok()
+        );
+    }
+
+    #[test]
+    fn a_traceparent_of_another_shape_is_ignored() {
+        let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let read = |text: &str| {
+            Event::parse(with(&format!(r#""traceparent":"{text}""#)).as_bytes()).unwrap().traceparent
+        };
+        assert_eq!(read(good).as_deref(), Some(good));
+        let longer = format!("{good}-x");
+        for wrong in [
+            "",
+            "00-ab-cd-01",
+            &longer,
+            &good.replace("00-", "01-"),
+            &good.replace('a', "g"),
+            &"x".repeat(9_999),
+        ] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Who is addressed by an event, and when a route is active. Pure: dispatcher, executor and API use the same.
 
+use crate::event::MAX_ATTRIBUTE_BYTES;
 use crate::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -127,21 +128,13 @@ pub fn addressee(event: &Event, realm: &str) -> Result<Addressee, String> {
             let start = (event.kind == "message.received").then(|| address("sms", own));
             ("sms", format!("{own},{peer}"), start)
         }
-        ("conversation", _) => {
-            let channel = event.text("channel").map(|channel| address("conversation", channel));
-            ("conversation", subject(event)?, channel)
-        }
+        ("conversation", _) => ("conversation", subject(event)?, optional(event, "conversation", "channel")?),
         ("sim", _) => ("sim", subject(event)?, Some(address("sim", &subject(event)?))),
-        ("form", _) => {
-            let name = event.text("name").map(|name| address("form", name));
-            ("form", subject(event)?, name)
-        }
-        ("job", _) => {
-            let job = event.text("job").map(|job| address("job", job));
-            ("job", subject(event)?, job)
-        }
+        ("form", _) => ("form", subject(event)?, optional(event, "form", "name")?),
+        ("job", _) => ("job", subject(event)?, optional(event, "job", "job")?),
         ("custom", _) => {
-            let kind = event.text("reference_type").unwrap_or("api");
+            let kind = event.text("reference_type").map(|kind| bounded(event, "reference_type", kind));
+            let kind = kind.transpose()?.unwrap_or("api");
             (kind, event.subject.clone().unwrap_or_default(), Some(address("custom", &event.kind)))
         }
         _ => {
@@ -191,13 +184,29 @@ fn subject(event: &Event) -> Result<String, String> {
 
 fn data<'a>(event: &'a Event, key: &str) -> Result<&'a str, String> {
     match event.data.get(key) {
-        Some(serde_json::Value::String(text)) if !text.is_empty() => Ok(text),
+        Some(serde_json::Value::String(text)) if !text.is_empty() => bounded(event, key, text),
         Some(other) => Err(format!(
             "`data.{key}` of {} is {}; send a text that is not empty",
             event.kind,
             crate::finding::shown(other)
         )),
         None => Err(format!("`data.{key}` of {} is missing; send a text that is not empty", event.kind)),
+    }
+}
+
+/// The address that the event names, if it does.
+fn optional(event: &Event, kind: &str, key: &str) -> Result<Option<Address>, String> {
+    event.text(key).map(|value| Ok(address(kind, bounded(event, key, value)?))).transpose()
+}
+
+/// What becomes part of a subject or an address is as short as an attribute: it travels in headers and is stored in keys.
+fn bounded<'a>(event: &Event, key: &str, text: &'a str) -> Result<&'a str, String> {
+    match text.len() {
+        0..=MAX_ATTRIBUTE_BYTES => Ok(text),
+        length => Err(format!(
+            "`data.{key}` of {} has {length} bytes, the limit is {MAX_ATTRIBUTE_BYTES}",
+            event.kind
+        )),
     }
 }
 
@@ -280,6 +289,32 @@ mod tests {
             "`data.to` of call.incoming is `2`; send a text that is not empty"
         );
         assert!(error("weather.rain", "", json!({})).contains("`weather.rain`"));
+    }
+
+    #[test]
+    fn what_becomes_part_of_a_subject_or_an_address_is_bounded() {
+        let long = "1".repeat(257);
+        for (kind, subject, key) in [
+            ("call.incoming", "c", "to"),
+            ("call.outgoing", "c", "from"),
+            ("message.received", "", "to"),
+            ("message.received", "", "from"),
+            ("conversation.message", "c", "channel"),
+            ("form.submitted", "f", "name"),
+            ("job.item", "j", "job"),
+            ("custom.alarm", "x", "reference_type"),
+            ("command.completed", "", "command_id"),
+        ] {
+            let mut data = json!({ "from": "+1", "to": "+2" });
+            data[key] = json!(&long[1..]);
+            let fits = addressee(&event(kind, subject, data.clone()), "r");
+            assert!(fits.is_ok() || key == "command_id", "{kind}: {fits:?}");
+            data[key] = json!(long);
+            assert_eq!(
+                addressee(&event(kind, subject, data), "r").unwrap_err(),
+                format!("`data.{key}` of {kind} has 257 bytes, the limit is 256")
+            );
+        }
     }
 
     #[test]

@@ -78,8 +78,7 @@ pub(super) fn delivery(delivery: lapin::message::Delivery) -> Delivery {
         tag: delivery.delivery_tag,
         reference: header(properties, REFERENCE).map(|text| cut(&text, MAX_REFERENCE).to_owned()),
         message_id: properties.message_id().as_ref().map(ToString::to_string),
-        traceparent: header(properties, TRACEPARENT)
-            .filter(|text| flow::event::traceparent(text).is_some()),
+        traceparent: header(properties, TRACEPARENT).filter(|text| flow::event::traceparent(text).is_some()),
         user_id: properties.user_id().as_ref().map(ToString::to_string),
         delivery_count: header(properties, "x-delivery-count").and_then(|n| n.parse().ok()).unwrap_or(0),
         routing_key: delivery.routing_key.to_string(),
@@ -165,7 +164,10 @@ mod tests {
         };
         let Ok(publication) = super::rejection(rejection) else { panic!("it can be said") };
         let table = publication.properties.headers().clone().unwrap_or_default();
-        let lengths = table.inner().iter().map(|(name, value)| name.as_str().len() + text(value).unwrap_or_default().len());
+        let lengths = table
+            .inner()
+            .iter()
+            .map(|(name, value)| name.as_str().len() + text(value).unwrap_or_default().len());
         assert!(lengths.sum::<usize>() < 16 * 1_024);
         let kept = header(&publication.properties, "x-signalbox-reference").unwrap_or_default();
         assert_eq!((kept.len(), kept.contains('\u{fffd}')), (1_024, false));
