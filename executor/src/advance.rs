@@ -75,6 +75,10 @@ async fn go(executor: &Executor, held: &mut Held, outbox: &[Vec<u8>]) -> Result<
         };
         let (outcome, after) = match turn(executor, held, &bundle) {
             Ok(decision) => perform(executor, held, decision).await?,
+            Err(failed) if failed.newer => {
+                tracing::error!(activeflow_id = %held.claim.id, detail = %failed.note.detail, "An activeflow waits for a newer executor");
+                return Err(Halt::Later);
+            }
             Err(failed) => fail(executor, held, failed).await?,
         };
         match outcome {

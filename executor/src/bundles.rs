@@ -48,7 +48,8 @@ impl Bundles {
             return Err(NoBundle::Missing { hash: name });
         };
         let compiled = catch_unwind(AssertUnwindSafe(|| Bundle::from_bytes(&bytes)));
-        let compiled = compiled.unwrap_or_else(|_| Err("compiling it panicked".into()));
+        let compiled = compiled
+            .map_or_else(|_| Err("compiling it panicked".into()), |read| read.map_err(|e| e.to_string()));
         let bundle = compiled.map(Arc::new).map_err(|why| NoBundle::Unreadable { hash: name, why })?;
         self.keep(*hash, bundle.clone());
         Ok(bundle)

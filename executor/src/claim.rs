@@ -33,6 +33,8 @@ pub struct Claims {
     asking: FuturesUnordered<BoxFuture<'static, Answer>>,
     running: JoinSet<Fate>,
     held: HashMap<Id, Held>,
+    /// Whether the bus was up when it was looked at last.
+    bus_up: bool,
 }
 
 struct Held {
@@ -61,6 +63,7 @@ impl Claims {
             asking: FuturesUnordered::new(),
             running: JoinSet::new(),
             held: HashMap::new(),
+            bus_up: true,
         }
     }
 
@@ -109,6 +112,11 @@ impl Claims {
     }
 
     fn next(&mut self) -> Option<(Shard, Want)> {
+        let bus_up = self.executor.ports.bus.is_up();
+        let was_up = std::mem::replace(&mut self.bus_up, bus_up);
+        if bus_up && !was_up {
+            self.hunger.probe_again();
+        }
         if self.group.is_some() {
             return None;
         }
@@ -167,6 +175,9 @@ impl Claims {
         let fate = done.as_ref().map(|(_, fate)| *fate).unwrap_or(Fate::Released);
         if suspect {
             self.one_of_the_group(fate);
+        }
+        if fate != Fate::Released {
+            self.hunger.probe_again();
         }
         if let Err(error) = done
             && error.is_panic()

@@ -14,6 +14,7 @@ use common::{ActiveflowId, BusError, Shard, StoreError};
 use flow::route::Reference;
 use flow::{Bundle, Class, Definitions, Event, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct World {
     pub held: Mutex<BTreeMap<ActiveflowId, Row>>,
     /// What comes in while the first commit or finish that would park is under way.
     pub more: Mutex<Option<Vec<Entry>>>,
+    /// The bus is down.
+    pub down: AtomicBool,
     time: Mutex<Duration>,
 }
 
@@ -261,7 +264,7 @@ impl Bus for World {
         Box::pin(std::future::ready(Ok(())))
     }
     fn is_up(&self) -> bool {
-        true
+        !self.down.load(Ordering::Relaxed)
     }
 }
 

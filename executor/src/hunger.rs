@@ -123,6 +123,11 @@ impl Hunger {
         self.probed = Some(now);
     }
 
+    /// The next probe need not wait: the last one asked nothing of the broker, or the broker's connection is back.
+    pub fn probe_again(&mut self) {
+        self.probed = None;
+    }
+
     /// A claim was answered. Returns whether the shard turned out to have suspects that this executor is to deal with.
     pub fn answered(&mut self, shard: Shard, want: Want, brought: Brought, mine: bool) -> bool {
         self.settle(shard, want);

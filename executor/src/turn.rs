@@ -8,7 +8,7 @@ use common::ports::work::{After, Control, Transition};
 use common::record::{Entry, Seed};
 use flow::cursor::{Identity, Input, Rest};
 use flow::step::{Effect, Note};
-use flow::{Bundle, Cursor, Event, Timestamp};
+use flow::{Bundle, Cursor, Event, FormatError, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What a turn is about and rests on.
@@ -49,6 +49,8 @@ pub struct Failed {
     pub good: u32,
     /// So many are used up with the one at fault.
     pub consumed: u32,
+    /// The cursor is of a newer format: another worker's to move.
+    pub newer: bool,
     pub note: Note,
 }
 
@@ -97,8 +99,13 @@ impl<'a> Stepper<'a> {
         };
         if !turn.body.is_empty() {
             let read = catch_unwind(AssertUnwindSafe(|| Cursor::from_bytes(turn.body)));
-            let read = read.unwrap_or_else(|_| Err("reading the cursor panicked".into()));
-            stepper.cursor = Some(read.map_err(|why| stepper.failed("failed", None, why))?);
+            let read =
+                read.unwrap_or_else(|_| Err(FormatError::Damaged("reading the cursor panicked".into())));
+            let unreadable = |why: FormatError| Failed {
+                newer: matches!(why, FormatError::Newer { .. }),
+                ..stepper.failed("failed", None, why.to_string())
+            };
+            stepper.cursor = Some(read.map_err(unreadable)?);
         }
         Ok(stepper)
     }
@@ -212,6 +219,7 @@ impl<'a> Stepper<'a> {
         Failed {
             good: self.consumed.saturating_sub(1),
             consumed: self.consumed,
+            newer: false,
             note: Note {
                 at: self.turn.now,
                 action_id,

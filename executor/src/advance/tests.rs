@@ -119,3 +119,13 @@ async fn a_missing_bundle_is_waited_for() {
     assert_eq!(run(&world, row(1, Suspect::No)).await, Fate::Released);
     assert_eq!(world.log(), ["release"]);
 }
+
+#[tokio::test]
+async fn a_cursor_of_a_newer_format_is_left_to_a_newer_executor() {
+    let world = world();
+    let mut newer = standing(&waiting(), 1);
+    newer.record.body = br#"{"format":99}"#.to_vec();
+    newer.inbox = digit();
+    assert_eq!(run(&world, newer).await, Fate::Released);
+    assert_eq!(world.log(), ["release"]);
+}

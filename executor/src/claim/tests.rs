@@ -58,3 +58,47 @@ async fn serve_while(world: &Arc<World>, unfinished: impl Fn(&World) -> bool) {
     let both = async { tokio::join!(crate::run(world.ports(), config(), shutdown.clone()), watch) };
     tokio::time::timeout(Duration::from_secs(5), both).await.expect("it comes to an end");
 }
+
+/// Claims of an executor that is enrolled and whose broker is away.
+fn away(world: &Arc<World>) -> Claims {
+    let executor = Arc::new(world.executor());
+    executor.broker.overdue();
+    let (standing, _) = Standing::begin(executor.clone());
+    let mut claims = Claims::new(executor, standing);
+    claims.me = Some(Enrolled { id: MemberId::random(), shards: [Shard(0)].into() });
+    claims.hunger.feel([Shard(0)]);
+    claims
+}
+
+#[tokio::test]
+async fn while_the_broker_is_away_what_needs_no_confirm_is_done_without_a_pause() {
+    let world = world();
+    let rows = (1..=5).map(|n| {
+        let mut row = row(n, Suspect::No);
+        row.inbox.clear();
+        row
+    });
+    world.ready.lock().unwrap().insert(Shard(0), rows.collect());
+    let mut claims = away(&world);
+    for _ in 0..5 {
+        claims.ask();
+        let answer = claims.asking.next().await.unwrap();
+        claims.take(answer);
+        assert_eq!((claims.running.len(), claims.next()), (1, None));
+        let done = claims.running.join_next_with_id().await.unwrap();
+        claims.done(done);
+    }
+    assert_eq!(world.log().iter().filter(|line| line.ends_with("Park")).count(), 5);
+    assert_eq!(world.ports().clock.monotonic(), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_back_is_probed_at_once() {
+    let world = world();
+    let mut claims = away(&world);
+    claims.hunger.probed(Duration::ZERO);
+    world.down.store(true, Ordering::Relaxed);
+    assert_eq!(claims.next(), None);
+    world.down.store(false, Ordering::Relaxed);
+    assert!(claims.next().is_some());
+}
