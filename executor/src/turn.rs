@@ -22,7 +22,7 @@ pub struct Turn<'a> {
     pub inbox: &'a [Entry],
     pub control: Option<&'a Control>,
     pub now: Timestamp,
-    /// How often a cursor that yielded goes on.
+    /// How often a cursor that yielded goes on; never less than once, or it would not move.
     pub resumes: u32,
 }
 
@@ -91,7 +91,7 @@ impl<'a> Stepper<'a> {
             turn,
             cursor: None,
             consumed: 0,
-            resumes: turn.resumes,
+            resumes: turn.resumes.max(1),
             stepped: false,
             started: false,
             commands: Vec::new(),

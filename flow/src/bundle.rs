@@ -5,7 +5,7 @@
 
 use crate::document;
 use crate::finding::{self, Finding, Report, Severity, did_you_mean};
-use crate::{lint, source};
+use crate::{FormatError, lint, source};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -90,17 +90,17 @@ impl Bundle {
 
     /// # Errors
     /// What is wrong with bytes that [`Bundle::to_bytes`] did not make, or a newer format than this binary reads.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Bundle, String> {
-        let (format, json) = bytes.split_first().ok_or("the bundle has no bytes")?;
-        if *format != FORMAT {
-            return Err(format!("the bundle has format {format}, this binary reads format {FORMAT}"));
-        }
-        let stored: Stored =
-            serde_json::from_slice(json).map_err(|e| format!("the bundle's bytes cannot be read: {e}"))?;
-        let main = stored_flow(&stored.main, &stored.document)?;
+    pub fn from_bytes(bytes: &[u8]) -> Result<Bundle, FormatError> {
+        let damaged = |why: String| FormatError::Damaged(why);
+        let (format, json) =
+            bytes.split_first().ok_or_else(|| damaged("the bundle has no bytes".to_owned()))?;
+        FormatError::check("the bundle", u32::from(*format), u32::from(FORMAT))?;
+        let stored: Stored = serde_json::from_slice(json)
+            .map_err(|e| damaged(format!("the bundle's bytes cannot be read: {e}")))?;
+        let main = stored_flow(&stored.main, &stored.document).map_err(damaged)?;
         let flows =
             stored.subroutines.iter().map(|(key, document)| Ok((key.clone(), stored_flow(key, document)?)));
-        let flows = flows.collect::<Result<BTreeMap<_, _>, String>>()?;
+        let flows = flows.collect::<Result<BTreeMap<_, _>, String>>().map_err(damaged)?;
         Ok(Bundle { bytes: bytes.to_vec(), ..Bundle::assemble(main, flows, &stored) })
     }
 

@@ -10,7 +10,7 @@
 //! armed, so a timer that comes late names a wait that is gone.
 
 use crate::bundle::Bundle;
-use crate::{Event, Timestamp};
+use crate::{Event, FormatError, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -191,19 +191,19 @@ impl Cursor {
 
     /// # Errors
     /// Where and why the bytes are not a cursor of a known format.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Cursor, String> {
+    pub fn from_bytes(bytes: &[u8]) -> Result<Cursor, FormatError> {
         #[derive(Deserialize)]
         struct Format {
             format: u32,
         }
-        let Format { format } =
-            serde_json::from_slice(bytes).map_err(|e| format!("the cursor's bytes cannot be read: {e}"))?;
-        if format != FORMAT {
-            return Err(format!("the cursor has format {format}, this binary reads format {FORMAT}"));
-        }
+        let damaged = |place: &str, e: &dyn std::fmt::Display| {
+            FormatError::Damaged(format!("the cursor's bytes cannot be read{place}: {e}"))
+        };
+        let Format { format } = serde_json::from_slice(bytes).map_err(|e| damaged("", &e))?;
+        FormatError::check("the cursor", format, FORMAT)?;
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         serde_path_to_error::deserialize(&mut reader)
-            .map_err(|e| format!("the cursor's bytes cannot be read at {e}"))
+            .map_err(|e| damaged(&format!(" at {}", e.path()), e.inner()))
     }
 
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -6,7 +6,7 @@
 mod support;
 
 use flow::cursor::{Cursor, Input};
-use flow::{Bundle, Timestamp};
+use flow::{Bundle, FormatError, Timestamp};
 use serde_json::json;
 use std::path::PathBuf;
 use support::{Drive, event};
@@ -67,17 +67,22 @@ fn what_an_earlier_version_stored_can_be_read() {
 fn a_newer_format_is_refused_with_both_numbers() {
     assert_eq!(
         Bundle::from_bytes(&[2, b'{', b'}']).unwrap_err(),
-        "the bundle has format 2, this binary reads format 1"
+        FormatError::Newer { found: 2, supported: 1 }
     );
-    assert_eq!(
-        Cursor::from_bytes(br#"{"format":2}"#).unwrap_err(),
-        "the cursor has format 2, this binary reads format 1"
-    );
-    assert!(
-        Bundle::from_bytes(&[]).is_err()
-            && Bundle::from_bytes(&[1, b'x']).is_err()
-            && Cursor::from_bytes(b"x").is_err()
-    );
+    let newer = Cursor::from_bytes(br#"{"format":2}"#).unwrap_err();
+    assert_eq!(newer, FormatError::Newer { found: 2, supported: 1 });
+    assert_eq!(newer.to_string(), "format 2 is newer than 1, the newest that this binary reads");
+}
+
+#[test]
+fn damage_is_told_from_a_newer_format() {
+    let damaged = |error: FormatError| matches!(error, FormatError::Damaged(_));
+    for bytes in [&b""[..], &[0, b'{', b'}'], &[1, b'x']] {
+        assert!(damaged(Bundle::from_bytes(bytes).unwrap_err()), "{bytes:?}");
+    }
+    for bytes in ["", "x", r#"{"format":0}"#, r#"{"format":1}"#] {
+        assert!(damaged(Cursor::from_bytes(bytes.as_bytes()).unwrap_err()), "{bytes}");
+    }
 }
 
 fn path(name: &str) -> PathBuf {
