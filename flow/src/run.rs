@@ -6,7 +6,7 @@ use crate::cursor::{Cursor, Early, Failure, Wait};
 use crate::expression::{self, Template};
 use crate::options::{Condition, Data, Text, Whole};
 use crate::route::command_id;
-use crate::step::{Command, Effect, Note};
+use crate::step::{Command, Effect, Note, limits};
 use crate::{Event, Timestamp};
 use serde_json::{Map, Value, json};
 
@@ -16,6 +16,8 @@ pub(crate) struct Run<'a> {
     pub cursor: Cursor,
     pub effects: Vec<Effect>,
     pub notes: Vec<Note>,
+    /// So many notes did not fit.
+    pub notes_dropped: u32,
     pub now: Timestamp,
     /// Whether variables or results changed since they were measured.
     pub changed: bool,
@@ -34,6 +36,9 @@ pub(crate) enum Answered {
 /// How deep a variable's value is nested at most: a cursor must be readable again.
 const MAX_DEPTH: usize = 32;
 
+/// Notes that are kept in any case: they say what was lost and why nothing follows. A step has few of them.
+const LASTING: &[&str] = &["dropped", "yielded", "ended"];
+
 /// An object from pairs.
 pub(crate) fn fields<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
@@ -46,7 +51,14 @@ impl<'a> Run<'a> {
     }
 
     pub fn as_text(&mut self, template: &Template) -> Result<String, Failure> {
-        Ok(expression::as_text(&self.evaluate(template)?))
+        let text = expression::as_text(&self.evaluate(template)?);
+        match text.len() {
+            0..=limits::TEXT => Ok(text),
+            length => Err(Failure::new(
+                "text_too_long",
+                format!("the text has {length} bytes, the limit is {}", limits::TEXT),
+            )),
+        }
     }
 
     pub fn holds(&mut self, condition: &Condition) -> Result<bool, Failure> {
@@ -192,9 +204,29 @@ impl Run<'_> {
     }
 
     pub fn note(&mut self, what: &str, detail: Value) {
+        if self.notes.len() >= limits::NOTES_PER_STEP && !LASTING.contains(&what) {
+            self.notes_dropped += 1;
+            return;
+        }
         let action_id = self.cursor.current_action().map(str::to_owned);
         let action_type = self.node().map(|node| node.kind.name.to_owned());
         self.notes.push(Note { at: self.now, action_id, action_type, what: what.to_owned(), detail });
+    }
+}
+
+impl Run<'_> {
+    pub fn note_what_was_dropped(&mut self) {
+        if self.notes_dropped > 0 {
+            let detail = json!({ "count": self.notes_dropped });
+            let note = Note {
+                at: self.now,
+                action_id: None,
+                action_type: None,
+                what: "notes_dropped".to_owned(),
+                detail,
+            };
+            self.notes.push(note);
+        }
     }
 }
 

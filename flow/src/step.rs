@@ -26,6 +26,12 @@ pub mod limits {
     pub const LIFETIME_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
     /// Actions in one step; then it rests yielded.
     pub const ACTIONS_PER_STEP: u32 = 256;
+    /// Notes of one step; further ones are counted in a last one, `notes_dropped`.
+    pub const NOTES_PER_STEP: usize = 256;
+    /// Bytes that one option's text may come to.
+    pub const TEXT: usize = 16 * 1024;
+    /// Messages of one `message_send`.
+    pub const DESTINATIONS: usize = 100;
 }
 
 /// What the outside is asked to do. Stored with the cursor before it is performed.
@@ -54,7 +60,8 @@ pub struct Note {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action_type: Option<String>,
     /// What happened, in a fixed vocabulary: `started`, `entered`, `waiting`, `completed`, `skipped`, `failed`,
-    /// `forwarded`, `early`, `dropped`, `empty_variable`, `command_failed`, `unknown_action`, `yielded`, `ended`.
+    /// `forwarded`, `early`, `dropped`, `empty_variable`, `command_failed`, `unknown_action`, `yielded`, `ended`,
+    /// `notes_dropped`.
     pub what: String,
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub detail: Value,
@@ -70,10 +77,12 @@ pub struct Step {
 
 /// Moves `cursor` by one input. An input that is late, doubled or unexpected changes nothing.
 pub fn step(bundle: &Bundle, cursor: Cursor, input: Input, now: Timestamp) -> Step {
-    let mut run = Run { bundle, cursor, effects: Vec::new(), notes: Vec::new(), now, changed: false };
+    let mut run =
+        Run { bundle, cursor, effects: Vec::new(), notes: Vec::new(), notes_dropped: 0, now, changed: false };
     if run.cursor.ended.is_none() {
         run.take(input);
     }
+    run.note_what_was_dropped();
     Step { cursor: run.cursor, effects: run.effects, notes: run.notes }
 }
 

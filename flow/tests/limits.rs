@@ -2,6 +2,7 @@
 
 mod support;
 
+use flow::Bundle;
 use flow::cursor::{Input, Rest};
 use flow::step::limits;
 use serde_json::json;
@@ -164,4 +165,49 @@ fn what_comes_after_thirty_days_is_handed_on() {
     sms.now = sms.now.plus_millis(limits::LIFETIME_MS);
     sms.input(Input::Event { event: message, start: Some(vec![7]) });
     assert_eq!((sms.ended().as_deref(), sms.early().len()), (Some("limit.lifetime"), 1));
+}
+
+#[test]
+fn a_message_has_at_most_a_hundred_destinations_also_in_a_bundle_of_before() {
+    let sends = |many: usize| {
+        let to: Vec<_> = (0..many).map(|n| json!({ "target": format!("+1555{n:04}") })).collect();
+        json!({ "trigger": { "event": "call.incoming" }, "actions": [{ "id": "a", "type": "message_send", "option": { "text": "x", "destinations": to } }] })
+    };
+    let found = flow::validate(&sends(101).to_string());
+    assert_eq!(
+        (found[0].code.as_str(), found[0].pointer.as_str()),
+        ("SBX0204", "/actions/0/option/destinations")
+    );
+    let most = bundle_of(&sends(100), &[]);
+    assert_eq!(Drive::call(Bundle::from_bytes(most.to_bytes()).unwrap()).commands.len(), 100);
+    let before = json!({ "main": "main", "document": sends(101) }).to_string();
+    let call = Drive::call(Bundle::from_bytes(&[&[1], before.as_bytes()].concat()).unwrap());
+    assert_eq!((call.commands.len(), call.error_code().as_deref()), (0, Some("too_many_destinations")));
+    let plays = |many: usize| json!({ "trigger": { "event": "call.incoming" }, "actions": [{ "id": "a", "type": "play", "option": { "stream_urls": vec!["https://x.example"; many] } }] });
+    assert_eq!(flow::validate(&plays(100).to_string()), []);
+    assert_eq!(flow::validate(&plays(101).to_string())[0].code, "SBX0204");
+}
+
+#[test]
+fn the_text_of_an_option_has_a_size() {
+    let says = |digits: usize| {
+        Drive::call(voice(json!([
+            { "id": "a", "type": "variable_set", "option": { "key": "x", "value": "x".repeat(digits) } },
+            { "id": "b", "type": "talk", "option": { "text": "${x}${x}" }, "on_error": "stop" },
+        ])))
+    };
+    assert_eq!(says(8 * 1024).commands.len(), 1);
+    assert_eq!(says(8 * 1024 + 1).error_code().as_deref(), Some("text_too_long"));
+}
+
+#[test]
+fn the_notes_of_a_step_are_bounded_and_the_rest_is_counted() {
+    let call = Drive::call(voice(json!([
+        { "id": "a", "type": "talk", "option": { "text": "${call.nothing}".repeat(1_000), "async": true } },
+        { "id": "b", "type": "stop" },
+    ])));
+    let noted: Vec<&str> = call.notes.iter().map(|note| note.what.as_str()).collect();
+    assert_eq!((noted.len(), &noted[256..]), (258, &["ended", "notes_dropped"][..]));
+    // Of the start, two entries and a thousand empty variables, 256 are told.
+    assert_eq!(call.notes.last().unwrap().detail, json!({ "count": 3 + 1_000 - 256 }));
 }

@@ -3,10 +3,11 @@
 //! Without a source the own number is it, without destinations the peer of the call or of the conversation. With
 //! `wait_delivery` the flow goes on when every command was answered, otherwise at once.
 
-use super::{Action, Described, Family, Heard, Next, Taken};
+use super::{Action, Check, Described, Family, Heard, Next, Taken};
 use crate::cursor::Failure;
 use crate::options::Text;
 use crate::run::{Answered, Run, fields};
+use crate::step::limits;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -62,6 +63,10 @@ impl Described for MessageSend {
 
 impl Action for MessageSend {
     fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
+        if let Some(many) = self.too_many() {
+            let what = format!("there are {many} destinations, the limit is {}", limits::DESTINATIONS);
+            return Err(Failure::new("too_many_destinations", what));
+        }
         let (own, peer) = run.own_and_peer();
         let text = run.text(&self.text)?;
         let from = match &self.source {
@@ -108,5 +113,18 @@ impl Action for MessageSend {
 
     fn pauses(&self) -> bool {
         self.wait_delivery
+    }
+
+    fn check(&self, check: &mut Check<'_>) {
+        if let Some(many) = self.too_many() {
+            let expected = format!("at most {}", limits::DESTINATIONS);
+            check.range("destinations", format!("{many} destinations"), &expected);
+        }
+    }
+}
+
+impl MessageSend {
+    fn too_many(&self) -> Option<usize> {
+        self.destinations.as_ref().map(Vec::len).filter(|many| *many > limits::DESTINATIONS)
     }
 }

@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+const MAX_STREAMS: usize = 100;
+
 /// Plays audio to the caller.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -51,6 +53,9 @@ impl Action for Play {
     fn check(&self, check: &mut Check<'_>) {
         if self.stream_urls.is_empty() {
             check.range("stream_urls", "[]", "at least one address");
+        }
+        if self.stream_urls.len() > MAX_STREAMS {
+            check.range("stream_urls", format!("{} addresses", self.stream_urls.len()), "at most 100");
         }
     }
 }
