@@ -189,8 +189,8 @@ async fn perform(executor: &Executor, held: &mut Held, decision: Decision) -> Re
     Ok((outcome, after))
 }
 
-/// Data that cannot be read and a core that panics end the activeflow: trying again would do the same. The reference
-/// is given up, and what would start another is delivered again.
+/// Data that cannot be read, a core that panics and a step that asks for too much end the activeflow: trying again would
+/// do the same. The reference is given up, and what would start another is delivered again.
 async fn fail(executor: &Executor, held: &Held, failed: Failed) -> Result<(Outcome, After), Halt> {
     let Failed { consumed, note, .. } = failed;
     tracing::error!(

@@ -11,6 +11,7 @@
 //! claim is told `Fenced` and drops what it did without a trace.
 
 pub mod advance;
+mod bounds;
 mod broker;
 mod bundles;
 mod claim;

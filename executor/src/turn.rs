@@ -1,5 +1,6 @@
 //! One transition, decided in pure code: control first, then what waits in the inbox, each through [`flow::step`].
 
+use crate::bounds::{self, Asked};
 use crate::rest::rest_of;
 use common::ActiveflowId;
 use common::command::Message;
@@ -42,7 +43,7 @@ pub struct Decision {
     pub actions: Vec<(String, String)>,
 }
 
-/// The turn cannot be made: stored data is damaged, or the core panicked.
+/// The turn cannot be made: stored data is damaged, the core panicked, or a step asks for too much.
 #[derive(Debug)]
 pub struct Failed {
     /// So many inbox entries were good before.
@@ -81,8 +82,7 @@ struct Stepper<'a> {
     resumes: u32,
     stepped: bool,
     started: bool,
-    commands: Vec<Message>,
-    notes: Vec<Note>,
+    asked: Asked,
 }
 
 impl<'a> Stepper<'a> {
@@ -94,8 +94,7 @@ impl<'a> Stepper<'a> {
             resumes: turn.resumes.max(1),
             stepped: false,
             started: false,
-            commands: Vec::new(),
-            notes: Vec::new(),
+            asked: Asked::default(),
         };
         if !turn.body.is_empty() {
             let read = catch_unwind(AssertUnwindSafe(|| Cursor::from_bytes(turn.body)));
@@ -150,7 +149,7 @@ impl<'a> Stepper<'a> {
     }
 
     fn take_inbox(&mut self) -> Result<(), Failed> {
-        while !self.ended() && (!self.yielded() || self.resumes > 0) {
+        while !self.ended() && !self.asked.is_full() && (!self.yielded() || self.resumes > 0) {
             let Some(entry) = self.next_entry() else {
                 return self.resume();
             };
@@ -179,7 +178,7 @@ impl<'a> Stepper<'a> {
 
     /// Goes on while the cursor yields, as often as one claim allows.
     fn resume(&mut self) -> Result<(), Failed> {
-        while self.yielded() && self.resumes > 0 {
+        while self.yielded() && self.resumes > 0 && !self.asked.is_full() {
             self.resumes -= 1;
             self.step(Input::Resumed)?;
         }
@@ -194,17 +193,15 @@ impl<'a> Stepper<'a> {
             .map_err(|panic| self.failed("panic", action_id, text_of(&*panic)))?;
         self.cursor = Some(step.cursor);
         self.stepped = true;
-        self.notes.extend(step.notes);
-        for effect in step.effects {
-            match effect {
-                Effect::Command(command) => {
-                    let mut message = Message::command(*id, &seed.reference, &command, *now);
-                    message.traceparent = seed.traceparent.clone();
-                    self.commands.push(message);
-                }
+        let message = |effect: Effect| match effect {
+            Effect::Command(command) => {
+                let traceparent = seed.traceparent.clone();
+                Message { traceparent, ..Message::command(*id, &seed.reference, &command, *now) }
             }
-        }
-        Ok(())
+        };
+        let commands = step.effects.into_iter().map(message);
+        let action_id = self.cursor.as_ref().and_then(|cursor| cursor.current_action().map(str::to_owned));
+        self.asked.add(commands, step.notes).map_err(|why| self.failed("too_much", action_id, why))
     }
 
     fn yielded(&self) -> bool {
@@ -248,16 +245,18 @@ impl<'a> Stepper<'a> {
         let (after, ending) = rest_of(self.cursor.as_ref());
         let moved = self.stepped || self.consumed > 0 || control.is_some();
         let touched = |note: &Note| Some((note.action_type.clone()?, note.what.clone()));
-        let actions = self.notes.iter().filter_map(touched).collect();
-        let journal = (!self.notes.is_empty()).then(|| journal(self.turn.version, self.turn.now, self.notes));
+        let Asked { commands, stored, notes, .. } = self.asked;
+        let actions = notes.iter().filter_map(touched).collect();
+        let notes = bounds::kept(notes, self.turn.now);
+        let journal = (!notes.is_empty()).then(|| journal(self.turn.version, self.turn.now, notes));
         let transition = moved.then(|| Transition {
             body: self.cursor.as_ref().map(Cursor::to_bytes).unwrap_or_default(),
             consumed: self.consumed,
-            commands: self.commands.iter().map(Message::to_bytes).collect(),
+            commands: stored,
             journal,
             control: control.cloned(),
         });
-        Decision { transition, commands: self.commands, after, ending, started: self.started, actions }
+        Decision { transition, commands, after, ending, started: self.started, actions }
     }
 }
 
@@ -272,3 +271,6 @@ fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic without a text".into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+use super::*;
+use crate::fakes::{event, incoming, seed};
+use common::record::Suspect;
+use std::collections::BTreeMap;
+
+fn bundle(actions: serde_json::Value) -> Bundle {
+    let document = serde_json::json!({
+        "schema": "signalbox.flow/v1", "name": "Test", "type": "voice", "trigger": { "event": "call.incoming" },
+        "actions": actions,
+    });
+    Bundle::compile(("flow", &document.to_string()), &BTreeMap::new()).expect("the document is right")
+}
+
+/// Sends 60 messages of 10 KiB.
+fn send() -> serde_json::Value {
+    let to: Vec<_> = (0..60).map(|n| serde_json::json!({ "target": format!("+1555010{n:02}") })).collect();
+    let option = serde_json::json!({ "text": "x".repeat(10_240), "destinations": to });
+    serde_json::json!({ "id": "send", "type": "message_send", "option": option })
+}
+
+fn decided(bundle: &Bundle, inbox: &[Entry], resumes: u32) -> Result<Decision, Failed> {
+    let row = crate::fakes::row(1, Suspect::No);
+    decide(&Turn {
+        id: row.claim.id,
+        seed: &seed(),
+        bundle,
+        version: 0,
+        body: &[],
+        inbox,
+        control: None,
+        now: Timestamp::default(),
+        resumes,
+    })
+}
+
+#[test]
+fn a_cursor_that_yielded_goes_on_at_least_once_in_each_turn() {
+    let bundle = bundle(serde_json::json!([
+        { "id": "a", "type": "answer" },
+        { "id": "b", "type": "goto", "option": { "target_id": "a", "loop_count": 300 } },
+        { "id": "c", "type": "digits_receive", "option": { "length": 1 } },
+    ]));
+    let first = decided(&bundle, &[incoming()], 0).unwrap();
+    let body = first.transition.unwrap().body;
+    let executed =
+        |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).unwrap()["executed"].clone();
+    let row = crate::fakes::row(1, Suspect::No);
+    let turn = Turn {
+        id: row.claim.id,
+        seed: &seed(),
+        bundle: &bundle,
+        version: 1,
+        body: &body,
+        inbox: &[],
+        control: None,
+        now: Timestamp::default(),
+        resumes: 0,
+    };
+    let second = decide(&turn).unwrap().transition.expect("it moves");
+    assert_ne!(executed(&body), executed(&second.body));
+}
+
+#[test]
+fn a_turn_that_asks_for_much_leaves_further_inputs_to_the_next() {
+    let bundle = bundle(serde_json::json!([
+        { "id": "menu", "type": "digits_receive", "option": { "length": 1 } },
+        send(),
+        { "id": "again", "type": "goto", "option": { "target_id": "menu" } },
+    ]));
+    let digit = |n: u32| event("call.digits", &format!("d{n}"), serde_json::json!({ "digits": "1" }));
+    let inbox: Vec<_> = [incoming()].into_iter().chain((0..5).map(digit)).collect();
+    let decision = decided(&bundle, &inbox, 4).unwrap();
+    let consumed = decision.transition.map(|transition| (transition.consumed, transition.commands.len()));
+    assert_eq!(consumed, Some((3, 120)), "the start and two digits; three wait for the next turn");
+    assert!(matches!(decision.after, After::Park { .. }), "the store answers with what waits");
+}
+
+#[test]
+fn a_step_that_asks_for_too_much_ends_its_activeflow() {
+    let bundle = bundle(serde_json::json!([
+        send(),
+        { "id": "again", "type": "goto", "option": { "target_id": "send", "loop_count": 10 } },
+        { "id": "menu", "type": "digits_receive", "option": { "length": 1 } },
+    ]));
+    let failed = decided(&bundle, &[incoming()], 4).unwrap_err();
+    assert_eq!((failed.good, failed.consumed, failed.note.what.as_str()), (0, 1, "too_much"));
+    assert!(failed.note.detail.to_string().contains("message.send"), "{:?}", failed.note.detail);
+}
