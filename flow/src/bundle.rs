@@ -230,7 +230,13 @@ impl Closure<'_> {
                     "At run time the limit is 32; nest fewer flows.",
                 );
             } else if !self.texts.contains_key(called) {
-                let help = did_you_mean(called, self.texts.keys().map(String::as_str));
+                let help = match self.texts.is_empty() {
+                    true => "Deploy that flow first; no other flow is deployed yet.".to_owned(),
+                    false => {
+                        let known = did_you_mean(called, self.texts.keys().map(String::as_str));
+                        format!("Deploy that flow first, or name one that is deployed. {known}")
+                    }
+                };
                 report.add(
                     finding::UNKNOWN_SUBROUTINE,
                     pointer,

@@ -192,6 +192,20 @@ fn calling(called: &str) -> Value {
 fn a_subroutine_must_exist_and_call_nothing_that_calls_it() {
     let unknown = compile(calling("opening-hour"), &[("opening-hours", json!({ "actions": [] }))]);
     assert_eq!(unknown, ["SBX0504 /actions/0/option/flow_id There is no flow `opening-hour` to call."]);
+    let help = |others: &[&str]| {
+        let others = others.iter().map(|name| ((*name).to_owned(), json!({ "actions": [] }).to_string()));
+        let called = calling("opening-hour").to_string();
+        Bundle::compile(("main", &called), &others.collect()).unwrap_err()[0].help.clone()
+    };
+    assert_eq!(help(&[]), "Deploy that flow first; no other flow is deployed yet.");
+    assert_eq!(
+        help(&["opening-hours", "x"]),
+        "Deploy that flow first, or name one that is deployed. Did you mean `opening-hours`?"
+    );
+    assert_eq!(
+        help(&["a", "b"]),
+        "Deploy that flow first, or name one that is deployed. Known here: `a`, `b`."
+    );
     let circle = compile(calling("x"), &[("x", calling("y")), ("y", calling("x"))]);
     assert_eq!(circle.len(), 1);
     assert!(circle[0].starts_with("SBX0505 /actions/0/option/flow_id In the subroutine `y`: "), "{circle:?}");
