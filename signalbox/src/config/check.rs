@@ -4,6 +4,9 @@ use super::Config;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// Longer than a broker that works ever takes.
+const MOST_CONFIRM: Duration = Duration::from_secs(300);
+
 impl Config {
     /// Everything that cannot work, one sentence each.
     pub fn check(&self) -> Vec<String> {
@@ -78,6 +81,27 @@ impl Config {
             ),
         );
         require(
+            amqp.confirm_timeout.0 <= MOST_CONFIRM,
+            format!(
+                "amqp.confirm_timeout is {}: above 5m a broker that lost a message would hold up the activeflow that sent it",
+                amqp.confirm_timeout
+            ),
+        );
+        require(
+            engine.ended_kept.0 >= Duration::from_secs(1),
+            format!(
+                "engine.ended_kept is {}: below 1s an activeflow is gone before anybody can ask how it ended, and what is late for it looks unknown",
+                engine.ended_kept
+            ),
+        );
+        require(
+            engine.dedup_rotation.0 >= Duration::from_secs(60),
+            format!(
+                "engine.dedup_rotation is {}: below 1m an event that a source or the broker sends again would count as new, and be done twice",
+                engine.dedup_rotation
+            ),
+        );
+        require(
             (Duration::from_secs(1)..=Duration::from_secs(600)).contains(&amqp.heartbeat.0),
             format!(
                 "amqp.heartbeat is {}: write from 1s to 10m; a lost connection would go unnoticed or a live one be cut",
@@ -100,6 +124,14 @@ impl Config {
                 "dispatcher.backlog_low ({}) must be below dispatcher.backlog_high ({}): intake would stop and start with every event",
                 self.dispatcher.backlog_low, self.dispatcher.backlog_high
             ),
+        );
+        require(
+            self.dispatcher.backlog_low >= 1,
+            "dispatcher.backlog_low is 0: intake that was stopped once would wait for a moment with nothing ready at all; write at least 1".into(),
+        );
+        require(
+            self.executor.resumes >= 1,
+            "executor.resumes is 0: a flow that runs many actions at once would never go on; write at least 1".into(),
         );
         require(
             self.executor.capacity >= 1,
@@ -166,6 +198,12 @@ mod tests {
             (vec!["ops.listen=localhost"], "ops.listen is `localhost`"),
             (vec!["redis.url=http://127.0.0.1"], "redis.url does not begin with redis://"),
             (vec!["amqp.confirm_timeout=10ms"], "amqp.confirm_timeout is 10ms"),
+            (vec!["amqp.confirm_timeout=1h"], "amqp.confirm_timeout is 1h"),
+            (vec!["executor.resumes=0"], "executor.resumes is 0"),
+            (vec!["dispatcher.backlog_low=0"], "dispatcher.backlog_low is 0"),
+            (vec!["dispatcher.backlog_low=7", "dispatcher.backlog_high=7"], "dispatcher.backlog_low (7)"),
+            (vec!["engine.dedup_rotation=59s"], "engine.dedup_rotation is 59s"),
+            (vec!["engine.ended_kept=10ms"], "engine.ended_kept is 10ms"),
         ] {
             let wrong = with(&settings).check();
             assert!(wrong.iter().any(|line| line.contains(expected)), "{settings:?}: {wrong:?}");

@@ -44,6 +44,13 @@ pub fn judge_store(facts: &Facts, accept_loss: bool) -> Vec<Verdict> {
             facts.connected_replicas
         )));
     }
+    if facts.cluster_enabled {
+        verdicts.push(Verdict::Warn(
+            "Redis has cluster-enabled yes: Signalbox talks to the one node of redis.url and follows no redirections, so only a cluster of one node works. \
+             Check that `redis-cli CLUSTER INFO` says cluster_known_nodes:1, or use a Redis with `cluster-enabled no`"
+                .into(),
+        ));
+    }
     verdicts
 }
 
@@ -133,5 +140,6 @@ mod tests {
             warned(Facts { connected_replicas: 2, ..facts() }, false).contains("min-replicas-to-write 1")
         );
         assert!(warned(Facts { appendonly: false, ..facts() }, true).contains("redis.accept_loss is true"));
+        assert!(warned(Facts { cluster_enabled: true, ..facts() }, false).contains("cluster_known_nodes:1"));
     }
 }
