@@ -82,10 +82,11 @@ pub fn deploy(
             Err(_) if Bundle::compile((&caller.id, source), &before).is_err() => continue,
             Err(findings) => return Err(Refused::Caller { name: caller.name.clone(), findings }),
         };
-        if anew.hash() != caller.bundle {
+        let with_anew = with_bundle(caller, &anew);
+        if with_anew != *caller {
             rebundled.push(caller.name.clone());
             bundles.push((anew.hash(), anew.to_bytes().to_vec()));
-            definitions.flows.insert(caller.id.clone(), with_bundle(caller, &anew));
+            definitions.flows.insert(caller.id.clone(), with_anew);
         }
     }
 
@@ -124,7 +125,8 @@ fn callable(
 }
 
 fn deployed(previous: Option<&Deployed>, id: &str, bundle: &Bundle, deployment: &Deployment) -> Deployed {
-    if let Some(same) = previous.filter(|flow| flow.bundle == bundle.hash()) {
+    // Another version of this program may make more of the same document: it hears other events, or has another class.
+    if let Some(same) = previous.filter(|flow| with_bundle(flow, bundle) == **flow) {
         return same.clone();
     }
     Deployed {

@@ -100,6 +100,26 @@ fn the_same_again_is_no_publication_whatever_its_white_space() {
 }
 
 #[test]
+fn the_same_after_an_upgrade_that_hears_more_is_deployed_with_its_callers() {
+    let mut world = World::default();
+    world.deploy(&hours("eight to five"), &[]).unwrap();
+    world.deploy(&caller(), &[]).unwrap();
+    let now = world.definitions.clone();
+    for id in [world.flow("Hours").id.clone(), world.flow("Caller").id.clone()] {
+        let before = world.definitions.flows.get_mut(&id).unwrap();
+        before.class = flow::Class::Forms;
+        before.hears.insert("call.digits".into());
+    }
+    let effect = world.deploy(&hours("eight to five"), &[]).unwrap().unwrap();
+    assert!(effect.is_new_version && effect.rebundled == ["Caller"]);
+    for name in ["Hours", "Caller"] {
+        let before = now.flows.values().find(|flow| flow.name == name).unwrap();
+        assert_eq!((world.flow(name).class, &world.flow(name).hears), (before.class, &before.hears));
+    }
+    assert!(world.deploy(&hours("eight to five"), &[]).unwrap().is_none());
+}
+
+#[test]
 fn whoever_calls_a_subroutine_is_bundled_anew_and_keeps_its_version() {
     let mut world = World::default();
     world.deploy(&hours("eight to five"), &[]).unwrap();
