@@ -132,8 +132,8 @@ fn turn(executor: &Executor, held: &Held, bundle: &Bundle) -> Result<Decision, F
     let begun = clock.monotonic();
     let whole = held.turn(executor, bundle);
     let decided = match decide(&whole) {
-        Err(failed) if failed.good > 0 => {
-            decide(&Turn { inbox: &held.inbox[..failed.good as usize], ..whole })
+        Err(failed) if failed.good() > 0 => {
+            decide(&Turn { inbox: &held.inbox[..failed.good() as usize], ..whole })
         }
         decided => decided,
     };

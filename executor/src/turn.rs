@@ -46,13 +46,18 @@ pub struct Decision {
 /// The turn cannot be made: stored data is damaged, the core panicked, or a step asks for too much.
 #[derive(Debug)]
 pub struct Failed {
-    /// So many inbox entries were good before.
-    pub good: u32,
-    /// So many are used up with the one at fault.
+    /// So many inbox entries are used up with the one at fault.
     pub consumed: u32,
     /// The cursor is of a newer format: another worker's to move.
     pub newer: bool,
     pub note: Note,
+}
+
+impl Failed {
+    /// So many inbox entries were good before the one at fault.
+    pub fn good(&self) -> u32 {
+        self.consumed.saturating_sub(1)
+    }
 }
 
 /// # Errors
@@ -214,7 +219,6 @@ impl<'a> Stepper<'a> {
 
     fn failed(&self, what: &str, action_id: Option<String>, message: String) -> Failed {
         Failed {
-            good: self.consumed.saturating_sub(1),
             consumed: self.consumed,
             newer: false,
             note: Note {
