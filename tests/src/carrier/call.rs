@@ -61,30 +61,42 @@ struct Script<'a> {
     dice: Dice,
     due: Vec<(Instant, Deed)>,
     events: u32,
+    /// Since when nobody but the engine is to move.
+    silent_since: Instant,
+    longest_silence: Duration,
 }
 
-/// Plays the whole call; returns after its `call.hangup` is confirmed, with the ids of the commands that it saw.
-pub async fn ring(caller: &Caller, line: &Line<'_>, dice: Dice) -> Vec<String> {
+/// How a call went.
+pub struct Played {
+    /// The ids of the commands that came, in order.
+    pub commands: Vec<String>,
+    /// The longest time for which the engine said nothing although only it could move on; its timers are part of it.
+    pub longest_silence: Duration,
+}
+
+/// Plays the whole call; returns after its `call.hangup` is confirmed.
+pub async fn ring(caller: &Caller, line: &Line<'_>, dice: Dice) -> Played {
     let mut mailbox = line.gateway.mailbox(&caller.subject);
-    let mut script = Script { caller, line, dice, due: Vec::new(), events: 0 };
+    let (silent_since, longest_silence) = (Instant::now(), Duration::ZERO);
+    let mut script = Script { caller, line, dice, due: Vec::new(), events: 0, silent_since, longest_silence };
     let data = json!({ "from": caller.from, "to": caller.to, "direction": "incoming" });
     script.publish("call.incoming", data).await;
     if let (Moment::AtOnce, Some(digit)) = (caller.moment, caller.digit) {
         script.publish("call.digits", json!({ "digits": digit.to_string() })).await;
     }
-    let mut seen = Vec::new();
+    let mut commands = Vec::new();
     loop {
         let next = script.due.iter().map(|(at, _)| *at).min();
         let over = tokio::select! {
             Some(command) = mailbox.recv() => {
-                seen.push(command.id.clone());
+                commands.push(command.id.clone());
                 script.hear(command).await
             }
             () = until(next) => script.act().await,
         };
         if over {
             line.gateway.forget(&caller.subject);
-            return seen;
+            return Played { commands, longest_silence: script.longest_silence };
         }
     }
 }
@@ -99,6 +111,10 @@ async fn until(at: Option<Instant>) {
 impl Script<'_> {
     /// True when the call is over.
     async fn hear(&mut self, command: Command) -> bool {
+        if self.due.is_empty() {
+            self.longest_silence = self.longest_silence.max(self.silent_since.elapsed());
+        }
+        self.silent_since = Instant::now();
         match command.kind.as_str() {
             "call.hangup" => {
                 self.publish("call.hangup", json!({ "reason": "normal" })).await;
@@ -161,6 +177,7 @@ impl Script<'_> {
         let id = format!("{}-{}", self.caller.subject, self.events);
         let event = Outgoing::event(self.line.source, &id, kind, &self.caller.subject, data);
         self.line.link.publish(event.clone()).await;
+        self.silent_since = Instant::now();
         (self.line.published)(&event);
     }
 

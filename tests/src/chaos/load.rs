@@ -37,6 +37,7 @@ pub struct Load {
 struct Told {
     stories: BTreeMap<String, Story>,
     finished: Vec<String>,
+    silences: Vec<Duration>,
     rubbish: BTreeMap<u64, String>,
     after_restart: Vec<Outgoing>,
     late: VecDeque<String>,
@@ -114,6 +115,13 @@ impl Load {
         (told.stories.clone(), told.rubbish.clone())
     }
 
+    /// The longest silence of each call that is over, shortest first.
+    pub fn silences(&self) -> Vec<Duration> {
+        let mut silences = self.told().silences.clone();
+        silences.sort_unstable();
+        silences
+    }
+
     /// The calls that are not over.
     pub fn unfinished(&self) -> Vec<String> {
         let told = self.told();
@@ -151,14 +159,15 @@ impl Load {
         let after_end = Mutex::new(Vec::new());
         let published = |event: &Outgoing| self.published(event, &after_end);
         let line = Line { source: SOURCE, link: &self.link, gateway: &self.gateway, published: &published };
-        let commands = ring(&caller, &line, dice).await;
+        let played = ring(&caller, &line, dice).await;
         self.finished.fetch_add(1, Ordering::Relaxed);
         for copy in after_end.into_inner().unwrap_or_else(PoisonError::into_inner) {
             self.send_copy(copy, Duration::from_millis(500));
         }
         let mut told = self.told();
         told.finished.push(caller.subject);
-        told.late.extend(commands.into_iter().take(1));
+        told.late.extend(played.commands.into_iter().take(1));
+        told.silences.push(played.longest_silence);
         if told.late.len() > LATE_KEPT {
             told.late.pop_front();
         }

@@ -59,6 +59,16 @@ impl Report {
         }
     }
 
+    /// How long calls waited for the engine at their worst; `silences` is sorted.
+    pub fn silences(&mut self, silences: &[Duration]) {
+        let at = |share: f64| {
+            let index = (silences.len() as f64 * share) as usize;
+            silences.get(index.min(silences.len().saturating_sub(1))).map(Duration::as_secs_f64)
+        };
+        let row = json!({ "median": at(0.5), "p99": at(0.99), "p99.9": at(0.999), "worst": at(1.0) });
+        self.tell("longest silence of a call in s, timers included", row);
+    }
+
     /// Counters by their names, as all lives of all processes counted them.
     pub fn counters(&mut self, counted: &Readings, names: &[&str]) {
         for name in names {

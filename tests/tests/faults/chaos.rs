@@ -103,6 +103,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     }
     report.tell("refused starts", nemesis.refused_starts);
     report.strikes(&nemesis.strikes, &timeline);
+    report.silences(&load.silences());
     report.tell("steady commands per second", steady_rate);
     report.tell("duration in s", timeline.elapsed().as_secs_f64());
     report.tell("calls per second", load.finished() as f64 / timeline.elapsed().as_secs_f64());
@@ -110,7 +111,6 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     report.counters(&counted, &COUNTERS);
     let recognised = series(&counted, "signalbox_events_total", "outcome=\"duplicate\"");
     report.tell("duplicates recognised", recognised);
-    report.tell("of these redelivered or repeated, not our copies", (recognised - copies as f64).max(0.0));
     report.tell("violations", verdict.violations.len());
     say(&report.table());
     save(settings, &report)?;
