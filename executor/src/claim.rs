@@ -9,7 +9,7 @@ use common::answer::until_answered;
 use common::member::MemberId;
 use common::ports::work::{Claim, Claimed, Row, Want};
 use common::record::Suspect;
-use common::{Shard, StoreError};
+use common::{ActiveflowId, Shard, StoreError};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -22,6 +22,10 @@ use tokio_util::sync::CancellationToken;
 
 /// So many times `retry_after` the suspects of a shard rest of which none could move.
 const REST: u32 = 10;
+/// So often an activeflow whose work panicked is given back at once; then it is left until its claim is too old.
+const PANICS: u32 = 3;
+/// Of so many activeflows panics are remembered.
+const PANICKED: usize = 1_024;
 
 pub struct Claims {
     executor: Arc<Executor>,
@@ -35,6 +39,8 @@ pub struct Claims {
     held: HashMap<Id, Held>,
     /// Whether the bus was up when it was looked at last.
     bus_up: bool,
+    /// How often the work on an activeflow panicked.
+    panicked: HashMap<ActiveflowId, u32>,
 }
 
 struct Held {
@@ -64,6 +70,7 @@ impl Claims {
             running: JoinSet::new(),
             held: HashMap::new(),
             bus_up: true,
+            panicked: HashMap::new(),
         }
     }
 
@@ -182,13 +189,33 @@ impl Claims {
         if let Err(error) = done
             && error.is_panic()
         {
+            self.panicked(claim, &error);
+        }
+        metrics::in_flight(self.running.len());
+    }
+
+    fn panicked(&mut self, claim: Claim, error: &JoinError) {
+        metrics::panicked();
+        if self.panicked.len() >= PANICKED {
+            self.panicked.clear();
+        }
+        let panics = self.panicked.entry(claim.id).or_default();
+        *panics += 1;
+        if *panics > PANICS {
             tracing::error!(
                 activeflow_id = %claim.id,
                 %error,
-                "The work on an activeflow panicked; it becomes ready when its claim is too old"
+                "The work on an activeflow panicked again; it becomes ready when its claim is too old"
             );
+            return;
         }
-        metrics::in_flight(self.running.len());
+        tracing::error!(activeflow_id = %claim.id, %error, "The work on an activeflow panicked; it is given back");
+        let executor = self.executor.clone();
+        let task = self.running.spawn(async move {
+            release(&executor, &claim).await;
+            Fate::Released
+        });
+        self.held.insert(task.id(), Held { claim, suspect: false });
     }
 
     fn one_of_the_group(&mut self, fate: Fate) {

@@ -32,6 +32,8 @@ pub struct World {
     pub held: Mutex<BTreeMap<ActiveflowId, Row>>,
     /// What comes in while the first commit or finish that would park is under way.
     pub more: Mutex<Option<Vec<Entry>>>,
+    /// Committing panics.
+    pub panics: AtomicBool,
     /// The bus is down.
     pub down: AtomicBool,
     time: Mutex<Duration>,
@@ -214,6 +216,7 @@ impl Work for World {
     async fn commit(&self, c: &Claim, v: u64, t: &Transition, after: &After) -> Result<Outcome, StoreError> {
         let control = t.control.as_ref().map_or(String::new(), |control: &Control| format!(" {control:?}"));
         let (consumed, commands) = (t.consumed, t.commands.len());
+        assert!(!self.panics.load(Ordering::Relaxed), "scripted");
         self.note(format!("commit {v}: {consumed} inputs, {commands} commands, {}{control}", name(after)));
         Ok(self.outcome(c, v + 1, after))
     }

@@ -7,6 +7,7 @@ const CLAIMS: &str = "signalbox_claims_total";
 const COMMITS: &str = "signalbox_commits_total";
 const FENCED: &str = "signalbox_fenced_total";
 const RELEASED: &str = "signalbox_released_total";
+const PANICS: &str = "signalbox_panics_total";
 const STEP: &str = "signalbox_step_duration_seconds";
 const COMMANDS: &str = "signalbox_commands_total";
 const CONFIRM: &str = "signalbox_command_confirm_seconds";
@@ -23,6 +24,7 @@ pub fn describe() {
     describe_counter!(COMMITS, "Transitions that the store was asked to keep and answered");
     describe_counter!(FENCED, "Transitions refused because the claim had gone to another worker");
     describe_counter!(RELEASED, "Activeflows given back unchanged");
+    describe_counter!(PANICS, "Activeflows let go because the work on them panicked; the log says where");
     describe_histogram!(STEP, Unit::Seconds, "Deciding one transition, without the store and the bus");
     describe_counter!(COMMANDS, "Commands confirmed by the broker, by type");
     describe_histogram!(CONFIRM, Unit::Seconds, "From publishing a command until its confirm");
@@ -50,6 +52,10 @@ pub fn fenced() {
 
 pub fn released() {
     counter!(RELEASED).increment(1);
+}
+
+pub fn panicked() {
+    counter!(PANICS).increment(1);
 }
 
 pub fn decided(took: Duration) {

@@ -102,3 +102,21 @@ async fn a_connection_that_is_back_is_probed_at_once() {
     world.down.store(false, Ordering::Relaxed);
     assert!(claims.next().is_some());
 }
+
+#[tokio::test]
+async fn what_panics_is_given_back_at_once_three_times() {
+    let world = world();
+    world.panics.store(true, Ordering::Relaxed);
+    world.ready.lock().unwrap().insert(Shard(0), vec![row(1, Suspect::No)]);
+    let executor = Arc::new(world.executor());
+    let (standing, _) = Standing::begin(executor.clone());
+    let mut claims = Claims::new(executor, standing);
+    claims.me = Some(Enrolled { id: MemberId::random(), shards: [Shard(0)].into() });
+    for released in [1, 2, 3, 3] {
+        claims.hunger.feel([Shard(0)]);
+        claims.ask();
+        claims.finish().await;
+        assert_eq!(world.log(), vec!["release"; released]);
+    }
+    assert_eq!(world.held.lock().unwrap().len(), 1, "the store still counts it as claimed");
+}
