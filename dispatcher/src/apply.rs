@@ -2,6 +2,7 @@
 //! then comes again.
 
 use crate::address::{Read, Refusal, address, read};
+use crate::gate::Gate;
 use crate::reject::reject;
 use crate::{Dispatcher, metrics};
 use common::answer::until_answered;
@@ -32,10 +33,26 @@ pub enum Outcome {
 
 /// Stores the effect of an event, or keeps it among the rejected. Ends when either is durable.
 pub async fn apply(dispatcher: &Dispatcher, delivery: &Delivery, read: Result<Read, Refusal>) -> Outcome {
+    handle(dispatcher, delivery, read, Company::Others).await
+}
+
+/// Whether other events are handled at the same time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Company {
+    Others,
+    None,
+}
+
+async fn handle(
+    dispatcher: &Dispatcher,
+    delivery: &Delivery,
+    read: Result<Read, Refusal>,
+    company: Company,
+) -> Outcome {
     let begun = dispatcher.ports.clock.monotonic();
     let kind = metrics::known(read.as_ref().map_or("", |read| &read.event.kind));
     let stored = match read {
-        Ok(read) => AssertUnwindSafe(store(dispatcher, &read))
+        Ok(read) => AssertUnwindSafe(store(dispatcher, &read, company))
             .catch_unwind()
             .await
             .unwrap_or_else(|_| Err(panicked())),
@@ -55,13 +72,17 @@ pub async fn apply_alone(dispatcher: &Dispatcher, delivery: &Delivery) -> Outcom
     let Dispatcher { ports, config, .. } = dispatcher;
     let key = attempt_key(delivery);
     let shard = Shard::of_slot(key.bucket(), ports.intake.shards());
-    let counted = until_answered(&*ports.clock, || ports.intake.count_attempt(shard, key)).await;
+    let attempt = attempt_name(dispatcher, delivery);
+    let counted = until_answered(&*ports.clock, || ports.intake.count_attempt(shard, key, attempt)).await;
     let refusal = match counted {
         Ok(attempts) if attempts > SOLO_ATTEMPTS => {
             let before = attempts - 1;
             Refusal::new("poison", format!("{before} dispatchers died while each handled only this event"))
         }
-        Ok(_) => return apply(dispatcher, delivery, read_guarded(delivery, &config.realms)).await,
+        Ok(_) => {
+            let read = read_guarded(delivery, &config.realms);
+            return handle(dispatcher, delivery, read, Company::None).await;
+        }
         Err(error) => refused(&error),
     };
     reject(dispatcher, delivery, refusal).await
@@ -72,12 +93,13 @@ pub fn read_guarded(delivery: &Delivery, realms: &BTreeMap<String, String>) -> R
     catch_unwind(AssertUnwindSafe(|| read(delivery, realms))).unwrap_or_else(|_| Err(panicked()))
 }
 
-async fn store(dispatcher: &Dispatcher, read: &Read) -> Result<Outcome, Refusal> {
+async fn store(dispatcher: &Dispatcher, read: &Read, company: Company) -> Result<Outcome, Refusal> {
     let Dispatcher { ports, view, gate, .. } = dispatcher;
+    let may_wait = company == Company::Others && Gate::holds(&read.event.kind);
     let arrival = view.now();
     loop {
         let deliver = address(read, &view.definitions(), arrival, ports.intake.shards())?;
-        if starts_something(&deliver) {
+        if may_wait && starts_something(&deliver) {
             gate.pass(ports, deliver.shard).await;
         }
         let delivered = until_answered(&*ports.clock, || ports.intake.deliver(&deliver)).await;
@@ -121,6 +143,13 @@ fn unmatched(read: &Read) -> Outcome {
     Outcome::Unmatched
 }
 
+/// Another for each process, delivery and moment.
+fn attempt_name(dispatcher: &Dispatcher, delivery: &Delivery) -> u64 {
+    let moment = dispatcher.ports.clock.monotonic().as_nanos().to_string();
+    let name = EventKey::derive(&dispatcher.config.place, &delivery.tag.to_string(), &moment);
+    name.0[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
 /// By the bytes: an event that kills whoever reads it must be counted without reading it.
 fn attempt_key(delivery: &Delivery) -> EventKey {
     let user = delivery.user_id.as_deref().unwrap_or_default();
@@ -138,3 +167,6 @@ fn refused(error: &StoreError) -> Refusal {
 fn panicked() -> Refusal {
     Refusal::new("internal_error", "the dispatcher panicked while it handled this event; its log says where")
 }
+
+#[cfg(test)]
+mod tests;

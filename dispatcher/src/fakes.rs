@@ -11,7 +11,9 @@ use common::ports::upkeep::{Depth, Swept, Upkeep};
 use common::ports::work::Bell;
 use common::ports::{Bus, Catalogue, Clock, Intake, Members};
 use common::{BusError, EventKey, Shard, StoreError};
-use flow::{Definitions, Event, Timestamp};
+use flow::definitions::Deployed;
+use flow::route::{Route, Window};
+use flow::{Class, Definitions, Event, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -27,6 +29,8 @@ pub struct World {
     /// The first answers for an event; after these it is applied.
     pub answers: Mutex<BTreeMap<String, VecDeque<Delivered>>>,
     pub generation: Mutex<u64>,
+    /// A route that takes every address of these kinds.
+    pub routes: Mutex<Vec<&'static str>>,
     pub attempts: Mutex<u32>,
     pub rejected_full: Mutex<bool>,
     time: Mutex<Duration>,
@@ -73,6 +77,45 @@ impl World {
     fn note(&self, line: impl Into<String>) {
         self.log.lock().unwrap().push(line.into());
     }
+}
+
+/// Takes every address of `kind`, always.
+pub fn route(kind: &str) -> Route {
+    Route {
+        id: format!("{kind}=*"),
+        kind: kind.to_owned(),
+        pattern: "*".into(),
+        flow_id: "flow".into(),
+        customer_id: "acme".into(),
+        priority: 0,
+        window: Window::default(),
+        closed_at: None,
+    }
+}
+
+/// The flow of the routes.
+pub fn deployed() -> Deployed {
+    Deployed {
+        id: "flow".into(),
+        name: "Support".into(),
+        customer_id: "owner".into(),
+        version: 3,
+        bundle: "ab".repeat(32),
+        trigger: Some("call.incoming".into()),
+        class: Class::Voice,
+        hears: ["call.hangup".to_owned()].into(),
+        deployed_at: Timestamp::default(),
+    }
+}
+
+/// An event of `kind`.
+pub fn published(kind: &str, subject: Option<&str>, data: serde_json::Value) -> Delivery {
+    let mut event =
+        serde_json::json!({ "specversion": "1.0", "id": "e1", "source": "sbc", "type": kind, "data": data });
+    if let Some(subject) = subject {
+        event["subject"] = subject.into();
+    }
+    Delivery { body: event.to_string().into_bytes(), ..delivery(1, "e1", "a") }
 }
 
 /// Digits for a call.
@@ -157,7 +200,7 @@ impl Intake for World {
         let scripted = self.answers.lock().unwrap().get_mut(&id).and_then(VecDeque::pop_front);
         Ok(scripted.unwrap_or(Delivered::Applied { to: None, started: Vec::new(), backlog: 0 }))
     }
-    async fn count_attempt(&self, _: Shard, _: EventKey) -> Result<u32, StoreError> {
+    async fn count_attempt(&self, _: Shard, _: EventKey, _: u64) -> Result<u32, StoreError> {
         self.note("count");
         let mut attempts = self.attempts.lock().unwrap();
         *attempts += 1;
@@ -173,7 +216,9 @@ impl Catalogue for World {
     async fn definitions(&self, than: u64) -> Result<Option<Definitions>, StoreError> {
         let generation = *self.generation.lock().unwrap();
         self.note(format!("definitions {generation}"));
-        Ok((than < generation).then(|| Definitions { generation, ..Definitions::default() }))
+        let routes = self.routes.lock().unwrap().iter().map(|kind| route(kind)).collect();
+        let flows = [("flow".to_owned(), deployed())].into();
+        Ok((than < generation).then_some(Definitions { generation, flows, routes }))
     }
     async fn bundle(&self, _: &str) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(None)

@@ -62,7 +62,7 @@ pub struct Config {
     pub max_in_flight: usize,
     /// With more ready activeflows than this, a shard takes no event that would start one …
     pub backlog_high: u64,
-    /// … until it has fewer than this.
+    /// … until it has no more than this.
     pub backlog_low: u64,
     /// How often it beats and looks for new definitions.
     pub beat: Duration,

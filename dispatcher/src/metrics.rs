@@ -11,6 +11,7 @@ const DROPPED: &str = "signalbox_rejected_dropped_total";
 const UNMATCHED: &str = "signalbox_unmatched_total";
 const LATE: &str = "signalbox_late_total";
 const HELD: &str = "signalbox_dispatcher_held_events";
+const CLOSED: &str = "signalbox_gate_closed_shards";
 const CONSUMERS: &str = "signalbox_dispatcher_consumers_total";
 
 pub fn describe() {
@@ -25,8 +26,10 @@ pub fn describe() {
     describe_counter!(UNMATCHED, "Events that nobody hears and that start nothing, by type");
     describe_counter!(LATE, "command.* events for activeflows that had ended");
     metrics::describe_gauge!(HELD, "Events that were delivered and are not settled");
+    metrics::describe_gauge!(CLOSED, "Shards with too much that is ready: what would start more there waits");
     describe_counter!(CONSUMERS, "Lives of the consumer that have ended");
     counter!(DROPPED).absolute(0);
+    closed_shards(0);
 }
 
 /// The label of an event type.
@@ -83,6 +86,10 @@ pub fn dropped() {
 
 pub fn held(events: usize) {
     gauge!(HELD).set(events as f64);
+}
+
+pub fn closed_shards(shards: usize) {
+    gauge!(CLOSED).set(shards as f64);
 }
 
 pub fn consumer_ended() {

@@ -1,17 +1,6 @@
 use super::*;
-use crate::fakes::delivery;
-use flow::Class;
+use crate::fakes::{delivery, deployed, published, route};
 use flow::route::Window;
-use std::collections::BTreeSet;
-
-fn published(kind: &str, subject: Option<&str>, data: serde_json::Value) -> Delivery {
-    let mut event =
-        serde_json::json!({ "specversion": "1.0", "id": "e1", "source": "sbc", "type": kind, "data": data });
-    if let Some(subject) = subject {
-        event["subject"] = subject.into();
-    }
-    Delivery { body: event.to_string().into_bytes(), ..delivery(1, "e1", "a") }
-}
 
 fn read_in_default(delivery: &Delivery) -> Read {
     read(delivery, &BTreeMap::new()).unwrap()
@@ -19,28 +8,9 @@ fn read_in_default(delivery: &Delivery) -> Read {
 
 /// A route for every number, active until second 100.
 fn definitions() -> Definitions {
-    let flow = Deployed {
-        id: "flow".into(),
-        name: "Support".into(),
-        customer_id: "owner".into(),
-        version: 3,
-        bundle: "ab".repeat(32),
-        trigger: Some("call.incoming".into()),
-        class: Class::Voice,
-        hears: BTreeSet::from(["call.hangup".into()]),
-        deployed_at: Timestamp::default(),
-    };
-    let route = Route {
-        id: "call=*".into(),
-        kind: "call".into(),
-        pattern: "*".into(),
-        flow_id: "flow".into(),
-        customer_id: "acme".into(),
-        priority: 0,
-        window: Window { active_from: None, active_until: Some(Timestamp::from_micros(100_000_000)) },
-        closed_at: None,
-    };
-    Definitions { generation: 7, flows: [("flow".into(), flow)].into(), routes: vec![route] }
+    let window = Window { active_from: None, active_until: Some(Timestamp::from_micros(100_000_000)) };
+    let route = Route { window, ..route("call") };
+    Definitions { generation: 7, flows: [("flow".into(), deployed())].into(), routes: vec![route] }
 }
 
 fn owner(deliver: Deliver) -> Option<Start> {
