@@ -3,7 +3,7 @@
 use super::connection::{Backoff, Consuming, Health};
 use super::consume::Life;
 use super::publish::Publisher;
-use super::{Settings, wire};
+use super::{Settings, queues, wire};
 use async_trait::async_trait;
 use common::command::Message;
 use common::ports::bus::{Bus as Port, Confirm, Deliveries, Rejection};
@@ -33,6 +33,11 @@ impl Bus {
         let (publisher, publishing) = Publisher::new(settings.clone(), health.clone(), closing.clone());
         tasks.spawn(publishing);
         Bus { settings, publisher, health, closing, tasks }
+    }
+
+    /// Keeps the gauges of our queues fresh until the bus closes; on a connection of its own.
+    pub fn watch_queues(&self, every: Duration) {
+        self.tasks.spawn(queues::watch(self.settings.clone(), every, self.closing.clone()));
     }
 
     /// Ends every consumer, settles what was accepted and closes the connections, within a bounded time.

@@ -7,6 +7,7 @@
 //! ```text
 //! Bus ── publish, announce, reject ──► publish.rs: one task, one channel, confirms ──► exchanges
 //!     └─ consume ──► consume.rs: a life of a consumer ◄── queue signalbox.events
+//!     queues.rs: how full our queues are
 //! topology.rs: what must exist at the broker      admin.rs: what the command line does      wire.rs: headers
 //! ```
 
@@ -15,6 +16,7 @@ mod bus;
 mod connection;
 mod consume;
 mod publish;
+mod queues;
 pub mod topology;
 mod wire;
 

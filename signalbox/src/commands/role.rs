@@ -52,6 +52,10 @@ pub async fn run(context: &Context, roles: &[Role]) -> Result<(), Failure> {
         env!("CARGO_PKG_VERSION")
     );
 
+    if roles.contains(&Role::Scheduler) {
+        world.bus.watch_queues(config.scheduler.depth.0);
+    }
+
     // Health answers while roles finish, and stops with them.
     let done = CancellationToken::new();
     let readiness = Arc::new(readiness(&world, roles, config));
