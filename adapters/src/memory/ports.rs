@@ -22,8 +22,8 @@ impl Intake for Store {
         Ok(self.run(|model, now| model.shard(event.shard).deliver(event, now)))
     }
 
-    async fn count_attempt(&self, shard: Shard, key: EventKey) -> Result<u32, StoreError> {
-        Ok(self.run(|model, _| model.shard(shard).count_attempt(key)))
+    async fn count_attempt(&self, shard: Shard, key: EventKey, attempt: u64) -> Result<u32, StoreError> {
+        Ok(self.run(|model, _| model.shard(shard).count_attempt(key, attempt)))
     }
 }
 

@@ -41,10 +41,10 @@ impl Intake for Store {
         delivered(Reply::new("deliver", self.invoke("deliver", &call).await?)?)
     }
 
-    async fn count_attempt(&self, shard: Shard, key: EventKey) -> Result<u32, StoreError> {
+    async fn count_attempt(&self, shard: Shard, key: EventKey, attempt: u64) -> Result<u32, StoreError> {
         let key = keys::attempts(shard, key);
         let mut counting = redis::pipe();
-        counting.atomic().incr(&key, 1).expire(&key, ATTEMPTS_KEPT_S).ignore();
+        counting.atomic().sadd(&key, attempt).ignore().expire(&key, ATTEMPTS_KEPT_S).ignore().scard(&key);
         let (count,): (u32,) = self
             .link
             .run("count an attempt", async |connection| counting.query_async(connection).await)

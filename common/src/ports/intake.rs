@@ -54,5 +54,6 @@ pub trait Intake: Send + Sync {
     async fn deliver(&self, event: &Deliver) -> Result<Delivered, StoreError>;
 
     /// Counts one solo attempt at a suspicious event, before it is tried; returns how many there were, this one included.
-    async fn count_attempt(&self, shard: Shard, key: EventKey) -> Result<u32, StoreError>;
+    /// `attempt` names it, so that asking again after a lost answer counts it once.
+    async fn count_attempt(&self, shard: Shard, key: EventKey, attempt: u64) -> Result<u32, StoreError>;
 }

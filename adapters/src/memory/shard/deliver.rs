@@ -31,10 +31,10 @@ impl ShardState {
         answer
     }
 
-    pub fn count_attempt(&mut self, key: EventKey) -> u32 {
-        let count = self.attempts.entry(key.0).or_default();
-        *count += 1;
-        *count
+    pub fn count_attempt(&mut self, key: EventKey, attempt: u64) -> u32 {
+        let attempts = self.attempts.entry(key.0).or_default();
+        attempts.insert(attempt);
+        attempts.len() as u32
     }
 
     fn deliver_to(&mut self, id: ActiveflowId, realm: &str, event: &Deliver, now: Timestamp) -> Delivered {

@@ -66,7 +66,7 @@ pub struct ShardState {
     dead: BTreeMap<MemberId, Timestamp>,
     /// The last nonce of each worker with what it claimed.
     nonces: BTreeMap<MemberId, (u64, Vec<ActiveflowId>)>,
-    attempts: BTreeMap<[u8; 32], u32>,
+    attempts: BTreeMap<[u8; 32], BTreeSet<u64>>,
     seen: Seen,
     feed: VecDeque<FeedEntry>,
     fed: u64,

@@ -27,9 +27,9 @@ impl Intake for Ambiguous {
         self.0.deliver(event).await
     }
 
-    /// The one operation that is not repeatable: an attempt too many is counted on the safe side.
-    async fn count_attempt(&self, shard: Shard, key: EventKey) -> Answer<u32> {
-        self.0.count_attempt(shard, key).await
+    async fn count_attempt(&self, shard: Shard, key: EventKey, attempt: u64) -> Answer<u32> {
+        self.0.count_attempt(shard, key, attempt).await?;
+        self.0.count_attempt(shard, key, attempt).await
     }
 }
 

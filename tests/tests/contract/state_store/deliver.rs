@@ -168,7 +168,8 @@ pub async fn an_id_that_is_still_kept_is_not_started_again(w: &World) {
 
 pub async fn solo_attempts_are_counted_for_each_event(w: &World) {
     let (one, two) = (EventKey::derive("default", "s", "1"), EventKey::derive("default", "s", "2"));
-    assert_eq!(w.store.count_attempt(Shard(1), one).await.unwrap(), 1);
-    assert_eq!(w.store.count_attempt(Shard(1), one).await.unwrap(), 2);
-    assert_eq!(w.store.count_attempt(Shard(1), two).await.unwrap(), 1);
+    assert_eq!(w.store.count_attempt(Shard(1), one, 11).await.unwrap(), 1);
+    assert_eq!(w.store.count_attempt(Shard(1), one, 12).await.unwrap(), 2);
+    assert_eq!(w.store.count_attempt(Shard(1), one, 12).await.unwrap(), 2, "the same attempt, asked again");
+    assert_eq!(w.store.count_attempt(Shard(1), two, 12).await.unwrap(), 1);
 }
