@@ -21,6 +21,9 @@ pub struct Read {
     pub addressee: Addressee,
 }
 
+/// What a gateway answers a command with.
+const ANSWERS: [&str; 2] = ["command.completed", "command.failed"];
+
 /// Why an event cannot be used; it goes to the rejected queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -41,6 +44,13 @@ impl Refusal {
 pub fn read(delivery: &Delivery, realms: &BTreeMap<String, String>) -> Result<Read, Refusal> {
     let mut event = Event::parse(&delivery.body).map_err(|e| Refusal::new(&e.reason, e.message))?;
     event.traceparent = event.traceparent.or_else(|| delivery.traceparent.clone());
+    if event.kind.starts_with("command.") && !ANSWERS.contains(&event.kind.as_str()) {
+        let message = format!(
+            "`type` is `{}`, which no command is answered with; send command.completed or command.failed",
+            event.kind
+        );
+        return Err(Refusal::new("unaddressable", message));
+    }
     let realm = delivery.user_id.as_ref().and_then(|user| realms.get(user));
     let realm = realm.map_or(DEFAULT_REALM, String::as_str).to_owned();
     let mut addressee =

@@ -29,8 +29,8 @@ pub struct World {
     /// The first answers for an event; after these it is applied.
     pub answers: Mutex<BTreeMap<String, VecDeque<Delivered>>>,
     pub generation: Mutex<u64>,
-    /// A route that takes every address of these kinds.
-    pub routes: Mutex<Vec<&'static str>>,
+    /// The event that starts the flow to which every address is routed.
+    pub trigger: Mutex<Option<&'static str>>,
     pub attempts: Mutex<u32>,
     pub rejected_full: Mutex<bool>,
     time: Mutex<Duration>,
@@ -43,15 +43,18 @@ impl World {
         sender
     }
 
-    pub fn dispatcher(self: &Arc<Self>) -> Dispatcher {
-        let ports = Ports {
+    pub fn ports(self: &Arc<Self>) -> Ports {
+        Ports {
             bus: self.clone(),
             intake: self.clone(),
             catalogue: self.clone(),
             members: self.clone(),
             upkeep: self.clone(),
             clock: self.clone(),
-        };
+        }
+    }
+
+    pub fn dispatcher(self: &Arc<Self>) -> Dispatcher {
         let second = Duration::from_secs(1);
         let config = Config {
             place: "test".into(),
@@ -62,7 +65,7 @@ impl World {
             beat: second,
             grace: second,
         };
-        Dispatcher::new(ports, config)
+        Dispatcher::new(self.ports(), config)
     }
 
     pub fn log(&self) -> Vec<String> {
@@ -94,14 +97,14 @@ pub fn route(kind: &str) -> Route {
 }
 
 /// The flow of the routes.
-pub fn deployed() -> Deployed {
+pub fn deployed(trigger: &str) -> Deployed {
     Deployed {
         id: "flow".into(),
         name: "Support".into(),
         customer_id: "owner".into(),
         version: 3,
         bundle: "ab".repeat(32),
-        trigger: Some("call.incoming".into()),
+        trigger: Some(trigger.to_owned()),
         class: Class::Voice,
         hears: ["call.hangup".to_owned()].into(),
         deployed_at: Timestamp::default(),
@@ -216,8 +219,11 @@ impl Catalogue for World {
     async fn definitions(&self, than: u64) -> Result<Option<Definitions>, StoreError> {
         let generation = *self.generation.lock().unwrap();
         self.note(format!("definitions {generation}"));
-        let routes = self.routes.lock().unwrap().iter().map(|kind| route(kind)).collect();
-        let flows = [("flow".to_owned(), deployed())].into();
+        let Some(trigger) = *self.trigger.lock().unwrap() else {
+            return Ok((than < generation).then(|| Definitions { generation, ..Definitions::default() }));
+        };
+        let routes = ["call", "sms", "sim", "custom"].map(route).into();
+        let flows = [("flow".to_owned(), deployed(trigger))].into();
         Ok((than < generation).then_some(Definitions { generation, flows, routes }))
     }
     async fn bundle(&self, _: &str) -> Result<Option<Vec<u8>>, StoreError> {
@@ -275,5 +281,44 @@ impl Clock for World {
             tokio::task::yield_now().await;
         }
         *self.time.lock().unwrap() += duration;
+    }
+}
+
+/// Hears warnings: their fields, without the sentence.
+#[derive(Clone, Default)]
+pub struct Ears(Arc<Mutex<Vec<String>>>);
+
+impl Ears {
+    pub fn warnings(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl tracing::Subscriber for Ears {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN && metadata.is_event()
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        self.0.lock().unwrap().push(fields.0.join(" "));
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[derive(Default)]
+struct Fields(Vec<String>);
+
+impl tracing::field::Visit for Fields {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        if field.name() != "message" {
+            self.0.push(format!("{}={value:?}", field.name()));
+        }
     }
 }

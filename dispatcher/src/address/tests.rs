@@ -10,7 +10,11 @@ fn read_in_default(delivery: &Delivery) -> Read {
 fn definitions() -> Definitions {
     let window = Window { active_from: None, active_until: Some(Timestamp::from_micros(100_000_000)) };
     let route = Route { window, ..route("call") };
-    Definitions { generation: 7, flows: [("flow".into(), deployed())].into(), routes: vec![route] }
+    Definitions {
+        generation: 7,
+        flows: [("flow".into(), deployed("call.incoming"))].into(),
+        routes: vec![route],
+    }
 }
 
 fn owner(deliver: Deliver) -> Option<Start> {
@@ -78,4 +82,14 @@ fn what_addresses_nobody_is_refused_with_a_reason() {
     let refused = read(&published("call.digits", None, serde_json::json!({})), &BTreeMap::new()).unwrap_err();
     assert_eq!(refused.reason, "unaddressable");
     assert!(refused.message.contains("subject"));
+}
+
+#[test]
+fn only_the_two_answers_to_a_command_are_addressed_by_its_id() {
+    let data = serde_json::json!({ "command_id": "8a4f0c3e-0000-8000-8000-000000000001:3" });
+    let of = |kind| read(&published(kind, Some("call-1"), data.clone()), &BTreeMap::new());
+    assert!(of("command.completed").is_ok() && of("command.failed").is_ok());
+    let refused = of("command.done").unwrap_err();
+    assert_eq!(refused.reason, "unaddressable");
+    assert!(refused.message.contains("`command.done`") && refused.message.contains("command.completed"));
 }
