@@ -5,8 +5,12 @@ use common::attempt::Backoff;
 use common::ports::{Catalogue, Clock};
 use flow::{Definitions, Timestamp};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
+
+/// Definitions that a shard knows of are there within this time, or something is wrong.
+const SOON: Duration = Duration::from_secs(5);
 
 pub struct View {
     catalogue: Arc<dyn Catalogue>,
@@ -14,6 +18,8 @@ pub struct View {
     definitions: watch::Sender<Arc<Definitions>>,
     /// The store's time, and the monotonic moment at which it was told.
     told: watch::Sender<(Timestamp, Duration)>,
+    /// The generation that could not be reached in time and was told of.
+    unreachable: AtomicU64,
     /// Of many that find their definitions stale, one loads them.
     loading: Mutex<()>,
 }
@@ -22,7 +28,14 @@ impl View {
     pub fn new(catalogue: Arc<dyn Catalogue>, clock: Arc<dyn Clock>) -> View {
         let told = watch::Sender::new((Timestamp::default(), clock.monotonic()));
         let definitions = watch::Sender::default();
-        View { catalogue, clock, definitions, told, loading: Mutex::default() }
+        View {
+            catalogue,
+            clock,
+            definitions,
+            told,
+            unreachable: AtomicU64::new(0),
+            loading: Mutex::default(),
+        }
     }
 
     pub fn definitions(&self) -> Arc<Definitions> {
@@ -58,8 +71,10 @@ impl View {
         }
     }
 
-    /// Waits until `generation` or a newer one is loaded.
+    /// Waits until `generation` or a newer one is loaded. A shard that is ahead of all definitions is waited for: what
+    /// it was given may mean something else than what is known here.
     pub async fn reach(&self, generation: u64) {
+        let begun = self.clock.monotonic();
         let mut backoff = Backoff::default();
         loop {
             {
@@ -72,8 +87,25 @@ impl View {
                 }
             }
             if self.generation() < generation {
+                if self.clock.monotonic().saturating_sub(begun) >= SOON {
+                    self.tell_of(generation);
+                }
                 self.clock.sleep(backoff.pause()).await;
             }
+        }
+    }
+
+    /// Once, however many events wait.
+    fn tell_of(&self, generation: u64) {
+        if self.unreachable.swap(generation, Ordering::Relaxed) != generation {
+            let loaded = self.generation();
+            tracing::warn!(
+                generation,
+                loaded,
+                "A shard asks for newer definitions than the store has: a publication was lost. Events of its references \
+                 wait; each `signalbox flow deploy` publishes the next generation, {} of them are missing",
+                generation.saturating_sub(loaded)
+            );
         }
     }
 
@@ -86,5 +118,30 @@ impl View {
         let now = self.catalogue.now().await?;
         self.told.send_replace((now, self.clock.monotonic()));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fakes::{Ears, World};
+
+    #[tokio::test]
+    async fn a_shard_that_is_ahead_of_all_definitions_is_told_of_once_and_waited_for() {
+        let world = Arc::new(World::default());
+        *world.generation.lock().unwrap() = 3;
+        let dispatcher = world.dispatcher();
+        let ears = Ears::default();
+        let heard = tracing::subscriber::set_default(ears.clone());
+        let publish = async {
+            while world.ports().clock.monotonic() < Duration::from_secs(30) {
+                tokio::task::yield_now().await;
+            }
+            *world.generation.lock().unwrap() = 9;
+        };
+        tokio::join!(dispatcher.view.reach(9), dispatcher.view.reach(9), publish);
+        drop(heard);
+        assert_eq!(ears.warnings(), ["generation=9 loaded=3"]);
+        assert_eq!(dispatcher.view.generation(), 9);
     }
 }
