@@ -103,7 +103,7 @@ impl View {
                 generation,
                 loaded,
                 "A shard asks for newer definitions than the store has: a publication was lost. Events of its references \
-                 wait; each `signalbox flow deploy` publishes the next generation, {} of them are missing",
+                 wait; each `signalbox flow deploy` of a changed flow publishes the next generation, {} are missing",
                 generation.saturating_sub(loaded)
             );
         }
