@@ -18,7 +18,7 @@ pub struct View {
     definitions: watch::Sender<Arc<Definitions>>,
     /// The store's time, and the monotonic moment at which it was told.
     told: watch::Sender<(Timestamp, Duration)>,
-    /// The generation that could not be reached in time and was told of.
+    /// The newest generation that could not be reached in time and was told of.
     unreachable: AtomicU64,
     /// Of many that find their definitions stale, one loads them.
     loading: Mutex<()>,
@@ -77,17 +77,18 @@ impl View {
         let begun = self.clock.monotonic();
         let mut backoff = Backoff::default();
         loop {
-            {
+            let looked = {
                 let _one = self.loading.lock().await;
                 if self.generation() >= generation {
                     return;
                 }
-                if let Err(error) = self.look().await {
-                    tracing::debug!(%error, generation, "Could not load newer definitions");
-                }
+                self.look().await
+            };
+            if let Err(error) = &looked {
+                tracing::debug!(%error, generation, "Could not load newer definitions");
             }
             if self.generation() < generation {
-                if self.clock.monotonic().saturating_sub(begun) >= SOON {
+                if looked.is_ok() && self.clock.monotonic().saturating_sub(begun) >= SOON {
                     self.tell_of(generation);
                 }
                 self.clock.sleep(backoff.pause()).await;
@@ -97,7 +98,7 @@ impl View {
 
     /// Once, however many events wait.
     fn tell_of(&self, generation: u64) {
-        if self.unreachable.swap(generation, Ordering::Relaxed) != generation {
+        if self.unreachable.fetch_max(generation, Ordering::Relaxed) < generation {
             let loaded = self.generation();
             tracing::warn!(
                 generation,
