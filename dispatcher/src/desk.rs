@@ -96,6 +96,9 @@ impl<'a> Desk<'a> {
 
     fn take(&mut self, delivery: Delivery) {
         self.acks.came(delivery.tag);
+        if delivery.delivery_count > 0 {
+            metrics::redelivered();
+        }
         if delivery.delivery_count >= SUSPICIOUS {
             self.alone = Alone::Next(delivery);
             return self.begin_alone();

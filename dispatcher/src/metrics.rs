@@ -12,6 +12,7 @@ const UNMATCHED: &str = "signalbox_unmatched_total";
 const LATE: &str = "signalbox_late_total";
 const HELD: &str = "signalbox_dispatcher_held_events";
 const CLOSED: &str = "signalbox_gate_closed_shards";
+const REDELIVERED: &str = "signalbox_redelivered_total";
 const CONSUMERS: &str = "signalbox_dispatcher_consumers_total";
 
 pub fn describe() {
@@ -27,6 +28,7 @@ pub fn describe() {
     describe_counter!(LATE, "command.* events for activeflows that had ended");
     metrics::describe_gauge!(HELD, "Events that were delivered and are not settled");
     metrics::describe_gauge!(CLOSED, "Shards with too much that is ready: what would start more there waits");
+    describe_counter!(REDELIVERED, "Events that were delivered before and not acknowledged");
     describe_counter!(CONSUMERS, "Lives of the consumer that have ended");
     counter!(DROPPED).absolute(0);
     closed_shards(0);
@@ -90,6 +92,10 @@ pub fn held(events: usize) {
 
 pub fn closed_shards(shards: usize) {
     gauge!(CLOSED).set(shards as f64);
+}
+
+pub fn redelivered() {
+    counter!(REDELIVERED).increment(1);
 }
 
 pub fn consumer_ended() {

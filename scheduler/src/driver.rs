@@ -3,6 +3,7 @@
 use crate::{Ports, Shared};
 use async_trait::async_trait;
 use common::StoreError;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -29,12 +30,18 @@ pub trait Reconciler: Send {
     async fn tick(&mut self, ports: &Ports) -> Result<Tick, StoreError>;
 }
 
-/// Drives one reconciler; never returns.
-pub async fn drive(ports: &Ports, mut reconciler: impl Reconciler, period: Duration, bell: &Notify) {
-    let mut failing = false;
+/// Drives one reconciler; never returns. A failure is told when it is the first of several: of all reconcilers that share
+/// `outage`, one line tells that the store is away, and one that it is back.
+pub async fn drive(
+    ports: &Ports,
+    mut reconciler: impl Reconciler,
+    period: Duration,
+    bell: &Notify,
+    outage: &AtomicBool,
+) {
     loop {
         let tick = reconciler.tick(ports).await;
-        failing = told(reconciler.name(), &tick, failing);
+        tell(reconciler.name(), &tick, outage);
         let tick = tick.unwrap_or_default();
         if tick.more {
             continue;
@@ -47,17 +54,22 @@ pub async fn drive(ports: &Ports, mut reconciler: impl Reconciler, period: Durat
     }
 }
 
-/// Logs the first of several failures and the recovery; returns whether it fails now.
-fn told(name: &str, tick: &Result<Tick, StoreError>, failing: bool) -> bool {
+fn tell(name: &str, tick: &Result<Tick, StoreError>, outage: &AtomicBool) {
     match tick {
         Err(error) if !error.is_transient() => {
             tracing::error!(reconciler = name, %error, "A reconciler cannot do its work");
         }
-        Err(error) if !failing => tracing::warn!(reconciler = name, %error, "A reconciler has to try again"),
-        Ok(_) if failing => tracing::info!(reconciler = name, "A reconciler works again"),
-        _ => {}
+        Err(error) => {
+            if !outage.swap(true, Ordering::Relaxed) {
+                tracing::warn!(reconciler = name, %error, "Reconcilers have to try again");
+            }
+        }
+        Ok(_) => {
+            if outage.swap(false, Ordering::Relaxed) {
+                tracing::info!(reconciler = name, "Reconcilers work again");
+            }
+        }
     }
-    tick.is_err()
 }
 
 /// Passes rings of the store on to the shards' bells; never returns.

@@ -25,7 +25,7 @@ use futures_util::future::{BoxFuture, join_all};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -65,12 +65,19 @@ pub struct Shared {
     pub mourned: workers::Mourned,
     /// One for each shard: look at it now.
     pub bells: BTreeMap<Shard, Notify>,
+    /// The store did not answer the last reconciler that asked it.
+    pub outage: AtomicBool,
 }
 
 impl Shared {
     pub fn new(shards: u16) -> Shared {
         let bells = (0..shards).map(|shard| (Shard(shard), Notify::new())).collect();
-        Shared { generation: AtomicU64::new(0), mourned: workers::Mourned::default(), bells }
+        Shared {
+            generation: AtomicU64::new(0),
+            mourned: workers::Mourned::default(),
+            bells,
+            outage: AtomicBool::default(),
+        }
     }
 
     fn ring_all(&self) {
@@ -85,13 +92,16 @@ pub async fn run(ports: Ports, config: Config, shutdown: CancellationToken) {
     let shared = Shared::new(config.shards);
     let silent = Notify::new();
     let mut table: Vec<BoxFuture<'_, ()>> = vec![
-        drive(&ports, workers::Workers::new(id, &config, &shared), config.beat, &silent).boxed(),
-        drive(&ports, windows::Windows::new(&shared), config.windows, &silent).boxed(),
-        drive(&ports, depth::Depths::new(config.shards), config.depth, &silent).boxed(),
+        drive(&ports, workers::Workers::new(id, &config, &shared), config.beat, &silent, &shared.outage)
+            .boxed(),
+        drive(&ports, windows::Windows::new(&shared), config.windows, &silent, &shared.outage).boxed(),
+        drive(&ports, depth::Depths::new(config.shards), config.depth, &silent, &shared.outage).boxed(),
         ring(&ports, &shared).boxed(),
     ];
     for (shard, bell) in &shared.bells {
-        table.push(drive(&ports, waits::Waits::new(*shard, &shared), config.look, bell).boxed());
+        table.push(
+            drive(&ports, waits::Waits::new(*shard, &shared), config.look, bell, &shared.outage).boxed(),
+        );
     }
     tracing::info!(member_id = %id, shards = config.shards, "Scheduler looks after waits, workers and windows");
     shutdown.run_until_cancelled(join_all(table)).await;

@@ -25,9 +25,12 @@ impl ShardState {
 
     fn take(&mut self, token: Token, want: Want, now: Timestamp) -> Vec<ActiveflowId> {
         let mut ids = Vec::new();
-        if want.idle && !self.lanes.alone.is_empty() {
+        let alone = want.idle && !self.lanes.alone.is_empty();
+        let suspects = want.idle && !self.lanes.suspects.is_empty();
+        // With both, every other claim takes from the other, so that one which cannot move hides nobody.
+        if alone && !(suspects && token.nonce % 2 == 1) {
             ids.extend(self.lanes.alone.pop_front());
-        } else if want.idle && !self.lanes.suspects.is_empty() {
+        } else if suspects {
             let group = want.max.min(SUSPECT_GROUP) as usize;
             ids.extend(self.lanes.suspects.drain(..group.min(self.lanes.suspects.len())));
         } else {

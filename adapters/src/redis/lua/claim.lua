@@ -43,11 +43,15 @@ if not newer then
     if r and r.state == 'c' and r.token == token then row(r) end
   end
 else
-  local max, idle = tonumber(ARGV[4]), ARGV[5] == '1'
+  local max = tonumber(ARGV[4])
+  local idle = ARGV[5] == '1'
+  local alone = idle and redis.call('EXISTS', P .. ':lane:alone') == 1
+  local suspects = idle and redis.call('EXISTS', P .. ':lane:suspects') == 1
   local lanes
-  if idle and redis.call('EXISTS', P .. ':lane:alone') == 1 then
+  -- With both, every other claim takes from the other, so that one which cannot move hides nobody.
+  if alone and not (suspects and struct.unpack('>I8', nonce) % 2 == 1) then
     lanes = { look('alone', 1) }
-  elseif idle and redis.call('EXISTS', P .. ':lane:suspects') == 1 then
+  elseif suspects then
     lanes = { look('suspects', math.min(max, SUSPECT_GROUP)) }
   else
     local resumed = look('resumed', max)

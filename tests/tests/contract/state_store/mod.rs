@@ -72,6 +72,7 @@ contract! {
     upkeep::the_depth_tells_what_waits_and_how_long,
     suspects::what_the_dead_held_is_claimed_only_by_idle_workers_in_groups_of_32,
     suspects::what_dies_in_a_group_is_claimed_alone_and_quarantined_after_five_deaths,
+    suspects::one_that_is_tried_alone_does_not_hide_the_groups,
     suspects::progress_forgives,
     suspects::a_quarantined_owner_gives_up_its_reference_and_can_be_retried,
     suspects::what_would_start_the_next_is_handed_on_at_quarantine,

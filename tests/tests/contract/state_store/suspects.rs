@@ -64,6 +64,29 @@ async fn die_holding(
     rows.remove(0)
 }
 
+pub async fn one_that_is_tried_alone_does_not_hide_the_groups(w: &World) {
+    let calls = calls_of_one_shard(3);
+    let shard = calls[0].shard();
+    let mut lives = 10..;
+    w.applied(&calls[0].incoming("e1")).await;
+    die_holding(w, &mut lives, shard, BUSY, 1).await;
+    die_holding(w, &mut lives, shard, IDLE, 1).await;
+    for call in &calls[1..] {
+        w.applied(&call.incoming("e1")).await;
+    }
+    die_holding(w, &mut lives, shard, BUSY, 2).await;
+    let mut sizes = Vec::new();
+    for _ in 0..2 {
+        let rows = w.claim_wanting(worker(2), shard, IDLE).await;
+        sizes.push(rows.len());
+        for row in rows {
+            w.store.release(&row.claim).await.unwrap();
+        }
+    }
+    sizes.sort();
+    assert_eq!(sizes, [1, 2], "alone once, and once the group");
+}
+
 pub async fn progress_forgives(w: &World) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
