@@ -281,7 +281,10 @@ async fn properties_of_an_event_are_read() {
     let channel = prepared(&settings).await;
     let mut headers = FieldTable::default();
     headers.insert("reference".into(), AMQPValue::ByteArray(b"call-9".as_slice().into()));
-    headers.insert("traceparent".into(), AMQPValue::LongString("00-trace".into()));
+    headers.insert(
+        "traceparent".into(),
+        AMQPValue::LongString("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+    );
     let properties = BasicProperties::default()
         .with_delivery_mode(2)
         .with_message_id("m-1".into())
@@ -299,7 +302,7 @@ async fn properties_of_an_event_are_read() {
         routing_key: "call.incoming".into(),
         reference: Some("call-9".into()),
         message_id: Some("m-1".into()),
-        traceparent: Some("00-trace".into()),
+        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
         user_id: Some("guest".into()),
         delivery_count: 0,
     };
