@@ -36,6 +36,7 @@ const COUNTERS: [&str; 11] = [
     "signalbox_quarantined_total",
     "signalbox_rejected_total",
     "signalbox_late_total",
+    "signalbox_redelivered_total",
     "signalbox_store_failures_total",
 ];
 /// Guards of the post-heal phase against hanging.
