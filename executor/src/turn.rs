@@ -1,4 +1,4 @@
-//! One transition, decided in pure code: control first, then what waits in the inbox, each through [`flow::step`].
+//! One transition, decided in pure code: control first, then what waits in the inbox, each through [`flow::step()`].
 
 use crate::bounds::{self, Asked};
 use crate::rest::rest_of;

@@ -25,7 +25,7 @@ const ROLES: [&str; 7] =
 const COMMITS: &str = "signalbox_commits_total";
 const FENCED: &str = "signalbox_fenced_total";
 /// What is reported of the engine's own counting; lives that were killed are read a moment before.
-const COUNTERS: [&str; 11] = [
+const COUNTERS: [&str; 12] = [
     "signalbox_claims_total",
     COMMITS,
     FENCED,
