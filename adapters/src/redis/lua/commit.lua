@@ -11,11 +11,12 @@ if r.state == 'c' and r.version == version then
   r.body, r.version, r.updated, r.suspect, r.attempts = ARGV[6], version + 1, now, 0, 0
   local consumed = tonumber(ARGV[7])
   if consumed > 0 then
-    local inbox = key('i', r.id)
-    for _, entry in ipairs(redis.call('LRANGE', inbox, 0, consumed - 1)) do r.inbox = r.inbox - #entry end
-    redis.call('LTRIM', inbox, consumed, -1)
+    for _, entry in ipairs(redis.call('LPOP', key('i', r.id), consumed) or {}) do r.inbox = r.inbox - #entry end
   end
-  for i = 12, 11 + commands do redis.call('RPUSH', key('o', r.id), ARGV[i]) end
+  -- In pieces that fit the stack of a script.
+  for i = 12, 11 + commands, 1000 do
+    redis.call('RPUSH', key('o', r.id), unpack(ARGV, i, math.min(i + 999, 11 + commands)))
+  end
   if ARGV[9] ~= '' and control_of(r) == ARGV[9] then
     redis.call('DEL', key('k', r.id))
     r.flags = 0

@@ -22,7 +22,7 @@ elseif now - since >= tonumber(ARGV[6]) then
   redis.call('HSET', P .. ':meta', 'seen', int(seen), 'seen_since', int(now))
   for bucket = 0, BUCKETS - 1 do redis.call('UNLINK', P .. ':d:' .. int(seen - 3) .. ':' .. bucket) end
 end
-for back = 0, 2 do
+for back = 0, math.min(seen, 2) do
   if redis.call('HEXISTS', P .. ':d:' .. int(seen - back) .. ':' .. ARGV[5], ARGV[4]) == 1 then return { 'duplicate' } end
 end
 

@@ -7,6 +7,7 @@ if r.state ~= 'c' then return { 'released', r.version } end
 local unsettled = tonumber(ARGV[6])
 if unsettled == 0 then
   redis.call('DEL', key('o', r.id))
+  r.settled = true
 else
   redis.call('LTRIM', key('o', r.id), -unsettled, -1)
 end

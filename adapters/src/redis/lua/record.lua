@@ -142,8 +142,10 @@ end
 local function finish_life(r, rest, feed_length)
   drop_wait(r)
   local left = rest
-  for _, entry in ipairs(redis.call('LRANGE', key('i', r.id), 0, -1)) do left[#left + 1] = entry end
-  redis.call('DEL', key('i', r.id), key('k', r.id))
+  local inbox = redis.call('LRANGE', key('i', r.id), 0, -1)
+  for _, entry in ipairs(inbox) do left[#left + 1] = entry end
+  if #inbox > 0 then redis.call('DEL', key('i', r.id)) end
+  if r.flags ~= 0 then redis.call('DEL', key('k', r.id)) end
   r.state, r.updated, r.inbox, r.flags = 'e', now, 0, 0
   save(r)
   redis.call('ZADD', P .. ':ended', int(now), r.id)
@@ -167,7 +169,7 @@ local function settle(r, i, feed_length)
     save(r)
     return { 'kept', r.version }
   end
-  local unsettled = redis.call('LLEN', key('o', r.id))
+  local unsettled = r.settled and 0 or redis.call('LLEN', key('o', r.id))
   if unsettled > 0 then
     save(r)
     error({ err = 'CORRUPT would be released with ' .. unsettled .. ' unsettled commands' })
