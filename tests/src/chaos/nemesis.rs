@@ -4,6 +4,7 @@
 
 use super::fleet::Fleet;
 use super::load::Load;
+use super::metrics;
 use super::settings::Settings;
 use super::site::Site;
 use crate::carrier::{Dice, Timeline};
@@ -91,7 +92,7 @@ impl Nemesis {
                 let member = &fleet.members[index];
                 // While the broker stands still the executor holds what waits for confirms: it stops with full hands.
                 site.rabbit.stop_process();
-                tokio::time::sleep(Duration::from_millis(400)).await;
+                wait_for_full_hands(member.ops_port).await;
                 member.signal(Signal::Stop);
                 site.rabbit.cont();
                 tokio::time::sleep(lease * 2 + pause).await;
@@ -129,5 +130,16 @@ fn name(fault: Fault, fleet: &Fleet) -> String {
         Fault::Pause(index) => format!("pause {}", fleet.members[index].name),
         Fault::Store => "kill -9 redis".into(),
         Fault::Broker => "kill -9 rabbitmq".into(),
+    }
+}
+
+/// Until the executor holds at least ten activeflows; shorter than any heartbeat of the broker that stands still.
+async fn wait_for_full_hands(ops_port: u16) {
+    for _ in 0..50 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let counted = metrics::read(ops_port).await.unwrap_or_default();
+        if counted.get("signalbox_executor_in_flight").is_some_and(|held| *held >= 10.0) {
+            return;
+        }
     }
 }
