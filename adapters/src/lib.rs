@@ -2,5 +2,6 @@
 
 pub mod amqp;
 pub mod clock;
+pub mod embedded;
 pub mod memory;
 pub mod redis;

@@ -1,5 +1,6 @@
 //! What the roles agree on: identity, envelopes, records, and the ports through which they see the world. No I/O.
 
+pub mod address;
 pub mod answer;
 pub mod attempt;
 pub mod command;

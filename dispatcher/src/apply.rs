@@ -1,10 +1,11 @@
 //! What happens to one event. Plain futures that spawn nothing: they may be dropped at any port call, and the event
 //! then comes again.
 
-use crate::address::{Read, Refusal, address, read};
+use crate::address::{lane, read};
 use crate::gate::Gate;
 use crate::reject::reject;
 use crate::{Dispatcher, metrics};
+use common::address::{Read, Refusal, address};
 use common::answer::until_answered;
 use common::mask::masked;
 use common::ports::bus::Delivery;
@@ -108,7 +109,7 @@ async fn store(dispatcher: &Dispatcher, read: &Read, company: Company) -> Result
                 gate.note(deliver.shard, backlog, ports.clock.monotonic());
                 tracing::debug!(
                     event_type = read.event.kind,
-                    subject = masked(&read.lane().1),
+                    subject = masked(&lane(read).1),
                     shard = %deliver.shard,
                     to = ?to,
                     started = ?started,
@@ -137,7 +138,7 @@ fn starts_something(deliver: &Deliver) -> bool {
 fn unmatched(read: &Read) -> Outcome {
     tracing::debug!(
         event_type = read.event.kind,
-        subject = masked(&read.lane().1),
+        subject = masked(&lane(read).1),
         "Nobody hears the event and no route takes its address"
     );
     Outcome::Unmatched

@@ -1,11 +1,12 @@
 //! The concurrency of a dispatcher: takes deliveries, gives each its turn in its lane, acknowledges what is settled.
 
 use crate::acks::Acks;
-use crate::address::{Read, Refusal};
+use crate::address::lane;
 use crate::apply::{apply, apply_alone, read_guarded};
 use crate::lanes::{Lane, Lanes};
 use crate::source::Source;
 use crate::{Dispatcher, metrics};
+use common::address::{Read, Refusal};
 use common::ports::bus::Delivery;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -104,7 +105,7 @@ impl<'a> Desk<'a> {
             return self.begin_alone();
         }
         let read = read_guarded(&delivery, &self.dispatcher.config.realms);
-        let lane = read.as_ref().ok().map(Read::lane);
+        let lane = read.as_ref().ok().map(lane);
         let held = Held { life: self.life, delivery, read };
         let Some(lane) = lane else {
             return self.begin(held, None);

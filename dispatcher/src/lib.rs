@@ -23,7 +23,7 @@ mod reject;
 mod source;
 mod view;
 
-pub use address::{Read, Refusal, address, read};
+pub use address::read;
 pub use apply::{Outcome, apply, apply_alone};
 pub use view::View;
 
@@ -37,9 +37,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-
-/// The realm of a trusted intake whose `user_id` the configuration does not name.
-pub const DEFAULT_REALM: &str = "default";
 
 #[derive(Clone)]
 pub struct Ports {
@@ -56,7 +53,7 @@ pub struct Ports {
 pub struct Config {
     /// Where this process runs, for people: `host:pid`.
     pub place: String,
-    /// The realm of each broker user; others belong to [`DEFAULT_REALM`].
+    /// The realm of each broker user; others belong to [`common::address::DEFAULT_REALM`].
     pub realms: BTreeMap<String, String>,
     /// How many events are held at once, waiting for their turn or for the store.
     pub max_in_flight: usize,

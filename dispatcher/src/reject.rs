@@ -1,9 +1,9 @@
 //! Keeping an event that cannot be used where a person can look at it.
 
-use crate::address::Refusal;
 use crate::apply::Outcome;
 use crate::{Dispatcher, metrics};
 use common::BusError;
+use common::address::Refusal;
 use common::attempt::Backoff;
 use common::ports::bus::{Delivery, Rejection};
 use std::collections::BTreeMap;

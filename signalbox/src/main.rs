@@ -6,7 +6,6 @@ mod config;
 mod failure;
 mod ops;
 mod output;
-mod publish;
 mod services;
 mod shutdown;
 mod telemetry;

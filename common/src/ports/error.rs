@@ -35,3 +35,12 @@ pub enum BusError {
     #[error("no confirm for the message to {to} ({reason}); it may be stored")]
     Unconfirmed { to: String, reason: String },
 }
+
+/// The bus cannot be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{what}: {reason}")]
+pub struct Unusable {
+    /// What was tried.
+    pub what: String,
+    pub reason: String,
+}

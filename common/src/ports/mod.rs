@@ -3,19 +3,23 @@
 pub mod bus;
 pub mod catalogue;
 pub mod clock;
+pub mod commands;
 pub mod error;
 pub mod intake;
 pub mod lookup;
 pub mod members;
+pub mod rejects;
 pub mod upkeep;
 pub mod work;
 
 pub use bus::Bus;
 pub use catalogue::Catalogue;
 pub use clock::Clock;
+pub use commands::Commands;
 pub use intake::Intake;
 pub use lookup::Lookup;
 pub use members::Members;
+pub use rejects::Rejects;
 pub use upkeep::Upkeep;
 pub use work::Work;
 

@@ -1,13 +1,17 @@
 //! One command, one file.
 
 pub mod activeflow;
+pub mod bench;
 pub mod completions;
 pub mod config;
+pub mod demo;
+pub mod doctor;
 pub mod event;
 pub mod flow;
 pub mod migrate;
 pub mod role;
 pub mod route;
+pub mod simulate;
 
 use crate::cli::Context;
 use crate::failure::Failure;
@@ -23,6 +27,8 @@ pub enum Command {
     Scheduler,
     /// Every role in one process; migrates by itself
     Serve,
+    /// Everything in one process, embedded, with sample flows and a simulated carrier
+    Demo(demo::DemoArgs),
     /// Create or check what Signalbox needs at broker and store; safe to repeat
     Migrate,
     /// Check, deploy and list flows
@@ -37,6 +43,12 @@ pub enum Command {
     /// Publish events, and look after those that were rejected
     #[command(subcommand)]
     Event(event::Command),
+    /// A carrier: publishes events, answers commands, keeps a ledger of what was lost or doubled
+    Simulate(simulate::SimulateArgs),
+    /// Load, throughput, latency and cost on the configured services
+    Bench(bench::BenchArgs),
+    /// Check services and settings for what loses data or slows things down, and say what to do
+    Doctor(doctor::DoctorArgs),
     /// What is set, where it comes from, and whether it works
     #[command(subcommand)]
     Config(config::Command),
@@ -47,7 +59,10 @@ pub enum Command {
 impl Command {
     /// Whether it is a long-running service, which logs what it does.
     pub fn is_role(&self) -> bool {
-        matches!(self, Command::Dispatcher | Command::Executor | Command::Scheduler | Command::Serve)
+        matches!(
+            self,
+            Command::Dispatcher | Command::Executor | Command::Scheduler | Command::Serve | Command::Demo(_)
+        )
     }
 }
 
@@ -67,6 +82,10 @@ pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Executor => role::run(context, &[Role::Executor]).await,
         Command::Scheduler => role::run(context, &[Role::Scheduler]).await,
         Command::Serve => role::serve(context).await,
+        Command::Demo(args) => demo::run(args, context).await,
+        Command::Simulate(args) => simulate::run(args, context).await,
+        Command::Bench(args) => bench::run(args, context).await,
+        Command::Doctor(args) => doctor::run(args, context).await,
         Command::Migrate => migrate::run(context).await,
         Command::Flow(command) => flow::run(command, context).await,
         Command::Route(command) => route::run(command, context).await,

@@ -3,8 +3,8 @@
 use crate::cli::Context;
 use crate::failure::Failure;
 use crate::output::line;
-use crate::publish::{RouteAddress, close_route};
 use crate::services::{catalogue, open_store};
+use api::publish::{RouteAddress, close_route};
 use clap::Args;
 
 #[derive(Args, Debug)]

@@ -4,8 +4,8 @@ use crate::cli::Context;
 use crate::commands::flow::WindowArgs;
 use crate::failure::Failure;
 use crate::output::line;
-use crate::publish::{Placed, RouteAddress, RouteChange, place_route};
 use crate::services::{catalogue, open_store};
+use api::publish::{Placed, RouteAddress, RouteChange, place_route};
 use clap::Args;
 
 #[derive(Args, Debug)]

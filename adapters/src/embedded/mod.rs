@@ -1,0 +1,3 @@
+//! State store and bus without servers: the model in memory, one SQLite table behind it.
+
+pub mod disk;
