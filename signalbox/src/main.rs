@@ -1,6 +1,7 @@
 //! The one binary of Signalbox: reads the command line, runs one command, and answers with an exit code.
 
 mod cli;
+mod client;
 mod commands;
 mod config;
 mod failure;

@@ -1,0 +1,87 @@
+//! Server-sent events, as the HTML standard has them: fields line by line, a message ends at an empty line.
+
+use axum::body::Body;
+use http_body_util::BodyExt;
+
+/// One message of a stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Message {
+    pub id: Option<String>,
+    pub event: String,
+    pub data: String,
+}
+
+/// A stream that is open.
+pub struct Messages {
+    body: Body,
+    buffer: Vec<u8>,
+    building: Message,
+}
+
+impl Messages {
+    pub(super) fn new(body: Body) -> Messages {
+        Messages { body, buffer: Vec::new(), building: Message::default() }
+    }
+
+    /// The next message; `None` when the stream is over. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Message> {
+        loop {
+            while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.buffer.drain(..=end).collect();
+                let line = String::from_utf8_lossy(&line);
+                if let Some(message) = self.building.take_line(line.trim_end_matches(['\n', '\r'])) {
+                    return Some(message);
+                }
+            }
+            let frame = self.body.frame().await?.ok()?;
+            if let Some(bytes) = frame.data_ref() {
+                self.buffer.extend_from_slice(bytes);
+            }
+        }
+    }
+}
+
+impl Message {
+    /// Takes one line; an empty one ends the message.
+    fn take_line(&mut self, line: &str) -> Option<Message> {
+        if line.is_empty() {
+            let message = std::mem::take(self);
+            return (!message.data.is_empty()).then_some(message);
+        }
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "id" => self.id = Some(value.to_owned()),
+            "event" => value.clone_into(&mut self.event),
+            "data" if self.data.is_empty() => value.clone_into(&mut self.data),
+            "data" => {
+                self.data.push('\n');
+                self.data.push_str(value);
+            }
+            // Comments (keep-alive) and fields that are not known.
+            _ => {}
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn messages_are_put_together_however_the_bytes_come() {
+        let text = ": hello\n\nid: 7\nevent: command\ndata: {\"a\":\ndata: 1}\n\n: keep-alive\n\nid: 8\ndata:x\r\n\r\n";
+        for size in [1, 3, 1_000] {
+            let chunks: Vec<Result<Vec<u8>, std::io::Error>> =
+                text.as_bytes().chunks(size).map(|chunk| Ok(chunk.to_vec())).collect();
+            let mut messages = Messages::new(Body::from_stream(futures_util::stream::iter(chunks)));
+            let first = messages.next().await.unwrap();
+            assert_eq!((first.id.as_deref(), first.event.as_str()), (Some("7"), "command"));
+            assert_eq!(first.data, "{\"a\":\n1}");
+            let second = messages.next().await.unwrap();
+            assert_eq!((second.id.as_deref(), second.data.as_str()), (Some("8"), "x"));
+            assert_eq!(messages.next().await, None);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! How a request reaches the API.
+
+use crate::failure::Failure;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use http_body_util::{BodyExt, Full};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::{Method, Request, Response};
+use hyper_util::client::legacy::Client as Http;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use std::time::Duration;
+use tower::ServiceExt;
+
+/// How long connecting may take.
+const CONNECTING: Duration = Duration::from_secs(3);
+
+pub enum Transport {
+    /// To a process that runs; `base` is `http://host:port`.
+    Remote { http: Http<HttpConnector, Full<Bytes>>, base: String },
+    /// To the same routes in this process.
+    Local(Router),
+}
+
+impl Transport {
+    pub fn remote(base: &str) -> Transport {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CONNECTING));
+        let http = Http::builder(TokioExecutor::new()).build(connector);
+        Transport::Remote { http, base: base.trim_end_matches('/').to_owned() }
+    }
+
+    pub(super) async fn send(
+        &self,
+        key: &str,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+        headers: &[(&str, &str)],
+    ) -> Result<Response<Body>, Failure> {
+        let base = match self {
+            Transport::Remote { base, .. } => base,
+            Transport::Local(_) => "",
+        };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{base}{path}"))
+            .header(AUTHORIZATION, format!("Bearer {key}"));
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let bytes = Bytes::from(body.unwrap_or_default());
+        let unsayable = |error| Failure::usage(format!("{path} cannot be asked for: {error}"));
+        match self {
+            Transport::Remote { http, .. } => {
+                let request = request.body(Full::new(bytes)).map_err(unsayable)?;
+                let response = http.request(request).await;
+                let response = response.map_err(|error| self.broken(path, &told(&error)))?;
+                Ok(response.map(|body| Body::new(body.map_err(axum::Error::new))))
+            }
+            Transport::Local(router) => {
+                let request = request.body(Body::from(bytes)).map_err(unsayable)?;
+                match router.clone().oneshot(request).await {
+                    Ok(response) => Ok(response),
+                    Err(never) => match never {},
+                }
+            }
+        }
+    }
+
+    pub(super) fn broken(&self, path: &str, why: &str) -> Failure {
+        Failure::failed(match self {
+            Transport::Remote { base, .. } => format!(
+                "no Signalbox answers at {base} (api.url): {why}. Start one with `signalbox serve`, or say where it is: \
+                 SIGNALBOX_API__URL=http://host:port"
+            ),
+            Transport::Local(_) => format!("{path} was not answered: {why}"),
+        })
+    }
+}
+
+/// The innermost reason: "Connection refused" rather than "client error (Connect)".
+fn told(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
