@@ -5,7 +5,7 @@ use crate::commit::{Halt, commit, finish, release};
 use crate::perform::publish;
 use crate::rest::handed_on;
 use crate::turn::{Decision, Failed, Turn, decide, journal};
-use crate::{Executor, metrics};
+use crate::{Config, Executor, metrics};
 use common::command::Message;
 use common::ports::Clock;
 use common::ports::work::{After, Claim, Control, Outcome, Row, Transition};
@@ -46,13 +46,26 @@ struct Held {
     inbox: Vec<Entry>,
     control: Option<Control>,
     time: StoreTime,
+    /// Commands that are confirmed but not settled: the next finish does that.
+    unsettled: bool,
+    /// How often it may still go on under this claim after a commit of few actions.
+    commits: u32,
 }
 
 /// Moves `row` until it rests or is given back. `time` was told with the claim.
 pub async fn advance(executor: &Executor, row: Row, time: StoreTime) -> Fate {
     let Row { claim, record, inbox, outbox, control } = row;
-    let mut held =
-        Held { claim, seed: record.seed, version: record.version, body: record.body, inbox, control, time };
+    let mut held = Held {
+        claim,
+        seed: record.seed,
+        version: record.version,
+        body: record.body,
+        inbox,
+        control,
+        time,
+        unsettled: false,
+        commits: commits(&executor.config),
+    };
     let halt = match go(executor, &mut held, &outbox).await {
         Ok(fate) => return fate,
         Err(halt) => halt,
@@ -79,7 +92,10 @@ async fn go(executor: &Executor, held: &mut Held, outbox: &[Vec<u8>]) -> Result<
                 tracing::error!(activeflow_id = %held.claim.id, detail = %failed.note.detail, "An activeflow waits for a newer executor");
                 return Err(Halt::Later);
             }
-            Err(failed) => fail(executor, held, failed).await?,
+            Err(failed) => {
+                settle(executor, held).await?;
+                fail(executor, held, failed).await?
+            }
         };
         match outcome {
             Outcome::More { version, inbox, control } => {
@@ -87,6 +103,7 @@ async fn go(executor: &Executor, held: &mut Held, outbox: &[Vec<u8>]) -> Result<
                 held.inbox = inbox;
                 held.control = control;
             }
+            Outcome::Kept { version } if after == After::Keep => held.version = version,
             Outcome::Released { .. } | Outcome::Kept { .. } => return Ok(fate(&after)),
             Outcome::Fenced => return Err(Halt::Fenced),
         }
@@ -108,10 +125,18 @@ async fn settle_outbox(executor: &Executor, held: &mut Held, outbox: &[Vec<u8>])
     let commands: Vec<Message> = outbox.iter().filter_map(readable).collect();
     metrics::resent(commands.len());
     publish(executor, &commands).await?;
-    let outcome = finish(executor, &held.claim, held.version, &After::Keep).await?;
-    if let Outcome::Kept { version } = outcome {
+    held.unsettled = true;
+    settle(executor, held).await
+}
+
+async fn settle(executor: &Executor, held: &mut Held) -> Result<(), Halt> {
+    if !held.unsettled {
+        return Ok(());
+    }
+    if let Outcome::Kept { version } = finish(executor, &held.claim, held.version, &After::Keep).await? {
         held.version = version;
     }
+    held.unsettled = false;
     Ok(())
 }
 
@@ -141,7 +166,24 @@ fn turn(executor: &Executor, held: &Held, bundle: &Bundle) -> Result<Decision, F
     decided
 }
 
+/// As many actions as without commits of few actions.
+fn commits(config: &Config) -> u32 {
+    let most = flow::step::limits::ACTIONS_PER_STEP;
+    if config.actions_per_commit < most {
+        config.resumes.saturating_mul(most) / config.actions_per_commit.max(1)
+    } else {
+        0
+    }
+}
+
 impl Held {
+    /// A cursor that only made room for a commit goes on under its claim.
+    fn goes_on(&mut self, after: &After) -> bool {
+        let goes_on = *after == After::Yield && self.commits > 0;
+        self.commits -= u32::from(goes_on);
+        goes_on
+    }
+
     fn turn<'a>(&'a self, executor: &Executor, bundle: &'a Bundle) -> Turn<'a> {
         Turn {
             id: self.claim.id,
@@ -153,6 +195,7 @@ impl Held {
             control: self.control.as_ref(),
             now: self.time.now(&*executor.ports.clock),
             resumes: executor.config.resumes,
+            actions: executor.config.actions_per_commit,
         }
     }
 }
@@ -160,10 +203,20 @@ impl Held {
 /// Save, then speak: commands are stored with the transition, then published, then settled with what comes after.
 async fn perform(executor: &Executor, held: &mut Held, decision: Decision) -> Result<(Outcome, After), Halt> {
     let Decision { transition, commands, after, ending, started, actions } = decision;
+    let after = if held.goes_on(&after) { After::Keep } else { after };
     let claim = &held.claim;
     let outcome = match transition {
         None => finish(executor, claim, held.version, &after).await?,
-        Some(transition) if commands.is_empty() => {
+        Some(transition) if after == After::Keep => {
+            let outcome = commit(executor, claim, held.version, &transition, &after).await?;
+            publish(executor, &commands).await?;
+            held.unsettled |= !commands.is_empty();
+            held.inbox.drain(..held.inbox.len().min(transition.consumed as usize));
+            held.control = None;
+            held.body = transition.body;
+            outcome
+        }
+        Some(transition) if commands.is_empty() && !held.unsettled => {
             let outcome = commit(executor, claim, held.version, &transition, &after).await?;
             held.body = transition.body;
             outcome
@@ -175,7 +228,9 @@ async fn perform(executor: &Executor, held: &mut Held, decision: Decision) -> Re
                 held.version = version;
             }
             publish(executor, &commands).await?;
-            finish(executor, claim, held.version, &after).await?
+            let outcome = finish(executor, claim, held.version, &after).await?;
+            held.unsettled = false;
+            outcome
         }
     };
     metrics::actions(&actions);

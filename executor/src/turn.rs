@@ -8,7 +8,7 @@ use common::journal;
 use common::ports::work::{After, Control, Transition};
 use common::record::{Entry, Seed};
 use flow::cursor::{Identity, Input, Rest};
-use flow::step::{Effect, Note};
+use flow::step::{Effect, Note, limits};
 use flow::{Bundle, Cursor, Event, FormatError, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -25,6 +25,8 @@ pub struct Turn<'a> {
     pub now: Timestamp,
     /// How often a cursor that yielded goes on; never less than once, or it would not move.
     pub resumes: u32,
+    /// With fewer than [`limits::ACTIONS_PER_STEP`], a turn is one step of at most so many actions.
+    pub actions: u32,
 }
 
 /// What a turn decided.
@@ -85,7 +87,10 @@ struct Stepper<'a> {
     cursor: Option<Cursor>,
     consumed: u32,
     resumes: u32,
+    /// It moved, or is new.
     stepped: bool,
+    /// So many steps it took.
+    steps: u32,
     started: bool,
     asked: Asked,
 }
@@ -98,6 +103,7 @@ impl<'a> Stepper<'a> {
             consumed: 0,
             resumes: turn.resumes.max(1),
             stepped: false,
+            steps: 0,
             started: false,
             asked: Asked::default(),
         };
@@ -154,7 +160,7 @@ impl<'a> Stepper<'a> {
     }
 
     fn take_inbox(&mut self) -> Result<(), Failed> {
-        while !self.ended() && !self.asked.is_full() && (!self.yielded() || self.resumes > 0) {
+        while !self.ended() && !self.is_full() && (!self.yielded() || self.resumes > 0) {
             let Some(entry) = self.next_entry() else {
                 return self.resume();
             };
@@ -183,7 +189,7 @@ impl<'a> Stepper<'a> {
 
     /// Goes on while the cursor yields, as often as one claim allows.
     fn resume(&mut self) -> Result<(), Failed> {
-        while self.yielded() && self.resumes > 0 && !self.asked.is_full() {
+        while self.yielded() && self.resumes > 0 && !self.is_full() {
             self.resumes -= 1;
             self.step(Input::Resumed)?;
         }
@@ -192,12 +198,14 @@ impl<'a> Stepper<'a> {
 
     fn step(&mut self, input: Input) -> Result<(), Failed> {
         let Some(cursor) = self.cursor.take() else { return Ok(()) };
-        let Turn { id, seed, bundle, now, .. } = self.turn;
+        let Turn { id, seed, bundle, now, actions, .. } = self.turn;
         let action_id = cursor.current_action().map(str::to_owned);
-        let step = catch_unwind(AssertUnwindSafe(|| flow::step(bundle, cursor, input, *now)))
-            .map_err(|panic| self.failed("panic", action_id, text_of(&*panic)))?;
+        let step =
+            catch_unwind(AssertUnwindSafe(|| flow::step_within(bundle, cursor, input, *now, *actions)))
+                .map_err(|panic| self.failed("panic", action_id, text_of(&*panic)))?;
         self.cursor = Some(step.cursor);
         self.stepped = true;
+        self.steps += 1;
         let message = |effect: Effect| match effect {
             Effect::Command(command) => {
                 let traceparent = seed.traceparent.clone();
@@ -207,6 +215,11 @@ impl<'a> Stepper<'a> {
         let commands = step.effects.into_iter().map(message);
         let action_id = self.cursor.as_ref().and_then(|cursor| cursor.current_action().map(str::to_owned));
         self.asked.add(commands, step.notes).map_err(|why| self.failed("too_much", action_id, why))
+    }
+
+    /// What is left is for the next turn.
+    fn is_full(&self) -> bool {
+        self.asked.is_full() || (self.steps > 0 && self.turn.actions < limits::ACTIONS_PER_STEP)
     }
 
     fn yielded(&self) -> bool {

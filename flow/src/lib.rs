@@ -38,5 +38,5 @@ pub use event::Event;
 pub use format::FormatError;
 pub use schema::schema;
 pub use source::MAX_DOCUMENT_BYTES;
-pub use step::step;
+pub use step::{step, step_within};
 pub use time::Timestamp;

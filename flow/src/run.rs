@@ -21,6 +21,8 @@ pub(crate) struct Run<'a> {
     pub now: Timestamp,
     /// Whether variables or results changed since they were measured.
     pub changed: bool,
+    /// So many actions this step runs at most.
+    pub actions: u32,
 }
 
 /// What an event means to the commands that the current wait is about.

@@ -77,8 +77,21 @@ pub struct Step {
 
 /// Moves `cursor` by one input. An input that is late, doubled or unexpected changes nothing.
 pub fn step(bundle: &Bundle, cursor: Cursor, input: Input, now: Timestamp) -> Step {
-    let mut run =
-        Run { bundle, cursor, effects: Vec::new(), notes: Vec::new(), notes_dropped: 0, now, changed: false };
+    step_within(bundle, cursor, input, now, limits::ACTIONS_PER_STEP)
+}
+
+/// The same with at most `actions` actions, from 1 to [`limits::ACTIONS_PER_STEP`]; then it rests yielded.
+pub fn step_within(bundle: &Bundle, cursor: Cursor, input: Input, now: Timestamp, actions: u32) -> Step {
+    let mut run = Run {
+        bundle,
+        cursor,
+        effects: Vec::new(),
+        notes: Vec::new(),
+        notes_dropped: 0,
+        now,
+        changed: false,
+        actions: actions.clamp(1, limits::ACTIONS_PER_STEP),
+    };
     if run.cursor.ended.is_none() {
         run.take(input);
     }

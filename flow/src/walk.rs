@@ -11,13 +11,14 @@ use serde_json::{Map, Value, json};
 /// How the cursor runs.
 impl<'a> Run<'a> {
     pub fn proceed(&mut self) {
-        for _ in 0..limits::ACTIONS_PER_STEP {
+        for _ in 0..self.actions {
             if self.rests() {
                 return;
             }
             self.execute();
         }
-        if !self.rests() {
+        // A caller that asked for less goes on by itself: nothing to tell.
+        if !self.rests() && self.actions == limits::ACTIONS_PER_STEP {
             self.note("yielded", Value::Null);
         }
     }

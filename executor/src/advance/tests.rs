@@ -129,3 +129,31 @@ async fn a_cursor_of_a_newer_format_is_left_to_a_newer_executor() {
     assert_eq!(run(&world, newer).await, Fate::Released);
     assert_eq!(world.log(), ["release"]);
 }
+
+#[tokio::test]
+async fn few_actions_a_commit_go_on_under_one_claim_and_settle_once() {
+    let world = world();
+    let document = serde_json::json!({
+        "schema": "signalbox.flow/v1", "name": "Test", "type": "voice", "trigger": { "event": "call.incoming" },
+        "actions": [{ "id": "a", "type": "answer" }, { "id": "b", "type": "answer" },
+            { "id": "c", "type": "variable_set", "option": { "key": "x", "value": 1 } }],
+    });
+    let bundle = Bundle::compile(("flow", &document.to_string()), &Default::default()).unwrap();
+    world.bundles.lock().unwrap().insert("00".repeat(32), bundle.to_bytes().to_vec());
+    let mut row = row(1, Suspect::No);
+    row.record.seed.bundle = [0; 32];
+    let config = Config { actions_per_commit: 1, ..crate::fakes::config() };
+    let time = StoreTime { told: Timestamp::default(), at: Duration::ZERO };
+    assert_eq!(advance(&Executor::new(world.ports(), config), row, time).await, Fate::Ended);
+    assert_eq!(
+        world.log(),
+        [
+            "commit 0: 1 inputs, 1 commands, Keep",
+            "publish 1",
+            "commit 1: 0 inputs, 1 commands, Keep",
+            "publish 2",
+            "commit 2: 0 inputs, 0 commands, Keep",
+            "finish 3: 0 left, End"
+        ]
+    );
+}

@@ -30,6 +30,7 @@ fn decided(bundle: &Bundle, inbox: &[Entry], resumes: u32) -> Result<Decision, F
         control: None,
         now: Timestamp::default(),
         resumes,
+        actions: limits::ACTIONS_PER_STEP,
     })
 }
 
@@ -55,6 +56,7 @@ fn a_cursor_that_yielded_goes_on_at_least_once_in_each_turn() {
         control: None,
         now: Timestamp::default(),
         resumes: 0,
+        actions: limits::ACTIONS_PER_STEP,
     };
     let second = decide(&turn).unwrap().transition.expect("it moves");
     assert_ne!(executed(&body), executed(&second.body));
@@ -85,4 +87,34 @@ fn a_step_that_asks_for_too_much_ends_its_activeflow() {
     let failed = decided(&bundle, &[incoming()], 4).unwrap_err();
     assert_eq!((failed.good(), failed.consumed, failed.note.what.as_str()), (0, 1, "too_much"));
     assert!(failed.note.detail.to_string().contains("message.send"), "{:?}", failed.note.detail);
+}
+
+#[test]
+fn a_turn_of_few_actions_is_one_step_and_leaves_the_rest() {
+    let set = |id: &str| serde_json::json!({ "id": id, "type": "variable_set", "option": { "key": id, "value": 1 } });
+    let bundle = bundle(serde_json::json!([set("a"), set("b"), set("c")]));
+    let row = crate::fakes::row(1, Suspect::No);
+    let (mut body, mut inbox) = (Vec::new(), vec![incoming()]);
+    let mut afters = Vec::new();
+    for version in 0..3 {
+        let turn = Turn {
+            id: row.claim.id,
+            seed: &seed(),
+            bundle: &bundle,
+            version,
+            body: &body,
+            inbox: &inbox,
+            control: None,
+            now: Timestamp::default(),
+            resumes: 4,
+            actions: 1,
+        };
+        let decision = decide(&turn).unwrap();
+        let entered = decision.actions.iter().filter(|(_, what)| what == "entered").count();
+        assert_eq!(entered, 1, "in turn {version}");
+        afters.push(decision.after);
+        body = decision.transition.unwrap().body;
+        inbox.clear();
+    }
+    assert!(matches!(afters[..], [After::Yield, After::Yield, After::End { .. }]), "{afters:?}");
 }

@@ -200,6 +200,7 @@ fn executor_config(world: &World, config: &Config) -> executor::Config {
         shards: config.engine.shards,
         capacity: config.executor.capacity,
         resumes: config.executor.resumes,
+        actions_per_commit: config.executor.actions_per_commit,
         confirm_timeout: config.amqp.confirm_timeout.0,
         bundles: config.executor.bundles,
         beat: config.engine.beat.0,

@@ -134,6 +134,13 @@ impl Config {
             "executor.resumes is 0: a flow that runs many actions at once would never go on; write at least 1".into(),
         );
         require(
+            (1..=256).contains(&self.executor.actions_per_commit),
+            format!(
+                "executor.actions_per_commit is {}: write from 1 (each action is stored by itself) to 256 (what runs without waiting is stored together)",
+                self.executor.actions_per_commit
+            ),
+        );
+        require(
             self.executor.capacity >= 1,
             "executor.capacity is 0: nothing would ever be claimed; write at least 1".into(),
         );

@@ -72,6 +72,7 @@ pub struct Dispatcher {
 pub struct Executor {
     pub capacity: usize,
     pub resumes: u32,
+    pub actions_per_commit: u32,
     pub bundles: usize,
     pub retry_after: Span,
 }
