@@ -1,6 +1,7 @@
 //! Members: one life of one process in one role, and who looks after which shard.
 
 use crate::Shard;
+use crate::ports::Clock;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,12 +13,18 @@ use std::time::Duration;
 pub struct MemberId(pub uuid::Uuid);
 
 impl MemberId {
-    pub fn random() -> MemberId {
-        MemberId(uuid::Uuid::new_v4())
+    pub fn draw(clock: &dyn Clock) -> MemberId {
+        MemberId(clock.draw())
     }
 
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
+    }
+}
+
+impl From<u128> for MemberId {
+    fn from(number: u128) -> MemberId {
+        MemberId(uuid::Uuid::from_u128(number))
     }
 }
 

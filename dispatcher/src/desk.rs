@@ -77,6 +77,7 @@ impl<'a> Desk<'a> {
         self.waiting -= self.lanes.forget_waiting();
         let Dispatcher { ports, config, .. } = self.dispatcher;
         tokio::select! {
+            biased;
             () = self.drain() => {}
             () = ports.clock.sleep(config.grace) => {
                 tracing::warn!(held = self.running.len(), "Grace period is over; what is held comes again");

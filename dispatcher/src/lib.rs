@@ -86,7 +86,7 @@ impl Dispatcher {
 /// Runs a dispatcher until `shutdown`, and then as long as what it holds needs, at most `config.grace`.
 pub async fn run(ports: Ports, config: Config, shutdown: CancellationToken) {
     metrics::describe();
-    let id = MemberId::random();
+    let id = MemberId::draw(&*ports.clock);
     let dispatcher = Dispatcher::new(ports, config);
     let handle = async {
         if shutdown.run_until_cancelled(dispatcher.view.load()).await.is_some() {
@@ -95,6 +95,7 @@ pub async fn run(ports: Ports, config: Config, shutdown: CancellationToken) {
         }
     };
     tokio::select! {
+        biased;
         () = handle => {}
         () = keep_current(&dispatcher, id) => {}
     }

@@ -15,7 +15,6 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +34,8 @@ pub struct Claims {
     /// The suspects that are held; nothing else is.
     group: Option<Group>,
     asking: FuturesUnordered<BoxFuture<'static, Answer>>,
+    /// Of the last claim. Grows: a claim that a dead connection delivers late is older than the last one.
+    nonce: u64,
     running: JoinSet<Fate>,
     held: HashMap<Id, Held>,
     /// Whether the bus was up when it was looked at last.
@@ -67,6 +68,7 @@ impl Claims {
             hunger: Hunger::new(rest),
             group: None,
             asking: FuturesUnordered::new(),
+            nonce: 0,
             running: JoinSet::new(),
             held: HashMap::new(),
             bus_up: true,
@@ -114,7 +116,8 @@ impl Claims {
     fn ask(&mut self) {
         let Some(worker) = self.me.as_ref().map(|me| me.id) else { return };
         while let Some((shard, want)) = self.next() {
-            self.asking.push(claim(self.executor.clone(), shard, worker, want).boxed());
+            self.nonce += 1;
+            self.asking.push(claim(self.executor.clone(), shard, worker, self.nonce, want).boxed());
         }
     }
 
@@ -241,6 +244,7 @@ impl Claims {
         let executor = self.executor.clone();
         let (clock, grace) = (&executor.ports.clock, executor.config.grace);
         tokio::select! {
+            biased;
             () = self.finish() => {}
             () = clock.sleep(grace * 3 / 4) => {}
         }
@@ -251,12 +255,14 @@ impl Claims {
                 self.done(done);
             }
         }
-        let left: Vec<Claim> = self.held.drain().map(|(_, held)| held.claim).collect();
+        let mut left: Vec<Claim> = self.held.drain().map(|(_, held)| held.claim).collect();
+        left.sort_by_key(|claim| claim.id);
         if !left.is_empty() {
             tracing::warn!(held = left.len(), "Grace period is nearly over; giving back what is held");
         }
         let back = futures_util::future::join_all(left.iter().map(|claim| release(&executor, claim)));
         let all_back = tokio::select! {
+            biased;
             back = back => back.into_iter().all(|back| back),
             () = clock.sleep(grace / 4) => false,
         };
@@ -266,6 +272,7 @@ impl Claims {
     async fn finish(&mut self) {
         while !self.asking.is_empty() || !self.running.is_empty() {
             tokio::select! {
+                biased;
                 Some(answer) = self.asking.next() => self.take(answer),
                 Some(done) = self.running.join_next_with_id() => self.done(done),
             }
@@ -274,17 +281,10 @@ impl Claims {
 }
 
 /// One claim, asked under one nonce until it is answered: rows of a lost answer come with the next.
-async fn claim(executor: Arc<Executor>, shard: Shard, worker: MemberId, want: Want) -> Answer {
-    let nonce = nonce();
+async fn claim(executor: Arc<Executor>, shard: Shard, worker: MemberId, nonce: u64, want: Want) -> Answer {
     let (work, clock) = (&executor.ports.work, &*executor.ports.clock);
     let claimed = until_answered(clock, || work.claim(shard, worker, nonce, want)).await;
     Answer { shard, worker, want, at: clock.monotonic(), claimed }
-}
-
-/// Grows over the life of the process: a claim that a dead connection delivers late is older than the last one.
-fn nonce() -> u64 {
-    static LAST: AtomicU64 = AtomicU64::new(0);
-    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 #[cfg(test)]

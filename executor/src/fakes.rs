@@ -157,7 +157,7 @@ pub fn stuck(n: u8, suspect: Suspect) -> Row {
 }
 
 pub fn row(n: u8, suspect: Suspect) -> Row {
-    let token = Token { worker: MemberId::random(), nonce: 1 };
+    let token = Token { worker: MemberId::from(1), nonce: 1 };
     let claim = Claim { id: ActiveflowId::from_bytes([n; 16]), shard: Shard(0), token };
     let time = Timestamp::default();
     let record = Record {

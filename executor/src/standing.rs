@@ -35,7 +35,8 @@ impl Standing {
     pub fn begin(executor: Arc<Executor>) -> (Standing, Keeper) {
         let (died, deaths) = mpsc::unbounded_channel();
         let (sender, enrolled) = watch::channel(None);
-        let pulse = Pulse::new(MemberId::random(), Role::Executor, &executor.config.place);
+        let id = MemberId::draw(&*executor.ports.clock);
+        let pulse = Pulse::new(id, Role::Executor, &executor.config.place);
         let roll = Roll::default();
         let keeper = Keeper { executor, pulse, roll, generation: 0, enrolled: sender, died: deaths };
         (Standing { enrolled, died }, keeper)
@@ -66,6 +67,7 @@ impl Keeper {
         loop {
             self.beat().await;
             tokio::select! {
+                biased;
                 () = clock.sleep(beat) => {}
                 Some(id) = self.died.recv() => self.revive(id),
             }
@@ -99,7 +101,7 @@ impl Keeper {
     /// Takes a new id, unless that was done already.
     fn revive(&mut self, dead: MemberId) {
         if dead == self.pulse.id() {
-            let id = MemberId::random();
+            let id = MemberId::draw(&*self.executor.ports.clock);
             tracing::warn!(worker_id = %dead, new_worker_id = %id, "This executor was declared dead; it goes on under a new id");
             self.pulse = Pulse::new(id, Role::Executor, &self.executor.config.place);
         }

@@ -48,6 +48,7 @@ pub async fn drive(
         }
         let pause = tick.due_in.map_or(period, |due_in| due_in.max(SHORTEST).min(period));
         tokio::select! {
+            biased;
             () = bell.notified() => {}
             () = ports.clock.sleep(pause) => {}
         }

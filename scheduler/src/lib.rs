@@ -88,7 +88,7 @@ impl Shared {
 /// Runs a scheduler until `shutdown`. It holds nothing: what a tick had begun is done by the next one, anywhere.
 pub async fn run(ports: Ports, config: Config, shutdown: CancellationToken) {
     metrics::describe();
-    let id = MemberId::random();
+    let id = MemberId::draw(&*ports.clock);
     let shared = Shared::new(config.shards);
     let silent = Notify::new();
     let mut table: Vec<BoxFuture<'_, ()>> = vec![

@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_dead_are_gone_only_when_every_shard_was_swept() {
-        let (shards, id) = (BTreeSet::from([Shard(0), Shard(1)]), MemberId::random());
+        let (shards, id) = (BTreeSet::from([Shard(0), Shard(1)]), MemberId::from(1));
         let mourned = Mourned::default();
         assert_eq!(mourned.add(&[id], &shards), vec![id]);
         assert!(mourned.add(&[id], &shards).is_empty());
@@ -146,8 +146,8 @@ mod tests {
             windows: second,
             depth: second,
         };
-        let mut workers = Workers::new(MemberId::random(), &config, &shared);
-        let id = MemberId::random();
+        let mut workers = Workers::new(MemberId::from(1), &config, &shared);
+        let id = MemberId::from(2);
         let still = Member {
             id,
             role: Role::Executor,

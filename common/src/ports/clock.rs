@@ -1,4 +1,4 @@
-//! Monotonic time as an argument: the real clock in production, a hand-moved one in tests.
+//! Time and chance as arguments: the real ones in production, those of a seed in a simulation.
 
 use async_trait::async_trait;
 use std::time::Duration;
@@ -9,4 +9,9 @@ pub trait Clock: Send + Sync {
     fn monotonic(&self) -> Duration;
 
     async fn sleep(&self, duration: Duration);
+
+    /// Sixteen bytes that nobody else draws.
+    fn draw(&self) -> uuid::Uuid {
+        uuid::Uuid::new_v4()
+    }
 }
