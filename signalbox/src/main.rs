@@ -5,6 +5,7 @@ mod client;
 mod commands;
 mod config;
 mod failure;
+mod host;
 mod ops;
 mod output;
 mod services;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 /// Longer than a broker that works ever takes.
 const MOST_CONFIRM: Duration = Duration::from_secs(300);
+/// Characters of an administrator's key.
+const LEAST_KEY: usize = 16;
 
 impl Config {
     /// Everything that cannot work, one sentence each.
@@ -168,6 +170,52 @@ impl Config {
                 self.ops.listen
             ),
         );
+        wrong.extend(self.check_api());
+        wrong
+    }
+
+    fn check_api(&self) -> Vec<String> {
+        let api = &self.api;
+        let mut wrong = Vec::new();
+        if self.data.dir.as_os_str().is_empty() {
+            wrong.push(
+                "data.dir is empty: write the folder that shall hold the data, for example ./signalbox-data"
+                    .into(),
+            );
+        }
+        if !api.listen.is_empty() && api.listen.parse::<SocketAddr>().is_err() {
+            wrong.push(format!(
+                "api.listen is `{}`: write an IP address and a port such as 127.0.0.1:8080, or \"\" to turn it off",
+                api.listen
+            ));
+        }
+        if api.listen == self.ops.listen && api.listen.parse().is_ok_and(|at: SocketAddr| at.port() != 0) {
+            wrong.push(format!(
+                "api.listen and ops.listen are both {}: each needs a port of its own",
+                api.listen
+            ));
+        }
+        if api.url.starts_with("https://") {
+            wrong.push(format!(
+                "api.url is {}: the command line speaks plain HTTP only; write the http:// address behind the proxy that speaks TLS",
+                api.url
+            ));
+        } else if !scheme_is(&api.url, &["http://"]) {
+            wrong.push(format!("api.url is `{}`: write http://host:port", api.url));
+        }
+        for (key, value) in [("api.key", &api.key), ("api.bootstrap_key", &api.bootstrap_key)] {
+            if !value.chars().all(|c| c.is_ascii_graphic()) {
+                wrong.push(format!(
+                    "{key} has a blank or a character beyond ASCII in it, which a request cannot carry"
+                ));
+            }
+        }
+        if !api.bootstrap_key.is_empty() && api.bootstrap_key.len() < LEAST_KEY {
+            wrong.push(format!(
+                "api.bootstrap_key has {} characters: below {LEAST_KEY} it could be guessed; `openssl rand -hex 24` makes a good one",
+                api.bootstrap_key.len()
+            ));
+        }
         wrong
     }
 }
@@ -211,6 +259,13 @@ mod tests {
             (vec!["dispatcher.backlog_low=7", "dispatcher.backlog_high=7"], "dispatcher.backlog_low (7)"),
             (vec!["engine.dedup_rotation=59s"], "engine.dedup_rotation is 59s"),
             (vec!["engine.ended_kept=10ms"], "engine.ended_kept is 10ms"),
+            (vec!["data.dir="], "data.dir is empty"),
+            (vec!["api.listen=8080"], "api.listen is `8080`"),
+            (vec!["api.listen=127.0.0.1:9090"], "api.listen and ops.listen are both 127.0.0.1:9090"),
+            (vec!["api.url=https://flows.example"], "speaks plain HTTP only"),
+            (vec!["api.url=flows.example"], "api.url is `flows.example`: write http://host:port"),
+            (vec!["api.key=two words"], "api.key has a blank"),
+            (vec!["api.bootstrap_key=secret"], "api.bootstrap_key has 6 characters"),
         ] {
             let wrong = with(&settings).check();
             assert!(wrong.iter().any(|line| line.contains(expected)), "{settings:?}: {wrong:?}");

@@ -156,6 +156,9 @@ mod tests {
         assert_eq!(loaded.config.redis.url, "redis://:hunter2@127.0.0.1:6379");
         let url = loaded.shown.iter().find(|s| s.key == "redis.url").unwrap();
         assert!(url.value.contains("***") && !url.value.contains("hunter2"));
+        let loaded =
+            load(&environment(&[("SIGNALBOX_API__BOOTSTRAP_KEY", "hunter2-hunter2-hunter2")])).unwrap();
+        assert!(loaded.shown.iter().all(|setting| !setting.value.contains("hunter2")));
     }
 
     #[test]

@@ -12,12 +12,15 @@ pub use units::{ByteSize, Span};
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// The file that the program loads first.
 pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Config {
+    pub data: Data,
+    pub api: Api,
     pub redis: Redis,
     pub amqp: Amqp,
     pub engine: Engine,
@@ -27,6 +30,19 @@ pub struct Config {
     pub ops: Ops,
     pub log: Log,
     pub intake: Intake,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Data {
+    pub dir: PathBuf,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Api {
+    pub listen: String,
+    pub url: String,
+    pub key: String,
+    pub bootstrap_key: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -5,6 +5,9 @@ use figment::Figment;
 use figment::value::{Dict, Value};
 use serde::Serialize;
 
+/// Shown as `***` when they are set.
+const SECRETS: [&str; 2] = ["api.key", "api.bootstrap_key"];
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Shown {
     pub key: String,
@@ -30,7 +33,7 @@ fn walk(prefix: &str, dict: &Dict, figment: &Figment, all: &mut Vec<Shown>) {
             value => {
                 let origin =
                     figment.get_metadata(value.tag()).map_or("default", |metadata| metadata.name.as_ref());
-                all.push(Shown { value: text(value), origin: origin.to_owned(), key });
+                all.push(Shown { value: text(&key, value), origin: origin.to_owned(), key });
             }
         }
     }
@@ -42,8 +45,9 @@ fn section_order(key: &str) -> (usize, String) {
     (DEFAULTS.find(&format!("\n[{section}]")).unwrap_or(usize::MAX), key.to_owned())
 }
 
-fn text(value: &Value) -> String {
+fn text(key: &str, value: &Value) -> String {
     match value {
+        Value::String(_, text) if SECRETS.contains(&key) && !text.is_empty() => "***".into(),
         Value::String(_, text) => masked_url(text),
         Value::Bool(_, flag) => flag.to_string(),
         Value::Dict(..) => "{}".into(),

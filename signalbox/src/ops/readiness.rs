@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// A write to the store: reading alone would not notice a full disk.
 pub type Ping =
-    Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Duration, StoreError>> + Send>> + Send + Sync>;
+    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Duration, StoreError>> + Send>> + Send + Sync>;
 
 /// How long one look may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -157,7 +157,7 @@ mod tests {
     fn readiness(store: Arc<Store>, is_up: bool) -> Readiness {
         Readiness::new(Watched {
             store,
-            ping: Box::new(|| Box::pin(async { Ok(Duration::from_millis(1)) })),
+            ping: Arc::new(|| Box::pin(async { Ok(Duration::from_millis(1)) })),
             is_broker_up: Box::new(move || is_up),
             roles: vec![Role::Dispatcher],
             place: "here:1".into(),

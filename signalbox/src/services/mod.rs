@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod preflight;
+pub mod world;
 
 use crate::config::{Config, masked_url};
 use crate::failure::Failure;
