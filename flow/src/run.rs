@@ -158,6 +158,11 @@ impl Run<'_> {
         self.cursor.sequence
     }
 
+    /// A name that no other activeflow and no other command gives: `<activeflow id>-<sequence>`.
+    pub fn name_of_next_command(&self) -> String {
+        format!("{}-{}", self.cursor.identity.activeflow_id, self.cursor.sequence.saturating_add(1))
+    }
+
     /// Sets `actions.<id of the current action>.<key>`.
     pub fn result(&mut self, key: &str, value: Value) {
         if let Some(frame) = self.cursor.frames.last_mut() {

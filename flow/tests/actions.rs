@@ -274,6 +274,61 @@ fn a_failed_delivery_stops_where_the_flow_says_nothing() {
 }
 
 #[test]
+fn a_recording_goes_on_at_once_and_the_flow_knows_its_name() {
+    let mut call = Drive::call(voice(json!([
+        { "id": "rec", "type": "recording_start", "option":
+            { "name": "box-${call.to}", "format": "mp3", "duration": 120, "end_of_silence": "${2 + 3}", "end_of_key": "#", "beep_start": true } },
+        { "id": "say", "type": "talk", "option": { "text": "${actions.rec.name}" } },
+        { "id": "stop", "type": "recording_stop" },
+        { "id": "again", "type": "recording_start" },
+        { "id": "end", "type": "recording_stop", "option": { "name": "${actions.again.name}" } },
+    ])));
+    assert_eq!(
+        json!(call.commands[0].data),
+        json!({ "name": "box-+15550111", "format": "mp3", "duration": 120, "end_of_silence": 5, "end_of_key": "#", "beep_start": true })
+    );
+    assert_eq!(support::spoken(&call.commands[1]), "call.talk: box-+15550111");
+    assert_eq!(call.completed(), ["call.recording_stop", "call.recording_start", "call.recording_stop"]);
+    assert_eq!(json!(call.commands[2].data), json!({}), "without a name every recording ends");
+    assert_eq!(
+        json!(call.commands[3].data),
+        json!({ "name": "8a4f-4", "format": "wav", "duration": 0, "end_of_silence": 0, "end_of_key": "none", "beep_start": false })
+    );
+    assert_eq!(json!(call.commands[4].data), json!({ "name": "8a4f-4" }));
+    assert_eq!(call.ended().as_deref(), Some("finished"));
+}
+
+#[test]
+fn a_recording_stop_that_waits_tells_what_the_gateway_kept() {
+    let stop = || {
+        Drive::call(voice(json!([
+            { "id": "rec", "type": "recording_start" },
+            { "id": "stop", "type": "recording_stop", "option": { "wait": true } },
+            { "id": "say", "type": "talk", "option": { "text": "${actions.stop.result.ok} ${error.code | default('')}" } },
+        ])))
+    };
+    let mut call = stop();
+    call.hear("command.completed", json!({ "command_id": "8a4f:1", "result": { "ok": "of the start" } }));
+    assert_eq!((call.at(), call.wait().1), ("stop", Some(call.now.plus_millis(60_000))));
+    assert_eq!(call.completed(), ["call.talk: true "]);
+    assert_eq!(stop().failed("disk_full"), ["call.talk:  disk_full"], "the flow goes on");
+    assert_eq!(stop().timer(), ["call.talk:  timeout"]);
+}
+
+#[test]
+fn a_recording_whose_name_could_mean_a_path_is_not_begun() {
+    for name in ["../../etc/passwd", "", ".hidden", "a b", &"x".repeat(129)] {
+        let actions = json!([
+            { "id": "set", "type": "variable_set", "option": { "key": "name", "value": name } },
+            { "id": "rec", "type": "recording_start", "option": { "name": "${name}" } },
+            { "id": "say", "type": "talk", "option": { "text": "${error.code} at ${error.action_id}" } },
+        ]);
+        let said: Vec<_> = Drive::call(voice(actions)).commands.iter().map(support::spoken).collect();
+        assert_eq!(said, ["call.talk: invalid_option at rec"], "{name:?}");
+    }
+}
+
+#[test]
 fn reserved_ids_keep_their_meaning() {
     let ids = |target: &str| {
         let mut call = Drive::call(voice(json!([

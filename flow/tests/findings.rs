@@ -95,6 +95,20 @@ fn options_are_judged_one_by_one() {
         |option: Value| in_actions(json!([{ "id": "a", "type": "digits_receive", "option": option }]));
     assert_eq!(digits(json!({ "length": -1 })), ["SBX0203 /actions/0/option/length"]);
     assert_eq!(digits(json!({ "length": 300, "key": "x", "duration": 9e12 as u64 })).len(), 3);
+    let recording =
+        |option: Value| in_actions(json!([{ "id": "a", "type": "recording_start", "option": option }]));
+    assert_eq!(
+        recording(json!({ "duration": 90_000, "end_of_silence": 86_401, "on_end_flow_id": "f" })),
+        [
+            "SBX0204 /actions/0/option/duration",
+            "SBX0204 /actions/0/option/end_of_silence",
+            "SBX0204 /actions/0/option/on_end_flow_id"
+        ]
+    );
+    assert_eq!(recording(json!({ "format": "flac" })), ["SBX0203 /actions/0/option/format"]);
+    assert_eq!(recording(json!({ "end_of_key": "5" })), ["SBX0203 /actions/0/option/end_of_key"]);
+    let of_voipbin = json!({ "format": "ogg", "end_of_silence": 3, "end_of_key": "any", "duration": 60, "beep_start": true, "on_end_flow_id": "00000000-0000-0000-0000-000000000000" });
+    assert_eq!(recording(of_voipbin), [""; 0]);
     let help =
         only(&document(&json!([{ "id": "a", "type": "talk", "option": { "text": "x", "langauge": "en" } }])))
             .help;

@@ -233,7 +233,7 @@ impl Dice {
             "${list + [x]}",
             "plain",
         ]);
-        let (kind, option) = match self.below(15) {
+        let (kind, option) = match self.below(17) {
             0 => ("answer", json!({})),
             1 => ("hangup", json!({ "reason": "busy" })),
             2 | 3 => (
@@ -267,6 +267,11 @@ impl Dice {
                 "subroutine",
                 json!({ "flow_id": self.pick(callable), "arguments": { "x": value }, "results": { "x": "${x}" } }),
             ),
+            14 => (
+                "recording_start",
+                json!({ "name": value, "duration": "${x}", "end_of_key": self.pick(&["", "none", "any", "#"]) }),
+            ),
+            15 => ("recording_stop", json!({ "wait": self.one_in(2) })),
             _ => ("variable_set", json!({ "key": "x", "value": value })),
         };
         let mut action = json!({ "id": format!("a{index}"), "type": kind, "option": option });

@@ -3,6 +3,8 @@
 mod support;
 
 use flow::cursor::Input;
+use flow::definitions::{Definitions, Deployed};
+use flow::route::{Address, Route, Window};
 use flow::{Bundle, Class, validate};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -12,6 +14,9 @@ const IVR: &str = include_str!("../../samples/ivr.json");
 const OPENING_HOURS: &str = include_str!("../../samples/opening-hours.json");
 const SMS: &str = include_str!("../../samples/sms-auto-reply.json");
 const SIM: &str = include_str!("../../samples/sim-usage-notice.json");
+const VOICEMAIL: &str = include_str!("../../samples/voicemail.json");
+const SURVEY: &str = include_str!("../../samples/survey.json");
+const NIGHT: &str = include_str!("../../samples/night.json");
 
 fn sample(text: &str) -> Bundle {
     let subroutines = BTreeMap::from([("opening-hours".to_owned(), OPENING_HOURS.to_owned())]);
@@ -20,7 +25,7 @@ fn sample(text: &str) -> Bundle {
 
 #[test]
 fn no_sample_has_a_finding() {
-    for text in [IVR, OPENING_HOURS, SMS, SIM] {
+    for text in [IVR, OPENING_HOURS, SMS, SIM, VOICEMAIL, SURVEY, NIGHT] {
         assert_eq!(validate(text), []);
     }
 }
@@ -152,4 +157,167 @@ fn a_sim_over_its_quota_tells_subscriber_and_operator() {
 fn a_sim_within_its_quota_tells_nobody() {
     let sim = usage(999_999_999);
     assert_eq!((sim.commands.len(), sim.ended().as_deref()), (0, Some("finished")));
+}
+
+const NOTICE: &str =
+    "message.send: +15550100 leaves a message: https://recordings.example/voicemail-8a4f.wav";
+
+/// Up to where the caller speaks.
+fn voicemail() -> Drive {
+    let mut call = Drive::call(sample(VOICEMAIL));
+    assert_eq!(call.completed(), ["call.recording_start", NOTICE]);
+    let [.., record, notice] = call.commands.as_slice() else { panic!("{:?}", call.commands) };
+    assert_eq!(record.data["name"], "voicemail-8a4f");
+    assert_eq!((&notice.data["from"], &notice.data["to"]), (&json!("+15550111"), &json!("+15550199")));
+    call
+}
+
+#[test]
+fn a_message_for_nobody_is_recorded_until_the_key_and_kept() {
+    let mut call = voicemail();
+    assert_eq!(call.digits("#"), ["call.recording_stop"]);
+    assert_eq!(call.completed(), ["call.talk: Thank you, your message is kept. Goodbye."]);
+    assert_eq!(call.completed(), ["call.hangup"]);
+    assert_eq!(call.ended().as_deref(), Some("finished"));
+}
+
+#[test]
+fn a_message_ends_with_its_time_and_with_the_call() {
+    assert_eq!(voicemail().timer(), ["call.recording_stop"]);
+    let mut call = voicemail();
+    assert_eq!(call.hear("call.hangup", json!({ "reason": "normal" })), Vec::<String>::new());
+    assert_eq!(call.ended().as_deref(), Some("hangup"), "the owner was told before");
+}
+
+#[test]
+fn a_caller_hears_when_the_message_was_not_kept() {
+    let mut call = voicemail();
+    call.digits("#");
+    assert_eq!(
+        call.failed("disk_full"),
+        ["call.talk: Sorry, your message could not be kept. Please call again."]
+    );
+}
+
+const THANKS: &str = "message.send: Thank you for your time. Example Telecom";
+
+fn survey() -> Drive {
+    let mut sms = Drive::new(sample(SURVEY));
+    let asked = sms.input(Input::Started(event("message.received", message("hi"))));
+    let expected =
+        "message.send: Thank you for writing to Example Telecom. How were we, from 1 (bad) to 5 (very good)?";
+    assert_eq!(asked.iter().map(support::spoken).collect::<Vec<_>>(), [expected]);
+    sms
+}
+
+fn answer(sms: &mut Drive, text: &str) -> Vec<String> {
+    sms.hear("message.received", message(text))
+}
+
+#[test]
+fn a_survey_asks_by_the_score_and_tells_the_team() {
+    let mut sms = survey();
+    assert_eq!(
+        answer(&mut sms, " 2 "),
+        ["message.send: We are sorry. May we call you about it? Answer YES or NO."]
+    );
+    let told = "message.send: +15550100 gave 2 of 5 and may be called.";
+    assert_eq!(answer(&mut sms, "Yes"), [told, THANKS]);
+    assert_eq!(sms.ended().as_deref(), Some("finished"));
+    let to: Vec<_> = sms.commands.iter().map(|command| command.data["to"].clone()).collect();
+    assert_eq!(to, ["+15550100", "+15550100", "+15550199", "+15550100"]);
+
+    let mut sms = survey();
+    let glad = "message.send: We are glad. May we call you and ask what you liked? Answer YES or NO.";
+    assert_eq!(answer(&mut sms, "5"), [glad]);
+    let told = "message.send: +15550100 gave 5 of 5 and may not be called.";
+    assert_eq!(answer(&mut sms, "no"), [told, THANKS]);
+}
+
+#[test]
+fn a_wrong_answer_is_asked_once_more() {
+    let mut sms = survey();
+    assert_eq!(answer(&mut sms, "good"), ["message.send: Please answer with one digit, from 1 to 5."]);
+    answer(&mut sms, "4");
+    assert_eq!(answer(&mut sms, "perhaps"), ["message.send: Please answer YES or NO."]);
+    assert_eq!(answer(&mut sms, "who is this"), [THANKS]);
+    assert_eq!(sms.ended().as_deref(), Some("finished"));
+
+    let mut sms = survey();
+    answer(&mut sms, "6");
+    assert_eq!(answer(&mut sms, "7"), [THANKS]);
+}
+
+#[test]
+fn whoever_does_not_answer_a_survey_within_a_day_is_left_alone() {
+    let mut sms = survey();
+    let (_, until) = sms.wait();
+    assert_eq!(until, Some(sms.now.plus_millis(86_400_000)));
+    assert_eq!(sms.timer(), Vec::<String>::new());
+    assert_eq!(sms.ended().as_deref(), Some("finished"));
+    let mut sms = survey();
+    answer(&mut sms, "3");
+    assert_eq!((sms.timer().len(), sms.ended().as_deref()), (0, Some("finished")));
+}
+
+#[test]
+fn by_night_the_engineer_on_duty_is_woken_by_a_key() {
+    let mut call = Drive::call(sample(NIGHT));
+    let woken = "message.send: +15550100 says that the line is down. Please call back.";
+    let promised = "call.talk: The engineer on duty calls you back within half an hour.";
+    assert_eq!(call.digits("1"), [woken, promised]);
+    assert_eq!(call.completed(), ["call.hangup"]);
+    let mut call = Drive::call(sample(NIGHT));
+    call.completed();
+    assert_eq!(call.timer(), ["call.hangup"]);
+}
+
+#[test]
+fn the_night_flow_has_the_number_only_within_its_window() {
+    let flow = |id: &str, text: &str| {
+        let bundle = sample(text);
+        let deployed = Deployed {
+            id: id.into(),
+            name: bundle.name().into(),
+            customer_id: "acme".into(),
+            version: 1,
+            bundle: bundle.hash(),
+            trigger: bundle.trigger().map(str::to_owned),
+            class: bundle.class(),
+            hears: bundle.hears(),
+            deployed_at: at("2026-11-01T00:00:00Z"),
+        };
+        (id.to_owned(), deployed)
+    };
+    let route = |flow_id: &str, priority, window| Route {
+        id: "call=+15550111".into(),
+        kind: "call".into(),
+        pattern: "+15550111".into(),
+        flow_id: flow_id.into(),
+        customer_id: "acme".into(),
+        priority,
+        window,
+        closed_at: None,
+    };
+    let night = Window {
+        active_from: Some(at("2026-11-22T18:00:00Z")),
+        active_until: Some(at("2026-11-23T08:00:00Z")),
+    };
+    let definitions = Definitions {
+        generation: 1,
+        flows: BTreeMap::from([flow("day", IVR), flow("night", NIGHT)]),
+        routes: vec![route("night", 10, night), route("day", 0, Window::default())],
+    };
+    let number = Address { kind: "call".into(), value: "+15550111".into() };
+    let leads_to = |time: &str| {
+        definitions.route(&number, "call.incoming", at(time)).map(|(_, flow)| flow.id.clone()).unwrap()
+    };
+    assert_eq!(leads_to("2026-11-22T17:59:59Z"), "day");
+    assert_eq!(leads_to("2026-11-22T18:00:00Z"), "night");
+    assert_eq!(leads_to("2026-11-23T07:59:59Z"), "night");
+    assert_eq!(leads_to("2026-11-23T08:00:00Z"), "day");
+}
+
+fn at(time: &str) -> flow::Timestamp {
+    time.parse().unwrap_or_else(|what| panic!("{time}: {what}"))
 }

@@ -10,6 +10,8 @@ mod message_receive;
 mod message_send;
 mod play;
 mod prompt;
+mod recording_start;
+mod recording_stop;
 mod sleep;
 mod stop;
 mod subroutine;
@@ -36,6 +38,8 @@ pub(crate) static CATALOGUE: &[Kind] = &[
     kind::<message_receive::MessageReceive>(),
     kind::<message_send::MessageSend>(),
     kind::<play::Play>(),
+    kind::<recording_start::RecordingStart>(),
+    kind::<recording_stop::RecordingStop>(),
     kind::<sleep::Sleep>(),
     kind::<stop::Stop>(),
     kind::<subroutine::Subroutine>(),

@@ -1,0 +1,127 @@
+//! `recording_start`: begins to record the call, and goes on at once.
+//!
+//! The recording has a name from the start, `actions.<id>.name`: the flow can tell others where it will be, whatever ends
+//! it. It ends with `recording_stop`, with the call, or by one of the options here; the gateway sees to that.
+
+use super::{Action, Check, Described, Family, Next, Policy};
+use crate::cursor::Failure;
+use crate::options::{Text, Whole};
+use crate::run::{Run, fields};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// A day.
+const MAX_SECONDS: u64 = 24 * 60 * 60;
+const MAX_NAME: usize = 128;
+const NIL: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Begins to record the call.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordingStart {
+    /// What the recording is called: letters, digits and `._+-`. Without it, `<activeflow id>-<number of the command>`.
+    #[serde(default)]
+    name: Option<Text>,
+    #[serde(default)]
+    format: Format,
+    /// How long the recording is at most, in seconds; 0 is no limit.
+    #[serde(default)]
+    duration: Option<Whole>,
+    /// So many seconds of silence end it; 0 is never.
+    #[serde(default)]
+    end_of_silence: Option<Whole>,
+    /// The key that ends it.
+    #[serde(default)]
+    end_of_key: EndKey,
+    /// Whether a beep tells the caller when it begins.
+    #[serde(default)]
+    beep_start: bool,
+    /// A flow to run at the end, as voipbin's documents carry it; only none can be read.
+    #[serde(default)]
+    on_end_flow_id: Option<String>,
+}
+
+/// How the recording is kept.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    #[default]
+    Wav,
+    Mp3,
+    Ogg,
+}
+
+/// Which key ends the recording.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum EndKey {
+    #[default]
+    #[serde(alias = "")]
+    None,
+    Any,
+    #[serde(rename = "*")]
+    Star,
+    #[serde(rename = "#")]
+    Hash,
+}
+
+impl Described for RecordingStart {
+    const NAME: &'static str = "recording_start";
+    const FAMILY: Family = Family::Voice;
+    const ON_ERROR: Policy = Policy::Continue;
+}
+
+impl Action for RecordingStart {
+    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
+        let name = match &self.name {
+            Some(name) => named(run.text(name)?)?,
+            None => run.name_of_next_command(),
+        };
+        let data = fields([
+            ("name", name.clone().into()),
+            ("format", json!(self.format)),
+            ("duration", seconds(run, "duration", self.duration.as_ref())?.into()),
+            ("end_of_silence", seconds(run, "end_of_silence", self.end_of_silence.as_ref())?.into()),
+            ("end_of_key", json!(self.end_of_key)),
+            ("beep_start", self.beep_start.into()),
+        ]);
+        run.command("call.recording_start", data);
+        run.result("name", name.into());
+        Ok(Next::On)
+    }
+
+    fn check(&self, check: &mut Check<'_>) {
+        for (key, value) in [("duration", &self.duration), ("end_of_silence", &self.end_of_silence)] {
+            if let Some(given) = value.as_ref().and_then(Whole::fixed).filter(|given| *given > MAX_SECONDS) {
+                check.range(key, given, "at most 86400 seconds, a day");
+            }
+        }
+        if let Some(flow) = self.on_end_flow_id.as_deref().filter(|flow| !["", NIL].contains(flow)) {
+            check.range("on_end_flow_id", flow, "none: no flow can be started by the end of a recording yet");
+        }
+    }
+}
+
+/// Gateways make file names and addresses of it: nothing that means something there.
+pub(super) fn named(name: String) -> Result<String, Failure> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
+    if (1..=MAX_NAME).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with('.') {
+        return Ok(name);
+    }
+    let shown: String = name.chars().take(60).collect();
+    Err(Failure::new(
+        "invalid_option",
+        format!("`name` is `{shown}`, expected 1 to {MAX_NAME} letters, digits and `._+-`, the first no dot"),
+    ))
+}
+
+fn seconds(run: &mut Run<'_>, key: &str, value: Option<&Whole>) -> Result<u64, Failure> {
+    match run.whole_or(value, 0)? {
+        seconds @ 0..=MAX_SECONDS => Ok(seconds),
+        seconds => Err(Failure::new(
+            "invalid_option",
+            format!("`{key}` is {seconds}, expected at most {MAX_SECONDS} seconds"),
+        )),
+    }
+}
