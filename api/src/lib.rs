@@ -1,6 +1,7 @@
 //! The door for people and programs: REST over the same ports that the roles use. It decides nothing about running
 //! activeflows itself: it asks the store, and the next claim does what was asked.
 
+pub mod asyncapi;
 pub mod publish;
 
 use common::ports::{Catalogue, Commands, Intake, Lookup, Members, Rejects};

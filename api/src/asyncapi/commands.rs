@@ -1,0 +1,128 @@
+//! Commands: what gateways are asked to do.
+
+use super::message::MessageKind;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+const CALL: Option<&str> = Some("The call's id.");
+
+pub const ALL: &[MessageKind] = &[
+    MessageKind {
+        kind: "call.answer",
+        summary: "Pick the call up. No answer is expected.",
+        subject: CALL,
+        data: SchemaGenerator::subschema_for::<Of<Answer>>,
+        example: || command(1, "call.answer", "pick-up", json!({})),
+    },
+    MessageKind {
+        kind: "call.talk",
+        summary: "Speak a text, instead of what is playing. Answer when it was spoken.",
+        subject: CALL,
+        data: SchemaGenerator::subschema_for::<Of<Talk>>,
+        example: || {
+            let data = json!({ "text": "Hello +15550100.", "language": "en-US", "digits_handle": "next" });
+            command(2, "call.talk", "welcome", data)
+        },
+    },
+    MessageKind {
+        kind: "call.play",
+        summary: "Play audio, instead of what is playing. Answer when it was played.",
+        subject: CALL,
+        data: SchemaGenerator::subschema_for::<Of<Play>>,
+        example: || {
+            let data = json!({ "stream_urls": ["https://media.example/hours.wav"], "digits_handle": "" });
+            command(3, "call.play", "hours", data)
+        },
+    },
+    MessageKind {
+        kind: "call.hangup",
+        summary: "Hang up. Answer with the event `call.hangup`.",
+        subject: CALL,
+        data: SchemaGenerator::subschema_for::<Of<Hangup>>,
+        example: || command(5, "call.hangup", "bye", json!({ "reason": "normal" })),
+    },
+    MessageKind {
+        kind: "message.send",
+        summary: "Send a text. Answer when it was delivered, or could not be.",
+        subject: Some("What the activeflow belongs to: a call's id, a conversation, an ICCID."),
+        data: SchemaGenerator::subschema_for::<Of<Send>>,
+        example: || {
+            let data = json!({ "from": "+15550111", "to": "+15550100", "text": "We are open from 9 to 5." });
+            command(4, "message.send", "text-hours", data)
+        },
+    },
+];
+
+/// What every command says, and what it is about.
+#[derive(Serialize, JsonSchema)]
+struct Of<T> {
+    activeflow_id: String,
+    /// The action that asks for it.
+    action_id: String,
+    #[serde(flatten)]
+    what: T,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Answer {}
+
+#[derive(Serialize, JsonSchema)]
+struct Talk {
+    text: String,
+    /// As in `en-US`.
+    language: Option<String>,
+    /// `male`, `female` or `neutral`.
+    gender: Option<String>,
+    /// A voice that the gateway knows by name.
+    voice: Option<String>,
+    digits_handle: DigitsHandle,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Play {
+    /// Where the audio is, in the order in which it is played.
+    stream_urls: Vec<String>,
+    digits_handle: DigitsHandle,
+}
+
+/// `next`: a pressed key ends what is playing; report it as `call.digits`.
+#[derive(Serialize, Deserialize, JsonSchema)]
+enum DigitsHandle {
+    #[serde(rename = "")]
+    Nothing,
+    #[serde(rename = "next")]
+    Next,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Hangup {
+    /// `normal`, `busy`, `cancel`, `timeout`, `noanswer`, `dialout`, `amd`.
+    reason: String,
+    /// The call to hang up instead of the subject.
+    reference_id: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Send {
+    /// The sender, in E.164.
+    from: String,
+    /// The receiver, in E.164.
+    to: String,
+    text: String,
+}
+
+/// What the example of `call.incoming` starts (docs/identity.md).
+const ACTIVEFLOW: &str = "fe6e0574-42f9-886b-ad12-41bfd8526d50";
+
+fn command(sequence: u32, kind: &str, action_id: &str, what: Value) -> Value {
+    let mut data = json!({ "activeflow_id": ACTIVEFLOW, "action_id": action_id });
+    if let (Some(data), Value::Object(what)) = (data.as_object_mut(), what) {
+        data.extend(what);
+    }
+    json!({
+        "specversion": "1.0", "id": format!("{ACTIVEFLOW}:{sequence}"), "source": "signalbox", "type": kind,
+        "subject": "call-4711", "time": "2026-11-22T05:00:00.012345Z", "datacontenttype": "application/json",
+        "data": data,
+    })
+}
