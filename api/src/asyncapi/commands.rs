@@ -40,7 +40,28 @@ pub const ALL: &[MessageKind] = &[
         summary: "Hang up. Answer with the event `call.hangup`.",
         subject: CALL,
         data: SchemaGenerator::subschema_for::<Of<Hangup>>,
-        example: || command(5, "call.hangup", "bye", json!({ "reason": "normal" })),
+        example: || command(7, "call.hangup", "bye", json!({ "reason": "normal" })),
+    },
+    MessageKind {
+        kind: "call.recording_start",
+        summary: "Begin to record the call, under a name that the flow knows from now on. No answer is expected.",
+        subject: CALL,
+        data: SchemaGenerator::subschema_for::<Of<RecordingStart>>,
+        example: || {
+            let data = json!({
+                "name": "call-4711", "format": "wav", "duration": 120, "end_of_silence": 5, "end_of_key": "#",
+                "beep_start": true,
+            });
+            command(5, "call.recording_start", "record", data)
+        },
+    },
+    MessageKind {
+        kind: "call.recording_stop",
+        summary: "End a recording of the call. Answer when it is kept, with what there is to say of it; also when it has \
+            ended by itself.",
+        subject: CALL,
+        data: SchemaGenerator::subschema_for::<Of<RecordingStop>>,
+        example: || command(6, "call.recording_stop", "end-record", json!({ "name": "call-4711" })),
     },
     MessageKind {
         kind: "message.send",
@@ -101,6 +122,46 @@ struct Hangup {
     reason: String,
     /// The call to hang up instead of the subject.
     reference_id: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct RecordingStart {
+    /// Letters, digits and `._+-`.
+    name: String,
+    format: RecordingFormat,
+    /// How long it is at most, in seconds; 0 is no limit.
+    duration: u32,
+    /// So many seconds of silence end it; 0 is never.
+    end_of_silence: u32,
+    end_of_key: EndKey,
+    /// Whether a beep tells the caller when it begins.
+    beep_start: bool,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum RecordingFormat {
+    Wav,
+    Mp3,
+    Ogg,
+}
+
+/// The key that ends it.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum EndKey {
+    None,
+    Any,
+    #[serde(rename = "*")]
+    Star,
+    #[serde(rename = "#")]
+    Hash,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct RecordingStop {
+    /// Without it, every recording of the call.
+    name: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]

@@ -62,6 +62,11 @@ fn flow_of_every_command() -> Value {
               "option": { "text": "Hello ${call.from}.", "language": "en-US", "digits_handle": "next" } },
             { "id": "hours", "type": "play", "option": { "stream_urls": ["https://media.example/hours.wav"] } },
             { "id": "text-hours", "type": "message_send", "option": { "text": "We are open from 9 to 5." } },
+            { "id": "record", "type": "recording_start", "option": {
+                "name": "${activeflow.reference_id}", "duration": 120, "end_of_silence": 5, "end_of_key": "#",
+                "beep_start": true } },
+            { "id": "end-record", "type": "recording_stop",
+              "option": { "name": "${actions.record.name}", "wait": true } },
             { "id": "bye", "type": "hangup" },
             { "id": "all-options", "type": "talk", "option": {
                 "text": "x", "language": "en-US", "gender": "female", "voice": "anna", "async": true } },
