@@ -1,10 +1,36 @@
 //! The door for people and programs: REST over the same ports that the roles use. It decides nothing about running
 //! activeflows itself: it asks the store, and the next claim does what was asked.
+//!
+//! ```text
+//! request ─► edge (request id, panics, metrics) ─► auth (whose) ─► operations/* ─► ports
+//!                                                                  │ resource/*: what is shown
+//!                                                                  └ publish/*: what a change of definitions comes to
+//! ```
+//! Every refusal is an RFC 9457 problem. The document `openapi.json` is generated from the same lines that make the
+//! routes.
 
 pub mod asyncapi;
+mod auth;
+mod config;
+mod document;
+mod edge;
+mod extract;
+mod live;
+mod operations;
+mod page;
+mod problem;
 pub mod publish;
+pub mod resource;
+mod state;
 
-use common::ports::{Catalogue, Commands, Intake, Lookup, Members, Rejects};
+pub use config::{Config, Key};
+pub use document::openapi;
+pub use problem::{Part, Problem};
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use common::ports::{Catalogue, Clock, Commands, Intake, Lookup, Members, Rejects, Upkeep};
+use state::Api;
 use std::sync::Arc;
 
 /// What the API asks of the world.
@@ -14,7 +40,22 @@ pub struct Ports {
     pub catalogue: Arc<dyn Catalogue>,
     pub lookup: Arc<dyn Lookup>,
     pub members: Arc<dyn Members>,
+    pub upkeep: Arc<dyn Upkeep>,
     pub rejects: Arc<dyn Rejects>,
     /// `None` where commands leave by AMQP: gateways then bind a queue there.
     pub commands: Option<Arc<dyn Commands>>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Every route, ready to be served.
+pub fn router(ports: Ports, config: Config) -> Router {
+    edge::describe();
+    let api = Arc::new(Api::new(ports, config));
+    let guarded = Router::from(operations::guarded()).layer(from_fn_with_state(api.clone(), auth::require));
+    Router::from(operations::open())
+        .merge(guarded)
+        .fallback(edge::no_such_path)
+        .method_not_allowed_fallback(edge::no_such_method)
+        .layer(from_fn(edge::serve))
+        .with_state(api)
 }

@@ -20,6 +20,7 @@ pub mod finding;
 mod format;
 mod lint;
 mod options;
+pub mod outlook;
 mod program;
 mod reader;
 pub mod route;

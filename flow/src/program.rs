@@ -28,6 +28,8 @@ pub(crate) struct Node {
     pub pointer: String,
     pub kind: &'static Kind,
     pub action: Box<dyn Action>,
+    /// The options as the document has them, for people who look.
+    pub option: Value,
     pub next: Onward,
     pub on_error: Option<OnError>,
 }
@@ -57,6 +59,16 @@ pub(crate) enum Reserved {
     Start,
     Finish,
     Next,
+}
+
+impl Node {
+    /// Where the flow says an error leads.
+    pub fn on_error_target(&self) -> Option<&str> {
+        match &self.on_error {
+            Some(OnError::Jump(target)) => Some(target),
+            _ => None,
+        }
+    }
 }
 
 impl Onward {
@@ -128,10 +140,7 @@ impl Flow {
         let Some(node) = self.nodes.get(index) else { return BTreeSet::new() };
         let passes = node.action.passes() || matches!(node.on_error, Some(OnError::Continue));
         let next = passes.then_some(node.next).into_iter();
-        let on_error = node.on_error.iter().filter_map(|on_error| match on_error {
-            OnError::Jump(target) => Some(self.resolve(index, target)),
-            _ => None,
-        });
+        let on_error = node.on_error_target().map(|target| self.resolve(index, target));
         let targets = node
             .action
             .targets()

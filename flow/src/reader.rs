@@ -169,7 +169,7 @@ impl Reader<'_> {
             "continue" => OnError::Continue,
             _ => OnError::Jump(text),
         });
-        Some(Node { id: id.to_owned(), pointer, kind, action, next, on_error })
+        Some(Node { id: id.to_owned(), pointer, kind, action, option, next, on_error })
     }
 
     fn targets(&mut self, node: &Node, positions: &BTreeMap<&str, usize>) {

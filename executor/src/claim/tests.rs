@@ -1,7 +1,7 @@
 use super::*;
-use std::sync::atomic::Ordering;
 use crate::fakes::{World, config, row, stuck, world};
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 
 /// Suspects have ids from 100 on.
 #[tokio::test]

@@ -1,0 +1,81 @@
+//! The outermost layer: request ids, problems in full, panics, and how long each route takes.
+
+use crate::problem::Problem;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+const REQUEST_ID: &str = "x-request-id";
+/// From the first byte of the request that is understood to the first of the answer.
+const DURATION: &str = "signalbox_api_request_duration_seconds";
+/// Longer ids are not echoed: they would be a way to fill logs.
+const MAX_REQUEST_ID: usize = 128;
+
+pub fn describe() {
+    metrics::describe_histogram!(
+        DURATION,
+        metrics::Unit::Seconds,
+        "How long requests take until the answer begins, by route, method and status"
+    );
+}
+
+/// Serves one request; whatever happens within, there is an answer.
+pub async fn serve(request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let id = request_id(&request);
+    let path = request.uri().path().to_owned();
+    let method = method_name(request.method());
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let mut response = answered.unwrap_or_else(|_| {
+        tracing::error!(http.route = route, request_id = ?id, "A request panicked; this is a defect of Signalbox");
+        let detail = "this is a defect of Signalbox; the log has more under the request's id";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail).into_response()
+    });
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let allow = response.headers_mut().remove("allow");
+        response = problem.at(&path);
+        response.headers_mut().extend(allow.map(|allow| (axum::http::header::ALLOW, allow)));
+    }
+    response.headers_mut().insert(REQUEST_ID, id);
+    let status = response.status().as_str().to_owned();
+    metrics::histogram!(DURATION, "route" => route, "method" => method, "status" => status)
+        .record(begun.elapsed().as_secs_f64());
+    response
+}
+
+pub async fn no_such_path() -> Problem {
+    Problem::not_found("there is nothing at this path; GET /openapi.json lists the paths there are")
+}
+
+pub async fn no_such_method(request: Request) -> Problem {
+    let detail = format!("{} is not for this path; the header Allow says what is", request.method());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+}
+
+/// The client's, if it is a short line of visible characters, or a new one.
+fn request_id(request: &Request) -> HeaderValue {
+    let fits = |value: &&HeaderValue| {
+        (1..=MAX_REQUEST_ID).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
+    };
+    request.headers().get(REQUEST_ID).filter(fits).cloned().unwrap_or_else(|| {
+        let id = uuid::Uuid::new_v4().hyphenated().to_string();
+        HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("none"))
+    })
+}
+
+/// A client may send any word as a method; metrics keep those there are.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
+}

@@ -1,0 +1,129 @@
+//! What comes with a request: path, query and JSON bodies, each refused with a problem that says what is wrong.
+
+use crate::problem::{Part, Problem};
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+/// Parts of the path.
+pub struct Path<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Path<T>, Problem> {
+        let read = axum::extract::Path::from_request_parts(parts, state).await;
+        read.map(|axum::extract::Path(value)| Path(value))
+            .map_err(|rejection| Problem::bad_request("invalid_path", rejection.body_text()))
+    }
+}
+
+/// The query.
+pub struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Query<T>, Problem> {
+        let read = axum::extract::Query::from_request_parts(parts, state).await;
+        read.map(|axum::extract::Query(value)| Query(value))
+            .map_err(|rejection| Problem::bad_request("invalid_query", rejection.body_text()))
+    }
+}
+
+/// A JSON body.
+pub struct Body<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Body<T>, Problem> {
+        must_be(request.headers(), &["application/json"])?;
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
+        read(&bytes).map(Body)
+    }
+}
+
+/// The bytes of a body of one of `types`; the type that the client named.
+pub struct Raw {
+    pub bytes: Bytes,
+    pub media_type: Option<String>,
+}
+
+impl Raw {
+    pub async fn take<S: Send + Sync>(request: Request, state: &S, types: &[&str]) -> Result<Raw, Problem> {
+        let media_type = must_be(request.headers(), types)?;
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
+        Ok(Raw { bytes, media_type })
+    }
+}
+
+/// A body without a type is taken for what it must be.
+fn must_be(headers: &HeaderMap, types: &[&str]) -> Result<Option<String>, Problem> {
+    let Some(named) = headers.get(header::CONTENT_TYPE) else { return Ok(None) };
+    let named = String::from_utf8_lossy(named.as_bytes());
+    let essence = named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if types.contains(&essence.as_str()) {
+        return Ok(Some(essence));
+    }
+    let detail = format!("the body's Content-Type is `{named}`; send {}", types.join(" or "));
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail))
+}
+
+fn unread(rejection: &BytesRejection) -> Problem {
+    match rejection.status() {
+        status @ StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(status, "oversize", "the body is longer than this operation takes")
+        }
+        _ => Problem::bad_request("unreadable_body", rejection.body_text()),
+    }
+}
+
+/// 400 for what is no JSON, 422 for JSON of another shape, with the place.
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // A list would be taken for the fields of an object in their order.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(Problem::unprocessable("invalid_body", "the body is a list, expected an object"));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let inner = error.inner();
+        match inner.classify() {
+            Category::Data => {
+                let pointer = pointer(error.path());
+                let part = Part {
+                    pointer,
+                    detail: inner.to_string(),
+                    code: "invalid_body".into(),
+                    line: None,
+                    column: None,
+                };
+                Problem::unprocessable(
+                    "invalid_body",
+                    "the body is JSON, but not of the shape that is expected",
+                )
+                .with(vec![part])
+            }
+            Category::Io | Category::Syntax | Category::Eof => malformed(inner),
+        }
+    })?;
+    reader.end().map_err(|error| malformed(&error))?;
+    Ok(value)
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    Problem::bad_request("malformed_json", format!("the body cannot be read as JSON: {error}"))
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter().fold(String::new(), |pointer, segment| match segment {
+        Segment::Seq { index } => format!("{pointer}/{index}"),
+        Segment::Map { key } => format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Enum { .. } | Segment::Unknown => pointer,
+    })
+}

@@ -1,0 +1,47 @@
+//! `/v1/activeflows`: look at running flows, and ask something of one.
+
+mod control;
+mod get;
+mod list;
+
+use crate::auth::Caller;
+use crate::problem::Problem;
+use crate::resource::Activeflow;
+use crate::state::Api;
+use common::ActiveflowId;
+use common::ports::lookup::Found;
+use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::default()
+        .routes(routes!(list::list_activeflows))
+        .routes(routes!(get::get_activeflow))
+        .routes(routes!(control::stop_activeflow))
+        .routes(routes!(control::pause_activeflow))
+        .routes(routes!(control::resume_activeflow))
+        .routes(routes!(control::retry_activeflow))
+        .routes(routes!(control::continue_activeflow))
+        .routes(routes!(control::forward_activeflow))
+}
+
+/// The activeflow that a path names, if the caller may see it.
+async fn find(api: &Api, caller: &Caller, id: &str) -> Result<Found, Problem> {
+    let id: ActiveflowId =
+        id.parse().map_err(|detail: String| Problem::bad_request("invalid_path", detail))?;
+    let found = api.ask(|| api.ports.lookup.get(id)).await?;
+    found.filter(|found| caller.may_see(&found.record.seed.customer_id)).ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: ActiveflowId) -> Problem {
+    Problem::not_found(format!(
+        "there is no activeflow {id}, or it ended longer ago than engine.ended_kept; GET /v1/activeflows shows those there are"
+    ))
+}
+
+/// As clients see it.
+async fn show(api: &Api, found: &Found) -> Result<Activeflow, Problem> {
+    let bundle = api.bundle(&found.record.seed.bundle).await?;
+    Ok(Activeflow::of(found, bundle.as_deref()))
+}

@@ -1,0 +1,240 @@
+//! `POST /v1/events`: stored first, answered then, so that a publisher knows what became of its event.
+
+use crate::extract::Raw;
+use crate::problem::Problem;
+use crate::state::{Api, PATIENCE};
+use axum::Json;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use common::address::{DEFAULT_REALM, Read, address, read};
+use common::answer::until_answered;
+use common::attempt::Backoff;
+use common::ports::intake::Delivered;
+use flow::event::{MAX_EVENT_BYTES, traceparent};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn routes() -> OpenApiRouter<Arc<Api>> {
+    // Blanks between the events of an array count too.
+    let most = MAX_BATCH * MAX_EVENT_BYTES + MAX_EVENT_BYTES;
+    OpenApiRouter::default().routes(routes!(send_events)).layer(DefaultBodyLimit::max(most))
+}
+
+/// An array has at most so many events.
+const MAX_BATCH: usize = 100;
+
+const ONE: &str = "application/cloudevents+json";
+const MANY: &str = "application/cloudevents-batch+json";
+const ANY: &str = "application/json";
+
+/// A CloudEvent 1.0 in its JSON form. Attributes that are not named here are ignored.
+#[derive(Serialize, ToSchema)]
+struct CloudEvent {
+    #[schema(pattern = "^1\\.0$", example = "1.0")]
+    specversion: String,
+    /// Unique for the source: the same (source, id) again changes nothing.
+    #[schema(min_length = 1, max_length = 256, example = "7c1e")]
+    id: String,
+    #[schema(min_length = 1, max_length = 256, example = "sbc-1.example")]
+    source: String,
+    #[serde(rename = "type")]
+    #[schema(min_length = 1, max_length = 256, pattern = "^[A-Za-z0-9._-]+$", example = "call.incoming")]
+    kind: String,
+    /// Which call, SIM or other thing it is about.
+    #[schema(min_length = 1, max_length = 256, example = "call-4711")]
+    subject: Option<String>,
+    #[schema(format = DateTime, example = "2026-11-22T05:00:00Z")]
+    time: Option<String>,
+    #[schema(value_type = Option<Object>, example = json!({"from": "+15550100", "to": "+15550111", "direction": "incoming"}))]
+    data: Option<serde_json::Value>,
+}
+
+/// One event, or an array of up to 100.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes what is read as it comes")]
+enum Events {
+    One(CloudEvent),
+    Many(EventArray),
+}
+
+/// Events that are taken in their order.
+#[derive(Serialize, ToSchema)]
+#[schema(max_items = 100)]
+struct EventArray(Vec<CloudEvent>);
+
+/// What became of an event. It is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EventOutcome {
+    #[schema(example = "7c1e")]
+    pub id: String,
+    #[schema(example = "sbc-1.example")]
+    pub source: String,
+    pub outcome: Outcome,
+    /// Who took it.
+    #[schema(required = true, example = "fe6e0574-42f9-886b-ad12-41bfd8526d50")]
+    pub activeflow_id: Option<String>,
+    /// Which activeflows it started.
+    #[schema(example = json!(["fe6e0574-42f9-886b-ad12-41bfd8526d50"]))]
+    pub started: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(rename_all = "lowercase")]
+pub enum Outcome {
+    /// An activeflow took it, or was started by it.
+    Applied,
+    /// It was seen before, within the dedup window: nothing changed.
+    Duplicate,
+    /// Nobody hears it and no route leads from its address to a flow.
+    Unmatched,
+    /// It answers a command of an activeflow that has ended.
+    Late,
+}
+
+/// One event of an array.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum EventAnswer {
+    Done(EventOutcome),
+    Refused(EventRefused),
+}
+
+/// An event of an array that was not stored; the others were looked at all the same.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EventRefused {
+    pub problem: Problem,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum EventsAnswer {
+    One(EventOutcome),
+    Many(Vec<EventAnswer>),
+}
+
+/// Send an event, or up to 100 of them
+///
+/// The answer comes when its effect is stored. Sending the same `source` and `id` again is safe: it is recognised. The
+/// events of an array are taken one after another, in their order.
+#[utoipa::path(
+    post,
+    path = "/v1/events",
+    operation_id = "sendEvents",
+    tag = "events",
+    request_body(content(
+        (Events = "application/json"),
+        (CloudEvent = "application/cloudevents+json"),
+        (EventArray = "application/cloudevents-batch+json")
+    )),
+    responses(
+        (status = 200, body = EventsAnswer),
+        (status = 422, description = "Not an event, or one that addresses nobody; the code says why", body = Problem),
+        (status = 429, description = "The activeflow that hears it has a full inbox; send it again later", body = Problem)
+    )
+)]
+async fn send_events(State(api): State<Arc<Api>>, request: Request) -> Result<Json<EventsAnswer>, Problem> {
+    let trace = trace_of(request.headers());
+    let Raw { bytes, media_type } = Raw::take(request, &api, &[ANY, ONE, MANY]).await?;
+    let is_array = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    if media_type.as_deref() == Some(MANY) || is_array && media_type.as_deref() != Some(ONE) {
+        return many(&api, &bytes, trace.as_deref()).await.map(EventsAnswer::Many).map(Json);
+    }
+    one(&api, &bytes, trace.as_deref()).await.map(EventsAnswer::One).map(Json)
+}
+
+async fn many(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<Vec<EventAnswer>, Problem> {
+    let events: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(|error| {
+        Problem::unprocessable("malformed_json", format!("the array cannot be read: {error}"))
+    })?;
+    if events.len() > MAX_BATCH {
+        let detail = format!("the array has {} events, the limit is {MAX_BATCH}", events.len());
+        return Err(Problem::unprocessable("too_many", detail));
+    }
+    let mut answers = Vec::with_capacity(events.len());
+    let mut away: Option<Problem> = None;
+    for event in events {
+        // Where the store is silent, the rest would only wait as long again.
+        let answer = match &away {
+            Some(problem) => Err(problem.clone()),
+            None => one(api, event.get().as_bytes(), trace).await,
+        };
+        answers.push(answer.map_or_else(
+            |problem| {
+                if problem.status == StatusCode::SERVICE_UNAVAILABLE {
+                    away = Some(problem.clone());
+                }
+                EventAnswer::Refused(EventRefused { problem })
+            },
+            EventAnswer::Done,
+        ));
+    }
+    Ok(answers)
+}
+
+async fn one(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<EventOutcome, Problem> {
+    let read = read(bytes, DEFAULT_REALM, trace)?;
+    let stored =
+        tokio::time::timeout(PATIENCE, store(api, &read)).await.unwrap_or_else(|_| Err(unanswered()))?;
+    let (outcome, activeflow_id, started) = match stored {
+        Delivered::Applied { to, started, .. } => (Outcome::Applied, to, started),
+        Delivered::Duplicate => (Outcome::Duplicate, None, Vec::new()),
+        Delivered::Unmatched => (Outcome::Unmatched, None, Vec::new()),
+        Delivered::Late => (Outcome::Late, None, Vec::new()),
+        Delivered::InboxFull { owner } => {
+            let detail = format!(
+                "the inbox of activeflow {owner} is full; the event was not stored, send it again later"
+            );
+            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "inbox_full", detail).retry_after(1));
+        }
+        Delivered::StaleDefinitions { .. } => return Err(unanswered()),
+    };
+    Ok(EventOutcome {
+        id: read.event.id,
+        source: read.event.source,
+        outcome,
+        activeflow_id: activeflow_id.map(|id| id.to_string()),
+        started: started.iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// Delivers until the store has answered by definitions that are not stale.
+async fn store(api: &Api, read: &Read) -> Result<Delivered, Problem> {
+    let clock = &*api.ports.clock;
+    let arrival = match read.event.time {
+        Some(time) => time,
+        None => until_answered(clock, || api.ports.catalogue.now()).await?,
+    };
+    let mut backoff = Backoff::default();
+    let mut definitions = api.known_definitions();
+    loop {
+        let deliver = address(read, &definitions, arrival, api.ports.intake.shards())?;
+        match until_answered(clock, || api.ports.intake.deliver(&deliver)).await? {
+            Delivered::StaleDefinitions { generation } => {
+                definitions = api.definitions().await?;
+                if definitions.generation < generation {
+                    clock.sleep(backoff.pause()).await;
+                }
+            }
+            delivered => return Ok(delivered),
+        }
+    }
+}
+
+fn unanswered() -> Problem {
+    let detail = format!(
+        "the state store did not answer within {} s: the event may have been stored. Send it again with the same source and id, which is safe",
+        PATIENCE.as_secs()
+    );
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_away", detail).retry_after(1)
+}
+
+fn trace_of(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get("traceparent")?.to_str().ok()?;
+    traceparent(text).map(str::to_owned)
+}

@@ -1,0 +1,63 @@
+//! `GET /` says what answers here, `GET /openapi.json` what can be asked.
+
+use crate::document;
+use crate::state::Api;
+use axum::Json;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use serde::Serialize;
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::default().routes(routes!(root)).routes(routes!(openapi))
+}
+
+/// What answers here.
+#[derive(Serialize, ToSchema)]
+struct Root {
+    #[schema(example = "signalbox")]
+    name: &'static str,
+    #[schema(example = "0.1.0")]
+    version: &'static str,
+    links: Links,
+}
+
+/// Where to go on from here.
+#[derive(Serialize, ToSchema)]
+struct Links {
+    #[schema(example = "/openapi.json")]
+    openapi: &'static str,
+    #[schema(example = "/asyncapi.json")]
+    asyncapi: &'static str,
+    #[schema(example = "/v1/status")]
+    status: &'static str,
+    #[schema(example = "/v1/activeflows")]
+    activeflows: &'static str,
+}
+
+/// Say what answers here
+#[utoipa::path(get, path = "/", operation_id = "root", tag = "service", responses((status = 200, body = Root)))]
+async fn root() -> Json<Root> {
+    let links = Links {
+        openapi: "/openapi.json",
+        asyncapi: "/asyncapi.json",
+        status: "/v1/status",
+        activeflows: "/v1/activeflows",
+    };
+    Json(Root { name: "signalbox", version: env!("CARGO_PKG_VERSION"), links })
+}
+
+/// This document
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "openapi",
+    tag = "service",
+    responses((status = 200, description = "OpenAPI 3.1", body = Object))
+)]
+async fn openapi() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], document::openapi())
+}

@@ -1,0 +1,120 @@
+//! `GET /v1/status`: who runs, what is live, and how much waits.
+
+use crate::problem::Problem;
+use crate::state::Api;
+use axum::Json;
+use axum::extract::State;
+use common::Shard;
+use common::ports::upkeep::Depth;
+use flow::Timestamp;
+use futures_util::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::default().routes(routes!(status))
+}
+
+/// This installation.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    #[schema(example = "0.1.0")]
+    pub version: String,
+    /// Of the definitions; counts publications.
+    #[schema(example = 4)]
+    pub generation: u64,
+    pub members: Vec<MemberStatus>,
+    #[schema(example = 16)]
+    pub shards: u16,
+    pub depth: DepthStatus,
+    /// `embedded` or `redis`
+    #[schema(example = "embedded")]
+    pub store: String,
+    /// `embedded` or `amqp`
+    #[schema(example = "embedded")]
+    pub bus: String,
+}
+
+/// A process in one role.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MemberStatus {
+    #[schema(example = "0f8c3d8c4c0e4f0e9a0b8c7d6e5f4a3b")]
+    pub id: String,
+    /// `dispatcher`, `executor` or `scheduler`
+    #[schema(example = "executor")]
+    pub role: String,
+    /// Where it runs: `host:pid`
+    #[schema(example = "node-1:4711")]
+    pub place: String,
+    /// Counts its beats; one that stands still is dead.
+    #[schema(example = 1234)]
+    pub beat: u64,
+    /// The generation of the definitions that it has loaded.
+    #[schema(example = 4)]
+    pub generation: u64,
+}
+
+/// How much waits, over all shards.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct DepthStatus {
+    /// Ready again after a wait
+    pub resumed: u64,
+    /// Ready for the first time
+    pub new: u64,
+    /// Held back because workers died with them
+    pub suspects: u64,
+    /// In a worker's hands
+    pub claimed: u64,
+    /// Waits with a limit
+    pub waits: u64,
+    /// Since when the one that is ready longest is so
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
+    pub oldest_ready: Option<Timestamp>,
+}
+
+/// Show who runs, what is live, and how much waits
+#[utoipa::path(
+    get,
+    path = "/v1/status",
+    operation_id = "getStatus",
+    tag = "service",
+    responses((status = 200, body = Status))
+)]
+async fn status(State(api): State<Arc<Api>>) -> Result<Json<Status>, Problem> {
+    let ports = &api.ports;
+    let shards = ports.intake.shards();
+    let definitions = api.definitions().await?;
+    let members = api.ask(|| ports.members.members()).await?;
+    let depths = try_join_all((0..shards).map(|shard| api.ask(move || ports.upkeep.depth(Shard(shard)))));
+    let depth = depths.await?.into_iter().fold(DepthStatus::default(), with);
+    let members = members.into_iter().map(|member| MemberStatus {
+        id: member.id.to_string(),
+        role: member.role.to_string(),
+        place: member.place,
+        beat: member.beat,
+        generation: member.generation,
+    });
+    Ok(Json(Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        generation: definitions.generation,
+        members: members.collect(),
+        shards,
+        depth,
+        store: api.config.store.to_owned(),
+        bus: api.config.bus.to_owned(),
+    }))
+}
+
+fn with(all: DepthStatus, shard: Depth) -> DepthStatus {
+    DepthStatus {
+        resumed: all.resumed + shard.resumed,
+        new: all.new + shard.new,
+        suspects: all.suspects + shard.suspects,
+        claimed: all.claimed + shard.claimed,
+        waits: all.waits + shard.waits,
+        oldest_ready: all.oldest_ready.into_iter().chain(shard.oldest_ready).min(),
+    }
+}

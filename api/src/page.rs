@@ -1,0 +1,117 @@
+//! Pages of activeflows, newest first: a token names the last one that was looked at, so nothing is skipped or shown twice.
+
+use crate::problem::Problem;
+use crate::state::Api;
+use common::ActiveflowId;
+use common::identity::hex;
+use common::ports::lookup::{Found, ListQuery};
+use flow::Timestamp;
+
+pub const PAGE_SIZE: u32 = 50;
+pub const MAX_PAGE_SIZE: u32 = 200;
+/// So many activeflows are looked at for one request; where a filter fits few, a page may be short and go on.
+const MAX_SCANNED: usize = 2_000;
+const SCANNED_AT_ONCE: u32 = 200;
+
+/// A place in the order (creation time, id).
+pub type Place = (Timestamp, ActiveflowId);
+
+/// Those that fit, and where to go on.
+pub struct Page {
+    pub found: Vec<Found>,
+    pub next: Option<Place>,
+}
+
+/// How many are wanted.
+///
+/// # Errors
+/// 400 outside 1 to 200.
+pub fn size(asked: Option<u32>) -> Result<usize, Problem> {
+    match asked.unwrap_or(PAGE_SIZE) {
+        size @ 1..=MAX_PAGE_SIZE => Ok(size as usize),
+        size => {
+            let detail = format!("`page_size` is {size}, expected 1 to {MAX_PAGE_SIZE}");
+            Err(Problem::bad_request("invalid_query", detail))
+        }
+    }
+}
+
+/// Looks through a customer's activeflows from `before` on.
+///
+/// # Errors
+/// As [`Api::ask`].
+pub async fn scan(
+    api: &Api,
+    customer_id: &str,
+    mut before: Option<Place>,
+    size: usize,
+    fits: impl Fn(&Found) -> bool,
+) -> Result<Page, Problem> {
+    let mut page = Page { found: Vec::new(), next: None };
+    let mut scanned = 0;
+    // Where everything fits, one look is enough: the page, and whether more follows.
+    let mut limit = size as u32 + 1;
+    while scanned < MAX_SCANNED {
+        let query = ListQuery { customer_id: customer_id.to_owned(), before, limit };
+        limit = SCANNED_AT_ONCE;
+        let some = api.ask(|| api.ports.lookup.list(&query)).await?;
+        if some.is_empty() {
+            return Ok(page);
+        }
+        for found in some {
+            if page.found.len() == size {
+                page.next = before;
+                return Ok(page);
+            }
+            scanned += 1;
+            before = Some((found.record.created, found.id));
+            if fits(&found) {
+                page.found.push(found);
+            }
+        }
+    }
+    page.next = before;
+    Ok(page)
+}
+
+/// Opaque for clients: 48 hexadecimal digits.
+pub fn token(place: Option<Place>) -> String {
+    place.map_or_else(String::new, |(created, id)| {
+        hex(&created.as_micros().to_be_bytes()) + &hex(id.as_bytes())
+    })
+}
+
+/// # Errors
+/// 400 for what [`token`] did not make.
+pub fn place(token: Option<&str>) -> Result<Option<Place>, Problem> {
+    let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(None) };
+    let digits = token.len() == 48 && token.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let read = digits.then(|| {
+        let created = u64::from_str_radix(&token[..16], 16).ok()?;
+        let id = u128::from_str_radix(&token[16..], 16).ok()?;
+        Some((Timestamp::from_micros(created as i64), ActiveflowId::from_bytes(id.to_be_bytes())))
+    });
+    let refused = || {
+        let detail = "`page_token` is not one of this list; send `next_page_token` of the page before, or none for the first page";
+        Problem::bad_request("invalid_query", detail)
+    };
+    read.flatten().map(Some).ok_or_else(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_read_back() {
+        let id: ActiveflowId = "fe6e0574-42f9-886b-ad12-41bfd8526d50".parse().unwrap();
+        for micros in [0, -1, 1_795_323_600_012_345] {
+            let at = (Timestamp::from_micros(micros), id);
+            assert_eq!(place(Some(&token(Some(at)))).unwrap(), Some(at));
+        }
+        assert_eq!((place(None).unwrap(), place(Some("")).unwrap()), (None, None));
+        for wrong in ["x", &"g".repeat(48), &"0".repeat(47), &"\u{e9}".repeat(24), &"+".repeat(48)] {
+            assert_eq!(place(Some(wrong)).unwrap_err().status, 400, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What goes wrong, as RFC 9457 tells it: `application/problem+json` with a stable code, a sentence, and its parts.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use common::StoreError;
+use common::address::Refusal;
+use common::ports::error::Unusable;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Why a request was not done. Its texts are boxed, so that a `Result` with it stays small.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// `urn:signalbox:problem:` and the code.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, example = "urn:signalbox:problem:not_found")]
+    pub kind: Box<str>,
+    /// What this status means in general.
+    #[schema(value_type = String, example = "Not Found")]
+    pub title: Box<str>,
+    #[schema(example = 404, minimum = 400, maximum = 599)]
+    pub status: u16,
+    /// What is wrong here, with both values, and what to do.
+    #[schema(value_type = String, example = "there is no flow `Desk`; GET /v1/flows shows those there are")]
+    pub detail: Box<str>,
+    /// The path that was asked for.
+    #[schema(value_type = String, example = "/v1/flows/Desk")]
+    pub instance: Box<str>,
+    /// Stable, for programs.
+    #[schema(value_type = String, example = "not_found")]
+    pub code: Box<str>,
+    /// The parts of what is wrong, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Part>,
+    /// Seconds after which trying again makes sense.
+    #[serde(skip)]
+    retry_after: Option<u32>,
+}
+
+/// One part of what is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Part {
+    /// JSON pointer (RFC 6901) into the body, or into the flow's document.
+    #[schema(example = "/actions/0/type")]
+    pub pointer: String,
+    pub detail: String,
+    #[schema(example = "SBX0201")]
+    pub code: String,
+    /// Line in the flow's document, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// Column in the flow's document, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+}
+
+/// What a problem is sent as.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+impl Problem {
+    pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Problem {
+        Problem {
+            kind: format!("urn:signalbox:problem:{code}").into(),
+            title: status.canonical_reason().unwrap_or("Problem").into(),
+            status: status.as_u16(),
+            detail: detail.into().into(),
+            instance: Box::default(),
+            code: code.into(),
+            errors: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    pub fn not_found(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    pub fn bad_request(code: &str, detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    pub fn conflict(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::CONFLICT, "conflict", detail)
+    }
+
+    pub fn unprocessable(code: &str, detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
+    }
+
+    pub fn with(self, errors: Vec<Part>) -> Problem {
+        Problem { errors, ..self }
+    }
+
+    pub fn retry_after(self, seconds: u32) -> Problem {
+        Problem { retry_after: Some(seconds), ..self }
+    }
+
+    /// As it is sent, about `instance`.
+    pub fn at(mut self, instance: &str) -> Response {
+        self.instance = instance.into();
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(&self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// The edge knows the path and writes it out (`edge.rs`).
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::from_u16(self.status).unwrap_or_default().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Problem {
+        if error.is_transient() {
+            return Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "store_away",
+                format!("{error}. Asking again is safe"),
+            )
+            .retry_after(1);
+        }
+        tracing::error!(%error, "A request could not be answered");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "store_unreadable", error.to_string())
+    }
+}
+
+impl From<Unusable> for Problem {
+    fn from(error: Unusable) -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "bus_away", error.to_string()).retry_after(1)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        let status = match refusal.reason.as_str() {
+            "oversize" => StatusCode::PAYLOAD_TOO_LARGE,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Problem::new(status, &refusal.reason, refusal.message)
+    }
+}

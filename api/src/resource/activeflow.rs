@@ -1,0 +1,204 @@
+//! The activeflow resource of `/v1`: the fields of the documented API by the same names, and what an operator needs.
+
+use common::ports::lookup::Found;
+use common::ports::work::Control;
+use common::record::State;
+use flow::cursor::Rest;
+use flow::outlook::{self, Planned};
+use flow::{Bundle, Cursor, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+/// An id that is not set.
+pub const NIL: &str = "00000000-0000-0000-0000-000000000000";
+
+/// A flow that runs, or ran, for one call, message, SIM or other thing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Activeflow {
+    #[schema(format = Uuid, example = "fe6e0574-42f9-886b-ad12-41bfd8526d50")]
+    pub id: String,
+    #[schema(example = "5e4a0680-804e-11ec-8477-2fea5968d85b")]
+    pub customer_id: String,
+    #[schema(example = "ed74f4ae-a5bb-87af-8c22-70b91cab9797")]
+    pub flow_id: String,
+    /// `running` for every state but `ended`.
+    #[schema(example = "running")]
+    pub status: String,
+    /// What kind of thing it is for: `call`, `sms`, `sim`, …
+    #[schema(example = "call")]
+    pub reference_type: String,
+    /// Which one, as its source names it.
+    #[schema(example = "call-4711")]
+    pub reference_id: String,
+    /// Where it stands; the last one when it has ended.
+    pub current_action: CurrentAction,
+    /// The action that was asked for and is not taken up yet, or the nil UUID.
+    #[schema(example = "00000000-0000-0000-0000-000000000000")]
+    pub forward_action_id: String,
+    #[schema(value_type = String, format = DateTime, example = "2026-11-22T05:00:00.012345Z")]
+    pub tm_create: Timestamp,
+    #[schema(value_type = String, format = DateTime, example = "2026-11-22T05:00:04.000001Z")]
+    pub tm_update: Timestamp,
+    /// Always far ahead: an activeflow is forgotten some time after its end.
+    #[schema(value_type = String, format = DateTime, example = "9999-01-01T00:00:00.000000Z")]
+    pub tm_delete: Timestamp,
+    /// `ready`, `claimed`, `waiting`, `paused`, `quarantined` or `ended`.
+    #[schema(example = "waiting")]
+    pub state: String,
+    /// Why it ended: `finished`, `hangup`, `stopped`, `failed`, `limit.…`, `quarantined`.
+    #[schema(required = true, example = json!(null))]
+    pub end_reason: Option<String>,
+    /// The error that ended it.
+    #[schema(required = true)]
+    pub error: Option<ActionError>,
+    /// Event types that the current wait can take, `command.completed` for answers that are missing, `timer` for its limit.
+    #[schema(example = json!(["call.digits", "timer"]))]
+    pub waiting_for: Vec<String>,
+    #[schema(value_type = Option<String>, format = DateTime, required = true, example = "2026-11-22T05:00:14.000000Z")]
+    pub waiting_until: Option<Timestamp>,
+    /// The bundle that it runs on until its end: SHA-256 in hex.
+    pub version_id: String,
+    #[schema(example = "Support line")]
+    pub flow_name: String,
+    #[schema(example = 1)]
+    pub flow_version: u32,
+    /// How often a worker died with it alone.
+    #[schema(example = 0)]
+    pub attempts: u32,
+    /// Inputs that wait.
+    #[schema(example = 0)]
+    pub inbox: u32,
+    /// Commands that are not confirmed yet.
+    #[schema(example = 0)]
+    pub outbox: u32,
+    /// Only where one activeflow is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, example = json!({"call": {"from": "+15550100", "to": "+15550111"}}))]
+    pub variables: Option<Map<String, Value>>,
+}
+
+/// An action of the flow, as its document has it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CurrentAction {
+    #[schema(example = "menu")]
+    pub id: String,
+    /// The action to which it leads; the nil UUID where it leads out of the flow.
+    #[schema(example = "sales")]
+    pub next_id: String,
+    /// Empty before there is one.
+    #[serde(rename = "type")]
+    #[schema(example = "digits_receive")]
+    pub kind: String,
+    #[schema(value_type = Object, example = json!({"length": 1, "duration": 5000}))]
+    pub option: Value,
+}
+
+/// An action's error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ActionError {
+    #[schema(example = "invalid_option")]
+    pub code: String,
+    #[schema(example = "expected a whole number from 0, got `many`")]
+    pub message: String,
+    #[schema(required = true, example = "wait")]
+    pub action_id: Option<String>,
+}
+
+impl Activeflow {
+    /// Without the bundle the current action is only its id.
+    pub fn of(found: &Found, bundle: Option<&Bundle>) -> Activeflow {
+        let record = &found.record;
+        let seed = &record.seed;
+        // Nothing has moved yet, or a newer version wrote it: the record tells what it can.
+        let cursor = Cursor::from_bytes(&record.body).ok();
+        let (end_reason, error) = ending(record.state, cursor.as_ref());
+        Activeflow {
+            id: found.id.to_string(),
+            customer_id: seed.customer_id.clone(),
+            flow_id: seed.flow.id.clone(),
+            status: if record.state == State::Ended { "ended" } else { "running" }.to_owned(),
+            reference_type: seed.reference.kind.clone(),
+            reference_id: seed.reference.subject.clone(),
+            current_action: current_action(cursor.as_ref(), bundle),
+            forward_action_id: match &found.control {
+                Some(Control::Forward { action_id }) => action_id.clone(),
+                _ => NIL.to_owned(),
+            },
+            tm_create: record.created,
+            tm_update: record.updated,
+            tm_delete: NEVER,
+            state: record.state.name().to_owned(),
+            end_reason,
+            error,
+            waiting_for: match (record.state, &cursor, bundle) {
+                (State::Waiting, Some(cursor), Some(bundle)) => outlook::waiting_for(bundle, cursor),
+                _ => Vec::new(),
+            },
+            waiting_until: record.deadline,
+            version_id: common::identity::hex(&seed.bundle),
+            flow_name: seed.flow.name.clone(),
+            flow_version: seed.flow.version,
+            attempts: u32::from(record.attempts),
+            inbox: count(found.inbox.len()),
+            outbox: count(found.outbox.len()),
+            variables: None,
+        }
+    }
+
+    pub fn with_variables(self, found: &Found) -> Activeflow {
+        let variables = Cursor::from_bytes(&found.record.body).map(|cursor| cursor.variables());
+        let variables = match variables {
+            Ok(Value::Object(variables)) => variables,
+            _ => Map::new(),
+        };
+        Activeflow { variables: Some(variables), ..self }
+    }
+}
+
+/// 9999-01-01T00:00:00Z
+const NEVER: Timestamp = Timestamp::from_micros(253_370_764_800_000_000);
+
+/// One that was quarantined and then stopped ended without a step.
+fn ending(state: State, cursor: Option<&Cursor>) -> (Option<String>, Option<ActionError>) {
+    match (state, cursor.map(Cursor::rest)) {
+        (_, Some(Rest::Ended(ending))) => {
+            let error = ending.error.map(|failure| ActionError {
+                code: failure.code,
+                message: failure.message,
+                action_id: failure.action_id,
+            });
+            (Some(ending.reason), error)
+        }
+        (State::Ended, _) => (Some("quarantined".to_owned()), None),
+        _ => (None, None),
+    }
+}
+
+fn current_action(cursor: Option<&Cursor>, bundle: Option<&Bundle>) -> CurrentAction {
+    let planned = cursor.zip(bundle).and_then(|(cursor, bundle)| outlook::current(bundle, cursor));
+    if let Some(Planned { id, kind, option, next_id, .. }) = planned {
+        return CurrentAction {
+            id,
+            next_id: next_id.unwrap_or_else(|| NIL.to_owned()),
+            kind: kind.to_owned(),
+            option,
+        };
+    }
+    let id = cursor.and_then(Cursor::current_action).unwrap_or(NIL).to_owned();
+    CurrentAction { id, next_id: NIL.to_owned(), kind: String::new(), option: Value::Object(Map::new()) }
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_time_is_the_documented_one() {
+        assert_eq!(NEVER.to_string(), "9999-01-01T00:00:00.000000Z");
+    }
+}

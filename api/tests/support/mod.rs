@@ -1,0 +1,154 @@
+//! The real router over the model store, with a real executor's step driven by hand.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::allow_attributes,
+    reason = "a test fails loudly, and every test executable uses another part of this"
+)]
+
+use adapters::clock::SystemClock;
+use adapters::memory::{Limits, ManualTime, Store};
+use api::{Config, Key, Ports};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use common::ports::error::Unusable;
+use common::ports::rejects::{Rejected, Rejects, Selection};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tower::ServiceExt;
+
+pub const KEY: &str = "secret";
+pub const PLAIN_KEY: &str = "plain";
+pub const CUSTOMER: &str = "5e4a0680-804e-11ec-8477-2fea5968d85b";
+pub const OTHER_CUSTOMER: &str = "00000000-0000-0000-0000-000000000002";
+
+pub struct World {
+    pub store: Arc<Store>,
+    pub time: ManualTime,
+    pub rejects: Arc<Held>,
+    router: Router,
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+    pub json: Value,
+}
+
+impl World {
+    pub fn new() -> World {
+        let time = ManualTime::at("2026-11-22T05:00:00.012345Z".parse().unwrap());
+        let store = Arc::new(Store::new(16, Limits::default(), time.clone()));
+        let rejects = Arc::new(Held::default());
+        let ports = Ports {
+            intake: store.clone(),
+            catalogue: store.clone(),
+            lookup: store.clone(),
+            members: store.clone(),
+            upkeep: store.clone(),
+            rejects: rejects.clone(),
+            commands: None,
+            clock: Arc::new(SystemClock::default()),
+        };
+        let key = |key: &str, customer: &str, is_admin| Key {
+            key: key.into(),
+            customer_id: customer.into(),
+            is_admin,
+        };
+        let config = Config {
+            keys: vec![key(KEY, CUSTOMER, true), key(PLAIN_KEY, OTHER_CUSTOMER, false)],
+            store: "embedded",
+            bus: "embedded",
+        };
+        World { store, time, rejects, router: api::router(ports, config) }
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Answer { status: parts.status, headers: parts.headers, text, json }
+    }
+
+    pub async fn ask(&self, key: &str, method: &str, path: &str, body: Option<Value>) -> Answer {
+        let mut request =
+            Request::builder().method(method).uri(path).header("authorization", format!("Bearer {key}"));
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        self.send(request.body(body).unwrap()).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.ask(KEY, "GET", path, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.ask(KEY, "POST", path, Some(body)).await
+    }
+}
+
+/// Rejected events in memory.
+#[derive(Default)]
+pub struct Held(pub Mutex<Vec<Rejected>>);
+
+impl Held {
+    fn take(&self, selection: &Selection) -> usize {
+        let mut held = self.0.lock().unwrap();
+        let before = held.len();
+        held.retain(|rejected| match selection {
+            Selection::All => false,
+            Selection::MessageIds(ids) => {
+                !rejected.original.get("message_id").is_some_and(|id| ids.contains(id))
+            }
+        });
+        before - held.len()
+    }
+}
+
+#[async_trait::async_trait]
+impl Rejects for Held {
+    async fn list(&self, limit: usize) -> Result<Vec<Rejected>, Unusable> {
+        Ok(self.0.lock().unwrap().iter().take(limit).cloned().collect())
+    }
+
+    async fn replay(&self, selection: &Selection) -> Result<usize, Unusable> {
+        Ok(self.take(selection))
+    }
+
+    async fn discard(&self, selection: &Selection) -> Result<usize, Unusable> {
+        Ok(self.take(selection))
+    }
+}
+
+pub fn event(id: &str, kind: &str, subject: &str, data: Value) -> Value {
+    json!({"specversion": "1.0", "id": id, "source": "sbc-1.example", "type": kind, "subject": subject, "data": data})
+}
+
+pub fn call(id: &str, subject: &str) -> Value {
+    event(id, "call.incoming", subject, json!({"from": "+15550100", "to": "+15550111"}))
+}
+
+pub const SECOND: Duration = Duration::from_secs(1);
+
+/// A problem in full.
+pub fn is_problem(answer: &Answer, status: u16, code: &str) {
+    assert_eq!(answer.status, status, "{}", answer.text);
+    assert_eq!(answer.headers["content-type"], "application/problem+json");
+    assert_eq!(answer.json["status"], status);
+    assert_eq!(answer.json["code"], code, "{}", answer.text);
+    assert_eq!(answer.json["type"], format!("urn:signalbox:problem:{code}"));
+    for text in ["title", "detail", "instance"] {
+        assert!(!answer.json[text].as_str().unwrap().is_empty(), "{text}: {}", answer.text);
+    }
+}
