@@ -1,15 +1,12 @@
 //! What the command line does with a broker: one connection for each call, every publish confirmed.
 
 use super::connection::{self, ConnectError};
-use super::topology::{EVENTS, REJECTED};
-use super::wire::{self, Publication, REFERENCE, REJECTION_PREFIX, TRACEPARENT};
-use lapin::message::BasicGetMessage;
-use lapin::options::{
-    BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
-};
-use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Confirmation, Connection};
-use std::collections::{BTreeMap, BTreeSet};
+use super::topology::EVENTS;
+use super::wire::{self, Publication, REFERENCE, TRACEPARENT};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Confirmation, Connection};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,24 +24,6 @@ pub enum AdminError {
     Failed { what: String, endpoint: String, reason: String },
     #[error("{what}: {reason}")]
     Invalid { what: &'static str, reason: String },
-}
-
-/// A message of the rejected queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejected {
-    /// Machine-readable; `delivery_limit` if the broker gave up delivering it.
-    pub reason: String,
-    pub message: String,
-    pub body: Vec<u8>,
-    /// As they came: `routing_key`, `reference`, `message_id`, `user_id`, `traceparent`.
-    pub original: BTreeMap<String, String>,
-}
-
-/// Which messages of the rejected queue are meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selection {
-    All,
-    MessageIds(BTreeSet<String>),
 }
 
 /// Publishes an event as a source would, and waits until the broker has stored it.
@@ -67,31 +46,6 @@ pub async fn send_event(
     sent
 }
 
-/// Up to `limit` rejected messages, oldest first. They stay where they are.
-pub async fn rejected_list(url: &str, limit: usize) -> Result<Vec<Rejected>, AdminError> {
-    let session = Session::open(url).await?;
-    let listed = session.list(limit).await;
-    session.close().await;
-    listed
-}
-
-/// Publishes rejected messages as the events they were; each leaves the rejected queue after its confirm. An event
-/// may come twice if this is interrupted, and is recognised then. Says how many were replayed.
-pub async fn rejected_replay(url: &str, selection: &Selection) -> Result<usize, AdminError> {
-    let session = Session::open(url).await?;
-    let replayed = session.settle(selection, true).await;
-    session.close().await;
-    replayed
-}
-
-/// Removes rejected messages for good. Says how many.
-pub async fn rejected_discard(url: &str, selection: &Selection) -> Result<usize, AdminError> {
-    let session = Session::open(url).await?;
-    let discarded = session.settle(selection, false).await;
-    session.close().await;
-    discarded
-}
-
 /// Logs in, and says which version the server has (over TLS: `unknown`).
 pub async fn probe(url: &str) -> Result<String, AdminError> {
     Session::open(url).await?.close().await;
@@ -107,14 +61,14 @@ pub async fn probe(url: &str) -> Result<String, AdminError> {
         .unwrap_or_else(|| "unknown".into()))
 }
 
-struct Session {
+pub(super) struct Session {
     connection: Connection,
-    channel: Channel,
+    pub(super) channel: Channel,
     endpoint: String,
 }
 
 impl Session {
-    async fn open(url: &str) -> Result<Session, AdminError> {
+    pub(super) async fn open(url: &str) -> Result<Session, AdminError> {
         let connection = connection::open(url, "signalbox admin", HEARTBEAT).await?;
         let endpoint = connection::endpoint(url);
         let failed = |e: lapin::Error| failure(&endpoint, "opening a channel", &e.to_string());
@@ -123,15 +77,15 @@ impl Session {
         Ok(Session { connection, channel, endpoint })
     }
 
-    async fn close(self) {
+    pub(super) async fn close(self) {
         connection::close(self.connection).await;
     }
 
-    fn failed(&self, what: &str, reason: impl ToString) -> AdminError {
+    pub(super) fn failed(&self, what: &str, reason: impl ToString) -> AdminError {
         failure(&self.endpoint, what, &reason.to_string())
     }
 
-    async fn publish(&self, publication: Publication) -> Result<(), AdminError> {
+    pub(super) async fn publish(&self, publication: Publication) -> Result<(), AdminError> {
         let Publication { exchange, routing_key, properties, body } = publication;
         let what = format!("publishing to {exchange} as {routing_key}");
         let confirmed = async {
@@ -149,61 +103,13 @@ impl Session {
             Err(_) => Err(self.failed(&what, format!("no confirm within {} s; it may be stored", LIMIT.as_secs()))),
         }
     }
-
-    /// What is got and not acknowledged returns to its queue when the session closes.
-    async fn get(&self) -> Result<Option<BasicGetMessage>, AdminError> {
-        let got = self.channel.basic_get(REJECTED.into(), BasicGetOptions { no_ack: false }).await;
-        got.map_err(|e| self.failed("reading queue signalbox.rejected", e))
-    }
-
-    async fn list(&self, limit: usize) -> Result<Vec<Rejected>, AdminError> {
-        let mut listed = Vec::new();
-        while listed.len() < limit {
-            let Some(message) = self.get().await? else { break };
-            listed.push(rejected(&message.delivery.properties, message.delivery.data));
-        }
-        Ok(listed)
-    }
-
-    async fn settle(&self, selection: &Selection, replay: bool) -> Result<usize, AdminError> {
-        let options = QueueDeclareOptions { passive: true, ..Default::default() };
-        let queue = self.channel.queue_declare(REJECTED.into(), options, FieldTable::default()).await;
-        let present =
-            queue.map_err(|e| self.failed("looking at queue signalbox.rejected", e))?.message_count();
-        let mut settled = 0;
-        // A replayed event may be rejected again at once: only what was there at the start is looked at.
-        for _ in 0..present {
-            let Some(message) = self.get().await? else { break };
-            let acker = message.delivery.acker.clone();
-            let entry = rejected(&message.delivery.properties, message.delivery.data);
-            if !selection.has(&entry) {
-                continue;
-            }
-            if replay {
-                self.publish(event(&entry.original, entry.body)?).await?;
-            }
-            let acked = acker.ack(BasicAckOptions::default()).await;
-            acked.map_err(|e| self.failed("removing from queue signalbox.rejected", e))?;
-            settled += 1;
-        }
-        Ok(settled)
-    }
-}
-
-impl Selection {
-    fn has(&self, entry: &Rejected) -> bool {
-        match self {
-            Selection::All => true,
-            Selection::MessageIds(ids) => entry.original.get("message_id").is_some_and(|id| ids.contains(id)),
-        }
-    }
 }
 
 fn failure(endpoint: &str, what: &str, reason: &str) -> AdminError {
     AdminError::Failed { what: what.into(), endpoint: endpoint.into(), reason: reason.into() }
 }
 
-fn event(original: &BTreeMap<String, String>, body: Vec<u8>) -> Result<Publication, AdminError> {
+pub(super) fn event(original: &BTreeMap<String, String>, body: Vec<u8>) -> Result<Publication, AdminError> {
     let invalid = |reason| AdminError::Invalid { what: "an event cannot be published", reason };
     let mut headers = FieldTable::default();
     for name in [REFERENCE, TRACEPARENT] {
@@ -221,44 +127,6 @@ fn event(original: &BTreeMap<String, String>, body: Vec<u8>) -> Result<Publicati
     let key = original.get("routing_key").map_or("", String::as_str);
     let routing_key = wire::short("routing key", key).map_err(invalid)?;
     Ok(Publication { exchange: EVENTS.into(), routing_key, properties, body })
-}
-
-/// A message that Signalbox rejected explains itself; one that the broker gave up on is described by its `x-death`.
-fn rejected(properties: &BasicProperties, body: Vec<u8>) -> Rejected {
-    let mut original = BTreeMap::new();
-    for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {
-        if let (Some(name), Some(value)) = (name.as_str().strip_prefix(REJECTION_PREFIX), wire::text(value)) {
-            original.insert(name.replace('-', "_"), value);
-        }
-    }
-    let explained = original.remove("reason").zip(original.remove("message"));
-    let (reason, message) = explained.unwrap_or_else(|| {
-        original = as_it_came(properties);
-        let reason = wire::header(properties, "x-first-death-reason").unwrap_or_else(|| "unknown".into());
-        let message = "the broker moved it here itself: no consumer kept it".into();
-        (reason, message)
-    });
-    Rejected { reason, message, body, original }
-}
-
-fn as_it_came(properties: &BasicProperties) -> BTreeMap<String, String> {
-    let entries = [
-        ("reference", wire::header(properties, REFERENCE)),
-        ("traceparent", wire::header(properties, TRACEPARENT)),
-        ("message_id", properties.message_id().as_ref().map(ToString::to_string)),
-        ("user_id", properties.user_id().as_ref().map(ToString::to_string)),
-        ("routing_key", first_routing_key(properties)),
-    ];
-    entries.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
-}
-
-fn first_routing_key(properties: &BasicProperties) -> Option<String> {
-    let AMQPValue::FieldArray(deaths) = properties.headers().as_ref()?.inner().get("x-death")? else {
-        return None;
-    };
-    let AMQPValue::FieldTable(death) = deaths.as_slice().first()? else { return None };
-    let AMQPValue::FieldArray(keys) = death.inner().get("routing-keys")? else { return None };
-    wire::text(keys.as_slice().first()?)
 }
 
 /// The first frame of a server (connection.start), which names its version and which lapin keeps to itself.

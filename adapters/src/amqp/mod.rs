@@ -8,7 +8,8 @@
 //! Bus ── publish, announce, reject ──► publish.rs: one task, one channel, confirms ──► exchanges
 //!     └─ consume ──► consume.rs: a life of a consumer ◄── queue signalbox.events
 //!     queues.rs: how full our queues are
-//! topology.rs: what must exist at the broker      admin.rs: what the command line does      wire.rs: headers
+//! topology.rs: what must exist at the broker   rejects.rs: the rejected queue   admin.rs: what the command line does
+//! wire.rs: headers
 //! ```
 
 pub mod admin;
@@ -17,11 +18,13 @@ mod connection;
 mod consume;
 mod publish;
 mod queues;
+mod rejects;
 pub mod topology;
 mod wire;
 
 pub use bus::Bus;
 pub use connection::{ConnectError, endpoint};
+pub use rejects::Rejects;
 
 use std::time::Duration;
 

@@ -33,4 +33,8 @@ pub trait Commands: Send + Sync {
 
     /// Forgets every command of `queue` up to and including `through`; answers how many wait still.
     async fn ack(&self, queue: &str, through: u64) -> Result<u64, Unusable>;
+
+    /// Removes `queue` and what waits in it; its reader ends. Answers how many commands that were; `None` if there is no
+    /// such queue.
+    async fn delete(&self, queue: &str) -> Result<Option<u64>, Unusable>;
 }

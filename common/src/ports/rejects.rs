@@ -34,3 +34,14 @@ pub trait Rejects: Send + Sync {
     /// Removes them; answers how many.
     async fn discard(&self, selection: &Selection) -> Result<usize, Unusable>;
 }
+
+impl Selection {
+    pub fn has(&self, rejected: &Rejected) -> bool {
+        match self {
+            Selection::All => true,
+            Selection::MessageIds(ids) => {
+                rejected.original.get("message_id").is_some_and(|id| ids.contains(id))
+            }
+        }
+    }
+}

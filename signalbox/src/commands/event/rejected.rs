@@ -4,8 +4,11 @@ use crate::cli::Context;
 use crate::failure::Failure;
 use crate::output::{Column, OutputArgs, line};
 use crate::services::{need_amqp, unusable_broker};
-use adapters::amqp::admin::{self, Rejected, Selection};
+use adapters::amqp::Rejects;
 use clap::{Args, Subcommand};
+use common::ports::Rejects as _;
+use common::ports::error::Unusable;
+use common::ports::rejects::{Rejected, Selection};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -59,15 +62,15 @@ struct Row {
 pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
     let config = context.config();
     need_amqp(config)?;
-    let url = &config.amqp.url;
-    let failed = |error: admin::AdminError| unusable_broker(config, &error);
+    let rejects = Rejects { url: config.amqp.url.clone() };
+    let failed = |error: Unusable| unusable_broker(config, &error.reason);
     match command {
         Command::List(args) => {
-            let rejected = admin::rejected_list(url, args.limit).await.map_err(failed)?;
+            let rejected = rejects.list(args.limit).await.map_err(failed)?;
             list(args.output, rejected);
         }
         Command::Replay(args) => {
-            let count = admin::rejected_replay(url, &selection(&args)).await.map_err(failed)?;
+            let count = rejects.replay(&selection(&args)).await.map_err(failed)?;
             found(count, &args)?;
             line(&match count {
                 0 => "No event is rejected: nothing to replay.".to_owned(),
@@ -75,7 +78,7 @@ pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
             });
         }
         Command::Discard(args) => {
-            let count = admin::rejected_discard(url, &selection(&args)).await.map_err(failed)?;
+            let count = rejects.discard(&selection(&args)).await.map_err(failed)?;
             found(count, &args)?;
             line(&format!("discarded {count}"));
         }

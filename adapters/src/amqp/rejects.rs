@@ -1,0 +1,133 @@
+//! The rejected queue of the broker: one connection for each call, every publish confirmed.
+
+use super::admin::{self, AdminError, Session};
+use super::topology::REJECTED;
+use super::wire::{self, REFERENCE, REJECTION_PREFIX, TRACEPARENT};
+use async_trait::async_trait;
+use common::ports;
+use common::ports::error::Unusable;
+use common::ports::rejects::{Rejected, Selection};
+use lapin::BasicProperties;
+use lapin::message::BasicGetMessage;
+use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use std::collections::BTreeMap;
+
+/// Needs the right to read `signalbox.rejected` and, for a replay, to write `signalbox.events`.
+#[derive(Clone)]
+pub struct Rejects {
+    pub url: String,
+}
+
+#[async_trait]
+impl ports::Rejects for Rejects {
+    async fn list(&self, limit: usize) -> Result<Vec<Rejected>, Unusable> {
+        let unusable = |error| unusable("listing rejected events", error);
+        let session = Session::open(&self.url).await.map_err(unusable)?;
+        let listed = session.list(limit).await;
+        session.close().await;
+        listed.map_err(unusable)
+    }
+
+    /// Each leaves the rejected queue after its confirm: an event may come twice if this is interrupted, and is
+    /// recognised then.
+    async fn replay(&self, selection: &Selection) -> Result<usize, Unusable> {
+        self.settle(selection, true).await.map_err(|error| unusable("replaying rejected events", error))
+    }
+
+    async fn discard(&self, selection: &Selection) -> Result<usize, Unusable> {
+        self.settle(selection, false).await.map_err(|error| unusable("discarding rejected events", error))
+    }
+}
+
+impl Rejects {
+    async fn settle(&self, selection: &Selection, replay: bool) -> Result<usize, AdminError> {
+        let session = Session::open(&self.url).await?;
+        let settled = session.settle(selection, replay).await;
+        session.close().await;
+        settled
+    }
+}
+
+fn unusable(what: &str, error: AdminError) -> Unusable {
+    Unusable { what: what.to_owned(), reason: error.to_string() }
+}
+
+impl Session {
+    /// What is got and not acknowledged returns to its queue when the session closes.
+    async fn get(&self) -> Result<Option<BasicGetMessage>, AdminError> {
+        let got = self.channel.basic_get(REJECTED.into(), BasicGetOptions { no_ack: false }).await;
+        got.map_err(|e| self.failed("reading queue signalbox.rejected", e))
+    }
+
+    async fn list(&self, limit: usize) -> Result<Vec<Rejected>, AdminError> {
+        let mut listed = Vec::new();
+        while listed.len() < limit {
+            let Some(message) = self.get().await? else { break };
+            listed.push(rejected(&message.delivery.properties, message.delivery.data));
+        }
+        Ok(listed)
+    }
+
+    async fn settle(&self, selection: &Selection, replay: bool) -> Result<usize, AdminError> {
+        let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        let queue = self.channel.queue_declare(REJECTED.into(), options, FieldTable::default()).await;
+        let present =
+            queue.map_err(|e| self.failed("looking at queue signalbox.rejected", e))?.message_count();
+        let mut settled = 0;
+        // A replayed event may be rejected again at once: only what was there at the start is looked at.
+        for _ in 0..present {
+            let Some(message) = self.get().await? else { break };
+            let acker = message.delivery.acker.clone();
+            let entry = rejected(&message.delivery.properties, message.delivery.data);
+            if !selection.has(&entry) {
+                continue;
+            }
+            if replay {
+                self.publish(admin::event(&entry.original, entry.body)?).await?;
+            }
+            let acked = acker.ack(BasicAckOptions::default()).await;
+            acked.map_err(|e| self.failed("removing from queue signalbox.rejected", e))?;
+            settled += 1;
+        }
+        Ok(settled)
+    }
+}
+
+/// A message that Signalbox rejected explains itself; one that the broker gave up on is described by its `x-death`.
+fn rejected(properties: &BasicProperties, body: Vec<u8>) -> Rejected {
+    let mut original = BTreeMap::new();
+    for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {
+        if let (Some(name), Some(value)) = (name.as_str().strip_prefix(REJECTION_PREFIX), wire::text(value)) {
+            original.insert(name.replace('-', "_"), value);
+        }
+    }
+    let explained = original.remove("reason").zip(original.remove("message"));
+    let (reason, message) = explained.unwrap_or_else(|| {
+        original = as_it_came(properties);
+        let reason = wire::header(properties, "x-first-death-reason").unwrap_or_else(|| "unknown".into());
+        let message = "the broker moved it here itself: no consumer kept it".into();
+        (reason, message)
+    });
+    Rejected { reason, message, body, original }
+}
+
+fn as_it_came(properties: &BasicProperties) -> BTreeMap<String, String> {
+    let entries = [
+        ("reference", wire::header(properties, REFERENCE)),
+        ("traceparent", wire::header(properties, TRACEPARENT)),
+        ("message_id", properties.message_id().as_ref().map(ToString::to_string)),
+        ("user_id", properties.user_id().as_ref().map(ToString::to_string)),
+        ("routing_key", first_routing_key(properties)),
+    ];
+    entries.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+fn first_routing_key(properties: &BasicProperties) -> Option<String> {
+    let AMQPValue::FieldArray(deaths) = properties.headers().as_ref()?.inner().get("x-death")? else {
+        return None;
+    };
+    let AMQPValue::FieldTable(death) = deaths.as_slice().first()? else { return None };
+    let AMQPValue::FieldArray(keys) = death.inner().get("routing-keys")? else { return None };
+    wire::text(keys.as_slice().first()?)
+}

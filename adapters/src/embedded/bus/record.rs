@@ -1,0 +1,128 @@
+//! How the bus spells its keys and records on the disk.
+//!
+//! ```text
+//! be<position>          an event            bl<life>     up to which position a consumer's life may hand out
+//! bq<queue>             a command queue     bc<queue><position>   a command in it (queue 0: signalbox.unrouted)
+//! br<position>          a rejected event    bn           the last position of a command
+//! ```
+//! Numbers in keys are big-endian, so that the order of the keys is theirs. A record is a format byte, the length of
+//! its head, the head as JSON, and the body as it came.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+const FORMAT: u8 = 1;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    Event(u64),
+    Life(u64),
+    Queue(u32),
+    Command { queue: u32, position: u64 },
+    LastCommand,
+    Rejection(u64),
+}
+
+impl Key {
+    pub fn to_bytes(self) -> Vec<u8> {
+        let (kind, numbers) = match self {
+            Key::Event(position) => (b'e', position.to_be_bytes().to_vec()),
+            Key::Life(number) => (b'l', number.to_be_bytes().to_vec()),
+            Key::Queue(queue) => (b'q', queue.to_be_bytes().to_vec()),
+            Key::Command { queue, position } => {
+                (b'c', [queue.to_be_bytes().as_slice(), &position.to_be_bytes()].concat())
+            }
+            Key::LastCommand => (b'n', Vec::new()),
+            Key::Rejection(position) => (b'r', position.to_be_bytes().to_vec()),
+        };
+        [[b'b', kind].as_slice(), &numbers].concat()
+    }
+
+    /// `None`: not a key of the bus.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Key> {
+        let (prefix, numbers) = bytes.split_at_checked(2)?;
+        let number = || Some(u64::from_be_bytes(numbers.try_into().ok()?));
+        match prefix {
+            b"be" => Some(Key::Event(number()?)),
+            b"bl" => Some(Key::Life(number()?)),
+            b"bq" => Some(Key::Queue(u32::from_be_bytes(numbers.try_into().ok()?))),
+            b"bc" => {
+                let (queue, position) = numbers.split_at_checked(4)?;
+                let queue = u32::from_be_bytes(queue.try_into().ok()?);
+                Some(Key::Command { queue, position: u64::from_be_bytes(position.try_into().ok()?) })
+            }
+            b"bn" => Some(Key::LastCommand),
+            b"br" => Some(Key::Rejection(number()?)),
+            _ => None,
+        }
+    }
+}
+
+pub fn encode(head: &impl Serialize, body: &[u8]) -> Vec<u8> {
+    // Heads are numbers and structs of strings: they always serialise.
+    let head = serde_json::to_vec(head).unwrap_or_default();
+    let length = u32::try_from(head.len()).unwrap_or(u32::MAX).to_be_bytes();
+    [[FORMAT].as_slice(), &length, &head, body].concat()
+}
+
+/// # Errors
+/// What is wrong with the stored bytes.
+pub fn decode<H: DeserializeOwned>(record: &[u8]) -> Result<(H, &[u8]), String> {
+    let format = record.first().copied().unwrap_or(0);
+    if format > FORMAT {
+        return Err(format!("has format {format}, this binary reads up to {FORMAT}: upgrade it"));
+    }
+    let parts = record.get(1..).and_then(|rest| rest.split_first_chunk::<4>());
+    let parts = parts.and_then(|(length, rest)| rest.split_at_checked(u32::from_be_bytes(*length) as usize));
+    let (head, body) = parts.ok_or_else(|| format!("of {} bytes is shorter than it says", record.len()))?;
+    Ok((serde_json::from_slice(head).map_err(|e| format!("is not readable: {e}"))?, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embedded::bus::Event;
+
+    #[test]
+    fn a_stored_event_stays_readable() {
+        const STORED: &[u8] =
+            b"\x01\x00\x00\x00\x7a{\"routing_key\":\"call.incoming\",\"reference\":\"call-1\",\
+            \"message_id\":\"m-1\",\"traceparent\":null,\"user_id\":null,\"later\":\"f\"}{\"data\":1}";
+        let (event, body) = decode::<Event>(STORED).unwrap();
+        assert_eq!(
+            (event.routing_key.as_str(), event.reference.as_deref()),
+            ("call.incoming", Some("call-1"))
+        );
+        assert_eq!(body, b"{\"data\":1}");
+        let written = encode(&event, body);
+        assert_eq!(decode::<Event>(&written).unwrap(), (event, body));
+        assert_eq!(written[0], FORMAT);
+    }
+
+    #[test]
+    fn a_newer_format_and_a_torn_record_are_refused() {
+        let newer = decode::<u64>(&[FORMAT + 1, 9, 9]).unwrap_err();
+        assert!(newer.contains("format 2") && newer.contains("up to 1"), "{newer}");
+        let whole = encode(&7_u64, b"");
+        assert!(decode::<u64>(&whole[..whole.len() - 1]).is_err());
+        assert!(decode::<u64>(b"").is_err());
+    }
+
+    #[test]
+    fn keys_are_read_as_they_are_written_and_sort_by_their_numbers() {
+        let keys = [
+            Key::Command { queue: 1, position: 256 },
+            Key::Command { queue: 2, position: 1 },
+            Key::Event(255),
+            Key::Event(256),
+            Key::Life(3),
+            Key::LastCommand,
+            Key::Queue(7),
+            Key::Rejection(1),
+        ];
+        let bytes = keys.map(Key::to_bytes);
+        assert!(bytes.is_sorted());
+        assert_eq!(bytes.each_ref().map(|bytes| Key::from_bytes(bytes)), keys.map(Some));
+        assert_eq!(Key::from_bytes(b"s-something"), None);
+    }
+}

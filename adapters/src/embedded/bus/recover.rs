@@ -1,0 +1,75 @@
+//! A bus from what is in the data folder.
+
+use super::events::Events;
+use super::queues::{Definition, Queues};
+use super::record::{Key, decode};
+use super::rejected::{Head, Rejections};
+use super::{Bus, Event, Inner, Settings, State};
+use crate::embedded::disk::Disk;
+use common::command::Message;
+use common::ports::error::Unusable;
+use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
+
+impl Bus {
+    /// The bus of the data folder behind `disk`, as `records` tell: those whose keys begin with `b`, in the order of
+    /// the keys, as `Disk::open` shows them. Others are passed over.
+    ///
+    /// # Errors
+    /// A record is of a newer version, or cannot be read. Nothing is changed.
+    pub fn recover(
+        disk: Arc<Disk>,
+        settings: &Settings,
+        records: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+    ) -> Result<Bus, Unusable> {
+        let mut state = State {
+            events: Events::new(settings.events_max_bytes, settings.prefetch),
+            queues: Queues::new(settings.commands_max_bytes, settings.unrouted_max_bytes),
+            rejections: Rejections::new(settings.rejected_max_bytes),
+        };
+        let of_the_bus = |(key, record): (Vec<u8>, Vec<u8>)| Some((Key::from_bytes(&key)?, record));
+        let records: Vec<(Key, Vec<u8>)> = records.into_iter().filter_map(of_the_bus).collect();
+        // Queues sort behind the commands that are in them.
+        let (queues, others): (Vec<_>, Vec<_>) =
+            records.iter().partition(|(key, _)| matches!(key, Key::Queue(_)));
+        for (key, record) in queues.into_iter().chain(others) {
+            state.recover(*key, record).map_err(|reason| Unusable {
+                what: "recovering the bus from the data folder".into(),
+                reason: format!("record {key:?} {reason}"),
+            })?;
+        }
+        state.events.end();
+        Ok(Bus {
+            inner: Arc::new(Inner {
+                disk,
+                confirm_timeout: settings.confirm_timeout,
+                state: Mutex::new(state),
+                changed: watch::Sender::new(()),
+                consumer: Arc::default(),
+            }),
+        })
+    }
+}
+
+impl State {
+    fn recover(&mut self, key: Key, record: &[u8]) -> Result<(), String> {
+        let size = record.len();
+        match key {
+            Key::Event(position) => {
+                let (event, body) = decode::<Event>(record)?;
+                self.events.recover_event(position, size, Event { body: body.to_vec(), ..event });
+            }
+            Key::Life(number) => self.events.recover_life(number, decode(record)?.0),
+            Key::Queue(number) => self.queues.recover_queue(number, decode::<Definition>(record)?.0),
+            Key::Command { queue, position } => {
+                self.queues.recover_command(queue, position, size, decode::<Message>(record)?.0)?;
+            }
+            Key::LastCommand => self.queues.recover_last(decode(record)?.0),
+            Key::Rejection(position) => {
+                let (head, body) = decode::<Head>(record)?;
+                self.rejections.recover(position, size, head, body);
+            }
+        }
+        Ok(())
+    }
+}
