@@ -17,6 +17,8 @@ pub struct Caller {
     /// Whose things are asked for: the key's customer, or the one that an administrator named.
     pub customer_id: String,
     is_admin: bool,
+    /// The number of the key.
+    pub key: usize,
 }
 
 impl Caller {
@@ -50,8 +52,8 @@ pub struct Keys(Vec<([u8; 32], Caller)>);
 
 impl Keys {
     pub fn new(keys: &[Key]) -> Keys {
-        let digests = keys.iter().filter(|key| !key.key.is_empty()).map(|key| {
-            let caller = Caller { customer_id: key.customer_id.clone(), is_admin: key.is_admin };
+        let digests = keys.iter().enumerate().filter(|(_, key)| !key.key.is_empty()).map(|(number, key)| {
+            let caller = Caller { customer_id: key.customer_id.clone(), is_admin: key.is_admin, key: number };
             (Sha256::digest(&key.key).into(), caller)
         });
         Keys(digests.collect())
@@ -99,7 +101,7 @@ fn caller(keys: &Keys, request: &Request) -> Result<Caller, Problem> {
             "this key is not one for customer {customer_id}: leave `customer_id` out"
         )));
     }
-    Ok(Caller { customer_id, is_admin: caller.is_admin })
+    Ok(Caller { customer_id, ..*caller })
 }
 
 fn unauthorized() -> Problem {
@@ -146,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_key_is_taken_as_a_bearer_or_from_the_query() {
-        let admin = Ok(Caller { customer_id: ACME.into(), is_admin: true });
+        let admin = Ok(Caller { customer_id: ACME.into(), is_admin: true, key: 1 });
         assert_eq!(ask("/v1/flows", Some("Bearer secret")), admin);
         assert_eq!(ask("/v1/flows", Some("bearer secret")), admin);
         assert_eq!(ask("/v1/flows?token=secret", None), admin);

@@ -1,5 +1,7 @@
 //! What the binary tells the API about this installation.
 
+use tokio_util::sync::CancellationToken;
+
 /// Who may ask, and where what is asked for lies.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -8,6 +10,10 @@ pub struct Config {
     pub store: &'static str,
     /// For `GET /v1/status`: `embedded` or `amqp`.
     pub bus: &'static str,
+    /// Entries that the store keeps of each shard's feed (`engine.feed_length`).
+    pub feed_length: u32,
+    /// Streams end with it.
+    pub shutdown: CancellationToken,
 }
 
 /// A key that is presented as `Authorization: Bearer KEY` or `?token=KEY`.

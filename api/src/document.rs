@@ -20,6 +20,7 @@ use utoipa::openapi::{OpenApi, Paths, Ref, RefOr, Response, ResponseBuilder};
     tags(
         (name = "events", description = "What happened, told by carriers' systems"),
         (name = "activeflows", description = "Flows that run, or ran"),
+        (name = "commands", description = "What gateways are asked to do"),
         (name = "service", description = "This installation")
     ),
     components(schemas(Problem, Part))

@@ -3,6 +3,7 @@
 use crate::Ports;
 use crate::auth::Keys;
 use crate::config::Config;
+use crate::live::Live;
 use crate::problem::Problem;
 use common::StoreError;
 use common::answer::until_answered;
@@ -21,6 +22,7 @@ pub struct Api {
     pub ports: Ports,
     pub config: Config,
     pub keys: Keys,
+    pub live: Live,
     definitions: Mutex<Arc<Definitions>>,
     bundles: Mutex<BTreeMap<[u8; 32], Arc<Bundle>>>,
 }
@@ -28,7 +30,14 @@ pub struct Api {
 impl Api {
     pub fn new(ports: Ports, config: Config) -> Api {
         let keys = Keys::new(&config.keys);
-        Api { ports, config, keys, definitions: Mutex::default(), bundles: Mutex::default() }
+        Api {
+            ports,
+            config,
+            keys,
+            live: Live::default(),
+            definitions: Mutex::default(),
+            bundles: Mutex::default(),
+        }
     }
 
     /// Asks the store, again while its answer is unknown, for at most [`PATIENCE`].

@@ -8,13 +8,20 @@ mod notices;
 
 use message::{MessageKind, Table};
 use serde_json::{Map, Value, json};
+use std::sync::OnceLock;
 
 /// The version of AsyncAPI's bindings for AMQP.
 const BINDING: &str = "0.3.0";
 const CONTENT_TYPE: &str = "application/cloudevents+json";
 
-/// The document as it is committed and served.
-pub fn document() -> Value {
+/// The document as JSON text, indented.
+pub fn text() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    // A JSON value always serialises.
+    TEXT.get_or_init(|| serde_json::to_string_pretty(&document()).unwrap_or_default() + "\n")
+}
+
+fn document() -> Value {
     let answers = events::ANSWERS.map(|kind| json!({ "$ref": format!("#/channels/events/messages/{kind}") }));
     json!({
         "asyncapi": "3.0.0",

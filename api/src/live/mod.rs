@@ -1,9 +1,49 @@
 //! What is told as it happens: changes of activeflows, and commands for gateways without AMQP.
+//!
+//! ```text
+//! feeds of the shards ─► follow.rs: one task, while somebody listens ─► changes.rs: each client's own filter and place
+//!                          └ feed.rs: read, look up, render once          └ sse.rs: the response
+//! queue of commands ─────────────────────────────────────────────────► commands.rs
+//! ```
+//! An event's id is a client's place in every feed (`place.rs`), so any process of the API can go on with it.
 
+mod changes;
+mod commands;
+mod feed;
+mod follow;
+mod place;
+mod seats;
+mod sse;
+
+use crate::auth::Caller;
+use crate::problem::Problem;
 use crate::state::Api;
+use axum::http::StatusCode;
+use follow::Follower;
+use seats::{PER_KEY, Seat, Seats};
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// What streams share.
+#[derive(Default)]
+pub struct Live {
+    follower: Follower,
+    seats: Seats,
+}
+
+impl Live {
+    fn seat(&self, caller: &Caller) -> Result<Seat, Problem> {
+        self.seats.take(caller.key).ok_or_else(|| {
+            let detail = format!("this key has {PER_KEY} streams open, the limit; close one of them");
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail).retry_after(1)
+        })
+    }
+}
 
 pub fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default()
+        .routes(routes!(changes::follow_activeflows))
+        .routes(routes!(commands::take_commands))
+        .routes(routes!(commands::acknowledge_commands))
 }

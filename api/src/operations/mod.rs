@@ -1,6 +1,6 @@
 //! Every operation, one file each. What makes a route here also documents it.
 
-mod activeflows;
+pub mod activeflows;
 mod events;
 mod rejected;
 mod root;

@@ -1,5 +1,6 @@
-//! `GET /` says what answers here, `GET /openapi.json` what can be asked.
+//! `GET /` says what answers here, `GET /openapi.json` what can be asked, `GET /asyncapi.json` what goes over AMQP.
 
+use crate::asyncapi as messages;
 use crate::document;
 use crate::state::Api;
 use axum::Json;
@@ -12,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub fn routes() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::default().routes(routes!(root)).routes(routes!(openapi))
+    OpenApiRouter::default().routes(routes!(root)).routes(routes!(openapi)).routes(routes!(asyncapi))
 }
 
 /// What answers here.
@@ -60,4 +61,16 @@ async fn root() -> Json<Root> {
 )]
 async fn openapi() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], document::openapi())
+}
+
+/// What goes over AMQP
+#[utoipa::path(
+    get,
+    path = "/asyncapi.json",
+    operation_id = "asyncapi",
+    tag = "service",
+    responses((status = 200, description = "AsyncAPI 3.0", body = Object))
+)]
+async fn asyncapi() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], messages::text())
 }

@@ -20,6 +20,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 pub const KEY: &str = "secret";
@@ -66,6 +67,8 @@ impl World {
             keys: vec![key(KEY, CUSTOMER, true), key(PLAIN_KEY, OTHER_CUSTOMER, false)],
             store: "embedded",
             bus: "embedded",
+            feed_length: Limits::default().feed_length,
+            shutdown: CancellationToken::new(),
         };
         World { store, time, rejects, router: api::router(ports, config) }
     }

@@ -4,6 +4,8 @@ mod control;
 mod get;
 mod list;
 
+pub use list::Filter;
+
 use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::resource::Activeflow;

@@ -1,0 +1,223 @@
+//! `/v1/commands`: commands for gateways without AMQP. A queue is read as a stream and acknowledged by position.
+
+use super::sse::{self, Gone, KEEP_ALIVE, Outlet};
+use crate::auth::Caller;
+use crate::extract::{Body, Query};
+use crate::problem::Problem;
+use crate::state::Api;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::sse::Event;
+use axum::response::{IntoResponse, Response};
+use common::ports::Commands;
+use common::ports::commands::{CommandReader, Queued};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
+
+const MAX_QUEUE_NAME: usize = 64;
+const MAX_PATTERNS: usize = 16;
+/// A routing key of AMQP is no longer.
+const MAX_PATTERN: usize = 255;
+
+/// Which commands.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Reading {
+    /// A name of your own: letters, digits and `._-`. The queue is made when it is first read, and keeps commands from then on
+    #[param(example = "gateway-1", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
+    queue: String,
+    /// Types of commands, separated by commas, as AMQP topics have them: `*` is one word, `#` any number. Without it, all
+    #[param(example = "call.#,message.#")]
+    types: Option<String>,
+}
+
+/// What is done.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Acknowledgement {
+    #[schema(example = "gateway-1", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
+    queue: String,
+    /// The `id` of a command: it and everything before it is forgotten
+    #[schema(example = 12)]
+    through: u64,
+}
+
+/// What is left.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Waiting {
+    /// Commands of the queue that are not acknowledged
+    #[schema(example = 0)]
+    waiting: u64,
+}
+
+/// Take commands, for a gateway without AMQP
+///
+/// Server-sent events `command`: `data` is the command as it goes over AMQP, on one line, and `id` its position in the
+/// queue. Everything that is not acknowledged comes again when the queue is read again; `Last-Event-ID` begins behind that
+/// position. One stream reads a queue: a second one takes it over, and the first one ends with a comment that says so.
+#[utoipa::path(
+    get,
+    path = "/v1/commands",
+    operation_id = "takeCommands",
+    tag = "commands",
+    params(
+        Reading,
+        ("Last-Event-ID" = Option<String>, Header, description = "A position: begin behind it"),
+    ),
+    responses(
+        (status = 200, description = "A stream of events", body = String, content_type = "text/event-stream"),
+        (status = 409, description = "Commands leave by AMQP here: bind a queue to `signalbox.commands`", body = Problem),
+        (status = 429, description = "The key has 32 streams open; close one", body = Problem),
+    )
+)]
+pub async fn take_commands(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    method: Method,
+    Query(reading): Query<Reading>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let port = port(&api, &caller)?;
+    must_name_a_queue(&reading.queue, "`queue`").map_err(in_query)?;
+    let patterns = patterns(reading.types.as_deref()).map_err(in_query)?;
+    let after = sse::last_event_id(&headers).map(position).transpose().map_err(in_query)?;
+    let seat = api.live.seat(&caller)?;
+    if method == Method::HEAD {
+        // To open the queue would end the stream of whoever reads it.
+        return Ok(StatusCode::OK.into_response());
+    }
+    let reader = port.open(&reading.queue, &patterns, after).await?;
+    Ok(sse::respond(seat, |outlet| async move {
+        let shutdown = api.config.shutdown.clone();
+        match shutdown.run_until_cancelled(hand_out(&api, reader, &outlet)).await {
+            Some(Ok(())) => outlet.remark("another reader has opened this queue; this stream is over"),
+            Some(Err(Gone)) => {}
+            None => outlet.remark("Signalbox stops; connect again: what is not acknowledged comes again"),
+        }
+    }))
+}
+
+/// Say which commands are done
+#[utoipa::path(
+    post,
+    path = "/v1/commands/ack",
+    operation_id = "acknowledgeCommands",
+    tag = "commands",
+    request_body = Acknowledgement,
+    responses(
+        (status = 200, body = Waiting),
+        (status = 409, description = "Commands leave by AMQP here: acknowledge them there", body = Problem),
+    )
+)]
+pub async fn acknowledge_commands(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Body(done): Body<Acknowledgement>,
+) -> Result<Json<Waiting>, Problem> {
+    let port = port(&api, &caller)?;
+    must_name_a_queue(&done.queue, "`queue`").map_err(|why| Problem::unprocessable("invalid_body", why))?;
+    Ok(Json(Waiting { waiting: port.ack(&done.queue, done.through).await? }))
+}
+
+/// Until another reader opens the queue.
+async fn hand_out(api: &Api, mut reader: Box<dyn CommandReader>, outlet: &Outlet) -> Result<(), Gone> {
+    outlet.send(Event::default().comment("the queue is yours")).await?;
+    loop {
+        let event = tokio::select! {
+            next = reader.next() => match next {
+                Some(Queued { position, message }) => {
+                    Event::default().event("command").id(position.to_string()).data(message.body)
+                }
+                None => return Ok(()),
+            },
+            () = api.ports.clock.sleep(KEEP_ALIVE) => Event::default().comment("nothing to do"),
+        };
+        outlet.send(event).await?;
+    }
+}
+
+fn port<'a>(api: &'a Api, caller: &Caller) -> Result<&'a dyn Commands, Problem> {
+    caller.must_be_admin("commands")?;
+    api.ports.commands.as_deref().ok_or_else(|| {
+        let detail = "commands leave by AMQP here (amqp.url is set): declare a queue, bind it to the exchange \
+            signalbox.commands by type, for example `call.#`, and consume it";
+        Problem::conflict(detail)
+    })
+}
+
+fn in_query(why: String) -> Problem {
+    Problem::bad_request("invalid_query", why)
+}
+
+fn must_name_a_queue(name: &str, place: &str) -> Result<(), String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c);
+    match name.chars().find(|c| !is_plain(*c)) {
+        _ if name.is_empty() => {
+            Err(format!("{place} is empty; give the queue a name of your own, for example gateway-1"))
+        }
+        Some(wrong) => Err(format!("{place} has {wrong:?} in it; use letters, digits, `.`, `_` and `-`")),
+        None if name.len() > MAX_QUEUE_NAME => {
+            Err(format!("{place} has {} characters, the limit is {MAX_QUEUE_NAME}", name.len()))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Without types, everything.
+fn patterns(types: Option<&str>) -> Result<Vec<String>, String> {
+    let Some(types) = types.filter(|types| !types.is_empty()) else { return Ok(vec!["#".to_owned()]) };
+    let patterns: Vec<String> = types.split(',').map(|pattern| pattern.trim().to_owned()).collect();
+    if patterns.len() > MAX_PATTERNS {
+        return Err(format!("`types` has {} patterns, the limit is {MAX_PATTERNS}", patterns.len()));
+    }
+    match patterns.iter().find(|pattern| !is_pattern(pattern)) {
+        Some(wrong) => Err(format!(
+            "`types` has `{wrong}`, which is no pattern of command types; use words of letters, digits, `_` and `-` \
+             separated by dots, `*` for one word and `#` for any number, for example call.#,message.send"
+        )),
+        None => Ok(patterns),
+    }
+}
+
+fn is_pattern(pattern: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || ['_', '-'].contains(&c);
+    let is_word = |word: &str| ["*", "#"].contains(&word) || (!word.is_empty() && word.chars().all(is_name));
+    pattern.len() <= MAX_PATTERN && pattern.split('.').all(is_word)
+}
+
+fn position(id: &str) -> Result<u64, String> {
+    id.parse().map_err(|_| format!("`Last-Event-ID` is `{id}`, expected the `id` of a command: a number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_those_of_amqp_topics() {
+        assert_eq!(patterns(None).unwrap(), ["#"]);
+        assert_eq!(patterns(Some("")).unwrap(), ["#"]);
+        assert_eq!(
+            patterns(Some("call.#, message.*,call.talk")).unwrap(),
+            ["call.#", "message.*", "call.talk"]
+        );
+        for wrong in ["call.", ",", "call.#x", "call talk", "c\u{e4}ll", ".", &"x".repeat(256)] {
+            let said = patterns(Some(wrong)).unwrap_err();
+            assert!(said.contains("no pattern"), "{said}");
+        }
+        assert!(patterns(Some(&"call,".repeat(17))).unwrap_err().contains("18 patterns"));
+    }
+
+    #[test]
+    fn a_queue_has_a_plain_name() {
+        assert_eq!(must_name_a_queue("gateway-1.call_A", "`queue`"), Ok(()));
+        for (wrong, said) in
+            [("", "empty"), ("a b", "' '"), ("a/b", "'/'"), ("\u{e4}", "'\u{e4}'"), (&"x".repeat(65), "65")]
+        {
+            let why = must_name_a_queue(wrong, "`queue`").unwrap_err();
+            assert!(why.contains(said) && why.starts_with("`queue`"), "{why}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Reading the feeds of the shards: what is behind a place, whether something is missing, and what to tell of it.
+
+use super::place::{Place, Places};
+use crate::problem::Problem;
+use crate::resource::Activeflow;
+use crate::state::Api;
+use common::ports::lookup::{FeedEntry, Found};
+use common::{ActiveflowId, Shard, StoreError, journal};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// How many questions to the store are under way for one reader.
+const AT_ONCE: usize = 16;
+
+/// Something that happened to an activeflow, as it is told.
+pub struct Change {
+    pub shard: usize,
+    pub place: Place,
+    /// `created`, `moved`, `waiting` or `ended`.
+    pub name: &'static str,
+    pub shown: Arc<Shown>,
+}
+
+/// An activeflow as it was when the change was told, which may be further than the change.
+pub struct Shown {
+    /// Without what only the resource needs.
+    pub found: Found,
+    /// The resource as JSON, one line.
+    pub text: String,
+}
+
+/// What a reader gets.
+pub enum News {
+    /// In the order of each feed.
+    Changes(Vec<Change>),
+    /// Something is missing: it was trimmed, or the activeflow is forgotten.
+    Gap,
+}
+
+/// What lies behind `from`, and whether it is whole.
+struct Behind {
+    entries: Vec<(Place, FeedEntry)>,
+    /// As many entries as are kept at all: some may have been trimmed.
+    is_cut: bool,
+}
+
+/// The end of every feed.
+///
+/// # Errors
+/// The store does not answer.
+pub async fn ends(api: &Api) -> Result<Places, Problem> {
+    let end = async |shard: usize| {
+        let mut end = Place::default();
+        loop {
+            let behind = read(api, shard, end).await?;
+            end = behind.entries.last().map_or(end, |(place, _)| *place);
+            if !behind.is_cut {
+                return Ok::<_, Problem>(end);
+            }
+        }
+    };
+    let shards = 0..usize::from(api.ports.intake.shards());
+    Ok(Places(stream::iter(shards).map(end).buffered(AT_ONCE).try_collect().await?))
+}
+
+/// Everything that came behind `from` in all shards, and where it ends.
+///
+/// # Errors
+/// The store does not answer; asking again from the same places is right.
+pub async fn news(api: &Api, from: &Places) -> Result<(News, Places), Problem> {
+    let reads = from.0.clone().into_iter().enumerate().map(|(shard, place)| read(api, shard, place));
+    let behind: Vec<Behind> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+    if behind.iter().any(|behind| behind.is_cut) {
+        return Ok((News::Gap, ends(api).await?));
+    }
+    let last = |(behind, from): (&Behind, &Place)| behind.entries.last().map_or(*from, |(place, _)| *place);
+    let to = Places(behind.iter().zip(&from.0).map(last).collect());
+    let entries = behind.into_iter().enumerate().flat_map(|(shard, behind)| {
+        behind.entries.into_iter().map(move |(place, entry)| (shard, place, entry))
+    });
+    Ok((tell(api, entries.collect()).await?, to))
+}
+
+/// What one shard has between two places: for who was away since `from` and hears everything behind `to` anyway.
+///
+/// # Errors
+/// The store does not answer.
+pub async fn missed(api: &Api, shard: usize, from: Place, to: Place) -> Result<News, Problem> {
+    if from == to {
+        return Ok(News::Changes(Vec::new()));
+    }
+    if from > to {
+        // Another process told it before this one has read so far; or the feed began anew, which is a gap.
+        let ahead = read(api, shard, to).await?;
+        let is_there = ahead.entries.iter().any(|(place, _)| *place == from);
+        return Ok(if is_there { News::Changes(Vec::new()) } else { News::Gap });
+    }
+    let behind = read(api, shard, from).await?;
+    if behind.is_cut || !(from.is_before_all() || is_kept(api, shard, from).await?) {
+        return Ok(News::Gap);
+    }
+    let entries = behind.entries.into_iter().filter(|(place, _)| *place <= to);
+    tell(api, entries.map(|(place, entry)| (shard, place, entry)).collect()).await
+}
+
+/// Whether the feed still reaches back to `place`.
+async fn is_kept(api: &Api, shard: usize, place: Place) -> Result<bool, Problem> {
+    let oldest = ask(api, shard, "", 1).await?;
+    Ok(oldest.first().map(placed).transpose()?.is_some_and(|oldest| oldest <= place))
+}
+
+async fn read(api: &Api, shard: usize, from: Place) -> Result<Behind, Problem> {
+    let most = api.config.feed_length;
+    let entries = ask(api, shard, &from.text(), most).await?;
+    let is_cut = entries.len() >= most as usize;
+    let placed = entries.into_iter().map(|entry| Ok((placed(&entry)?, entry)));
+    Ok(Behind { entries: placed.collect::<Result<_, Problem>>()?, is_cut })
+}
+
+async fn ask(api: &Api, shard: usize, after: &str, max: u32) -> Result<Vec<FeedEntry>, Problem> {
+    let shard = Shard(u16::try_from(shard).unwrap_or(u16::MAX));
+    api.ask(|| api.ports.lookup.feed(shard, after, max)).await
+}
+
+fn placed(entry: &FeedEntry) -> Result<Place, Problem> {
+    Place::read(&entry.position).ok_or_else(|| {
+        let what =
+            format!("`{}` is not a position: expected a number, or two with a dash between", entry.position);
+        StoreError::Corrupt { operation: "read the feed", what }.into()
+    })
+}
+
+async fn tell(api: &Api, entries: Vec<(usize, Place, FeedEntry)>) -> Result<News, Problem> {
+    let ids: BTreeSet<ActiveflowId> = entries.iter().map(|(_, _, entry)| entry.id).collect();
+    let shown = stream::iter(ids).map(async |id| Ok::<_, Problem>((id, show(api, id).await?)));
+    let shown: BTreeMap<ActiveflowId, Option<Arc<Shown>>> = shown.buffered(AT_ONCE).try_collect().await?;
+    let change = |(shard, place, entry): (usize, Place, FeedEntry)| {
+        Some(Change { shard, place, name: name(&entry), shown: shown.get(&entry.id)?.clone()? })
+    };
+    let changes: Option<Vec<Change>> = entries.into_iter().map(change).collect();
+    Ok(changes.map_or(News::Gap, News::Changes))
+}
+
+async fn show(api: &Api, id: ActiveflowId) -> Result<Option<Arc<Shown>>, Problem> {
+    let Some(mut found) = api.ask(|| api.ports.lookup.get(id)).await? else { return Ok(None) };
+    let bundle = api.bundle(&found.record.seed.bundle).await?;
+    let resource = Activeflow::of(&found, bundle.as_deref());
+    // A resource always serialises.
+    let text = serde_json::to_string(&resource).unwrap_or_default();
+    found.record.body = Vec::new();
+    (found.inbox, found.outbox, found.journal) = (Vec::new(), Vec::new(), Vec::new());
+    Ok(Some(Arc::new(Shown { found, text })))
+}
+
+/// A transition that leaves the activeflow waiting says so with the last of the notes on where it stands.
+fn name(entry: &FeedEntry) -> &'static str {
+    const STANDS: [&str; 7] = ["entered", "waiting", "completed", "failed", "forwarded", "yielded", "ended"];
+    match entry.what.as_str() {
+        "created" => "created",
+        "ended" => "ended",
+        _ => {
+            let journal: Option<journal::Entry> = serde_json::from_slice(&entry.journal).ok();
+            let notes = journal.map(|journal| journal.notes).unwrap_or_default();
+            let last = notes.iter().rev().find(|note| STANDS.contains(&note.what.as_str()));
+            if last.is_some_and(|note| note.what == "waiting") { "waiting" } else { "moved" }
+        }
+    }
+}
