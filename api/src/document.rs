@@ -21,6 +21,8 @@ use utoipa::openapi::{OpenApi, Paths, Ref, RefOr, Response, ResponseBuilder};
         (name = "events", description = "What happened, told by carriers' systems"),
         (name = "activeflows", description = "Flows that run, or ran"),
         (name = "commands", description = "What gateways are asked to do"),
+        (name = "flows", description = "From a document to what runs"),
+        (name = "routes", description = "Which address leads to which flow"),
         (name = "service", description = "This installation")
     ),
     components(schemas(Problem, Part))

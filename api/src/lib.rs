@@ -11,6 +11,7 @@
 
 pub mod asyncapi;
 mod auth;
+mod catalogue;
 mod config;
 mod document;
 mod edge;
@@ -26,6 +27,16 @@ mod state;
 pub use config::{Config, Key};
 pub use document::openapi;
 pub use problem::{Part, Problem};
+
+/// What operations take and answer, for clients in Rust.
+pub mod shapes {
+    pub use crate::operations::{
+        ActiveflowPage, Count, DeployRequest, Deployed, DepthStatus, Document, EventAnswer, EventOutcome,
+        EventRefused, EventsAnswer, Findings, FlowPage, Forward, MemberStatus, Outcome, PlacedRoute,
+        RejectedEvent, RejectedEvents, RejectedSelection, RouteBody, RoutePage, RouteRequest, RouteSet,
+        RoutesDeleted, Status, ValidateRequest,
+    };
+}
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};

@@ -81,21 +81,46 @@ pub fn token(place: Option<Place>) -> String {
     })
 }
 
+/// A page of things that are all at hand, each with what it is sorted by; the token names the last one shown.
+///
+/// # Errors
+/// 400 for what is no token.
+pub fn cut<T>(
+    mut all: Vec<(String, T)>,
+    size: usize,
+    token: Option<&str>,
+) -> Result<(Vec<T>, String), Problem> {
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    if let Some(token) = token.filter(|token| !token.is_empty()) {
+        let last = unhex(token).and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(no_token)?;
+        all.retain(|(key, _)| *key > last);
+    }
+    let goes_on = all.len() > size;
+    all.truncate(size);
+    let next = all.last().filter(|_| goes_on).map_or_else(String::new, |(key, _)| hex(key.as_bytes()));
+    Ok((all.into_iter().map(|(_, item)| item).collect(), next))
+}
+
 /// # Errors
 /// 400 for what [`token`] did not make.
 pub fn place(token: Option<&str>) -> Result<Option<Place>, Problem> {
     let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(None) };
-    let digits = token.len() == 48 && token.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let read = digits.then(|| {
-        let created = u64::from_str_radix(&token[..16], 16).ok()?;
-        let id = u128::from_str_radix(&token[16..], 16).ok()?;
-        Some((Timestamp::from_micros(created as i64), ActiveflowId::from_bytes(id.to_be_bytes())))
-    });
-    let refused = || {
-        let detail = "`page_token` is not one of this list; send `next_page_token` of the page before, or none for the first page";
-        Problem::bad_request("invalid_query", detail)
-    };
-    read.flatten().map(Some).ok_or_else(refused)
+    let bytes: [u8; 24] = unhex(token).and_then(|bytes| bytes.try_into().ok()).ok_or_else(no_token)?;
+    let (mut created, mut id) = ([0; 8], [0; 16]);
+    created.copy_from_slice(&bytes[..8]);
+    id.copy_from_slice(&bytes[8..]);
+    Ok(Some((Timestamp::from_micros(i64::from_be_bytes(created)), ActiveflowId::from_bytes(id))))
+}
+
+fn no_token() -> Problem {
+    let detail = "`page_token` is not one of this list; send `next_page_token` of the page before, or none for the first page";
+    Problem::bad_request("invalid_query", detail)
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
+    Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
 #[cfg(test)]
@@ -113,5 +138,15 @@ mod tests {
         for wrong in ["x", &"g".repeat(48), &"0".repeat(47), &"\u{e9}".repeat(24), &"+".repeat(48)] {
             assert_eq!(place(Some(wrong)).unwrap_err().status, 400, "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_is_at_hand_is_cut_into_pages() {
+        let all = || ["c", "a", "b"].map(|name| (name.to_owned(), name)).to_vec();
+        let (first, token) = cut(all(), 2, None).unwrap();
+        assert_eq!(first, ["a", "b"]);
+        assert_eq!(cut(all(), 2, Some(&token)).unwrap(), (vec!["c"], String::new()));
+        assert_eq!(cut(all(), 3, Some("")).unwrap().1, "");
+        assert_eq!(cut(all(), 3, Some("zz")).unwrap_err().status, 400);
     }
 }

@@ -8,6 +8,7 @@ use crate::problem::Problem;
 use common::StoreError;
 use common::answer::until_answered;
 use common::identity::hex;
+use common::ports::lookup::Found;
 use flow::{Bundle, Definitions};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +25,7 @@ pub struct Api {
     pub keys: Keys,
     pub live: Live,
     definitions: Mutex<Arc<Definitions>>,
-    bundles: Mutex<BTreeMap<[u8; 32], Arc<Bundle>>>,
+    bundles: Mutex<BTreeMap<String, Arc<Bundle>>>,
 }
 
 impl Api {
@@ -76,21 +77,28 @@ impl Api {
         Ok(newer)
     }
 
-    /// A bundle, compiled. `None` where the store does not have it, or this program cannot read it: what is shown then
-    /// lacks what only the bundle knows.
+    /// The bundle that an activeflow is pinned to.
     ///
     /// # Errors
     /// As [`Api::ask`].
-    pub async fn bundle(&self, hash: &[u8; 32]) -> Result<Option<Arc<Bundle>>, Problem> {
+    pub async fn bundle_of(&self, found: &Found) -> Result<Option<Arc<Bundle>>, Problem> {
+        self.bundle(&hex(&found.record.seed.bundle)).await
+    }
+
+    /// A bundle by the hex of its hash, compiled. `None` where the store does not have it, or this program cannot read
+    /// it: what is shown then lacks what only the bundle knows.
+    ///
+    /// # Errors
+    /// As [`Api::ask`].
+    pub async fn bundle(&self, hash: &str) -> Result<Option<Arc<Bundle>>, Problem> {
         if let Some(bundle) = self.kept().get(hash) {
             return Ok(Some(bundle.clone()));
         }
-        let name = hex(hash);
-        let Some(bytes) = self.ask(|| self.ports.catalogue.bundle(&name)).await? else { return Ok(None) };
+        let Some(bytes) = self.ask(|| self.ports.catalogue.bundle(hash)).await? else { return Ok(None) };
         let bundle = match Bundle::from_bytes(&bytes) {
             Ok(bundle) => Arc::new(bundle),
             Err(error) => {
-                tracing::warn!(bundle.hash = name, %error, "A bundle cannot be shown");
+                tracing::warn!(bundle.hash = hash, %error, "A bundle cannot be shown");
                 return Ok(None);
             }
         };
@@ -98,11 +106,11 @@ impl Api {
         if kept.len() >= BUNDLES {
             kept.pop_first();
         }
-        kept.insert(*hash, bundle.clone());
+        kept.insert(hash.to_owned(), bundle.clone());
         Ok(Some(bundle))
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<[u8; 32], Arc<Bundle>>> {
+    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Bundle>>> {
         self.bundles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

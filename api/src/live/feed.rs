@@ -144,7 +144,7 @@ async fn tell(api: &Api, entries: Vec<(usize, Place, FeedEntry)>) -> Result<News
 
 async fn show(api: &Api, id: ActiveflowId) -> Result<Option<Arc<Shown>>, Problem> {
     let Some(mut found) = api.ask(|| api.ports.lookup.get(id)).await? else { return Ok(None) };
-    let bundle = api.bundle(&found.record.seed.bundle).await?;
+    let bundle = api.bundle_of(&found).await?;
     let resource = Activeflow::of(&found, bundle.as_deref());
     // A resource always serialises.
     let text = serde_json::to_string(&resource).unwrap_or_default();

@@ -2,9 +2,20 @@
 
 pub mod activeflows;
 mod events;
+mod flows;
 mod rejected;
 mod root;
+mod routes;
 mod status;
+
+pub use activeflows::{ActiveflowPage, Forward};
+pub use events::{EventAnswer, EventOutcome, EventRefused, EventsAnswer, Outcome};
+pub use flows::{
+    DeployRequest, Deployed, Document, Findings, FlowPage, PlacedRoute, RouteRequest, ValidateRequest,
+};
+pub use rejected::{Count, RejectedEvent, RejectedEvents, RejectedSelection};
+pub use routes::{RouteBody, RoutePage, RouteSet, RoutesDeleted};
+pub use status::{DepthStatus, MemberStatus, Status};
 
 use crate::state::Api;
 use axum::extract::DefaultBodyLimit;
@@ -21,10 +32,12 @@ pub fn guarded() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default()
         .merge(activeflows::routes())
         .merge(rejected::routes())
+        .merge(routes::routes())
         .merge(status::routes())
         .merge(crate::live::routes())
         .layer(DefaultBodyLimit::max(SMALL_BODY))
         .merge(events::routes())
+        .merge(flows::routes())
 }
 
 /// Bodies that only name something.

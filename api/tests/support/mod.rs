@@ -14,6 +14,9 @@ use api::{Config, Key, Ports};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
+use common::command::Message;
+use common::ports::Bus;
+use common::ports::bus::{Confirm, Deliveries, Rejection};
 use common::ports::error::Unusable;
 use common::ports::rejects::{Rejected, Rejects, Selection};
 use http_body_util::BodyExt;
@@ -47,6 +50,15 @@ impl World {
     pub fn new() -> World {
         let time = ManualTime::at("2026-11-22T05:00:00.012345Z".parse().unwrap());
         let store = Arc::new(Store::new(16, Limits::default(), time.clone()));
+        World::over(store, time)
+    }
+
+    /// Another process at the same store.
+    pub fn beside(&self) -> World {
+        World::over(self.store.clone(), self.time.clone())
+    }
+
+    fn over(store: Arc<Store>, time: ManualTime) -> World {
         let rejects = Arc::new(Held::default());
         let ports = Ports {
             intake: store.clone(),
@@ -98,6 +110,14 @@ impl World {
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         self.ask(KEY, "POST", path, Some(body)).await
+    }
+}
+
+impl World {
+    /// An event body of this media type, as it is.
+    pub async fn send_as(&self, kind: &str, body: impl Into<Body>) -> Answer {
+        let request = Request::post("/v1/events").header("authorization", "Bearer secret");
+        self.send(request.header("content-type", kind).body(body.into()).unwrap()).await
     }
 }
 
@@ -153,5 +173,95 @@ pub fn is_problem(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.json["type"], format!("urn:signalbox:problem:{code}"));
     for text in ["title", "detail", "instance"] {
         assert!(!answer.json[text].as_str().unwrap().is_empty(), "{text}: {}", answer.text);
+    }
+}
+
+impl World {
+    /// Deploys a voice flow named `Desk` with these actions at +15550111.
+    pub async fn deploy_desk(&self, actions: Value) {
+        let document = json!({
+            "schema": "signalbox.flow/v1", "name": "Desk", "type": "voice",
+            "trigger": {"event": "call.incoming"}, "actions": actions
+        });
+        let body = json!({"document": document, "routes": [{"address": "call=+15550111"}]});
+        let answer = self.post("/v1/flows", body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+
+    /// A call that starts an activeflow; its id.
+    pub async fn call(&self, subject: &str) -> String {
+        let answer = self.post("/v1/events", call(subject, subject)).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.json["outcome"].as_str()),
+            (200, Some("applied")),
+            "{}",
+            answer.text
+        );
+        answer.json["activeflow_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Lets a real executor move whatever is ready.
+    pub async fn settle(&self) {
+        let bus = Arc::new(Confirming);
+        let ports = executor::Ports {
+            work: self.store.clone(),
+            catalogue: self.store.clone(),
+            members: self.store.clone(),
+            bus,
+            clock: Arc::new(SystemClock::default()),
+        };
+        let config = executor::Config {
+            place: "test:1".into(),
+            shards: 16,
+            capacity: 64,
+            resumes: 4,
+            actions_per_commit: 256,
+            confirm_timeout: SECOND,
+            bundles: 8,
+            beat: SECOND,
+            look: Duration::from_millis(5),
+            lease: 10 * SECOND,
+            retry_after: SECOND,
+            grace: SECOND,
+        };
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(executor::run(ports, config, shutdown.clone()));
+        let deadline = tokio::time::Instant::now() + 20 * SECOND;
+        loop {
+            let depth = self.get("/v1/status").await.json["depth"].clone();
+            if ["resumed", "new", "claimed"].iter().all(|lane| depth[lane] == 0) {
+                break;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "still at work after 20 s: {depth}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        shutdown.cancel();
+        running.await.unwrap();
+    }
+}
+
+/// Commands go nowhere and are confirmed.
+struct Confirming;
+
+#[async_trait::async_trait]
+impl Bus for Confirming {
+    async fn consume(&self) -> Box<dyn Deliveries> {
+        std::future::pending().await
+    }
+
+    fn publish(&self, _: Message) -> Confirm {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn announce(&self, _: Message) -> Confirm {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn reject(&self, _: Rejection) -> Confirm {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn is_up(&self) -> bool {
+        true
     }
 }

@@ -187,7 +187,7 @@ fn verb(control: &Control) -> &'static str {
 
 /// A jump to nowhere would be noted in the journal and do nothing.
 async fn can_go_to(api: &Api, found: &Found, action_id: &str) -> Result<(), Problem> {
-    let Some(bundle) = api.bundle(&found.record.seed.bundle).await? else { return Ok(()) };
+    let Some(bundle) = api.bundle_of(found).await? else { return Ok(()) };
     let cursor = Cursor::from_bytes(&found.record.body).ok();
     let ids = outlook::jumps(&bundle, cursor.as_ref());
     if outlook::is_reserved(action_id) || ids.iter().any(|id| id == action_id) {

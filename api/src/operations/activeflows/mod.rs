@@ -4,7 +4,8 @@ mod control;
 mod get;
 mod list;
 
-pub use list::Filter;
+pub use control::Forward;
+pub use list::{ActiveflowPage, Filter, Paging};
 
 use crate::auth::Caller;
 use crate::problem::Problem;
@@ -44,6 +45,6 @@ fn unknown(id: ActiveflowId) -> Problem {
 
 /// As clients see it.
 async fn show(api: &Api, found: &Found) -> Result<Activeflow, Problem> {
-    let bundle = api.bundle(&found.record.seed.bundle).await?;
+    let bundle = api.bundle_of(found).await?;
     Ok(Activeflow::of(found, bundle.as_deref()))
 }

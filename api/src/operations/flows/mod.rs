@@ -1,0 +1,58 @@
+//! `/v1/flows`: from a document to what runs.
+
+mod deploy;
+mod read;
+mod validate;
+
+use crate::state::Api;
+use axum::extract::DefaultBodyLimit;
+use flow::MAX_DOCUMENT_BYTES;
+use flow::finding::Finding;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use deploy::{DeployRequest, Deployed, PlacedRoute, RouteRequest};
+pub use read::FlowPage;
+pub use validate::{Findings, ValidateRequest};
+
+pub fn routes() -> OpenApiRouter<Arc<Api>> {
+    // A document as text may need an escape for every other character.
+    let most = 3 * MAX_DOCUMENT_BYTES;
+    OpenApiRouter::default()
+        .routes(routes!(read::list_flows, deploy::deploy_flow))
+        .routes(routes!(read::get_flow))
+        .routes(routes!(validate::validate_flow))
+        .layer(DefaultBodyLimit::max(most))
+}
+
+/// A flow's document: as JSON, or as the text of a file, which gives findings their lines.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum Document {
+    Text(String),
+    #[schema(value_type = Object)]
+    Json(Map<String, Value>),
+}
+
+impl Document {
+    fn text(&self) -> String {
+        match self {
+            Document::Text(text) => text.clone(),
+            Document::Json(fields) => serde_json::to_string(fields).unwrap_or_default(),
+        }
+    }
+
+    /// The lines of a text that only we have seen help nobody.
+    fn placed(&self, findings: Vec<Finding>) -> Vec<Finding> {
+        match self {
+            Document::Text(_) => findings,
+            Document::Json(_) => {
+                findings.into_iter().map(|finding| Finding { line: 0, column: 0, ..finding }).collect()
+            }
+        }
+    }
+}

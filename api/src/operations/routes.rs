@@ -1,0 +1,177 @@
+//! `/v1/routes`: which address leads to which flow.
+
+use super::activeflows::Paging;
+use super::flows::PlacedRoute;
+use crate::auth::Caller;
+use crate::catalogue::{self, Live};
+use crate::extract::{Body, Path, Query};
+use crate::page;
+use crate::problem::Problem;
+use crate::publish::{Placed, RouteAddress, RouteChange, close_route, place_route};
+use crate::resource::RouteResource;
+use crate::state::Api;
+use axum::Json;
+use axum::extract::State;
+use common::ports::catalogue::Publication;
+use flow::route::Window;
+use flow::{Definitions, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+
+pub fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::default()
+        .routes(utoipa_axum::routes!(list_routes))
+        .routes(utoipa_axum::routes!(put_route, delete_route))
+}
+
+/// A customer's routes, by address.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RoutePage {
+    pub result: Vec<RouteResource>,
+    /// For the next page; empty at the end
+    pub next_page_token: String,
+}
+
+/// Where a route shall lead, and when.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RouteBody {
+    /// The flow's name or id
+    #[schema(example = "Support line")]
+    pub flow: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub active_from: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub active_until: Option<Timestamp>,
+    #[serde(default)]
+    pub priority: i32,
+}
+
+/// A route that was set.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RouteSet {
+    #[serde(flatten)]
+    pub route: PlacedRoute,
+    pub generation: u64,
+    /// Dispatchers that have loaded it
+    pub live_on: Vec<String>,
+    /// Dispatchers that have not within 5 s
+    pub not_yet_on: Vec<String>,
+}
+
+/// Routes that were deleted.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RoutesDeleted {
+    /// How many routes of this address there were, with different windows
+    pub deleted: u64,
+    pub generation: u64,
+    /// Dispatchers that have loaded it
+    pub live_on: Vec<String>,
+    /// Dispatchers that have not within 5 s
+    pub not_yet_on: Vec<String>,
+}
+
+/// List a customer's routes, by address
+#[utoipa::path(
+    get,
+    path = "/v1/routes",
+    operation_id = "listRoutes",
+    tag = "routes",
+    params(Paging),
+    responses((status = 200, body = RoutePage))
+)]
+async fn list_routes(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Query(paging): Query<Paging>,
+) -> Result<Json<RoutePage>, Problem> {
+    let size = page::size(paging.page_size)?;
+    let definitions = api.definitions().await?;
+    let own = definitions
+        .routes
+        .iter()
+        .filter(|route| route.customer_id == caller.customer_id && route.closed_at.is_none());
+    let all = own.map(|route| {
+        let from = route.window.active_from.map(|from| from.to_string()).unwrap_or_default();
+        (format!("{}\0{from}", route.id), RouteResource::of(route, &definitions))
+    });
+    let (result, next_page_token) = page::cut(all.collect(), size, paging.page_token.as_deref())?;
+    Ok(Json(RoutePage { result, next_page_token }))
+}
+
+/// Let an address lead to a flow
+///
+/// A route is the same when its address and the start of its window are.
+#[utoipa::path(
+    put,
+    path = "/v1/routes/{address}",
+    operation_id = "putRoute",
+    tag = "routes",
+    params(("address" = String, Path, description = "Kind and address, percent-encoded", example = "call=+15550111")),
+    request_body = RouteBody,
+    responses((status = 200, body = RouteSet))
+)]
+async fn put_route(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(address): Path<String>,
+    Body(body): Body<RouteBody>,
+) -> Result<Json<RouteSet>, Problem> {
+    let window = Window { active_from: body.active_from, active_until: body.active_until };
+    let change = RouteChange { address: read(&address)?, window, priority: body.priority };
+    let published = catalogue::change(&api, &caller.customer_id, |current| {
+        let placed = place_route(&current.definitions, &caller.customer_id, &body.flow, &change, current.now)
+            .map_err(|detail| Problem::unprocessable("invalid_route", detail))?;
+        Ok(placed.map(|(definitions, placed)| (only(definitions), placed)))
+    })
+    .await?;
+    let (generation, placed) = match published {
+        Some(published) => published,
+        None => (api.definitions().await?.generation, Placed::Unchanged),
+    };
+    let Live { on, not_yet_on } = catalogue::live(&api, generation).await?;
+    let route = PlacedRoute::of(&change.address.to_string(), &placed);
+    Ok(Json(RouteSet { route, generation, live_on: on, not_yet_on }))
+}
+
+/// Let an address lead nowhere any more
+///
+/// Events that happened before are still routed by it for seven days.
+#[utoipa::path(
+    delete,
+    path = "/v1/routes/{address}",
+    operation_id = "deleteRoute",
+    tag = "routes",
+    params(("address" = String, Path, description = "Kind and address, percent-encoded", example = "call=+15550111")),
+    responses((status = 200, body = RoutesDeleted), (status = 404, body = Problem))
+)]
+async fn delete_route(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(address): Path<String>,
+) -> Result<Json<RoutesDeleted>, Problem> {
+    let address = read(&address)?;
+    let published = catalogue::change(&api, &caller.customer_id, |current| {
+        let (definitions, deleted) =
+            close_route(&current.definitions, &caller.customer_id, &address, current.now)
+                .map_err(Problem::not_found)?;
+        Ok(Some((only(definitions), deleted)))
+    })
+    .await?;
+    let (generation, deleted) = published.unwrap_or_default();
+    let Live { on, not_yet_on } = catalogue::live(&api, generation).await?;
+    Ok(Json(RoutesDeleted { deleted: deleted as u64, generation, live_on: on, not_yet_on }))
+}
+
+fn read(address: &str) -> Result<RouteAddress, Problem> {
+    address.parse().map_err(|detail: String| Problem::bad_request("invalid_path", detail))
+}
+
+/// A publication that brings no new bundle.
+fn only(definitions: Definitions) -> Publication {
+    Publication { definitions, bundles: Vec::new() }
+}

@@ -1,0 +1,147 @@
+//! Flows and routes as clients see them.
+
+use flow::definitions::{Definitions, Deployed};
+use flow::finding::{Finding, Severity};
+use flow::route::Route;
+use flow::{Class, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// A flow that is deployed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Flow {
+    #[schema(example = "ed74f4ae-a5bb-87af-8c22-70b91cab9797")]
+    pub id: String,
+    /// Unique for the customer, ignoring case.
+    #[schema(example = "Support line")]
+    pub name: String,
+    #[schema(example = "5e4a0680-804e-11ec-8477-2fea5968d85b")]
+    pub customer_id: String,
+    /// Counts deployments of this flow from 1.
+    #[schema(example = 1)]
+    pub version: u32,
+    /// The bundle that new activeflows run on: SHA-256 in hex.
+    pub version_id: String,
+    /// The event that starts it; `null` is a subroutine.
+    #[schema(required = true, example = "call.incoming")]
+    pub trigger: Option<String>,
+    /// `voice`, `chat`, `forms` or `service`
+    #[serde(rename = "type")]
+    #[schema(example = "voice")]
+    pub kind: String,
+    /// Every event type that its trigger and actions can take.
+    #[schema(example = json!(["call.digits", "call.hangup", "call.incoming"]))]
+    pub hears: Vec<String>,
+    #[schema(value_type = String, format = DateTime, example = "2026-11-22T05:00:00.012345Z")]
+    pub deployed_at: Timestamp,
+    /// Addresses that lead to it.
+    #[schema(example = json!(["call=+15550111"]))]
+    pub routes: Vec<String>,
+    /// Only where one flow is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub document: Option<Value>,
+}
+
+impl Flow {
+    pub fn of(flow: &Deployed, definitions: &Definitions) -> Flow {
+        let routes =
+            definitions.routes.iter().filter(|route| route.flow_id == flow.id && route.closed_at.is_none());
+        let class = match flow.class {
+            Class::Voice => "voice",
+            Class::Chat => "chat",
+            Class::Forms => "forms",
+            Class::Service => "service",
+        };
+        Flow {
+            id: flow.id.clone(),
+            name: flow.name.clone(),
+            customer_id: flow.customer_id.clone(),
+            version: flow.version,
+            version_id: flow.bundle.clone(),
+            trigger: flow.trigger.clone(),
+            kind: class.to_owned(),
+            hears: flow.hears.iter().cloned().collect(),
+            deployed_at: flow.deployed_at,
+            routes: routes.map(|route| route.id.clone()).collect(),
+            document: None,
+        }
+    }
+}
+
+/// What leads from an address to a flow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RouteResource {
+    #[schema(example = "call=+15550111")]
+    pub address: String,
+    #[schema(example = "ed74f4ae-a5bb-87af-8c22-70b91cab9797")]
+    pub flow_id: String,
+    #[schema(example = "Support line")]
+    pub flow_name: String,
+    #[schema(example = "5e4a0680-804e-11ec-8477-2fea5968d85b")]
+    pub customer_id: String,
+    /// Between equally exact addresses the higher one wins.
+    #[schema(example = 0)]
+    pub priority: i32,
+    /// By the time of the event; `null` is always.
+    #[schema(value_type = Option<String>, format = DateTime, required = true, example = "2026-12-24T00:00:00Z")]
+    pub active_from: Option<Timestamp>,
+    /// That moment excluded; `null` is for ever.
+    #[schema(value_type = Option<String>, format = DateTime, required = true, example = "2026-12-27T00:00:00Z")]
+    pub active_until: Option<Timestamp>,
+}
+
+impl RouteResource {
+    pub fn of(route: &Route, definitions: &Definitions) -> RouteResource {
+        let flow = definitions.flows.get(&route.flow_id);
+        RouteResource {
+            address: route.id.clone(),
+            flow_id: route.flow_id.clone(),
+            flow_name: flow.map(|flow| flow.name.clone()).unwrap_or_default(),
+            customer_id: route.customer_id.clone(),
+            priority: route.priority,
+            active_from: route.window.active_from,
+            active_until: route.window.active_until,
+        }
+    }
+}
+
+/// Something about a flow's document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FindingResource {
+    /// Stable
+    #[schema(example = "SBX0201")]
+    pub code: String,
+    /// `error` or `warning`
+    #[schema(example = "error")]
+    pub severity: String,
+    /// JSON pointer (RFC 6901) into the document
+    #[schema(example = "/actions/0/type")]
+    pub pointer: String,
+    /// From 1; 0 where the document came as JSON instead of text
+    pub line: u32,
+    pub column: u32,
+    #[schema(example = "There is no action type `tlak`.")]
+    pub what: String,
+    #[schema(example = "Did you mean `talk`?")]
+    pub help: String,
+}
+
+impl From<&Finding> for FindingResource {
+    fn from(finding: &Finding) -> FindingResource {
+        let severity = match finding.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        FindingResource {
+            code: finding.code.clone(),
+            severity: severity.to_owned(),
+            pointer: finding.pointer.clone(),
+            line: finding.line,
+            column: finding.column,
+            what: finding.what.clone(),
+            help: finding.help.clone(),
+        }
+    }
+}
