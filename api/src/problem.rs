@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use common::StoreError;
 use common::address::Refusal;
-use common::ports::error::Unusable;
+use common::ports::error::{QueueError, Unusable};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -140,6 +140,15 @@ impl From<StoreError> for Problem {
 impl From<Unusable> for Problem {
     fn from(error: Unusable) -> Problem {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "bus_away", error.to_string()).retry_after(1)
+    }
+}
+
+impl From<QueueError> for Problem {
+    fn from(error: QueueError) -> Problem {
+        match error {
+            QueueError::Refused { .. } => Problem::conflict(error.to_string()),
+            QueueError::Unusable(error) => error.into(),
+        }
     }
 }
 

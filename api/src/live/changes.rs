@@ -111,7 +111,7 @@ impl Listener {
                 }
             };
             match next {
-                Ok(Heard::Change(change)) => self.change(&change).await?,
+                Ok(Heard::Changes(changes)) => self.changes(&changes).await?,
                 Ok(Heard::Gap(places)) => {
                     self.at = (*places).clone();
                     self.gap().await?;
@@ -129,9 +129,7 @@ impl Listener {
         for (shard, end) in to.0.iter().enumerate() {
             match feed::missed(&self.api, shard, self.at.0[shard], *end).await {
                 Ok(News::Changes(changes)) => {
-                    for change in &changes {
-                        self.change(change).await?;
-                    }
+                    self.changes(&changes).await?;
                     self.at.0[shard] = self.at.0[shard].max(*end);
                 }
                 Ok(News::Gap) | Err(_) => {
@@ -143,17 +141,18 @@ impl Listener {
         self.stand().await
     }
 
-    async fn change(&mut self, change: &Change) -> Result<(), Gone> {
-        let Change { shard, place, name, shown } = change;
-        if *place <= self.at.0[*shard] {
-            return Ok(());
+    async fn changes(&mut self, changes: &[Change]) -> Result<(), Gone> {
+        for Change { shard, place, name, shown } in changes {
+            if *place <= self.at.0[*shard] {
+                continue;
+            }
+            self.at.0[*shard] = *place;
+            let is_theirs = shown.found.record.seed.customer_id == self.caller.customer_id;
+            if is_theirs && self.filter.fits(&shown.found) {
+                self.send(Event::default().event(name).data(&shown.text)).await?;
+            }
         }
-        self.at.0[*shard] = *place;
-        let is_theirs = shown.found.record.seed.customer_id == self.caller.customer_id;
-        if !is_theirs || !self.filter.fits(&shown.found) {
-            return Ok(());
-        }
-        self.send(Event::default().event(name).data(&shown.text)).await
+        Ok(())
     }
 
     async fn gap(&mut self) -> Result<(), Gone> {

@@ -33,6 +33,15 @@ pub struct Reading {
     types: Option<String>,
 }
 
+/// Which queue.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Naming {
+    /// The queue's name
+    #[param(example = "gateway-1", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
+    queue: String,
+}
+
 /// What is done.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +61,14 @@ pub struct Waiting {
     waiting: u64,
 }
 
+/// What is gone.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Removed {
+    /// Commands that waited in it
+    #[schema(example = 0)]
+    removed: u64,
+}
+
 /// Take commands, for a gateway without AMQP
 ///
 /// Server-sent events `command`: `data` is the command as it goes over AMQP, on one line, and `id` its position in the
@@ -68,7 +85,7 @@ pub struct Waiting {
     ),
     responses(
         (status = 200, description = "A stream of events", body = String, content_type = "text/event-stream"),
-        (status = 409, description = "Commands leave by AMQP here: bind a queue to `signalbox.commands`", body = Problem),
+        (status = 409, description = "Commands leave by AMQP here, or there can be no such queue", body = Problem),
         (status = 429, description = "The key has 32 streams open; close one", body = Problem),
     )
 )]
@@ -108,7 +125,7 @@ pub async fn take_commands(
     request_body = Acknowledgement,
     responses(
         (status = 200, body = Waiting),
-        (status = 409, description = "Commands leave by AMQP here: acknowledge them there", body = Problem),
+        (status = 409, description = "Commands leave by AMQP here, or the queue or the position is not there", body = Problem),
     )
 )]
 pub async fn acknowledge_commands(
@@ -119,6 +136,31 @@ pub async fn acknowledge_commands(
     let port = port(&api, &caller)?;
     must_name_a_queue(&done.queue, "`queue`").map_err(|why| Problem::unprocessable("invalid_body", why))?;
     Ok(Json(Waiting { waiting: port.ack(&done.queue, done.through).await? }))
+}
+
+/// Remove a queue of commands with what waits in it
+#[utoipa::path(
+    delete,
+    path = "/v1/commands",
+    operation_id = "removeCommandQueue",
+    tag = "commands",
+    params(Naming),
+    responses(
+        (status = 200, body = Removed),
+        (status = 404, body = Problem),
+        (status = 409, description = "Commands leave by AMQP here: queues are removed there", body = Problem),
+    )
+)]
+pub async fn remove_command_queue(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Query(Naming { queue }): Query<Naming>,
+) -> Result<Json<Removed>, Problem> {
+    let port = port(&api, &caller)?;
+    must_name_a_queue(&queue, "`queue`").map_err(in_query)?;
+    let removed = port.delete(&queue).await?;
+    let unknown = || Problem::not_found(format!("there is no queue `{queue}` of commands"));
+    Ok(Json(Removed { removed: removed.ok_or_else(unknown)? }))
 }
 
 /// Until another reader opens the queue.

@@ -10,13 +10,14 @@ use tokio::sync::broadcast;
 
 /// How long after it happened a change is told at most, while the store answers at once.
 const LOOK: Duration = Duration::from_millis(200);
-/// What is kept for listeners that are behind. One that falls further behind is told of a gap.
-const KEPT: usize = 4_096;
+/// So many looks that found something are kept for listeners that are behind. One that falls further behind is told of
+/// a gap.
+const KEPT: usize = 32;
 
 /// What listeners hear.
 #[derive(Clone)]
 pub enum Heard {
-    Change(Arc<Change>),
+    Changes(Arc<Vec<Change>>),
     /// Something is missing; it goes on behind these places.
     Gap(Arc<Places>),
 }
@@ -86,17 +87,13 @@ impl Following {
 
     fn tell(&self, news: News, to: Places) {
         let mut told = self.told();
+        let heard = match news {
+            News::Changes(changes) if changes.is_empty() => None,
+            News::Changes(changes) => Some(Heard::Changes(Arc::new(changes))),
+            News::Gap => Some(Heard::Gap(Arc::new(to.clone()))),
+        };
         // That nobody hears it any more is no failure.
-        match news {
-            News::Changes(changes) => {
-                for change in changes {
-                    let _ = self.sender.send(Heard::Change(Arc::new(change)));
-                }
-            }
-            News::Gap => {
-                let _ = self.sender.send(Heard::Gap(Arc::new(to.clone())));
-            }
-        }
+        heard.map(|heard| self.sender.send(heard).ok());
         *told = to;
     }
 }

@@ -44,6 +44,6 @@ impl Live {
 pub fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default()
         .routes(routes!(changes::follow_activeflows))
-        .routes(routes!(commands::take_commands))
+        .routes(routes!(commands::take_commands, commands::remove_command_queue))
         .routes(routes!(commands::acknowledge_commands))
 }

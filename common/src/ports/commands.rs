@@ -1,6 +1,6 @@
 //! Commands for gateways that do not speak AMQP: queues by name, read in order and acknowledged.
 
-use super::error::Unusable;
+use super::error::{QueueError, Unusable};
 use crate::command::Message;
 use async_trait::async_trait;
 
@@ -29,10 +29,10 @@ pub trait Commands: Send + Sync {
         queue: &str,
         patterns: &[String],
         after: Option<u64>,
-    ) -> Result<Box<dyn CommandReader>, Unusable>;
+    ) -> Result<Box<dyn CommandReader>, QueueError>;
 
     /// Forgets every command of `queue` up to and including `through`; answers how many wait still.
-    async fn ack(&self, queue: &str, through: u64) -> Result<u64, Unusable>;
+    async fn ack(&self, queue: &str, through: u64) -> Result<u64, QueueError>;
 
     /// Removes `queue` and what waits in it; its reader ends. Answers how many commands that were; `None` if there is no
     /// such queue.

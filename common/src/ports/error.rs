@@ -44,3 +44,13 @@ pub struct Unusable {
     pub what: String,
     pub reason: String,
 }
+
+/// A queue of commands cannot be read or acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum QueueError {
+    /// What was asked for cannot be; asking again gives the same.
+    #[error("{what}: {reason}")]
+    Refused { what: String, reason: String },
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
+}

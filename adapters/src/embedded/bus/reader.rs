@@ -5,7 +5,7 @@ use super::recorded::Recorded;
 use super::{Bus, Inner};
 use async_trait::async_trait;
 use common::ports::commands::{CommandReader, Commands, Queued};
-use common::ports::error::Unusable;
+use common::ports::error::{QueueError, Unusable};
 use std::sync::Arc;
 use tokio::sync::watch::Receiver;
 
@@ -38,9 +38,9 @@ impl Commands for Bus {
         queue: &str,
         patterns: &[String],
         after: Option<u64>,
-    ) -> Result<Box<dyn CommandReader>, Unusable> {
+    ) -> Result<Box<dyn CommandReader>, QueueError> {
         let what = format!("opening queue `{queue}`");
-        let refused = |reason| Unusable { what: what.clone(), reason };
+        let refused = |reason| QueueError::Refused { what: what.clone(), reason };
         check(queue, patterns).map_err(refused)?;
         let changed = self.inner.changed.subscribe();
         let definition = Definition { name: queue.to_owned(), patterns: patterns.to_vec() };
@@ -62,7 +62,7 @@ impl Commands for Bus {
         Ok(Box::new(Reader { inner, changed, queue, number, after, recorded: Recorded::default() }))
     }
 
-    async fn ack(&self, queue: &str, through: u64) -> Result<u64, Unusable> {
+    async fn ack(&self, queue: &str, through: u64) -> Result<u64, QueueError> {
         let what = format!("acknowledging in queue `{queue}` through {through}");
         let (outcome, written) = self.inner.change(|state, changes| {
             let last = state.queues.last_position();
@@ -73,7 +73,7 @@ impl Commands for Bus {
             waiting.ok_or_else(|| "there is no such queue: open it first".to_owned())
         });
         self.inner.settled(&what, written).await?;
-        outcome.map(|waiting| waiting as u64).map_err(|reason| Unusable { what, reason })
+        outcome.map(|waiting| waiting as u64).map_err(|reason| QueueError::Refused { what, reason })
     }
 
     async fn delete(&self, queue: &str) -> Result<Option<u64>, Unusable> {

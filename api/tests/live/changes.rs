@@ -1,0 +1,265 @@
+//! `GET /v1/activeflows/events`
+
+use super::stream::{Block, Stream, is_problem};
+use super::world::{ADMIN, OTHER, OURS, PLAIN, Shape, THEIRS, World};
+use axum::http::Response;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+const EVENTS: &str = "/v1/activeflows/events";
+
+fn is_end(block: &Block) -> bool {
+    block.event == "ended"
+}
+
+#[tokio::test]
+async fn an_activeflow_is_told_from_its_start_to_its_end() {
+    let mut world = World::new().await;
+    world.run();
+    let mut stream = world.stream(EVENTS, None).await;
+    let id = world.call("call-1", OURS).await;
+    let told = stream.until(|block| block.event == "waiting").await;
+    assert_eq!(told[0].told("id"), ("created".into(), id.clone()));
+    assert_eq!(told.iter().map(|block| block.event.as_str()).collect::<Vec<_>>(), ["created", "waiting"]);
+    let waiting = told[1].json();
+    assert_eq!(waiting["current_action"]["type"], "talk");
+    assert_eq!(waiting["reference_id"], "call-1");
+    world.hangup("call-1").await;
+    let told = stream.until(is_end).await;
+    assert_eq!(told.iter().map(|block| block.event.as_str()).collect::<Vec<_>>(), ["moved", "ended"]);
+    let ended = told[1].json();
+    assert_eq!((&ended["state"], &ended["end_reason"]), (&json!("ended"), &json!("hangup")));
+    assert!(ended.get("variables").is_none(), "{ended}");
+}
+
+#[tokio::test]
+async fn another_customers_activeflows_are_not_told() {
+    let mut world = World::new().await;
+    world.run();
+    let mut ours = world.stream(EVENTS, None).await;
+    let mut theirs = Stream::of(world.get(PLAIN, EVENTS, None).await);
+    let mut named = world.stream(&format!("{EVENTS}?customer_id={OTHER}"), None).await;
+    for n in 0..4 {
+        world.call(&format!("theirs-{n}"), THEIRS).await;
+        world.call(&format!("ours-{n}"), OURS).await;
+        world.hangup(&format!("theirs-{n}")).await;
+        world.hangup(&format!("ours-{n}")).await;
+    }
+    for (stream, whose) in [(&mut ours, "ours"), (&mut theirs, "theirs"), (&mut named, "theirs")] {
+        for _ in 0..4 {
+            for block in stream.until(is_end).await {
+                assert!(block.told("reference_id").1.starts_with(whose), "{block:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_what_fits_the_filters_is_told() {
+    let mut world = World::new().await;
+    let mut one = world.stream(&format!("{EVENTS}?reference_type=call&reference_id=call-2"), None).await;
+    let mut ends = world.stream(&format!("{EVENTS}?status=ended"), None).await;
+    let mut none = world.stream(&format!("{EVENTS}?reference_type=sms"), None).await;
+    world.run();
+    for n in 1..4 {
+        world.call(&format!("call-{n}"), OURS).await;
+        world.hangup(&format!("call-{n}")).await;
+    }
+    for block in one.until(is_end).await {
+        assert_eq!(block.told("reference_id").1, "call-2");
+    }
+    let mut ended = Vec::new();
+    while ended.len() < 3 {
+        let block = ends.event().await;
+        assert_eq!(block.told("state").1, "ended", "{block:?}");
+        ended.extend(is_end(&block).then(|| block.told("reference_id").1));
+    }
+    // Its place moves on all the same: with a keep-alive.
+    let place = none.block().await.unwrap();
+    let later = none.block().await.unwrap();
+    assert_eq!((place.event.as_str(), later.event.as_str()), ("", ""));
+    assert_ne!(place.id, later.id);
+    is_problem(
+        world.get(ADMIN, &format!("{EVENTS}?state=asleep"), None).await,
+        400,
+        "invalid_query",
+        "asleep",
+    )
+    .await;
+}
+
+/// By activeflow: what was told of it, in order.
+fn by_activeflow(blocks: &[Block]) -> BTreeMap<String, Vec<String>> {
+    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for block in blocks {
+        let (event, id) = block.told("id");
+        all.entry(id).or_default().push(event);
+    }
+    all
+}
+
+/// Wherever a client is cut off, it goes on with exactly what it has not seen.
+#[tokio::test]
+async fn a_stream_goes_on_without_a_gap_and_without_a_repeat() {
+    let mut world = World::new().await;
+    world.run();
+    let mut stream = world.stream(EVENTS, None).await;
+    let before = stream.block().await.unwrap();
+    assert!(
+        before.event.is_empty() && !before.id.is_empty(),
+        "there is an id before the first event: {before:?}"
+    );
+    for n in 0..6 {
+        world.call(&format!("call-{n}"), OURS).await;
+        world.call(&format!("theirs-{n}"), THEIRS).await;
+    }
+    for n in 0..6 {
+        world.hangup(&format!("call-{n}")).await;
+    }
+    let mut told = Vec::new();
+    while told.iter().filter(|block| is_end(block)).count() < 6 {
+        told.push(stream.event().await);
+    }
+    drop(stream);
+    // What comes meanwhile.
+    world.call("call-last", OURS).await;
+    world.hangup("call-last").await;
+    let mut last = world.stream(EVENTS, Some(&told[told.len() - 1].id)).await;
+    told.extend(last.until(|block| is_end(block) && block.told("reference_id").1 == "call-last").await);
+
+    let ids = std::iter::once(&before.id).chain(told.iter().map(|block| &block.id));
+    for (seen, id) in ids.enumerate() {
+        let unseen = &told[seen..];
+        let mut again = world.stream(EVENTS, Some(id)).await;
+        let mut got = Vec::new();
+        while got.len() < unseen.len() {
+            got.push(again.event().await);
+        }
+        assert_eq!(by_activeflow(&got), by_activeflow(unseen), "behind event {seen}");
+        // And nothing more: the next block is where it stands now.
+        assert_eq!(again.block().await.unwrap().event, "", "behind event {seen}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_any_more_is_a_gap_and_then_it_goes_on() {
+    let world = World::of(Shape { shards: 1, feed_length: 10, ..Shape::default() }).await;
+    let mut stream = world.stream(EVENTS, None).await;
+    world.call("call-0", OURS).await;
+    let seen = stream.event().await;
+    drop(stream);
+    for n in 1..=9 {
+        world.call(&format!("call-{n}"), OURS).await;
+    }
+    let mut reached = world.stream(EVENTS, Some(&seen.id)).await;
+    assert_eq!(reached.event().await.told("reference_id"), ("created".into(), "call-1".into()));
+    drop(reached);
+    world.call("call-10", OURS).await;
+    world.call("call-11", OURS).await;
+    let made_up = "00".repeat(40);
+    for id in [seen.id.as_str(), "made up", &made_up, "ff\u{7f}"] {
+        let mut stream = world.stream(EVENTS, Some(id)).await;
+        let gap = stream.event().await;
+        assert_eq!(gap.event, "gap", "{id}");
+        assert!(gap.json()["detail"].as_str().unwrap().contains("list the activeflows again"));
+        let subject = format!("after {id}").replace('\u{7f}', "");
+        world.call(&subject, OURS).await;
+        let told = stream.until(|block| block.told("reference_id").1 == subject).await;
+        assert!(told.iter().all(|block| block.event == "created"), "{told:?}");
+        let mut behind_the_gap = world.stream(EVENTS, Some(&gap.id)).await;
+        assert_eq!(behind_the_gap.event().await.event, "created");
+    }
+}
+
+/// The feed of another life of the store: positions that are not there yet.
+#[tokio::test]
+async fn a_place_of_another_life_of_the_store_is_a_gap() {
+    let before = World::of(Shape { shards: 1, ..Shape::default() }).await;
+    let mut stream = before.stream(EVENTS, None).await;
+    for n in 0..5 {
+        before.call(&format!("call-{n}"), OURS).await;
+    }
+    let seen = stream.until(|block| block.told("reference_id").1 == "call-4").await;
+    let world = World::of(Shape { shards: 1, ..Shape::default() }).await;
+    world.call("call-9", OURS).await;
+    let mut stream = world.stream(EVENTS, Some(&seen[4].id)).await;
+    assert_eq!(stream.event().await.event, "gap");
+    world.call("call-10", OURS).await;
+    assert_eq!(stream.event().await.told("reference_id").1, "call-10");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_told_of_a_gap_and_holds_nobody_up() {
+    let world = World::of(Shape { shards: 1, ..Shape::default() }).await;
+    let mut slow = world.stream(EVENTS, None).await;
+    let mut brisk = world.stream(EVENTS, None).await;
+    let count = 200;
+    for n in 0..count {
+        let subject = format!("call-{n}");
+        world.call(&subject, OURS).await;
+        // One look each, so that the channel runs over.
+        assert_eq!(brisk.event().await.told("reference_id"), ("created".into(), subject));
+    }
+    let told = slow.until(|block| block.event == "gap").await;
+    assert!(told.len() < count, "{} events before the gap", told.len());
+    let rest = slow.until(|block| block.told("reference_id").1 == format!("call-{}", count - 1)).await;
+    assert!(told.len() + rest.len() - 1 < count);
+}
+
+#[tokio::test]
+async fn a_process_follows_the_feeds_once_and_only_while_somebody_listens() {
+    let shape = Shape::default();
+    let shards = usize::from(shape.shards);
+    let world = World::of(shape).await;
+    let streams = [world.stream(EVENTS, None).await, world.stream(EVENTS, None).await];
+    let looks = || world.looks.load(Ordering::SeqCst);
+    let before = looks();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let during = looks() - before;
+    // A look every 10 ms by this world's clock, at every shard.
+    assert!((shards..=60 * shards).contains(&during), "{during} looks");
+    drop(streams);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let after = looks();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(looks(), after);
+    let mut again = world.stream(EVENTS, None).await;
+    world.call("call-1", OURS).await;
+    assert_eq!(again.event().await.event, "created");
+}
+
+#[tokio::test]
+async fn something_comes_also_when_there_is_nothing_to_tell() {
+    let world = World::new().await;
+    let mut stream = world.stream(EVENTS, None).await;
+    for _ in 0..3 {
+        let block = stream.block().await.unwrap();
+        assert!(block.event.is_empty() && !block.comment.is_empty() && !block.id.is_empty(), "{block:?}");
+    }
+}
+
+#[tokio::test]
+async fn streams_end_when_signalbox_stops() {
+    let world = World::new().await;
+    let mut stream = world.stream(EVENTS, None).await;
+    stream.block().await.unwrap();
+    world.shutdown.cancel();
+    assert!(stream.last_words().await.concat().contains("connect again"));
+}
+
+#[tokio::test]
+async fn a_key_has_so_many_streams_and_no_more() {
+    let world = World::new().await;
+    let mut open: Vec<Stream> = Vec::new();
+    for _ in 0..32 {
+        open.push(world.stream(EVENTS, None).await);
+    }
+    let refused = |response: Response<_>| is_problem(response, 429, "too_many_streams", "32");
+    assert_eq!(refused(world.get(ADMIN, EVENTS, None).await).await["retry-after"], "1");
+    refused(world.get(ADMIN, "/v1/commands?queue=gateway", None).await).await;
+    Stream::of(world.get(PLAIN, EVENTS, None).await);
+    open.pop();
+    world.stream(EVENTS, None).await;
+}
