@@ -159,12 +159,12 @@ async fn what_cannot_be_told_any_more_is_a_gap_and_then_it_goes_on() {
     world.call("call-10", OURS).await;
     world.call("call-11", OURS).await;
     let made_up = "00".repeat(40);
-    for id in [seen.id.as_str(), "made up", &made_up, "ff\u{7f}"] {
+    for id in [seen.id.as_str(), "made up", &made_up, "ff"] {
         let mut stream = world.stream(EVENTS, Some(id)).await;
         let gap = stream.event().await;
         assert_eq!(gap.event, "gap", "{id}");
         assert!(gap.json()["detail"].as_str().unwrap().contains("list the activeflows again"));
-        let subject = format!("after {id}").replace('\u{7f}', "");
+        let subject = format!("after {id}");
         world.call(&subject, OURS).await;
         let told = stream.until(|block| block.told("reference_id").1 == subject).await;
         assert!(told.iter().all(|block| block.event == "created"), "{told:?}");
