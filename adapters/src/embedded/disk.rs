@@ -6,6 +6,7 @@
 //! ```
 //! The order of the calls is the order on the disk: after a crash a prefix of the batches is there, each whole or not at all.
 
+use common::identity::hex;
 use rusqlite::{Connection, TransactionBehavior, params};
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -36,6 +37,30 @@ pub enum OpenError {
     InUse { dir: PathBuf, holder: String },
     #[error("the data folder {dir} cannot be used: {reason}")]
     Unusable { dir: PathBuf, reason: String },
+    #[error(
+        "the record {key} in the data folder {dir} has format {found}, this binary reads up to {supported}: upgrade it"
+    )]
+    TooNew { dir: PathBuf, key: String, found: u8, supported: u8 },
+    #[error("the record {key} in the data folder {dir} cannot be read: {what}")]
+    Damaged { dir: PathBuf, key: String, what: String },
+}
+
+impl OpenError {
+    /// The record under `key` cannot be read; the key is told in hex, as SQL has it.
+    pub fn record(dir: &Path, key: &[u8], why: Unreadable) -> OpenError {
+        let (dir, key) = (dir.to_owned(), format!("x'{}'", hex(key)));
+        match why {
+            Unreadable::TooNew { found, supported } => OpenError::TooNew { dir, key, found, supported },
+            Unreadable::Damaged { what } => OpenError::Damaged { dir, key, what },
+        }
+    }
+}
+
+/// Why a record cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    TooNew { found: u8, supported: u8 },
+    Damaged { what: String },
 }
 
 /// The disk did not answer: what was written may or may not be there.
@@ -187,7 +212,7 @@ impl Batch {
                 self.records.insert(key, None);
             }
             Change::DeleteRange(range) => {
-                self.records.retain(|key, _| !range.contains(key));
+                self.records.extract_if(range.clone(), |_, _| true).for_each(drop);
                 self.ranges.push(range);
             }
         }

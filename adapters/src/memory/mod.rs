@@ -1,61 +1,111 @@
 //! The model: the whole state store in plain ordered maps, one function per operation. Other adapters are measured
-//! against it, and the simulation runs on it.
+//! against it, and the simulation runs on it. [`crate::embedded`] is the same with a disk behind it.
 
-mod model;
+pub(crate) mod kept;
+pub(crate) mod model;
 mod ports;
-mod shard;
+pub(crate) mod seen;
+pub(crate) mod shard;
+pub(crate) mod time;
 
-use common::Shard;
 use common::ports::work::Bell;
+use common::{Shard, StoreError};
 use flow::Timestamp;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
 
-pub use model::Limits;
-use model::{Model, Ring};
+use model::Ring;
+pub use model::{Limits, Model};
+pub use time::ManualTime;
+use time::Time;
 
-/// The store's clock, moved by hand.
-#[derive(Clone, Default)]
-pub struct ManualTime(Arc<AtomicI64>);
+/// What becomes of the records that an operation changed.
+pub trait Keep: Send + Sync {
+    /// What [`Keep::wait`] waits for.
+    type Written: Send;
 
-impl ManualTime {
-    pub fn at(time: Timestamp) -> ManualTime {
-        ManualTime(Arc::new(AtomicI64::new(time.as_micros())))
+    /// Whether an operation may begin.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`]: not now.
+    fn admit(&self, operation: &'static str) -> Result<(), StoreError>;
+
+    /// Takes what the operation changed. Called under the model's lock: the order of the calls is that of the operations.
+    fn keep(&self, model: &mut Model) -> Self::Written;
+
+    /// Resolves when that, and all that was taken before it, outlives the process.
+    ///
+    /// # Errors
+    /// [`StoreError::Unanswered`]: it may yet come to be.
+    fn wait(
+        &self,
+        operation: &'static str,
+        written: Self::Written,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Keeps nothing: what is in memory is all there is.
+pub struct Nothing;
+
+impl Keep for Nothing {
+    type Written = ();
+
+    fn admit(&self, _: &'static str) -> Result<(), StoreError> {
+        Ok(())
     }
 
-    pub fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    fn keep(&self, model: &mut Model) {
+        model.forget_changes();
     }
 
-    pub fn advance(&self, by: Duration) {
-        self.0.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
+    async fn wait(&self, _: &'static str, (): ()) -> Result<(), StoreError> {
+        Ok(())
     }
 }
 
 /// The model behind the ports.
-pub struct Store {
+pub struct Store<K = Nothing> {
     model: Mutex<Model>,
-    time: ManualTime,
+    time: Time,
     ready: broadcast::Sender<Shard>,
     due: broadcast::Sender<Shard>,
+    pub(crate) keeper: K,
 }
 
 impl Store {
     pub fn new(shards: u16, limits: Limits, time: ManualTime) -> Store {
+        Store::over(Model::new(shards, limits), Time::Manual(time), Nothing)
+    }
+}
+
+impl<K: Keep> Store<K> {
+    pub(crate) fn over(model: Model, time: Time, keeper: K) -> Store<K> {
         Store {
-            model: Mutex::new(Model::new(shards, limits)),
+            model: Mutex::new(model),
             time,
             ready: broadcast::channel(1_024).0,
             due: broadcast::channel(1_024).0,
+            keeper,
         }
     }
 
     /// Runs one operation at the store's time, and rings what it asks to ring.
-    fn run<T>(&self, operation: impl FnOnce(&mut Model, Timestamp) -> T) -> T {
+    pub(crate) async fn run<T>(
+        &self,
+        name: &'static str,
+        operation: impl FnOnce(&mut Model, Timestamp) -> T,
+    ) -> Result<T, StoreError> {
+        self.keeper.admit(name)?;
+        let (answer, written) = self.apply(operation);
+        self.keeper.wait(name, written).await?;
+        Ok(answer)
+    }
+
+    fn apply<T>(&self, operation: impl FnOnce(&mut Model, Timestamp) -> T) -> (T, K::Written) {
         let mut model = self.lock();
         let answer = operation(&mut model, self.time.now());
+        let written = self.keeper.keep(&mut model);
         for ring in model.take_rings() {
             // Nobody listening is fine: everybody also looks once a second.
             let _ = match ring {
@@ -63,7 +113,7 @@ impl Store {
                 Ring::Due(shard) => self.due.send(shard),
             };
         }
-        answer
+        (answer, written)
     }
 
     fn lock(&self) -> MutexGuard<'_, Model> {

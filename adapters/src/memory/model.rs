@@ -1,12 +1,12 @@
 //! The whole store: shards, and what belongs to all of them.
 
+use super::kept::Kept;
 use super::shard::ShardState;
 use common::Shard;
 use common::member::{Member, MemberId};
 use common::ports::catalogue::{Edge, EdgeRecord, Publication, Published};
 use common::ports::lookup::{Found, ListQuery};
 use flow::{Definitions, Timestamp};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What the store bounds. Sizes that are promises (engine.md section 5) are constants of the shard.
@@ -38,21 +38,24 @@ pub enum Ring {
 }
 
 pub struct Model {
-    shards: Vec<ShardState>,
-    members: BTreeMap<MemberId, Member>,
-    definitions: Definitions,
-    bundles: BTreeMap<String, Vec<u8>>,
-    edges: BTreeMap<Edge, EdgeRecord>,
+    pub(crate) shards: Vec<ShardState>,
+    pub(crate) members: Kept<MemberId, Member>,
+    pub(crate) definitions: Definitions,
+    /// The definitions were published since the last look at what changed.
+    pub(crate) published: bool,
+    pub(crate) bundles: Kept<String, Vec<u8>>,
+    pub(crate) edges: Kept<Edge, EdgeRecord>,
 }
 
 impl Model {
     pub fn new(shards: u16, limits: Limits) -> Model {
         Model {
             shards: (0..shards).map(|n| ShardState::new(Shard(n), limits)).collect(),
-            members: BTreeMap::new(),
+            members: Kept::default(),
             definitions: Definitions::default(),
-            bundles: BTreeMap::new(),
-            edges: BTreeMap::new(),
+            published: false,
+            bundles: Kept::default(),
+            edges: Kept::default(),
         }
     }
 
@@ -60,7 +63,7 @@ impl Model {
         self.shards.len() as u16
     }
 
-    pub fn shard(&mut self, shard: Shard) -> &mut ShardState {
+    pub(crate) fn shard(&mut self, shard: Shard) -> &mut ShardState {
         let count = self.shards.len();
         &mut self.shards[usize::from(shard.0) % count]
     }
@@ -69,9 +72,23 @@ impl Model {
         self.shards.iter_mut().flat_map(ShardState::take_rings).collect()
     }
 
+    /// Nobody writes what changed.
+    pub fn forget_changes(&mut self) {
+        self.shards.iter_mut().for_each(ShardState::forget_changes);
+        self.members.forget_changes();
+        self.published = false;
+        self.bundles.forget_changes();
+        self.edges.forget_changes();
+    }
+
     pub fn beat(&mut self, me: &Member, gone: &[MemberId]) -> Vec<Member> {
         self.members.retain(|id, _| !gone.contains(id));
-        self.members.insert(me.id, me.clone());
+        let unchanged = |known: &Member| Member { beat: me.beat, ..known.clone() } == *me;
+        if self.members.get(&me.id).is_some_and(unchanged) {
+            self.members.insert_passing(me.id, me.clone());
+        } else {
+            self.members.insert(me.id, me.clone());
+        }
         self.members()
     }
 
@@ -88,8 +105,11 @@ impl Model {
         if publication.definitions.generation != generation + 1 {
             return Published::Conflict { generation };
         }
-        self.bundles.extend(publication.bundles.iter().cloned());
+        for (hash, bundle) in &publication.bundles {
+            self.bundles.insert(hash.clone(), bundle.clone());
+        }
         self.definitions = publication.definitions.clone();
+        self.published = true;
         for shard in &mut self.shards {
             shard.raise_generation(generation + 1);
         }
@@ -105,8 +125,12 @@ impl Model {
     }
 
     pub fn record_edge(&mut self, edge: &Edge, now: Timestamp) -> EdgeRecord {
-        let new = || EdgeRecord { edge: edge.clone(), recorded_at: now, published: false };
-        self.edges.entry(edge.clone()).or_insert_with(new).clone()
+        if let Some(recorded) = self.edges.get(edge) {
+            return recorded.clone();
+        }
+        let new = EdgeRecord { edge: edge.clone(), recorded_at: now, published: false };
+        self.edges.insert(edge.clone(), new.clone());
+        new
     }
 
     pub fn edge_published(&mut self, edge: &Edge) {

@@ -1,6 +1,6 @@
-//! The model behind the ports: each operation is one call under the lock.
+//! The model behind the ports: each operation is one call under the lock, answered when what it changed is kept.
 
-use super::{BroadcastBell, Store};
+use super::{BroadcastBell, Keep, Store};
 use async_trait::async_trait;
 use common::member::{Member, MemberId};
 use common::ports::catalogue::{Edge, EdgeRecord, Publication, Published};
@@ -13,22 +13,22 @@ use common::{ActiveflowId, EventKey, Shard, StoreError};
 use flow::{Definitions, Timestamp};
 
 #[async_trait]
-impl Intake for Store {
+impl<K: Keep> Intake for Store<K> {
     fn shards(&self) -> u16 {
         self.lock().shards()
     }
 
     async fn deliver(&self, event: &Deliver) -> Result<Delivered, StoreError> {
-        Ok(self.run(|model, now| model.shard(event.shard).deliver(event, now)))
+        self.run("deliver", |model, now| model.shard(event.shard).deliver(event, now)).await
     }
 
     async fn count_attempt(&self, shard: Shard, key: EventKey, attempt: u64) -> Result<u32, StoreError> {
-        Ok(self.run(|model, _| model.shard(shard).count_attempt(key, attempt)))
+        self.run("count attempt", |model, _| model.shard(shard).count_attempt(key, attempt)).await
     }
 }
 
 #[async_trait]
-impl Work for Store {
+impl<K: Keep> Work for Store<K> {
     async fn claim(
         &self,
         shard: Shard,
@@ -36,7 +36,7 @@ impl Work for Store {
         nonce: u64,
         want: Want,
     ) -> Result<Claimed, StoreError> {
-        Ok(self.run(|model, now| model.shard(shard).claim(Token { worker, nonce }, want, now)))
+        self.run("claim", |model, now| model.shard(shard).claim(Token { worker, nonce }, want, now)).await
     }
 
     async fn commit(
@@ -46,7 +46,10 @@ impl Work for Store {
         transition: &Transition,
         after: &After,
     ) -> Result<Outcome, StoreError> {
-        self.run(|model, now| model.shard(claim.shard).commit(claim, version, transition, after, now))
+        self.run("commit", |model, now| {
+            model.shard(claim.shard).commit(claim, version, transition, after, now)
+        })
+        .await?
     }
 
     async fn finish(
@@ -56,12 +59,14 @@ impl Work for Store {
         unsettled: u32,
         after: &After,
     ) -> Result<Outcome, StoreError> {
-        self.run(|model, now| model.shard(claim.shard).finish(claim, version, unsettled, after, now))
+        self.run("finish", |model, now| {
+            model.shard(claim.shard).finish(claim, version, unsettled, after, now)
+        })
+        .await?
     }
 
     async fn release(&self, claim: &Claim) -> Result<(), StoreError> {
-        self.run(|model, now| model.shard(claim.shard).release(claim, now));
-        Ok(())
+        self.run("release", |model, now| model.shard(claim.shard).release(claim, now)).await
     }
 
     async fn listen_ready(&self) -> Box<dyn Bell> {
@@ -70,13 +75,13 @@ impl Work for Store {
 }
 
 #[async_trait]
-impl Upkeep for Store {
+impl<K: Keep> Upkeep for Store<K> {
     async fn sweep(&self, shard: Shard, dead: &[MemberId]) -> Result<Swept, StoreError> {
-        Ok(self.run(|model, now| model.shard(shard).sweep(dead, now)))
+        self.run("sweep", |model, now| model.shard(shard).sweep(dead, now)).await
     }
 
     async fn depth(&self, shard: Shard) -> Result<Depth, StoreError> {
-        Ok(self.run(|model, now| model.shard(shard).depth(now)))
+        self.run("depth", |model, now| model.shard(shard).depth(now)).await
     }
 
     async fn listen_due(&self) -> Box<dyn Bell> {
@@ -85,79 +90,78 @@ impl Upkeep for Store {
 }
 
 #[async_trait]
-impl Members for Store {
+impl<K: Keep> Members for Store<K> {
     async fn beat(&self, me: &Member, gone: &[MemberId]) -> Result<Vec<Member>, StoreError> {
-        Ok(self.run(|model, _| model.beat(me, gone)))
+        self.run("beat", |model, _| model.beat(me, gone)).await
     }
 
     async fn leave(&self, me: MemberId) -> Result<(), StoreError> {
-        self.run(|model, _| model.leave(me));
-        Ok(())
+        self.run("leave", |model, _| model.leave(me)).await
     }
 
     async fn members(&self) -> Result<Vec<Member>, StoreError> {
-        Ok(self.run(|model, _| model.members()))
+        self.run("members", |model, _| model.members()).await
     }
 }
 
 #[async_trait]
-impl Catalogue for Store {
+impl<K: Keep> Catalogue for Store<K> {
     async fn publish(&self, publication: &Publication) -> Result<Published, StoreError> {
-        Ok(self.run(|model, _| model.publish(publication)))
+        self.run("publish", |model, _| model.publish(publication)).await
     }
 
     async fn definitions(&self, than: u64) -> Result<Option<Definitions>, StoreError> {
-        Ok(self.run(|model, _| model.definitions(than)))
+        self.run("definitions", |model, _| model.definitions(than)).await
     }
 
     async fn bundle(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.run(|model, _| model.bundle(hash)))
+        self.run("bundle", |model, _| model.bundle(hash)).await
     }
 
     async fn now(&self) -> Result<Timestamp, StoreError> {
-        Ok(self.time.now())
+        self.run("now", |_, now| now).await
     }
 
     async fn record_edge(&self, edge: &Edge) -> Result<EdgeRecord, StoreError> {
-        Ok(self.run(|model, now| model.record_edge(edge, now)))
+        self.run("record edge", |model, now| model.record_edge(edge, now)).await
     }
 
     async fn edge_published(&self, edge: &Edge) -> Result<(), StoreError> {
-        self.run(|model, _| model.edge_published(edge));
-        Ok(())
+        self.run("edge published", |model, _| model.edge_published(edge)).await
     }
 
     async fn edges(&self) -> Result<Vec<EdgeRecord>, StoreError> {
-        Ok(self.run(|model, _| model.edges()))
+        self.run("edges", |model, _| model.edges()).await
     }
 }
 
 #[async_trait]
-impl Lookup for Store {
+impl<K: Keep> Lookup for Store<K> {
     async fn get(&self, id: ActiveflowId) -> Result<Option<Found>, StoreError> {
-        Ok(self.run(|model, _| {
+        self.run("get", |model, _| {
             let shard = id.shard(model.shards());
             model.shard(shard).get(id)
-        }))
+        })
+        .await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Vec<Found>, StoreError> {
-        Ok(self.run(|model, _| model.list(query)))
+        self.run("list", |model, _| model.list(query)).await
     }
 
     async fn control(&self, id: ActiveflowId, control: &Control) -> Result<Controlled, StoreError> {
-        Ok(self.run(|model, now| {
+        self.run("control", |model, now| {
             let shard = id.shard(model.shards());
             model.shard(shard).control(id, control, now)
-        }))
+        })
+        .await
     }
 
     async fn feed(&self, shard: Shard, after: &str, max: u32) -> Result<Vec<FeedEntry>, StoreError> {
-        Ok(self.run(|model, _| model.shard(shard).feed(after, max)))
+        self.run("feed", |model, _| model.shard(shard).feed(after, max)).await
     }
 
     async fn trim(&self, shard: Shard, through: &str) -> Result<(), StoreError> {
-        self.run(|model, _| model.shard(shard).trim(through));
-        Ok(())
+        self.run("trim", |model, _| model.shard(shard).trim(through)).await
     }
 }

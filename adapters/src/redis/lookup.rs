@@ -1,6 +1,6 @@
 //! Looking at activeflows and the feed, and asking something of one.
 
-use super::reply::{Reply, bad, control_bytes};
+use super::reply::{Reply, bad};
 use super::{Store, keys};
 use async_trait::async_trait;
 use common::ports::Lookup;
@@ -52,7 +52,7 @@ impl Lookup for Store {
 
     async fn control(&self, id: ActiveflowId, control: &Control) -> Result<Controlled, StoreError> {
         let mut call = self.on(&self.scripts.control, self.shard_of(id));
-        call.arg(id.as_bytes()).arg(control_bytes(control)).arg(self.settings.feed_length);
+        call.arg(id.as_bytes()).arg(control.to_bytes()).arg(self.settings.feed_length);
         let answer = self.invoke("control", &call).await?;
         let text = Reply::new("control", Value::Array(vec![answer]))?.text()?;
         Ok(match text.as_str() {

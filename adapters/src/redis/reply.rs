@@ -91,34 +91,11 @@ impl Reply {
 
     pub fn control(&mut self) -> Result<Option<Control>, StoreError> {
         let bytes = self.bytes()?;
-        control_from(&bytes).map_err(|()| unexpected(self.operation, "a control"))
-    }
-}
-
-pub fn control_bytes(control: &Control) -> Vec<u8> {
-    match control {
-        Control::Stop => b"s".to_vec(),
-        Control::Pause => b"p".to_vec(),
-        Control::Resume => b"r".to_vec(),
-        Control::Retry => b"t".to_vec(),
-        Control::Continue => b"c".to_vec(),
-        Control::Forward { action_id } => [b"f", action_id.as_bytes()].concat(),
-    }
-}
-
-fn control_from(bytes: &[u8]) -> Result<Option<Control>, ()> {
-    Ok(match bytes.split_first() {
-        None => None,
-        Some((b's', _)) => Some(Control::Stop),
-        Some((b'p', _)) => Some(Control::Pause),
-        Some((b'r', _)) => Some(Control::Resume),
-        Some((b't', _)) => Some(Control::Retry),
-        Some((b'c', _)) => Some(Control::Continue),
-        Some((b'f', action)) => {
-            Some(Control::Forward { action_id: String::from_utf8_lossy(action).into_owned() })
+        if bytes.is_empty() {
+            return Ok(None);
         }
-        Some(_) => return Err(()),
-    })
+        Control::from_bytes(&bytes).map(Some).ok_or_else(|| unexpected(self.operation, "a control"))
+    }
 }
 
 pub fn token(worker: MemberId, nonce: u64) -> [u8; 24] {

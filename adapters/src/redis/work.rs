@@ -1,11 +1,11 @@
 //! `claim`, `commit`, `finish`, `release`.
 
 use super::Store;
-use super::reply::{Reply, control_bytes, token, unexpected};
+use super::reply::{Reply, token, unexpected};
 use async_trait::async_trait;
 use common::member::MemberId;
 use common::ports::Work;
-use common::ports::work::{After, Bell, Claim, Claimed, Outcome, Row, Token, Transition, Want};
+use common::ports::work::{After, Bell, Claim, Claimed, Control, Outcome, Row, Token, Transition, Want};
 use common::record::Entry;
 use common::{Shard, StoreError};
 use redis::ScriptInvocation;
@@ -53,7 +53,7 @@ impl Work for Store {
             .arg(&transition.body)
             .arg(transition.consumed)
             .arg(transition.journal.as_deref().unwrap_or_default())
-            .arg(transition.control.as_ref().map(control_bytes).unwrap_or_default())
+            .arg(transition.control.as_ref().map(Control::to_bytes).unwrap_or_default())
             .arg(self.settings.feed_length)
             .arg(transition.commands.len());
         for command in &transition.commands {

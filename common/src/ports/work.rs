@@ -72,6 +72,33 @@ pub enum Control {
     },
 }
 
+impl Control {
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Control::Stop => b"s".to_vec(),
+            Control::Pause => b"p".to_vec(),
+            Control::Resume => b"r".to_vec(),
+            Control::Retry => b"t".to_vec(),
+            Control::Continue => b"c".to_vec(),
+            Control::Forward { action_id } => [b"f", action_id.as_bytes()].concat(),
+        }
+    }
+
+    /// `None` for bytes that are not a control.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Control> {
+        let (kind, action) = bytes.split_first()?;
+        Some(match kind {
+            b's' => Control::Stop,
+            b'p' => Control::Pause,
+            b'r' => Control::Resume,
+            b't' => Control::Retry,
+            b'c' => Control::Continue,
+            b'f' => Control::Forward { action_id: String::from_utf8_lossy(action).into_owned() },
+            _ => return None,
+        })
+    }
+}
+
 /// What one transition changes, all in one operation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transition {

@@ -2,6 +2,7 @@
 //! ends.
 #![expect(clippy::expect_used, reason = "a test that cannot have its servers stops here")]
 
+pub mod folder;
 pub mod ports;
 pub mod process;
 pub mod rabbit;

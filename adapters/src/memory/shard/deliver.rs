@@ -1,7 +1,7 @@
 //! How an event enters: seen, then the owner or a new one, then side runs.
 
-use super::{Held, INBOX_BYTES, INBOX_ENTRIES, Seen, ShardState};
-use crate::memory::model::Ring;
+use super::{Held, INBOX_BYTES, INBOX_ENTRIES, ShardState};
+use crate::memory::kept::Trail;
 use common::identity::reference_key;
 use common::ports::intake::{Deliver, Delivered, To};
 use common::record::{Entry, Record, Start, State, Suspect};
@@ -26,13 +26,13 @@ impl ShardState {
             To::Reference { key, owner, sides } => self.deliver_by(key, owner.as_ref(), sides, event, now),
         };
         if matches!(answer, Delivered::Applied { .. }) {
-            self.seen.mark(event.key);
+            self.seen.mark(&event.key);
         }
         answer
     }
 
     pub fn count_attempt(&mut self, key: EventKey, attempt: u64) -> u32 {
-        let attempts = self.attempts.entry(key.0).or_default();
+        let attempts = self.attempts.get_or_insert_with(key.0, BTreeSet::new);
         attempts.insert(attempt);
         attempts.len() as u32
     }
@@ -136,14 +136,15 @@ impl ShardState {
             inbox: VecDeque::from([first]),
             outbox: Vec::new(),
             control: None,
-            journal: VecDeque::new(),
+            journal: Trail::default(),
             claimed_at: Timestamp::default(),
+            number: self.started,
+            place: 0,
+            fresh: true,
         };
+        self.started += 1;
         self.held.insert(start.id, held);
-        self.lanes.fresh.push_back(start.id);
-        if self.lanes.fresh.len() == 1 {
-            self.rings.push(Ring::Ready(self.id));
-        }
+        self.enqueue(start.id);
         self.note(start.id, "created", now, Vec::new());
         true
     }
@@ -151,30 +152,4 @@ impl ShardState {
 
 fn entry(event: &Deliver, start: Option<&Start>) -> Entry {
     Entry::Event { kind: event.kind.clone(), input: event.input.clone(), start: start.map(Start::to_bytes) }
-}
-
-impl Seen {
-    fn contains(&self, key: &EventKey) -> bool {
-        self.generations.iter().any(|generation| generation.contains(&key.0))
-    }
-
-    fn mark(&mut self, key: EventKey) {
-        if let Some(newest) = self.generations.back_mut() {
-            newest.insert(key.0);
-        }
-    }
-
-    /// Only a delivery moves the window, so that an outage forgets nothing.
-    fn rotate(&mut self, now: Timestamp, life_us: i64) {
-        if self.since == Timestamp::default() {
-            self.since = now;
-        }
-        if now.micros_since(self.since) >= life_us {
-            self.since = now;
-            self.generations.push_back(BTreeSet::new());
-            if self.generations.len() > 3 {
-                self.generations.pop_front();
-            }
-        }
-    }
 }

@@ -21,7 +21,9 @@ impl ShardState {
     }
 
     pub fn trim(&mut self, through: &str) {
-        self.feed.retain(|entry| entry.position.as_str() > through);
+        while self.feed.front().is_some_and(|entry| entry.position.as_str() <= through) {
+            self.feed.pop_front();
+        }
     }
 }
 

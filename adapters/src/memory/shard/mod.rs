@@ -7,7 +7,9 @@ mod settle;
 mod sweep;
 mod work;
 
+use super::kept::{Kept, Trail};
 use super::model::{Limits, Ring};
+use super::seen::Seen;
 use common::member::MemberId;
 use common::ports::lookup::FeedEntry;
 use common::ports::work::Control;
@@ -27,50 +29,81 @@ pub const DEAD_NOTED_MS: i64 = 3_600_000;
 pub const SWEEP_BATCH: usize = 256;
 
 /// An activeflow with what waits for it.
-pub(super) struct Held {
-    record: Record,
-    inbox: VecDeque<Entry>,
-    outbox: Vec<Vec<u8>>,
-    control: Option<Control>,
-    journal: VecDeque<Vec<u8>>,
+pub(crate) struct Held {
+    pub record: Record,
+    pub inbox: VecDeque<Entry>,
+    pub outbox: Vec<Vec<u8>>,
+    pub control: Option<Control>,
+    pub journal: Trail<Vec<u8>>,
     /// When the standing claim was made.
-    claimed_at: Timestamp,
+    pub claimed_at: Timestamp,
+    /// Counts those that were started in the shard.
+    pub number: u64,
+    /// While it is ready: its place in the order in which the shard's were made ready.
+    pub place: u64,
+    /// While it is ready: it was not claimed yet.
+    pub fresh: bool,
 }
 
 /// What is ready, in the order in which it will be claimed: `resumed` before `fresh`, suspects only by idle workers.
 #[derive(Default)]
-struct Lanes {
-    resumed: VecDeque<ActiveflowId>,
-    fresh: VecDeque<ActiveflowId>,
-    suspects: VecDeque<ActiveflowId>,
-    alone: VecDeque<ActiveflowId>,
+pub(crate) struct Lanes {
+    pub resumed: VecDeque<ActiveflowId>,
+    pub fresh: VecDeque<ActiveflowId>,
+    pub suspects: VecDeque<ActiveflowId>,
+    pub alone: VecDeque<ActiveflowId>,
 }
 
-/// The events that were applied: three generations, all looked up, rotated by `deliver`.
-struct Seen {
-    generations: VecDeque<BTreeSet<[u8; 32]>>,
-    since: Timestamp,
-}
-
-pub struct ShardState {
-    id: Shard,
+pub(crate) struct ShardState {
+    pub id: Shard,
     limits: Limits,
-    generation: u64,
-    held: BTreeMap<ActiveflowId, Held>,
-    owners: BTreeMap<[u8; 16], ActiveflowId>,
-    lanes: Lanes,
-    claims: BTreeSet<(Timestamp, ActiveflowId)>,
-    waits: BTreeSet<(Timestamp, ActiveflowId)>,
-    index: BTreeMap<String, BTreeSet<(Timestamp, ActiveflowId)>>,
-    ended: BTreeSet<(Timestamp, ActiveflowId)>,
-    dead: BTreeMap<MemberId, Timestamp>,
+    pub generation: u64,
+    pub held: Kept<ActiveflowId, Held>,
+    /// The number that the next activeflow gets.
+    pub started: u64,
+    /// The place that the next one gets that becomes ready.
+    pub readied: u64,
+    pub owners: BTreeMap<[u8; 16], ActiveflowId>,
+    pub lanes: Lanes,
+    pub claims: BTreeSet<(Timestamp, ActiveflowId)>,
+    pub waits: BTreeSet<(Timestamp, ActiveflowId)>,
+    pub index: BTreeMap<String, BTreeSet<(Timestamp, ActiveflowId)>>,
+    pub ended: BTreeSet<(Timestamp, ActiveflowId)>,
+    pub dead: Kept<MemberId, Timestamp>,
     /// The last nonce of each worker with what it claimed.
-    nonces: BTreeMap<MemberId, (u64, Vec<ActiveflowId>)>,
-    attempts: BTreeMap<[u8; 32], BTreeSet<u64>>,
-    seen: Seen,
-    feed: VecDeque<FeedEntry>,
-    fed: u64,
+    pub nonces: Kept<MemberId, (u64, Vec<ActiveflowId>)>,
+    pub attempts: Kept<[u8; 32], BTreeSet<u64>>,
+    pub seen: Seen,
+    pub feed: Trail<FeedEntry>,
     rings: Vec<Ring>,
+    written: Head,
+}
+
+/// What a shard knows beside its records.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub generation: u64,
+    /// When the newest generation of marks began, and its number.
+    pub seen: Option<(Timestamp, u64)>,
+    /// While the feed is empty: the number that its next entry gets.
+    pub fed: u64,
+}
+
+impl Lanes {
+    /// The lane of one that is ready.
+    pub fn of(&mut self, held: &Held) -> &mut VecDeque<ActiveflowId> {
+        match held.record.suspect {
+            Suspect::No if held.fresh => &mut self.fresh,
+            Suspect::No => &mut self.resumed,
+            Suspect::Group => &mut self.suspects,
+            Suspect::Alone => &mut self.alone,
+        }
+    }
+}
+
+/// Position of the feed's entry `number`.
+pub(crate) fn feed_position(number: u64) -> String {
+    format!("{:020}", number + 1)
 }
 
 impl ShardState {
@@ -79,25 +112,70 @@ impl ShardState {
             id,
             limits,
             generation: 0,
-            held: BTreeMap::new(),
+            held: Kept::default(),
+            started: 0,
+            readied: 0,
             owners: BTreeMap::new(),
             lanes: Lanes::default(),
             claims: BTreeSet::new(),
             waits: BTreeSet::new(),
             index: BTreeMap::new(),
             ended: BTreeSet::new(),
-            dead: BTreeMap::new(),
-            nonces: BTreeMap::new(),
-            attempts: BTreeMap::new(),
-            seen: Seen { generations: VecDeque::from([BTreeSet::new()]), since: Timestamp::default() },
-            feed: VecDeque::new(),
-            fed: 0,
+            dead: Kept::default(),
+            nonces: Kept::default(),
+            attempts: Kept::default(),
+            seen: Seen::default(),
+            feed: Trail::default(),
             rings: Vec::new(),
+            written: Head::default(),
         }
     }
 
     pub fn take_rings(&mut self) -> Vec<Ring> {
         std::mem::take(&mut self.rings)
+    }
+
+    /// The head, if it changed since the last call.
+    pub fn take_head(&mut self) -> Option<Head> {
+        let seen = self.seen.newest().map(|newest| (self.seen.since(), newest));
+        let fed = if self.feed.is_empty() { self.feed.end() } else { 0 };
+        let head = Head { generation: self.generation, seen, fed };
+        (std::mem::replace(&mut self.written, head) != head).then_some(head)
+    }
+
+    pub fn restore_head(&mut self, head: &Head) {
+        self.generation = head.generation;
+        if let Some((since, newest)) = head.seen {
+            self.seen.restore_window(since, newest);
+        }
+        if self.feed.is_empty() {
+            self.feed.restore_end(head.fed);
+        }
+        self.written = *head;
+    }
+
+    /// Puts what is ready into its lanes, in the order in which it became ready.
+    pub fn restore_lanes(&mut self, ready: impl Iterator<Item = ActiveflowId>) {
+        for id in ready {
+            if let Some(held) = self.held.get(&id) {
+                self.lanes.of(held).push_back(id);
+            }
+        }
+    }
+
+    /// The workers that hold a claim.
+    pub fn holders(&self) -> BTreeSet<MemberId> {
+        let holder = |id: &ActiveflowId| self.held.get(id)?.record.token.map(|token| token.worker);
+        self.claims.iter().filter_map(|(_, id)| holder(id)).collect()
+    }
+
+    /// Nobody writes what changed.
+    pub fn forget_changes(&mut self) {
+        self.held.forget_changes();
+        self.dead.forget_changes();
+        self.nonces.forget_changes();
+        self.attempts.forget_changes();
+        self.seen.forget_changes();
     }
 
     pub fn raise_generation(&mut self, generation: u64) {
@@ -109,11 +187,16 @@ impl ShardState {
         let Some(held) = self.held.get_mut(&id) else { return };
         held.record.state = State::Ready;
         held.record.ready_since = now;
-        let lane = match held.record.suspect {
-            Suspect::No => &mut self.lanes.resumed,
-            Suspect::Group => &mut self.lanes.suspects,
-            Suspect::Alone => &mut self.lanes.alone,
-        };
+        held.fresh = false;
+        self.enqueue(id);
+    }
+
+    /// Gives one that is ready its place.
+    fn enqueue(&mut self, id: ActiveflowId) {
+        let Some(held) = self.held.get_mut(&id) else { return };
+        held.place = self.readied;
+        self.readied += 1;
+        let lane = self.lanes.of(held);
         lane.push_back(id);
         if lane.len() == 1 {
             self.rings.push(Ring::Ready(self.id));
@@ -135,12 +218,9 @@ impl ShardState {
     }
 
     fn note(&mut self, id: ActiveflowId, what: &str, at: Timestamp, journal: Vec<u8>) {
-        self.fed += 1;
-        let position = format!("{:020}", self.fed);
-        self.feed.push_back(FeedEntry { position, id, what: what.into(), at, journal });
-        while self.feed.len() > self.limits.feed_length as usize {
-            self.feed.pop_front();
-        }
+        let position = feed_position(self.feed.end());
+        let entry = FeedEntry { position, id, what: what.into(), at, journal };
+        self.feed.push(entry, self.limits.feed_length as usize);
     }
 
     /// Ends the standing claim, if there is one.

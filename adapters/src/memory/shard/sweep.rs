@@ -23,7 +23,9 @@ impl ShardState {
     fn note_dead(&mut self, dead: &[MemberId], now: Timestamp) {
         self.dead.retain(|_, noted| now.micros_since(*noted) < DEAD_NOTED_MS * 1_000);
         for id in dead {
-            self.dead.entry(*id).or_insert(now);
+            if !self.dead.contains_key(id) {
+                self.dead.insert(*id, now);
+            }
             self.nonces.remove(id);
         }
     }

@@ -41,7 +41,12 @@ impl ShardState {
             ids.extend(self.lanes.fresh.drain(..fresh));
         }
         ids.retain(|id| self.take_one(*id, token, now));
-        self.nonces.insert(token.worker, (token.nonce, ids.clone()));
+        let claimed = (token.nonce, ids.clone());
+        if ids.is_empty() {
+            self.nonces.insert_passing(token.worker, claimed);
+        } else {
+            self.nonces.insert(token.worker, claimed);
+        }
         ids
     }
 
@@ -112,10 +117,7 @@ impl ShardState {
             held.control = None;
         }
         if let Some(journal) = &transition.journal {
-            held.journal.push_back(journal.clone());
-            while held.journal.len() > JOURNAL_ENTRIES {
-                held.journal.pop_front();
-            }
+            held.journal.push(journal.clone(), JOURNAL_ENTRIES);
             self.note(id, "moved", now, journal.clone());
         }
     }

@@ -1,10 +1,12 @@
-//! What every state store promises, once; each adapter keeps it, also when every answer is lost once and the call repeated.
+//! What every state store promises, once; each adapter keeps it, also when every answer is lost once and the call repeated, and
+//! the one with a folder also when its process is killed between any two calls.
 
 mod ambiguous;
 mod catalogue;
 mod control;
 mod deliver;
 mod formats;
+mod killed;
 mod look;
 mod suspects;
 mod upkeep;
@@ -15,6 +17,9 @@ macro_rules! contract {
     ($($module:ident::$case:ident,)*) => {
         contract!(@on memory, World::memory(false), $($module::$case,)*);
         contract!(@on memory_ambiguous, World::memory(true), $($module::$case,)*);
+        contract!(@on embedded, World::embedded(false), $($module::$case,)*);
+        contract!(@on embedded_ambiguous, World::embedded(true), $($module::$case,)*);
+        contract!(@on embedded_killed, World::embedded_killed(), $($module::$case,)*);
         contract!(@on redis, World::redis(false).await, $($module::$case,)*);
         contract!(@on redis_ambiguous, World::redis(true).await, $($module::$case,)*);
         contract!(@on redis_cluster, World::redis_cluster().await, $($module::$case,)*);

@@ -1,6 +1,8 @@
 //! A store under test with its clock, and short words for what cases do.
 
 use super::ambiguous::Ambiguous;
+use super::killed::Killed;
+use adapters::embedded::{self, Settings as Embedded};
 use adapters::memory::{Limits, ManualTime, Store as Memory};
 use adapters::redis::{Settings, Store as Redis};
 use common::identity::reference_key;
@@ -15,6 +17,7 @@ use flow::{Class, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tests::support::folder::Folder;
 use tests::support::redis::{Redis as Server, RedisOptions};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -28,6 +31,7 @@ pub struct World {
     pub ambiguous: bool,
     pub url: Option<String>,
     nonce: AtomicU64,
+    _folder: Option<Folder>,
     _alone: Option<MutexGuard<'static, Option<Server>>>,
 }
 
@@ -39,6 +43,18 @@ impl World {
         let time = ManualTime::at(Timestamp::from_micros(START));
         let store = Arc::new(Memory::new(SHARDS, Limits::default(), time.clone()));
         World::over(store, time, ambiguous)
+    }
+
+    pub fn embedded(ambiguous: bool) -> World {
+        let time = ManualTime::at(Timestamp::from_micros(START));
+        let folder = Folder::new();
+        let store = embedded::open(folder.path(), &embedded_settings(&time)).unwrap().store;
+        World { _folder: Some(folder), ..World::over(store, time, ambiguous) }
+    }
+
+    pub fn embedded_killed() -> World {
+        let time = ManualTime::at(Timestamp::from_micros(START));
+        World::over(Arc::new(Killed::new(embedded_settings(&time))), time, false)
     }
 
     pub async fn redis(ambiguous: bool) -> World {
@@ -65,7 +81,7 @@ impl World {
 
     fn over(store: Arc<dyn StateStore>, time: ManualTime, ambiguous: bool) -> World {
         let store: Arc<dyn StateStore> = if ambiguous { Arc::new(Ambiguous(store)) } else { store };
-        World { store, time, ambiguous, url: None, nonce: AtomicU64::new(1), _alone: None }
+        World { store, time, ambiguous, url: None, nonce: AtomicU64::new(1), _folder: None, _alone: None }
     }
 
     pub fn advance(&self, seconds: u64) {
@@ -131,6 +147,10 @@ impl World {
     pub async fn bury(&self, claim: &Claim) {
         self.store.sweep(claim.shard, &[claim.token.worker]).await.unwrap();
     }
+}
+
+pub fn embedded_settings(time: &ManualTime) -> Embedded {
+    Embedded { clock: Some(time.clone()), ..Embedded::new(SHARDS) }
 }
 
 async fn flush(url: &str) {

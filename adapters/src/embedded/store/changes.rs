@@ -1,0 +1,95 @@
+//! What an operation changed in the model, as changes of the table.
+
+use super::keys::Key;
+use super::records;
+use crate::embedded::disk::Change;
+use crate::memory::Model;
+use crate::memory::kept::Kept;
+use crate::memory::shard::ShardState;
+
+/// Takes what changed since the last call.
+pub fn take(model: &mut Model) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for shard in &mut model.shards {
+        of_shard(shard, &mut changes);
+    }
+    if std::mem::take(&mut model.published) {
+        changes.push(put(&Key::Definitions, records::json(&model.definitions)));
+    }
+    of_map(
+        &mut model.bundles,
+        |hash| Key::Bundle(hash.clone()),
+        |bundle| records::bytes(&[bundle]),
+        &mut changes,
+    );
+    of_map(&mut model.edges, |edge| Key::Edge(edge.clone()), records::json, &mut changes);
+    of_map(&mut model.members, |id| Key::Member(*id), records::json, &mut changes);
+    changes
+}
+
+fn of_shard(shard: &mut ShardState, changes: &mut Vec<Change>) {
+    let at = shard.id;
+    of_activeflows(shard, changes);
+    of_map(
+        &mut shard.dead,
+        |id| Key::Dead(at, *id),
+        |noted| records::bytes(&[&noted.as_micros().to_be_bytes()]),
+        changes,
+    );
+    of_map(&mut shard.nonces, |id| Key::Nonce(at, *id), |(nonce, ids)| records::nonce(*nonce, ids), changes);
+    of_map(
+        &mut shard.attempts,
+        |key| Key::Attempts(at, *key),
+        |attempts| records::attempts(attempts.iter()),
+        changes,
+    );
+
+    let (dropped, chunks) = shard.seen.take_changes();
+    changes
+        .extend(dropped.into_iter().map(|generation| Change::DeleteRange(Key::generation(at, generation))));
+    changes.extend(
+        chunks.map(|chunk| put(&Key::Marks(at, chunk.generation, chunk.number), records::marks(chunk.marks))),
+    );
+
+    let (gone, came) = shard.feed.take_changes();
+    changes.extend(gone.map(|number| delete(&Key::Feed(at, number))));
+    changes.extend(came.map(|(number, entry)| put(&Key::Feed(at, number), records::feed(entry))));
+
+    changes.extend(shard.take_head().map(|head| put(&Key::Head(at), records::head(&head))));
+}
+
+fn of_activeflows(shard: &mut ShardState, changes: &mut Vec<Change>) {
+    let at = shard.id;
+    let (removed, changed) = shard.held.take_changes();
+    changes.extend(removed.iter().map(|(_, held)| Change::DeleteRange(Key::all_of(at, held.number))));
+    for id in changed {
+        let Some(held) = shard.held.get_mut_passing(&id) else { continue };
+        changes.push(put(&Key::Activeflow(at, held.number), records::activeflow(id, held)));
+        let number = held.number;
+        let (gone, came) = held.journal.take_changes();
+        changes.extend(gone.map(|entry| delete(&Key::Journal(at, number, entry))));
+        changes.extend(
+            came.map(|(entry, bytes)| put(&Key::Journal(at, number, entry), records::bytes(&[bytes]))),
+        );
+    }
+}
+
+/// A map whose every entry is a record.
+fn of_map<K: Ord + Clone, V>(
+    map: &mut Kept<K, V>,
+    key: impl Fn(&K) -> Key,
+    record: impl Fn(&V) -> Vec<u8>,
+    changes: &mut Vec<Change>,
+) {
+    let (removed, changed) = map.take_changes();
+    changes.extend(removed.iter().map(|(id, _)| delete(&key(id))));
+    changes.extend(changed.iter().filter_map(|id| map.get(id).map(|value| put(&key(id), record(value)))));
+}
+
+fn put(key: &Key, value: Vec<u8>) -> Change {
+    Change::Put { key: key.to_bytes(), value }
+}
+
+fn delete(key: &Key) -> Change {
+    Change::Delete { key: key.to_bytes() }
+}

@@ -1,0 +1,151 @@
+//! The model from its records: a scan in the order of the keys, which rebuilds every index on the way.
+
+use super::keys::Key;
+use super::records;
+use crate::embedded::disk::Unreadable;
+use crate::memory::shard::{Held, ShardState, feed_position};
+use crate::memory::{Limits, Model};
+use common::identity::reference_key;
+use common::record::State;
+use common::{ActiveflowId, Shard};
+use flow::Timestamp;
+
+pub struct Recovery {
+    model: Model,
+    /// The newest time in any record.
+    newest: Timestamp,
+    /// Of each shard: what is ready, with its place.
+    ready: Vec<Vec<(u64, ActiveflowId)>>,
+    /// The last activeflow that was read: entries of its journal follow.
+    last: Option<(Shard, u64, ActiveflowId)>,
+    /// The store itself was read: the folder is not new.
+    found: bool,
+}
+
+impl Recovery {
+    pub fn new(shards: u16, limits: Limits) -> Recovery {
+        Recovery {
+            model: Model::new(shards, limits),
+            newest: Timestamp::default(),
+            ready: vec![Vec::new(); usize::from(shards)],
+            last: None,
+            found: false,
+        }
+    }
+
+    /// Takes one record.
+    ///
+    /// # Errors
+    /// It is of a newer format, damaged, or of a store with another number of shards.
+    pub fn record(&mut self, key: &[u8], value: &[u8]) -> Result<(), Unreadable> {
+        let parts = records::open(value)?;
+        let Some(key) = Key::from_bytes(key) else { return Err(damaged("no key of this version")) };
+        match key {
+            Key::Store => self.store(parts.0)?,
+            Key::Activeflow(shard, number) => {
+                let (id, held) = records::from_activeflow(parts, number)?;
+                self.last = Some((shard, number, id));
+                self.activeflow(shard, id, held)?;
+            }
+            Key::Journal(shard, number, entry) => {
+                let id = self.last.filter(|last| (last.0, last.1) == (shard, number)).map(|last| last.2);
+                let held = id.and_then(|id| self.model.shard(shard).held.get_mut_passing(&id));
+                let held = held.ok_or_else(|| damaged("an entry of the journal of nothing"))?;
+                held.journal.restore(entry, parts.0.to_vec());
+            }
+            Key::Bundle(hash) => self.model.bundles.insert_passing(hash, parts.0.to_vec()),
+            Key::Definitions => self.model.definitions = records::from_json(parts, "the definitions")?,
+            Key::Edge(edge) => {
+                let record: common::ports::catalogue::EdgeRecord = records::from_json(parts, "an edge")?;
+                self.newest = self.newest.max(record.recorded_at);
+                self.model.edges.insert_passing(edge, record);
+            }
+            Key::Member(id) => {
+                self.model.members.insert_passing(id, records::from_json(parts, "a member")?);
+            }
+            Key::Dead(shard, id) => {
+                let mut parts = parts;
+                let noted = parts.time().ok_or_else(|| damaged("the time of a death"))?;
+                self.newest = self.newest.max(noted);
+                self.shard(shard)?.dead.insert_passing(id, noted);
+            }
+            Key::Feed(shard, number) => {
+                let entry = records::from_feed(parts, feed_position(number))?;
+                self.newest = self.newest.max(entry.at);
+                self.shard(shard)?.feed.restore(number, entry);
+            }
+            Key::Head(shard) => {
+                let head = records::from_head(parts)?;
+                self.newest = self.newest.max(head.seen.unwrap_or_default().0);
+                self.shard(shard)?.restore_head(&head);
+            }
+            Key::Nonce(shard, id) => {
+                let nonce = records::from_nonce(parts)?;
+                self.shard(shard)?.nonces.insert_passing(id, nonce);
+            }
+            Key::Marks(shard, generation, _) => {
+                self.shard(shard)?.seen.restore(generation, records::from_marks(parts));
+            }
+            Key::Attempts(shard, event) => {
+                let attempts = records::from_attempts(parts).collect();
+                self.shard(shard)?.attempts.insert_passing(event, attempts);
+            }
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, shards: &[u8]) -> Result<(), Unreadable> {
+        let found = <[u8; 2]>::try_from(shards).map(u16::from_be_bytes).map_err(|_| damaged("the store"))?;
+        let wanted = self.model.shards();
+        if found != wanted {
+            let what = format!(
+                "it was made with {found} shards and is opened with {wanted}; the number cannot be changed"
+            );
+            return Err(Unreadable::Damaged { what });
+        }
+        self.found = true;
+        Ok(())
+    }
+
+    fn shard(&mut self, shard: Shard) -> Result<&mut ShardState, Unreadable> {
+        let missing = || damaged(&format!("a record of shard {shard}"));
+        self.model.shards.get_mut(usize::from(shard.0)).ok_or_else(missing)
+    }
+
+    fn activeflow(&mut self, at: Shard, id: ActiveflowId, held: Held) -> Result<(), Unreadable> {
+        let record = &held.record;
+        let newest = [record.created, record.updated, record.ready_since, held.claimed_at];
+        self.newest = newest.into_iter().fold(self.newest, Timestamp::max);
+        let shard = self.shard(at)?;
+        shard.started = shard.started.max(held.number + 1);
+        shard.index.entry(record.seed.customer_id.clone()).or_default().insert((record.created, id));
+        if record.owner && !matches!(record.state, State::Ended | State::Quarantined) {
+            shard.owners.insert(reference_key(&record.seed.reference), id);
+        }
+        shard.waits.extend(record.deadline.map(|deadline| (deadline, id)));
+        match record.state {
+            State::Ready => shard.readied = shard.readied.max(held.place + 1),
+            State::Claimed => _ = shard.claims.insert((held.claimed_at, id)),
+            State::Ended => _ = shard.ended.insert((record.updated, id)),
+            State::Waiting | State::Paused | State::Quarantined => {}
+        }
+        if record.state == State::Ready {
+            self.ready[usize::from(at.0)].push((held.place, id));
+        }
+        self.shard(at)?.held.insert_passing(id, held);
+        Ok(())
+    }
+
+    /// The model, the newest time that any record tells, and whether the folder had a store.
+    pub fn finish(mut self) -> (Model, Timestamp, bool) {
+        for (shard, mut ready) in self.model.shards.iter_mut().zip(self.ready) {
+            ready.sort_unstable();
+            shard.restore_lanes(ready.into_iter().map(|(_, id)| id));
+        }
+        (self.model, self.newest, self.found)
+    }
+}
+
+fn damaged(what: &str) -> Unreadable {
+    Unreadable::Damaged { what: format!("{what} is cut or damaged") }
+}

@@ -1,0 +1,64 @@
+//! The store's time: the system's, or moved by hand.
+
+use flow::Timestamp;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The store's clock, moved by hand.
+#[derive(Clone, Default)]
+pub struct ManualTime(Arc<AtomicI64>);
+
+impl ManualTime {
+    pub fn at(time: Timestamp) -> ManualTime {
+        ManualTime(Arc::new(AtomicI64::new(time.as_micros())))
+    }
+
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
+    }
+}
+
+/// What a store takes its time from.
+pub(crate) enum Time {
+    Manual(ManualTime),
+    /// The system's, but never before what was told last.
+    System {
+        told: AtomicI64,
+    },
+}
+
+impl Time {
+    /// The system's time, but never before `newest`.
+    pub fn system(newest: Timestamp) -> Time {
+        Time::System { told: AtomicI64::new(newest.as_micros()) }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Time::Manual(time) => time.now(),
+            Time::System { told } => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as i64;
+                Timestamp::from_micros(told.fetch_max(now, Ordering::SeqCst).max(now))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_time_never_goes_back_behind_what_was_told() {
+        let now = Time::system(Timestamp::default()).now();
+        assert!(now > "2026-01-01T00:00:00Z".parse().unwrap());
+        let ahead = now.plus_millis(3_600_000);
+        let time = Time::system(ahead);
+        assert_eq!((time.now(), time.now()), (ahead, ahead));
+    }
+}
