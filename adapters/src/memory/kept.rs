@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn a_trail_tells_what_came_and_what_went_since_it_was_asked() {
         let mut trail = Trail::default();
-        let mut changes = |trail: &mut Trail<char>| {
+        let changes = |trail: &mut Trail<char>| {
             let (gone, came) = trail.take_changes();
             let came: Vec<(u64, char)> = came.map(|(number, entry)| (number, *entry)).collect();
             (gone.collect::<Vec<u64>>(), came)
