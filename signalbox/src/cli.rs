@@ -1,10 +1,12 @@
 //! The command line: what there is, and what every command shares.
 
+use crate::client::{self, Client};
 use crate::commands::{self, Command};
 use crate::config::{self, Config, Loaded, Sources};
 use crate::failure::{Failure, lines};
 use crate::telemetry;
 use clap::{Args, Parser};
+use common::FlowId;
 use std::path::PathBuf;
 
 #[derive(Parser, Debug)]
@@ -12,17 +14,18 @@ use std::path::PathBuf;
     name = "signalbox",
     version,
     about = "Signalbox: a self-hosted flow engine for telecoms",
-    long_about = "Signalbox turns the events of carriers' systems (RabbitMQ) into running flows (Redis), and publishes the commands that gateways carry out.",
+    long_about = "Signalbox turns what carriers' systems report (a call came in, an SMS arrived, a SIM used data) into running flows, and hands out the commands that gateways carry out. It runs by itself, or on Redis and RabbitMQ.",
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage (flags and settings).\n\n\
-        First steps:\n  \
-          export SIGNALBOX_REDIS__URL=redis://127.0.0.1:6379\n  \
-          export SIGNALBOX_AMQP__URL=amqp://guest:guest@127.0.0.1:5672/%2f\n  \
-          signalbox serve\n  \
+        To see it work:\n  \
+          signalbox demo\n\n\
+        First steps, in a second terminal beside `signalbox serve`:\n  \
           signalbox flow deploy samples/opening-hours.json\n  \
           signalbox flow deploy samples/ivr.json --route call=+15550111\n  \
           signalbox event send --type call.incoming --subject call-1 \\\n    \
             --data '{\"from\":\"+15550100\",\"to\":\"+15550111\"}'\n  \
-          signalbox activeflow list"
+          signalbox activeflow list\n\n\
+        Commands ask the Signalbox that runs on this machine (api.url), or Redis and RabbitMQ themselves where redis.url and \
+        amqp.url are set. `signalbox config show` prints every setting."
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -51,9 +54,21 @@ impl Context {
         &self.loaded.config
     }
 
-    /// The customer that a command is about.
-    pub fn customer(&self, given: Option<uuid::Uuid>) -> String {
-        given.unwrap_or(self.config().intake.default_customer).hyphenated().to_string()
+    /// Whom this command asks.
+    ///
+    /// # Errors
+    /// It is not known, or a service cannot be used.
+    pub async fn client(&self) -> Result<Client, Failure> {
+        client::open(self.config()).await
+    }
+
+    /// The id of a customer's flow, which a person names or gives.
+    pub fn flow_id(&self, customer: Option<uuid::Uuid>, name_or_id: &str) -> String {
+        let customer = customer.unwrap_or(self.config().intake.default_customer).hyphenated().to_string();
+        uuid::Uuid::parse_str(name_or_id).map_or_else(
+            |_| FlowId::derive(&customer, name_or_id).to_string(),
+            |id| id.hyphenated().to_string(),
+        )
     }
 }
 

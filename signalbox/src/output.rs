@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use serde_json::Value;
 use std::io::{IsTerminal, Write};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -36,6 +37,11 @@ impl OutputArgs {
         }
     }
 
+    /// Prints `rows` as columns, whatever the format.
+    pub fn table<T>(self, rows: &[T], columns: &[Column<T>]) {
+        print(&table(rows, columns, is_styled()));
+    }
+
     /// Prints one thing; `text` is its form for people.
     pub fn one<T: Serialize>(self, thing: &T, text: impl FnOnce() -> String) {
         match self.output {
@@ -43,6 +49,15 @@ impl OutputArgs {
             Format::Json => line(&pretty(thing)),
             Format::Ndjson => line(&compact(thing)),
         }
+    }
+}
+
+/// A value of an answer as a person reads it; what is not there is `-`.
+pub fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 

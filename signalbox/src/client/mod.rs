@@ -1,9 +1,13 @@
 //! A client of Signalbox's own REST: over HTTP to a process that runs, or to the same routes in this process where the
 //! services can be reached directly. So every command has one implementation, the API's.
 
+mod open;
+mod path;
 mod sse;
 mod transport;
 
+pub use open::open;
+pub use path::Path;
 pub use sse::Messages;
 pub use transport::Transport;
 
@@ -17,6 +21,8 @@ use serde_json::Value;
 pub struct Client {
     transport: Transport,
     key: String,
+    /// Where the key comes from, for people.
+    key_from: Option<String>,
 }
 
 /// What the API answered.
@@ -28,7 +34,11 @@ pub struct Answer {
 
 impl Client {
     pub fn new(transport: Transport, key: impl Into<String>) -> Client {
-        Client { transport, key: key.into() }
+        Client { transport, key: key.into(), key_from: None }
+    }
+
+    pub fn with_key_from(self, origin: &str) -> Client {
+        Client { key_from: Some(origin.to_owned()), ..self }
     }
 
     /// # Errors
@@ -80,7 +90,22 @@ impl Client {
         }
         let body =
             response.into_body().collect().await.map(|body| body.to_bytes().to_vec()).unwrap_or_default();
-        Err(problem(&Answer { status, body }))
+        Err(self.refusal(&Answer { status, body }))
+    }
+
+    /// What the API says, and of a key that it does not know where that comes from.
+    pub fn refusal(&self, answer: &Answer) -> Failure {
+        if answer.status != StatusCode::UNAUTHORIZED {
+            return problem(answer);
+        }
+        let key = self.key_from.as_ref().map_or_else(
+            || "no key was sent: none is set, and there is none in data.dir".to_owned(),
+            |origin| format!("the key from {origin} is not one of its keys"),
+        );
+        Failure::failed(format!(
+            "{} does not let this in: {key}. Set SIGNALBOX_API__KEY to its key: `serve` logs where that is when it starts",
+            self.transport
+        ))
     }
 
     async fn json<T: DeserializeOwned>(
@@ -91,10 +116,19 @@ impl Client {
     ) -> Result<T, Failure> {
         let answer = self.ask(method, path, body).await?;
         if !answer.status.is_success() {
-            return Err(problem(&answer));
+            return Err(self.refusal(&answer));
         }
-        // An answer without a body is `null`.
-        let bytes: &[u8] = if answer.body.is_empty() { b"null" } else { &answer.body };
+        answer.json(path)
+    }
+}
+
+impl Answer {
+    /// What was answered to `path`. An answer without a body is `null`.
+    ///
+    /// # Errors
+    /// It is of another shape.
+    pub fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        let bytes: &[u8] = if self.body.is_empty() { b"null" } else { &self.body };
         serde_json::from_slice(bytes).map_err(|error| {
             Failure::failed(format!("the answer of {path} was not understood ({error}): is this program older than the one that answers?"))
         })

@@ -83,6 +83,15 @@ impl Transport {
     }
 }
 
+impl std::fmt::Display for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Transport::Remote { base, .. } => write!(f, "the Signalbox at {base} (api.url)"),
+            Transport::Local(_) => f.write_str("this process"),
+        }
+    }
+}
+
 /// The innermost reason: "Connection refused" rather than "client error (Connect)".
 fn told(error: &dyn std::error::Error) -> String {
     let mut innermost = error;

@@ -5,7 +5,8 @@ use crate::config::{Config, Shown, masked_url};
 use crate::failure::Failure;
 use crate::output::{Column, OutputArgs};
 use crate::services::preflight::{self, Verdict};
-use crate::services::{bus_settings, reason, store_settings};
+use crate::services::world::Kinds;
+use crate::services::{bus_settings, embedded, reason, store_settings};
 use adapters::amqp::{admin, topology};
 use adapters::redis::{self, Store};
 use clap::{Args, Subcommand};
@@ -13,9 +14,15 @@ use serde::Serialize;
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Every setting in force and where it comes from; passwords are masked
+    /// Every setting in force and where it comes from; passwords and keys are masked
+    #[command(
+        after_help = "Example:\n  signalbox config show --output ndjson | jq -r 'select(.origin != \"default\") | .key'"
+    )]
     Show(ConfigArgs),
     /// Whether the settings fit together, the services answer, and keep what they confirm
+    #[command(
+        after_help = "Example:\n  signalbox config check --config /etc/signalbox.toml\n\nExit code 1 when a check failed; warnings do not count."
+    )]
     Check(ConfigArgs),
 }
 
@@ -51,6 +58,7 @@ pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
 
 async fn check(args: ConfigArgs, config: &Config) -> Result<(), Failure> {
     let mut rows = vec![row("settings", "ok", "they fit together")];
+    rows.extend(folder(config));
     rows.extend(store(config).await);
     rows.extend(broker(config).await);
     let columns: [Column<Row>; 3] = [
@@ -62,13 +70,25 @@ async fn check(args: ConfigArgs, config: &Config) -> Result<(), Failure> {
     if rows.iter().any(|row| row.result == "failed") { Err(Failure::Told) } else { Ok(()) }
 }
 
+/// Whether the data folder can be used, if anything of it is.
+fn folder(config: &Config) -> Option<Row> {
+    let kinds = Kinds::of(config);
+    let what = match (kinds.store, kinds.bus) {
+        ("embedded", "embedded") => "state and bus are",
+        ("embedded", _) => "the state is",
+        (_, "embedded") => "the bus is",
+        _ => return None,
+    };
+    let shown = config.data.dir.display();
+    Some(match embedded::looked_at(config) {
+        Ok(found) => row("data folder", "ok", format!("{what} in {shown}: {found}")),
+        Err(why) => row("data folder", "failed", format!("{shown}: {why}")),
+    })
+}
+
 async fn store(config: &Config) -> Vec<Row> {
     if config.redis.url.is_empty() {
-        return vec![row(
-            "redis",
-            "failed",
-            "redis.url is not set; for example SIGNALBOX_REDIS__URL=redis://127.0.0.1:6379",
-        )];
+        return Vec::new();
     }
     let facts = match redis::inspect(&config.redis.url).await {
         Ok(facts) => facts,
@@ -117,11 +137,7 @@ async fn installation(config: &Config) -> Row {
 
 async fn broker(config: &Config) -> Vec<Row> {
     if config.amqp.url.is_empty() {
-        return vec![row(
-            "amqp",
-            "failed",
-            "amqp.url is not set; for example SIGNALBOX_AMQP__URL=amqp://guest:guest@127.0.0.1:5672/%2f",
-        )];
+        return Vec::new();
     }
     let version = match admin::probe(&config.amqp.url).await {
         Ok(version) => version,

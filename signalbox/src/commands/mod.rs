@@ -8,14 +8,19 @@ pub mod demo;
 pub mod doctor;
 pub mod event;
 pub mod flow;
+mod live;
 pub mod migrate;
+mod pages;
 pub mod role;
 pub mod route;
 pub mod simulate;
+pub mod status;
 
 use crate::cli::Context;
 use crate::failure::Failure;
+use ::flow::Timestamp;
 use clap::Subcommand;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
@@ -25,7 +30,9 @@ pub enum Command {
     Executor,
     /// Fire timers, open and close windows, free what dead workers held; any number of replicas
     Scheduler,
-    /// Every role in one process; migrates by itself
+    /// The REST interface by itself; any number of replicas
+    Api,
+    /// Everything in one process; needs nothing, and uses Redis and RabbitMQ where they are set
     Serve,
     /// Everything in one process, embedded, with sample flows and a simulated carrier
     Demo(demo::DemoArgs),
@@ -43,6 +50,8 @@ pub enum Command {
     /// Publish events, and look after those that were rejected
     #[command(subcommand)]
     Event(event::Command),
+    /// What runs, how full it is, and on which store and bus
+    Status(status::StatusArgs),
     /// A carrier: publishes events, answers commands, keeps a ledger of what was lost or doubled
     Simulate(simulate::SimulateArgs),
     /// Load, throughput, latency and cost on the configured services
@@ -61,7 +70,12 @@ impl Command {
     pub fn is_role(&self) -> bool {
         matches!(
             self,
-            Command::Dispatcher | Command::Executor | Command::Scheduler | Command::Serve | Command::Demo(_)
+            Command::Dispatcher
+                | Command::Executor
+                | Command::Scheduler
+                | Command::Api
+                | Command::Serve
+                | Command::Demo(_)
         )
     }
 }
@@ -81,8 +95,10 @@ pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Dispatcher => role::run(context, &[Role::Dispatcher]).await,
         Command::Executor => role::run(context, &[Role::Executor]).await,
         Command::Scheduler => role::run(context, &[Role::Scheduler]).await,
+        Command::Api => role::api(context).await,
         Command::Serve => role::serve(context).await,
         Command::Demo(args) => demo::run(args, context).await,
+        Command::Status(args) => status::run(args, context).await,
         Command::Simulate(args) => simulate::run(args, context).await,
         Command::Bench(args) => bench::run(args, context).await,
         Command::Doctor(args) => doctor::run(args, context).await,
@@ -94,4 +110,10 @@ pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Config(command) => config::run(command, context).await,
         Command::Completions(args) => completions::run(&args),
     }
+}
+
+/// This machine's clock.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

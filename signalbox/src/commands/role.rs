@@ -1,12 +1,12 @@
-//! `signalbox dispatcher|executor|scheduler|serve`: starts the roles and the listener for operators, and runs until told
-//! to stop.
+//! `signalbox dispatcher|executor|scheduler|api|serve`: starts what is asked for and the listener for operators, and runs
+//! until told to stop.
 
 use crate::cli::Context;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::host::{self, Host};
+use crate::host::{self, Host, Rest};
 use crate::ops::{self, Readiness, Watched};
-use crate::services::{need_amqp, need_redis, world};
+use crate::services::{need_servers, world};
 use crate::shutdown;
 use common::member::Role;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -14,27 +14,74 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// All roles, after a migration.
+/// Everything in one process.
 pub async fn serve(context: &Context) -> Result<(), Failure> {
     let config = context.config();
     let shutdown = shutdown::on_signals(config.engine.grace.0)?;
     let metrics = ops::install_metrics()?;
+    let (world, rest) = host::open(config, &shutdown).await?;
     let listener = ops::bind(&config.ops.listen).await?;
-    let host = host::serve(config, shutdown).await?;
+    let host = host::start(world, rest, config, &host::ALL, shutdown);
+    say_where(&host, config);
     watch(host, config, &host::ALL, metrics, listener).await
 }
 
 /// Some roles, of services that others use too.
 pub async fn run(context: &Context, roles: &[Role]) -> Result<(), Failure> {
     let config = context.config();
-    need_redis(config)?;
-    need_amqp(config)?;
+    need_servers(config)?;
     let shutdown = shutdown::on_signals(config.engine.grace.0)?;
     let metrics = ops::install_metrics()?;
-    let listener = ops::bind(&config.ops.listen).await?;
     let world = world::open(config, &host::names(roles)).await?;
-    let host = host::start(world, config, roles, shutdown);
+    let listener = ops::bind(&config.ops.listen).await?;
+    let host = host::start(world, None, config, roles, shutdown);
     watch(host, config, roles, metrics, listener).await
+}
+
+/// REST alone.
+pub async fn api(context: &Context) -> Result<(), Failure> {
+    let config = context.config();
+    need_servers(config)?;
+    if config.api.listen.is_empty() {
+        return Err(Failure::usage(
+            "api.listen is \"\", so there is nothing to run; write for example SIGNALBOX_API__LISTEN=127.0.0.1:8080",
+        ));
+    }
+    let shutdown = shutdown::on_signals(config.engine.grace.0)?;
+    let metrics = ops::install_metrics()?;
+    let world = world::open(config, "api").await?;
+    let rest = Rest::open(&world, config, &shutdown).await?.ok_or_else(|| {
+        Failure::usage(format!("api.bootstrap_key is not set, so nobody could be let in; {CHOOSE_KEY}"))
+    })?;
+    let listener = ops::bind(&config.ops.listen).await?;
+    let host = host::start(world, Some(rest), config, &[], shutdown);
+    say_where(&host, config);
+    watch(host, config, &[], metrics, listener).await
+}
+
+const CHOOSE_KEY: &str = "choose one: SIGNALBOX_API__BOOTSTRAP_KEY=$(openssl rand -hex 24)";
+
+/// Where REST answers, and with which key.
+fn say_where(host: &Host, config: &Config) {
+    let Some(rest) = &host.rest else {
+        tracing::info!("REST does not answer: api.bootstrap_key is not set; {CHOOSE_KEY}");
+        return;
+    };
+    let Some(address) = rest.address else {
+        tracing::info!("REST is turned off: api.listen is \"\"");
+        return;
+    };
+    let key = &rest.key.origin;
+    tracing::info!(api.address = %address, "REST answers at http://{address}; its key is in {key}");
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            api.address = %address,
+            "api.listen {address} can be reached from other machines, and keys travel in clear: put a proxy that speaks TLS in front of it"
+        );
+    }
+    if host.world.kinds.store == "embedded" {
+        tracing::info!("the state is in {}", config.data.dir.display());
+    }
 }
 
 /// Answers operators while the roles run and finish.
@@ -45,7 +92,7 @@ async fn watch(
     metrics: PrometheusHandle,
     listener: Option<TcpListener>,
 ) -> Result<(), Failure> {
-    let names = host::names(roles);
+    let names = if roles.is_empty() { "api".to_owned() } else { host::names(roles) };
     let version = env!("CARGO_PKG_VERSION");
     tracing::info!(version, place = %host.world.place, "Signalbox {version} runs as {names}");
 
@@ -56,6 +103,7 @@ async fn watch(
         store: host.world.store.clone(),
         ping: host.world.ping.clone(),
         is_broker_up: Box::new(move || bus.is_up()),
+        kinds: host.world.kinds,
         roles: roles.to_vec(),
         place: host.world.place.clone(),
         lease: config.engine.lease.0,

@@ -1,11 +1,14 @@
-//! A Signalbox in this process: roles over one world, until it is told to stop. `serve`, single roles, `demo` and `bench`
-//! all run this.
+//! A Signalbox in this process: roles and REST over one world, until it is told to stop. `serve`, single roles, `demo`
+//! and `bench` all run this.
 
+mod rest;
 mod roles;
 
-use crate::commands::migrate::migrate;
+pub use rest::{Rest, settings as api_settings};
+
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::services::external;
 use crate::services::world::{self, World};
 use common::member::Role;
 use std::sync::Arc;
@@ -15,27 +18,45 @@ use tokio_util::sync::CancellationToken;
 /// What `serve` runs.
 pub const ALL: [Role; 3] = [Role::Dispatcher, Role::Executor, Role::Scheduler];
 
-/// What runs. When this is dropped the roles are aborted; [`Host::ended`] waits for them.
+/// What runs. When this is dropped everything is aborted; [`Host::ended`] waits for it.
 pub struct Host {
     pub world: Arc<World>,
+    /// `None` where REST is not served.
+    pub rest: Option<Rest>,
     running: JoinSet<()>,
     shutdown: CancellationToken,
 }
 
-/// The whole `serve`: creates what is needed, opens what is configured, and starts every role.
+/// The whole `serve`: [`open`] and [`start`] with every role.
 ///
 /// # Errors
-/// A service cannot be used.
+/// As [`open`].
 pub async fn serve(config: &Config, shutdown: CancellationToken) -> Result<Host, Failure> {
-    for done in migrate(config).await? {
+    let (world, rest) = open(config, &shutdown).await?;
+    Ok(start(world, rest, config, &ALL, shutdown))
+}
+
+/// Creates what is needed, opens what is configured, and takes the address of REST.
+///
+/// # Errors
+/// A service cannot be used, another process has the data folder, or api.listen cannot be taken.
+pub async fn open(config: &Config, shutdown: &CancellationToken) -> Result<(World, Option<Rest>), Failure> {
+    for done in external::migrate(config).await? {
         tracing::info!("migrate: {done}");
     }
     let world = world::open(config, &names(&ALL)).await?;
-    Ok(start(world, config, &ALL, shutdown))
+    let rest = Rest::open(&world, config, shutdown).await?;
+    Ok((world, rest))
 }
 
-/// Starts `roles` over `world`; they stop when `shutdown` is cancelled.
-pub fn start(world: World, config: &Config, roles: &[Role], shutdown: CancellationToken) -> Host {
+/// Starts `roles`, and `rest` where there is one, over `world`; they stop when `shutdown` is cancelled.
+pub fn start(
+    world: World,
+    mut rest: Option<Rest>,
+    config: &Config,
+    roles: &[Role],
+    shutdown: CancellationToken,
+) -> Host {
     if roles.contains(&Role::Scheduler) {
         world.watch_queues(config);
     }
@@ -43,15 +64,17 @@ pub fn start(world: World, config: &Config, roles: &[Role], shutdown: Cancellati
     for role in roles {
         roles::spawn(*role, &world, config, &shutdown, &mut running);
     }
-    Host { world: Arc::new(world), running, shutdown }
+    if let Some(serving) = rest.as_mut().and_then(|rest| rest.serve(shutdown.clone())) {
+        running.spawn(serving);
+    }
+    Host { world: Arc::new(world), rest, running, shutdown }
 }
 
 impl Host {
-    /// Waits until every role has stopped, and closes the world. A role that stops by itself, or panics, stops the
-    /// others.
+    /// Waits until everything has stopped, and closes the world. What stops by itself, or panics, stops the rest.
     ///
     /// # Errors
-    /// A role stopped without having been told to.
+    /// Something stopped without having been told to.
     pub async fn ended(mut self) -> Result<(), Failure> {
         let mut outcome = Ok(());
         while let Some(ended) = self.running.join_next().await {

@@ -2,6 +2,7 @@
 //! roles beat, and do they know the newest definitions.
 
 use crate::services::reason;
+use crate::services::world::Kinds;
 use common::StoreError;
 use common::member::{Member, MemberId, Role};
 use common::ports::StateStore;
@@ -24,6 +25,7 @@ pub struct Watched {
     pub store: Arc<dyn StateStore>,
     pub ping: Ping,
     pub is_broker_up: Box<dyn Fn() -> bool + Send + Sync>,
+    pub kinds: Kinds,
     /// The roles of this process, and the place under which they beat.
     pub roles: Vec<Role>,
     pub place: String,
@@ -60,11 +62,13 @@ impl Readiness {
     /// Looks at everything now.
     pub async fn look(&self) -> Vec<Check> {
         let is_up = (self.watched.is_broker_up)();
-        let broker = check(
-            "broker",
-            is_up,
-            if is_up { "connected" } else { "no connection to the broker (amqp.url)" },
-        );
+        let broker = match (self.watched.kinds.bus, is_up) {
+            ("embedded", true) => "embedded",
+            ("embedded", false) => "embedded: the data folder does not take writes (data.dir)",
+            (_, true) => "connected",
+            (_, false) => "no connection to the broker (amqp.url)",
+        };
+        let broker = check("broker", is_up, broker);
         let members = patiently("members", self.watched.store.members());
         let (store, members) = tokio::join!(self.store_check(), members);
         let mut checks = vec![store, broker];
@@ -142,9 +146,7 @@ async fn patiently<T>(what: &str, answer: impl Future<Output = Result<T, StoreEr
     match tokio::time::timeout(PATIENCE, answer).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(format!("{what}: {}", reason(&error))),
-        Err(_) => {
-            Err(format!("{what}: no answer from the state store within {} s (redis.url)", PATIENCE.as_secs()))
-        }
+        Err(_) => Err(format!("{what}: no answer from the state store within {} s", PATIENCE.as_secs())),
     }
 }
 
@@ -159,6 +161,7 @@ mod tests {
             store,
             ping: Arc::new(|| Box::pin(async { Ok(Duration::from_millis(1)) })),
             is_broker_up: Box::new(move || is_up),
+            kinds: Kinds { store: "redis", bus: "amqp" },
             roles: vec![Role::Dispatcher],
             place: "here:1".into(),
             lease: Duration::from_millis(50),

@@ -1,6 +1,8 @@
 //! The real services, as the settings name them.
 
-pub mod catalogue;
+pub mod embedded;
+pub mod external;
+pub mod key;
 pub mod preflight;
 pub mod world;
 
@@ -38,35 +40,22 @@ pub fn bus_settings(config: &Config, name: &str) -> amqp::Settings {
     }
 }
 
+/// What a single role needs: state and bus that other processes share.
+///
 /// # Errors
-/// redis.url is not set.
-pub fn need_redis(config: &Config) -> Result<(), Failure> {
-    need(
-        "redis.url",
-        &config.redis.url,
-        "where the state store is",
-        "SIGNALBOX_REDIS__URL=redis://127.0.0.1:6379",
-    )
-}
-
-/// # Errors
-/// amqp.url is not set.
-pub fn need_amqp(config: &Config) -> Result<(), Failure> {
-    need(
-        "amqp.url",
-        &config.amqp.url,
-        "where the broker is",
-        "SIGNALBOX_AMQP__URL=amqp://guest:guest@127.0.0.1:5672/%2f",
-    )
-}
-
-fn need(key: &str, value: &str, what: &str, example: &str) -> Result<(), Failure> {
-    if value.is_empty() {
-        return Err(Failure::usage(format!(
-            "{key} is not set, so it is not known {what}; set it, for example {example}"
-        )));
+/// redis.url or amqp.url is not set.
+pub fn need_servers(config: &Config) -> Result<(), Failure> {
+    let needs = [
+        ("redis.url", &config.redis.url, "state", "SIGNALBOX_REDIS__URL=redis://127.0.0.1:6379"),
+        ("amqp.url", &config.amqp.url, "bus", "SIGNALBOX_AMQP__URL=amqp://guest:guest@127.0.0.1:5672/%2f"),
+    ];
+    match needs.into_iter().find(|(_, value, ..)| value.is_empty()) {
+        None => Ok(()),
+        Some((key, _, what, example)) => Err(Failure::usage(format!(
+            "{key} is not set: a role in a process of its own shares its {what} with the others, and what is embedded belongs to one process. \
+             Set it, for example {example}, or run everything in one process: signalbox serve"
+        ))),
     }
-    Ok(())
 }
 
 /// The store of an installation that has been migrated, for a command that asks it something.
@@ -74,7 +63,6 @@ fn need(key: &str, value: &str, what: &str, example: &str) -> Result<(), Failure
 /// # Errors
 /// It cannot be reached, is too old, or was installed otherwise.
 pub async fn open_store(config: &Config) -> Result<Store, Failure> {
-    need_redis(config)?;
     let facts = redis::inspect(&config.redis.url).await.map_err(|error| unreachable_store(config, &error))?;
     if let Some(refusal) = preflight::too_old(&facts) {
         return Err(Failure::Failed(refusal));

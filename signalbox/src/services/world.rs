@@ -1,62 +1,124 @@
-//! The world that roles and API work in: a state store and a bus, opened as the settings name them.
+//! The world that roles and API work in: a state store and a bus, each embedded or a server, as the settings name them.
 
-use super::{
-    bus_settings, place, preflight, store_settings, unreachable_store, unusable_broker, unusable_topology,
-};
+use super::{embedded, external, place};
 use crate::config::Config;
-use crate::failure::{Failure, lines};
+use crate::failure::Failure;
 use crate::ops::Ping;
-use adapters::amqp::{self, admin, topology};
 use adapters::clock::SystemClock;
-use adapters::redis;
-use common::ports::{Bus, Clock, StateStore};
-use preflight::Verdict;
+use adapters::embedded::Folder;
+use adapters::{amqp, redis};
+use common::ports::{Bus, Clock, Commands, Rejects, StateStore};
 use std::sync::Arc;
 
 /// What everything in this process shares.
 pub struct World {
     pub store: Arc<dyn StateStore>,
     pub bus: Arc<dyn Bus>,
+    pub rejects: Arc<dyn Rejects>,
+    /// `None` where commands leave by AMQP.
+    pub commands: Option<Arc<dyn Commands>>,
     pub clock: Arc<dyn Clock>,
+    pub kinds: Kinds,
     /// Where this process runs, for people: `host:pid`.
     pub place: String,
     /// A write to the store.
     pub ping: Ping,
+    folder: Option<Folder>,
     broker: Option<Arc<amqp::Bus>>,
+}
+
+/// Of what the world is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kinds {
+    /// `embedded` or `redis`.
+    pub store: &'static str,
+    /// `embedded` or `amqp`.
+    pub bus: &'static str,
+}
+
+impl Kinds {
+    pub fn of(config: &Config) -> Kinds {
+        Kinds {
+            store: if config.redis.url.is_empty() { "embedded" } else { "redis" },
+            bus: if config.amqp.url.is_empty() { "embedded" } else { "amqp" },
+        }
+    }
 }
 
 /// Opens what is configured, after everything that would lose data is refused or warned about. `name` says at the broker
 /// who is connected.
 ///
 /// # Errors
-/// A service cannot be used, or would lose what it confirms.
+/// A service cannot be used, or would lose what it confirms; another process has the data folder.
 pub async fn open(config: &Config, name: &str) -> Result<World, Failure> {
-    let store = Arc::new(open_redis(config).await?);
+    let kinds = Kinds::of(config);
     let place = place();
-    let broker = Arc::new(open_amqp(config, &format!("signalbox {name} {place}")).await?);
-    let pinged = store.clone();
-    Ok(World {
-        store,
-        bus: broker.clone(),
-        clock: Arc::new(SystemClock::default()),
-        place,
-        ping: Arc::new(move || {
-            let store = pinged.clone();
-            Box::pin(async move { store.ping().await })
-        }),
-        broker: Some(broker),
-    })
+    let folder = embedded::open(config, kinds).await?;
+    let (store, ping) = match &folder {
+        Some(folder) if kinds.store == "embedded" => of_folder(folder),
+        _ => of_redis(Arc::new(external::open_redis(config).await?)),
+    };
+    let Lines { bus, rejects, commands, broker } = match &folder {
+        Some(folder) if kinds.bus == "embedded" => Lines::of_folder(folder),
+        _ => {
+            Lines::of_broker(external::open_amqp(config, &format!("signalbox {name} {place}")).await?, config)
+        }
+    };
+    let clock = Arc::new(SystemClock::default());
+    Ok(World { store, bus, rejects, commands, clock, kinds, place, ping, folder, broker })
+}
+
+/// How events come in and commands go out.
+struct Lines {
+    bus: Arc<dyn Bus>,
+    rejects: Arc<dyn Rejects>,
+    commands: Option<Arc<dyn Commands>>,
+    broker: Option<Arc<amqp::Bus>>,
+}
+
+impl Lines {
+    fn of_folder(folder: &Folder) -> Lines {
+        let bus = Arc::new(folder.bus.clone());
+        Lines { bus: bus.clone(), rejects: bus.clone(), commands: Some(bus), broker: None }
+    }
+
+    fn of_broker(broker: amqp::Bus, config: &Config) -> Lines {
+        let broker = Arc::new(broker);
+        let rejects = Arc::new(amqp::Rejects { url: config.amqp.url.clone() });
+        Lines { bus: broker.clone(), rejects, commands: None, broker: Some(broker) }
+    }
 }
 
 impl World {
-    /// Keeps the gauges of the broker's queues fresh.
-    pub fn watch_queues(&self, config: &Config) {
-        if let Some(broker) = &self.broker {
-            broker.watch_queues(config.scheduler.depth.0);
+    /// Whether this process has the data folder.
+    pub fn has_data_folder(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    pub fn api_ports(&self) -> api::Ports {
+        api::Ports {
+            intake: self.store.clone(),
+            catalogue: self.store.clone(),
+            lookup: self.store.clone(),
+            members: self.store.clone(),
+            upkeep: self.store.clone(),
+            rejects: self.rejects.clone(),
+            commands: self.commands.clone(),
+            clock: self.clock.clone(),
         }
     }
 
-    /// Settles what was accepted, within a bounded time.
+    /// Keeps the gauges of the queues fresh.
+    pub fn watch_queues(&self, config: &Config) {
+        let every = config.scheduler.depth.0;
+        match (&self.broker, &self.folder) {
+            (Some(broker), _) => broker.watch_queues(every),
+            (None, Some(folder)) => folder.bus.watch_queues(every),
+            (None, None) => {}
+        }
+    }
+
+    /// Settles what was accepted, within a bounded time. What is embedded answers only for what is on the disk already.
     pub async fn close(&self) {
         if let Some(broker) = &self.broker {
             broker.close().await;
@@ -64,29 +126,21 @@ impl World {
     }
 }
 
-async fn open_redis(config: &Config) -> Result<redis::Store, Failure> {
-    let facts = redis::inspect(&config.redis.url).await.map_err(|error| unreachable_store(config, &error))?;
-    let mut refused = Vec::new();
-    for verdict in preflight::judge_store(&facts, config.redis.accept_loss) {
-        match verdict {
-            Verdict::Refuse(why) => refused.push(why),
-            Verdict::Warn(why) => tracing::warn!("{why}"),
-        }
-    }
-    if !refused.is_empty() {
-        return Err(Failure::failed(lines(&refused)));
-    }
-    let store = redis::Store::connect(store_settings(config))?;
-    preflight::installed_shards(store.installed().await?, config.engine.shards).map_err(Failure::Failed)?;
-    Ok(store)
+fn of_folder(folder: &Folder) -> (Arc<dyn StateStore>, Ping) {
+    let store = folder.store.clone();
+    let pinged = store.clone();
+    let ping: Ping = Arc::new(move || {
+        let store = pinged.clone();
+        Box::pin(async move { store.ping().await })
+    });
+    (store, ping)
 }
 
-async fn open_amqp(config: &Config, name: &str) -> Result<amqp::Bus, Failure> {
-    let settings = bus_settings(config, name);
-    let version = admin::probe(&config.amqp.url).await.map_err(|error| unusable_broker(config, &error))?;
-    if let Some(refusal) = preflight::broker_too_old(&version) {
-        return Err(Failure::Failed(refusal));
-    }
-    topology::check(&config.amqp.url, &settings).await.map_err(|error| unusable_topology(config, &error))?;
-    Ok(amqp::Bus::connect(settings))
+fn of_redis(store: Arc<redis::Store>) -> (Arc<dyn StateStore>, Ping) {
+    let pinged = store.clone();
+    let ping: Ping = Arc::new(move || {
+        let store = pinged.clone();
+        Box::pin(async move { store.ping().await })
+    });
+    (store, ping)
 }

@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test tells what went wrong by panicking")]
 
 mod drain;
+mod embedded;
 mod foreign_client;
 mod golden_path;
+mod mixed;
 mod paused_store;
 mod privacy;
+mod solo;
 mod stage;
 mod versions;
 mod windows;

@@ -40,6 +40,7 @@ fn difference(folder: &Path, environment: &[(String, String)], case: &Case) -> O
         .env_clear()
         .envs(inherited)
         .env("SIGNALBOX_OPS__LISTEN", "")
+        .env("SIGNALBOX_API__LISTEN", "127.0.0.1:1")
         .envs(environment.iter().cloned())
         .envs(case.settings.iter().copied())
         .current_dir(folder)
@@ -121,7 +122,6 @@ fn files_flags_and_settings_are_refused_before_anything_is_asked() {
         validate("missing.json", "the flow file missing.json cannot be read"),
         case(&["flow", "validate"], &[], 2, "<FILE>"),
         case(&["flow", "deploy", "action.json"], &[], 1, "action.json is not deployed: 1 to mend"),
-        case(&["flow", "deploy", "nameless.json"], &[], 1, "has no `name`"),
         case(
             &["flow", "deploy", "fine.json", "--route", "fax=+15550111"],
             &[],
@@ -146,7 +146,16 @@ fn files_flags_and_settings_are_refused_before_anything_is_asked() {
             2,
             "`tomorrow` is not an RFC 3339 time",
         ),
-        case(&["flow", "deploy", "fine.json"], &[], 2, "redis.url is not set"),
+        case(&["flow", "deploy", "fine.json"], &[], 1, "no Signalbox answers at http://127.0.0.1:1"),
+        case(&["status"], &[(REDIS, "redis://127.0.0.1:1")], 1, "no Signalbox answers at http://127.0.0.1:1"),
+        case(
+            &["status", "--set", "api.url=http://127.0.0.1:2"],
+            &[],
+            1,
+            "no Signalbox answers at http://127.0.0.1:2",
+        ),
+        case(&["status", "--set", "api.listen="], &[], 2, "set SIGNALBOX_API__URL=http://host:port"),
+        event(&["--type", "job.due", "--subject", "j"], 1, "Start one with `signalbox serve`"),
         case(&["route", "set", "call=*"], &[], 2, "--flow"),
         event(&["--type", "call.incoming", "--data", "{to"], 2, "--data is not JSON"),
         event(
@@ -168,6 +177,9 @@ fn files_flags_and_settings_are_refused_before_anything_is_asked() {
         case(&["event", "rejected", "discard", "--all", "--id", "7"], &[], 2, "cannot be used with"),
         case(&["event", "rejected", "replay"], &[], 2, "--id <ID>|--all"),
         case(&["activeflow", "stop", "4711"], &[], 2, "`4711` is not an activeflow id"),
+        case(&["activeflow", "list", "--reference", ":call-1"], &[], 2, "write KIND or KIND:ID"),
+        case(&["activeflow", "list", "--state", "asleep"], &[], 2, "[possible values: ready, claimed"),
+        case(&["event", "rejected", "list", "--limit", "0"], &[], 2, "0 is not in 1..=1000"),
         case(&["activeflow", "list", "--output", "yaml"], &[], 2, "[possible values: table, json, ndjson]"),
         case(
             &["config", "show", "--config", "key.toml"],
@@ -187,10 +199,21 @@ fn files_flags_and_settings_are_refused_before_anything_is_asked() {
             "engine.lease (2s) must be at least four times engine.beat (1s)",
         ),
         setting("SIGNALBOX_ENGINE__LAESE", "10s", "Did you mean SIGNALBOX_ENGINE__LEASE?"),
+        setting(
+            "SIGNALBOX_API__LISTEN",
+            "localhost:8080",
+            "api.listen is `localhost:8080`: write an IP address",
+        ),
+        setting("SIGNALBOX_API__URL", "https://flows.example", "speaks plain HTTP only"),
+        setting("SIGNALBOX_API__BOOTSTRAP_KEY", "secret", "api.bootstrap_key has 6 characters"),
+        setting("SIGNALBOX_API__KEY", "two words", "api.key has a blank"),
+        setting("SIGNALBOX_DATA__DIR", "", "data.dir is empty"),
+        setting("SIGNALBOX_DATA__FOLDER", "x", "there is no setting data.folder"),
         setting("SIGNALBOX_REDIS_URL", "redis://x", "write two underscores behind the section"),
         setting("SIGNALBOX_LOG__FORMAT", "xml", "write one of auto, json, text"),
         setting("SIGNALBOX_REDIS__URL_FILE", "/nowhere", "/nowhere cannot be read"),
-        case(&["executor"], &[], 2, "redis.url is not set"),
+        case(&["executor"], &[], 2, "redis.url is not set: a role in a process of its own shares its state"),
+        case(&["api"], &[], 2, "run everything in one process: signalbox serve"),
         case(&["executor"], &[(REDIS, "redis://127.0.0.1:1")], 2, "amqp.url is not set"),
         case(&["conductor"], &[], 2, "unrecognized subcommand"),
     ];
@@ -261,6 +284,12 @@ async fn services_that_are_missing_wrong_or_set_otherwise_are_named() {
                 1,
                 "that is the setting amqp.rejected_max_bytes",
             ),
+            case(&["api"], &[], 2, "api.bootstrap_key is not set, so nobody could be let in"),
+            case(&["api", "--set", "api.listen="], &[], 2, "so there is nothing to run"),
+            case(&["flow", "deploy", "nameless.json"], &[], 1, "has no `name`"),
+            case(&["flow", "export", "Nobody"], &[], 1, "there is no flow `Nobody`"),
+            case(&["activeflow", "actions", unknown], &[], 1, "there is no activeflow 8a4f0c3e"),
+            case(&["activeflow", "journal", unknown], &[], 1, "there is no activeflow 8a4f0c3e"),
             case(&["activeflow", "get", unknown], &[], 1, "there is no activeflow 8a4f0c3e"),
             case(&["activeflow", "stop", unknown], &[], 1, "there is no activeflow 8a4f0c3e"),
             case(&["flow", "deploy", "calls.json"], &[], 1, "error[SBX0504] /actions/0/option/flow_id"),

@@ -1,88 +1,52 @@
 //! `signalbox activeflow get ID`.
 
-use super::view::{View, view};
+use super::{LookArgs, action, reference, state};
 use crate::cli::Context;
+use crate::client::Path;
 use crate::failure::Failure;
-use crate::output::OutputArgs;
-use crate::services::open_store;
-use clap::Args;
-use common::ActiveflowId;
-use common::journal::Entry;
-use common::ports::Lookup;
-use serde::Serialize;
+use crate::output::text;
+use serde_json::Value;
 use std::fmt::Write;
 
-#[derive(Args, Debug)]
-pub struct GetArgs {
-    /// The activeflow's id, from `signalbox activeflow list`
-    #[arg(value_name = "ID")]
-    id: ActiveflowId,
-    #[command(flatten)]
-    output: OutputArgs,
-}
-
-#[derive(Serialize)]
-struct Whole {
-    #[serde(flatten)]
-    view: View,
-    /// The last transitions, oldest first.
-    journal: Vec<Entry>,
-}
-
-pub async fn run(args: GetArgs, context: &Context) -> Result<(), Failure> {
-    let store = open_store(context.config()).await?;
-    let found = store.get(args.id).await?.ok_or_else(|| unknown(args.id, context))?;
-    let journal = found.journal.iter().filter_map(|bytes| serde_json::from_slice(bytes).ok()).collect();
-    let whole = Whole { view: view(&found), journal };
-    args.output.one(&whole, || text(&whole));
+pub async fn run(args: LookArgs, context: &Context) -> Result<(), Failure> {
+    let path = Path::new("/v1/activeflows").segment(args.id.id);
+    let activeflow: Value = context.client().await?.get(path.as_str()).await?;
+    args.output.one(&activeflow, || shown(&activeflow));
     Ok(())
 }
 
-pub fn unknown(id: ActiveflowId, context: &Context) -> Failure {
-    let kept = context.config().engine.ended_kept;
-    Failure::failed(format!(
-        "there is no activeflow {id}, or it ended more than {kept} ago (engine.ended_kept); `signalbox activeflow list` shows those there are"
-    ))
-}
-
-fn text(whole: &Whole) -> String {
-    let view = &whole.view;
-    let mut text = String::new();
+fn shown(it: &Value) -> String {
+    let mut shown = String::new();
     let mut row = |name: &str, value: String| {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{name:12} {value}");
+        let _ = writeln!(shown, "{name:12} {value}");
     };
-    row("id", view.id.clone());
+    row("id", text(&it["id"]));
+    row("state", state(it));
     row(
-        "state",
-        view.end_reason
-            .as_ref()
-            .map_or_else(|| view.state.to_owned(), |why| format!("{} ({why})", view.state)),
+        "flow",
+        format!("{} v{} ({})", text(&it["flow_name"]), text(&it["flow_version"]), text(&it["flow_id"])),
     );
-    row("flow", format!("{} v{} ({})", view.flow_name, view.flow_version, view.flow_id));
-    row("customer", view.customer_id.clone());
-    row("reference", format!("{}:{}", view.reference_type, view.reference_id));
-    row("action", view.current_action.clone().unwrap_or_else(|| "-".into()));
-    if let Some(until) = view.waiting_until {
-        row("waits until", until.to_string());
+    row("customer", text(&it["customer_id"]));
+    row("reference", reference(it));
+    let kind = it["current_action"]["type"].as_str().filter(|kind| !kind.is_empty());
+    row("action", kind.map_or_else(|| action(it), |kind| format!("{} ({kind})", action(it))));
+    let waits_for: Vec<String> = it["waiting_for"].as_array().into_iter().flatten().map(text).collect();
+    if !waits_for.is_empty() {
+        row("waits for", waits_for.join(", "));
     }
-    if let Some(error) = &view.error {
-        row("error", format!("{}: {}", error.code, error.message));
+    if !it["waiting_until"].is_null() {
+        row("waits until", text(&it["waiting_until"]));
     }
-    row("created", view.tm_create.to_string());
-    row("updated", view.tm_update.to_string());
-    if view.inbox + view.outbox > 0 {
-        row("waiting", format!("{} inputs, {} commands", view.inbox, view.outbox));
+    if !it["error"].is_null() {
+        row("error", format!("{}: {}", text(&it["error"]["code"]), text(&it["error"]["message"])));
     }
-    row("variables", view.variables.to_string());
-    text.push_str("journal\n");
-    for entry in &whole.journal {
-        for note in &entry.notes {
-            let action = note.action_id.as_deref().unwrap_or("-");
-            let detail = if note.detail.is_null() { String::new() } else { format!(" {}", note.detail) };
-            let _ =
-                writeln!(text, "  {}  v{:<4} {:20} {}{detail}", note.at, entry.version, action, note.what);
-        }
+    row("created", text(&it["tm_create"]));
+    row("updated", text(&it["tm_update"]));
+    let (inbox, outbox) = (it["inbox"].as_u64().unwrap_or(0), it["outbox"].as_u64().unwrap_or(0));
+    if inbox + outbox > 0 {
+        row("waiting", format!("{inbox} inputs, {outbox} commands"));
     }
-    text
+    row("variables", text(&it["variables"]));
+    shown
 }

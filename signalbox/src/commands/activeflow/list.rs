@@ -1,90 +1,88 @@
 //! `signalbox activeflow list`.
 
-use super::view::{View, view};
+use super::{REFERENCE_HELP, Reference, action, reference, state};
 use crate::cli::Context;
+use crate::client::Path;
+use crate::commands::pages::{self, Pages};
 use crate::failure::Failure;
-use crate::output::{Column, Format, OutputArgs, note};
-use crate::services::open_store;
+use crate::output::{Column, Format, OutputArgs, note, text};
 use clap::Args;
-use common::ports::StateStore;
-use common::ports::lookup::{Found, ListQuery};
 use serde_json::Value;
 
-/// What the store is asked for at once.
-const PAGE: u32 = 200;
-
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  signalbox activeflow list\n  signalbox activeflow list --state waiting --limit 500 --output ndjson | jq .id"
-)]
+#[command(after_help = "Examples:\n  \
+    signalbox activeflow list\n  \
+    signalbox activeflow list --state quarantined\n  \
+    signalbox activeflow list --flow 'Support line' --reference call:call-4711\n  \
+    signalbox activeflow list --state waiting --limit 500 --output ndjson | jq -r .id")]
 pub struct ListArgs {
-    /// Only those in this state: ready, claimed, waiting, paused, quarantined, ended
-    #[arg(long, value_name = "STATE", value_parser = ["ready", "claimed", "waiting", "paused", "quarantined", "ended"])]
-    state: Option<String>,
+    #[command(flatten)]
+    filter: FilterArgs,
     /// How many at most
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Whose; the default is intake.default_customer
-    #[arg(long, value_name = "ID")]
-    customer: Option<uuid::Uuid>,
     #[command(flatten)]
     output: OutputArgs,
 }
 
+/// Which activeflows; everything that is given must fit.
+#[derive(Args, Debug)]
+pub struct FilterArgs {
+    /// Only those in this state
+    #[arg(long, value_name = "STATE", value_parser = ["ready", "claimed", "waiting", "paused", "quarantined", "ended"])]
+    state: Option<String>,
+    /// Only those that run, or that have ended
+    #[arg(long, value_name = "STATUS", value_parser = ["running", "ended"])]
+    status: Option<String>,
+    /// Only those of this flow, by its name or id
+    #[arg(long, value_name = "NAME")]
+    flow: Option<String>,
+    #[arg(long, value_name = "KIND[:ID]", help = REFERENCE_HELP)]
+    reference: Option<Reference>,
+    /// Whose; the default is intake.default_customer
+    #[arg(long, value_name = "ID")]
+    customer: Option<uuid::Uuid>,
+}
+
+impl FilterArgs {
+    /// The path with what is asked for.
+    pub fn on(&self, path: &str, context: &Context) -> Path {
+        let flow = self.flow.as_deref().map(|flow| context.flow_id(self.customer, flow));
+        Path::new(path)
+            .with("customer_id", self.customer)
+            .with("state", self.state.as_ref())
+            .with("status", self.status.as_ref())
+            .with("flow_id", flow)
+            .with("reference_type", self.reference.as_ref().map(|reference| &reference.kind))
+            .with("reference_id", self.reference.as_ref().and_then(|reference| reference.id.as_ref()))
+    }
+
+    fn is_given(&self) -> bool {
+        self.state.is_some() || self.status.is_some() || self.flow.is_some() || self.reference.is_some()
+    }
+}
+
 pub async fn run(args: ListArgs, context: &Context) -> Result<(), Failure> {
-    let store = open_store(context.config()).await?;
-    let (rows, more) = collect(&store, &args, context.customer(args.customer)).await?;
-    let columns: [Column<View>; 6] = [
-        ("ID", |row| row.id.clone()),
-        ("STATE", |row| {
-            row.end_reason
-                .as_ref()
-                .map_or_else(|| row.state.to_owned(), |why| format!("{} ({why})", row.state))
-        }),
-        ("FLOW", |row| format!("{} v{}", row.flow_name, row.flow_version)),
-        ("REFERENCE", |row| format!("{}:{}", row.reference_type, row.reference_id)),
-        ("ACTION", |row| row.current_action.clone().unwrap_or_else(|| "-".into())),
-        ("CREATED", |row| row.tm_create.to_string()),
+    let client = context.client().await?;
+    let path = args.filter.on("/v1/activeflows", context);
+    let Pages { rows, has_more } = pages::collect(&client, &path, args.limit as usize).await?;
+    let columns: [Column<Value>; 6] = [
+        ("ID", |row| text(&row["id"])),
+        ("STATE", state),
+        ("FLOW", |row| format!("{} v{}", text(&row["flow_name"]), text(&row["flow_version"]))),
+        ("REFERENCE", reference),
+        ("ACTION", action),
+        ("CREATED", |row| text(&row["tm_create"])),
     ];
-    let empty = match &args.state {
-        Some(state) => format!("No activeflow is {state}. All of them: signalbox activeflow list"),
-        None => "No activeflow yet. One starts when an event arrives at a routed address; try: signalbox event send --type call.incoming \
-                 --subject call-1 --data '{\"from\":\"+15550100\",\"to\":\"+15550111\"}'"
-            .to_owned(),
+    let empty = if args.filter.is_given() {
+        "No activeflow is like that. All of them: signalbox activeflow list"
+    } else {
+        "No activeflow yet. One starts when an event arrives at a routed address; try: signalbox event send --type call.incoming \
+         --subject call-1 --data '{\"from\":\"+15550100\",\"to\":\"+15550111\"}'"
     };
-    args.output.list(&rows, &columns, &empty);
-    if more && args.output.output == Format::Table {
+    args.output.list(&rows, &columns, empty);
+    if has_more && args.output.output == Format::Table {
         note(&format!("There are more than these {}; --limit shows them.", rows.len()));
     }
     Ok(())
-}
-
-/// Up to the limit, and whether there are more.
-async fn collect(
-    store: &dyn StateStore,
-    args: &ListArgs,
-    customer_id: String,
-) -> Result<(Vec<View>, bool), Failure> {
-    let mut rows: Vec<View> = Vec::new();
-    let mut query = ListQuery { customer_id, before: None, limit: PAGE };
-    loop {
-        let page = store.list(&query).await?;
-        let is_last = page.len() < PAGE as usize;
-        query.before = page.last().map(|found: &Found| (found.record.created, found.id));
-        for found in page {
-            let mut row = view(&found);
-            // Listing is about where they stand; `get` shows the variables.
-            row.variables = Value::Null;
-            if args.state.as_deref().is_some_and(|state| state != row.state) {
-                continue;
-            }
-            if rows.len() == args.limit as usize {
-                return Ok((rows, true));
-            }
-            rows.push(row);
-        }
-        if is_last {
-            return Ok((rows, false));
-        }
-    }
 }

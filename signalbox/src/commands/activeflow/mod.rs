@@ -1,22 +1,33 @@
 //! `signalbox activeflow …`: look at running flows, and ask something of one.
 
+mod actions;
 mod control;
 mod get;
+mod journal;
 mod list;
-mod view;
+mod watch;
 
 use crate::cli::Context;
 use crate::failure::Failure;
+use crate::output::{OutputArgs, text};
 use clap::{Args, Subcommand};
 use common::ActiveflowId;
-use common::ports::work::Control;
+use control::Control;
+use serde_json::Value;
+use std::str::FromStr;
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Show a customer's activeflows, newest first
     List(list::ListArgs),
-    /// Show one activeflow with its variables and its journal
-    Get(get::GetArgs),
+    /// Show changes as they happen, until interrupted
+    Watch(watch::WatchArgs),
+    /// Show one activeflow with its variables
+    Get(LookArgs),
+    /// Show what it did, where it stands, and what comes
+    Actions(LookArgs),
+    /// Show its last transitions, oldest first
+    Journal(LookArgs),
     /// End it now
     Stop(IdArgs),
     /// Let it rest; what comes meanwhile is kept
@@ -29,7 +40,8 @@ pub enum Command {
     Continue(IdArgs),
     /// Jump to an action at the next step
     #[command(
-        after_help = "Example:\n  signalbox activeflow forward 8a4f0c3e-5b1d-8c2f-9a7e-1f2b3c4d5e6f bye"
+        after_help = "Example:\n  signalbox activeflow forward 8a4f0c3e-5b1d-8c2f-9a7e-1f2b3c4d5e6f bye\n\n\
+                      `signalbox activeflow actions ID` shows the actions that are left."
     )]
     Forward(ForwardArgs),
 }
@@ -42,10 +54,20 @@ pub struct IdArgs {
 }
 
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Example:\n  signalbox activeflow list --limit 1 --output ndjson | jq -r .id | xargs signalbox activeflow get"
+)]
+pub struct LookArgs {
+    #[command(flatten)]
+    id: IdArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Args, Debug)]
 pub struct ForwardArgs {
-    /// The activeflow's id, from `signalbox activeflow list`
-    #[arg(value_name = "ID")]
-    id: ActiveflowId,
+    #[command(flatten)]
+    id: IdArgs,
     /// The id of an action of its flow
     #[arg(value_name = "ACTION")]
     action: String,
@@ -54,13 +76,61 @@ pub struct ForwardArgs {
 pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
     let (id, control) = match command {
         Command::List(args) => return list::run(args, context).await,
+        Command::Watch(args) => return watch::run(args, context).await,
         Command::Get(args) => return get::run(args, context).await,
-        Command::Stop(args) => (args.id, Control::Stop),
-        Command::Pause(args) => (args.id, Control::Pause),
-        Command::Resume(args) => (args.id, Control::Resume),
-        Command::Retry(args) => (args.id, Control::Retry),
-        Command::Continue(args) => (args.id, Control::Continue),
+        Command::Actions(args) => return actions::run(args, context).await,
+        Command::Journal(args) => return journal::run(args, context).await,
+        Command::Stop(args) => (args, Control::Stop),
+        Command::Pause(args) => (args, Control::Pause),
+        Command::Resume(args) => (args, Control::Resume),
+        Command::Retry(args) => (args, Control::Retry),
+        Command::Continue(args) => (args, Control::Continue),
         Command::Forward(args) => (args.id, Control::Forward { action_id: args.action }),
     };
-    control::run(id, control, context).await
+    control::run(id.id, &control, context).await
 }
+
+const REFERENCE_HELP: &str = "Only those for this call, message or other thing: call, or call:call-4711";
+
+/// `call`, or `call:call-4711`.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    kind: String,
+    id: Option<String>,
+}
+
+impl FromStr for Reference {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Reference, String> {
+        let (kind, id) = text.split_once(':').map_or((text, None), |(kind, id)| (kind, Some(id.to_owned())));
+        if kind.is_empty() || id.as_ref().is_some_and(String::is_empty) {
+            return Err("write KIND or KIND:ID, for example call or call:call-4711".into());
+        }
+        Ok(Reference { kind: kind.to_owned(), id })
+    }
+}
+
+/// `ended (hangup)`.
+fn state(row: &Value) -> String {
+    match row["end_reason"].as_str() {
+        Some(why) => format!("{} ({why})", text(&row["state"])),
+        None => text(&row["state"]),
+    }
+}
+
+/// `call:call-4711`, as `--reference` takes it.
+fn reference(row: &Value) -> String {
+    format!("{}:{}", text(&row["reference_type"]), text(&row["reference_id"]))
+}
+
+/// Where it stands.
+fn action(row: &Value) -> String {
+    match row["current_action"]["id"].as_str() {
+        Some(id) if id != NIL => id.to_owned(),
+        _ => "-".to_owned(),
+    }
+}
+
+/// An id that is not set.
+const NIL: &str = "00000000-0000-0000-0000-000000000000";

@@ -9,7 +9,7 @@ use clap::Subcommand;
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Publish an event, and wait until the broker has stored it
+    /// Send an event, and wait until it is stored
     Send(send::SendArgs),
     /// Events that could not be used: look, replay, discard
     #[command(subcommand)]

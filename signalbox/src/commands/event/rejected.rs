@@ -1,21 +1,20 @@
 //! `signalbox event rejected list|replay|discard`.
 
 use crate::cli::Context;
+use crate::client::{Client, Path};
+use crate::commands::pages;
 use crate::failure::Failure;
-use crate::output::{Column, OutputArgs, line};
-use crate::services::{need_amqp, unusable_broker};
-use adapters::amqp::Rejects;
+use crate::output::{Column, OutputArgs, line, text};
 use clap::{Args, Subcommand};
-use common::ports::Rejects as _;
-use common::ports::error::Unusable;
-use common::ports::rejects::{Rejected, Selection};
-use serde::Serialize;
-use serde_json::Value;
-use std::collections::BTreeMap;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Show rejected events, oldest first; they stay where they are
+    #[command(
+        after_help = "Example:\n  signalbox event rejected list --output ndjson | jq -r '[.message_id, .reason] | @tsv'"
+    )]
     List(ListArgs),
     /// Publish rejected events again, as they were, after what was wrong is mended
     #[command(
@@ -32,8 +31,8 @@ pub enum Command {
 #[derive(Args, Debug)]
 pub struct ListArgs {
     /// How many at most
-    #[arg(long, default_value_t = 100, value_name = "N")]
-    limit: usize,
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    limit: u32,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -49,72 +48,53 @@ pub struct SelectionArgs {
     all: bool,
 }
 
-#[derive(Serialize)]
-struct Row {
-    message_id: Option<String>,
-    reason: String,
-    message: String,
-    /// The event as JSON, or as text where it is none.
-    body: Value,
-    original: BTreeMap<String, String>,
+#[derive(Deserialize)]
+struct Counted {
+    count: usize,
 }
 
 pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
-    let config = context.config();
-    need_amqp(config)?;
-    let rejects = Rejects { url: config.amqp.url.clone() };
-    let failed = |error: Unusable| unusable_broker(config, &error.reason);
+    let client = context.client().await?;
     match command {
-        Command::List(args) => {
-            let rejected = rejects.list(args.limit).await.map_err(failed)?;
-            list(args.output, rejected);
-        }
+        Command::List(args) => list(&args, &client).await,
         Command::Replay(args) => {
-            let count = rejects.replay(&selection(&args)).await.map_err(failed)?;
-            found(count, &args)?;
+            let count = settle("replay", &args, &client).await?;
             line(&match count {
                 0 => "No event is rejected: nothing to replay.".to_owned(),
                 count => format!("replayed {count}: each is an event again, and left the rejected queue"),
             });
+            Ok(())
         }
         Command::Discard(args) => {
-            let count = rejects.discard(&selection(&args)).await.map_err(failed)?;
-            found(count, &args)?;
+            let count = settle("discard", &args, &client).await?;
             line(&format!("discarded {count}"));
+            Ok(())
         }
     }
+}
+
+async fn list(args: &ListArgs, client: &Client) -> Result<(), Failure> {
+    let path = Path::new("/v1/events/rejected").with("limit", Some(args.limit));
+    let rows = pages::whole(client, &path).await?;
+    let columns: [Column<Value>; 4] = [
+        ("ID", |row| text(&row["message_id"])),
+        ("REASON", |row| text(&row["reason"])),
+        ("TYPE", |row| text(&row["original"]["routing_key"])),
+        ("WHAT", |row| text(&row["message"])),
+    ];
+    args.output.list(&rows, &columns, "No event is rejected.");
     Ok(())
 }
 
-fn selection(args: &SelectionArgs) -> Selection {
-    if args.all { Selection::All } else { Selection::MessageIds(args.ids.iter().cloned().collect()) }
-}
-
 /// Asking for an id that is not there is a mistake; asking for all of none is not.
-fn found(count: usize, args: &SelectionArgs) -> Result<(), Failure> {
+async fn settle(what: &str, args: &SelectionArgs, client: &Client) -> Result<usize, Failure> {
+    let selection = if args.all { json!({ "all": true }) } else { json!({ "ids": args.ids }) };
+    let Counted { count } = client.post(&format!("/v1/events/rejected/{what}"), &selection).await?;
     if count == 0 && !args.all {
         let ids = args.ids.join(", ");
         return Err(Failure::failed(format!(
             "no rejected event has the message id {ids}; `signalbox event rejected list` shows those there are"
         )));
     }
-    Ok(())
-}
-
-fn list(output: OutputArgs, rejected: Vec<Rejected>) {
-    let rows: Vec<Row> = rejected.into_iter().map(row).collect();
-    let columns: [Column<Row>; 4] = [
-        ("ID", |row| row.message_id.clone().unwrap_or_else(|| "-".into())),
-        ("REASON", |row| row.reason.clone()),
-        ("TYPE", |row| row.original.get("routing_key").cloned().unwrap_or_else(|| "-".into())),
-        ("WHAT", |row| row.message.clone()),
-    ];
-    output.list(&rows, &columns, "No event is rejected.");
-}
-
-fn row(rejected: Rejected) -> Row {
-    let Rejected { reason, message, body, original } = rejected;
-    let body = serde_json::from_slice(&body)
-        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&body).into_owned()));
-    Row { message_id: original.get("message_id").cloned(), reason, message, body, original }
+    Ok(count)
 }

@@ -1,25 +1,31 @@
 //! `signalbox event send`.
 
 use crate::cli::Context;
+use crate::client::Client;
+use crate::commands::now;
+use crate::config::Config;
 use crate::failure::Failure;
-use crate::output::line;
-use crate::services::{need_amqp, unusable_broker};
+use crate::output::{Format, OutputArgs, line, text};
+use crate::services::unusable_broker;
 use adapters::amqp::admin;
 use clap::Args;
 use flow::route::{Addressee, addressee};
 use flow::{Event, Timestamp};
+use hyper::Method;
 use serde_json::{Value, json};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     signalbox event send --type call.incoming --subject call-1 --data '{\"from\":\"+15550100\",\"to\":\"+15550111\"}'\n  \
     signalbox event send --type call.digits --subject call-1 --data '{\"digits\":\"1\"}'\n  \
     signalbox event send --type message.received --data '{\"from\":\"+15550100\",\"to\":\"+15550111\",\"text\":\"yes\"}'\n  \
-    signalbox event send event.json          (one CloudEvent, or an array of them; - is stdin)\n\n\
-    An event is recognised by source and id: sending the same file twice has its effect once.")]
+    signalbox event send event.json          (one CloudEvent, or an array of them; - is stdin)\n  \
+    signalbox event send event.json --output json | jq -r .activeflow_id\n\n\
+    An event is recognised by source and id: sending the same file twice has its effect once.\n\
+    With amqp.url it is published to the broker, as sources do, and what becomes of it shows in the metrics; otherwise \
+    it goes to the API, which says so.")]
 pub struct SendArgs {
     /// A file with the whole event instead of the flags
     #[arg(value_name = "FILE", conflicts_with_all = ["kind", "subject", "data", "source", "id", "time"])]
@@ -42,6 +48,8 @@ pub struct SendArgs {
     /// When it happened, for example 2026-11-22T05:00:00Z; the default is now
     #[arg(long, value_name = "TIME")]
     time: Option<Timestamp>,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub async fn run(args: SendArgs, context: &Context) -> Result<(), Failure> {
@@ -62,14 +70,80 @@ pub async fn run(args: SendArgs, context: &Context) -> Result<(), Failure> {
                 .map_err(|why| if args.file.is_some() { Failure::Failed(why) } else { Failure::Usage(why) })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    need_amqp(config)?;
+    let way = Way::open(context).await?;
+    let mut outcomes = Vec::new();
     for (body, (event, reference)) in bodies.iter().zip(events) {
-        admin::send_event(&config.amqp.url, body.as_bytes(), &event.kind, &event.id, &reference)
-            .await
-            .map_err(|error| unusable_broker(config, &error))?;
-        line(&format!("stored by the broker: {} {} (source {})", event.kind, event.id, event.source));
+        let outcome = way.send(body, &event, &reference, config).await?;
+        if args.output.output == Format::Table {
+            line(&said(&event, &outcome));
+        }
+        outcomes.push(outcome);
+    }
+    match (args.output.output, outcomes.as_slice()) {
+        (Format::Table, _) => {}
+        (_, [outcome]) => args.output.one(outcome, String::new),
+        (_, outcomes) => args.output.list(outcomes, &[], ""),
     }
     Ok(())
+}
+
+/// How events get in.
+enum Way {
+    /// Published to the broker, as a source does it.
+    Amqp,
+    Rest(Client),
+}
+
+impl Way {
+    async fn open(context: &Context) -> Result<Way, Failure> {
+        if context.config().amqp.url.is_empty() {
+            context.client().await.map(Way::Rest)
+        } else {
+            Ok(Way::Amqp)
+        }
+    }
+
+    /// What became of it, as the API tells it; behind a broker nobody tells.
+    async fn send(
+        &self,
+        body: &str,
+        event: &Event,
+        reference: &str,
+        config: &Config,
+    ) -> Result<Value, Failure> {
+        match self {
+            Way::Amqp => {
+                let sent =
+                    admin::send_event(&config.amqp.url, body.as_bytes(), &event.kind, &event.id, reference)
+                        .await;
+                sent.map_err(|error| unusable_broker(config, &error))?;
+                Ok(json!({ "id": event.id, "source": event.source, "outcome": "published" }))
+            }
+            Way::Rest(client) => {
+                let path = "/v1/events";
+                let answer = client.ask(Method::POST, path, Some(body.as_bytes().to_vec())).await?;
+                if answer.status.is_success() { answer.json(path) } else { Err(client.refusal(&answer)) }
+            }
+        }
+    }
+}
+
+fn said(event: &Event, outcome: &Value) -> String {
+    let Event { kind, id, source, .. } = event;
+    let activeflow = text(&outcome["activeflow_id"]);
+    let started =
+        outcome["started"].as_array().is_some_and(|started| started.contains(&outcome["activeflow_id"]));
+    match outcome["outcome"].as_str() {
+        Some("published") => return format!("stored by the broker: {kind} {id} (source {source})"),
+        Some("applied") if started => format!("{kind} {id}: activeflow {activeflow} started"),
+        Some("applied") => format!("{kind} {id}: activeflow {activeflow} has it"),
+        Some("duplicate") => format!("{kind} {id}: seen before (source {source}), nothing changed"),
+        Some("unmatched") => format!(
+            "{kind} {id}: no activeflow waits for it, and no route leads from its address to a flow; `signalbox route list` shows those there are"
+        ),
+        Some("late") => format!("{kind} {id}: its activeflow has ended"),
+        other => format!("{kind} {id}: {}", other.unwrap_or("stored")),
+    }
 }
 
 fn of_flags(kind: &str, args: &SendArgs) -> Result<String, Failure> {
@@ -125,9 +199,4 @@ fn checked(body: &str) -> Result<(Event, String), String> {
             Addressee::Command { .. } => event.subject.clone().unwrap_or_default(),
         };
     Ok((event, reference))
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

@@ -2,18 +2,15 @@
 
 use super::{WindowArgs, file};
 use crate::cli::Context;
+use crate::client::{Answer, Client, Path};
+use crate::commands::live;
 use crate::failure::Failure;
-use crate::output::line;
-use crate::services::{catalogue, open_store};
-use api::publish::{self, Deployment, Effect, Placed, Refused, RouteAddress, RouteChange};
+use crate::output::{OutputArgs, text};
+use api::publish::RouteAddress;
 use clap::Args;
-use common::ports::Catalogue;
-use flow::Definitions;
-use flow::finding::Finding;
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
 use std::path::PathBuf;
-
-/// The code of a call to a flow that is not deployed.
-const UNKNOWN_SUBROUTINE: &str = "SBX0504";
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
@@ -34,6 +31,8 @@ pub struct DeployArgs {
     /// Whose flow it is; the default is intake.default_customer
     #[arg(long, value_name = "ID")]
     customer: Option<uuid::Uuid>,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub async fn run(args: DeployArgs, context: &Context) -> Result<(), Failure> {
@@ -49,100 +48,64 @@ pub async fn run(args: DeployArgs, context: &Context) -> Result<(), Failure> {
     if errors > 0 {
         return Err(Failure::failed(format!("{shown} is not deployed: {errors} to mend (above)")));
     }
-    let name = name_of(&document).ok_or_else(|| {
-        Failure::failed(format!(
-            "{shown} has no `name`, so it cannot be told which flow it is; add \"name\": \"…\" at its top"
-        ))
-    })?;
-
-    let routes: Vec<RouteChange> =
-        args.routes.into_iter().map(|address| RouteChange { address, window, priority: 0 }).collect();
-    let customer = context.customer(args.customer);
-    let store = open_store(context.config()).await?;
-    let published = catalogue::change(&store, async |current, now| {
-        let documents = catalogue::documents(&store, &current, &customer).await?;
-        let deployment =
-            Deployment { customer_id: &customer, name: &name, document: &document, routes: &routes, now };
-        let effect =
-            publish::deploy(&current, &documents, &deployment).map_err(|refused| refusal(&shown, refused))?;
-        Ok(effect.map(|effect| (effect.publication.clone(), effect)))
-    })
-    .await?;
-    match published {
-        None => say_unchanged(&catalogue::current(&store as &dyn Catalogue).await?, &customer, &name),
-        Some((generation, effect)) => {
-            say(&effect);
-            catalogue::report_live(&store, generation).await?;
-        }
-    }
+    let routes: Vec<Value> = args.routes.iter().map(|address| args.window.of_route(address)).collect();
+    let asked = json!({ "document": document, "routes": routes, "file": shown });
+    let client = context.client().await?;
+    let path = Path::new("/v1/flows").with("customer_id", args.customer);
+    let answer = client.ask(Method::POST, path.as_str(), Some(asked.to_string().into_bytes())).await?;
+    let deployed = if answer.status.is_success() {
+        answer.json(path.as_str())?
+    } else {
+        return Err(refusal(&client, &answer, &shown));
+    };
+    args.output.one(&deployed, || said(&deployed));
     Ok(())
 }
 
-/// The document is valid JSON by now.
-fn name_of(document: &str) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_str(document).ok()?;
-    value.get("name")?.as_str().filter(|name| !name.trim().is_empty()).map(str::to_owned)
+/// Findings that only the deployment can have (a flow that is called and not there) are told like those of the file.
+fn refusal(client: &Client, answer: &Answer, shown: &str) -> Failure {
+    let problem: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+    let findings: Vec<&Value> = problem["errors"].as_array().into_iter().flatten().collect();
+    if answer.status != StatusCode::UNPROCESSABLE_ENTITY || findings.is_empty() {
+        return client.refusal(answer);
+    }
+    for finding in &findings {
+        file::print_part(shown, finding);
+    }
+    Failure::failed(format!("{shown} is not deployed: {}", text(&problem["detail"])))
 }
 
-fn refusal(shown: &str, refused: Refused) -> Failure {
-    let told = |shown: &str, findings: &[Finding]| file::print(shown, findings);
-    match refused {
-        Refused::Findings(findings) => {
-            let errors = told(shown, &findings);
-            let is_missing = findings.iter().any(|finding| finding.code == UNKNOWN_SUBROUTINE);
-            let first = if is_missing {
-                "; deploy the flow that it calls first: signalbox flow deploy FILE"
-            } else {
-                ""
-            };
-            Failure::failed(format!("{shown} is not deployed: {errors} to mend (above){first}"))
+fn said(deployed: &Value) -> String {
+    let flow = &deployed["flow"];
+    let (name, version) = (text(&flow["name"]), text(&flow["version"]));
+    if deployed["unchanged"] == true {
+        return format!(
+            "unchanged: `{name}` is deployed like this already (version {version}, generation {})",
+            text(&deployed["generation"])
+        );
+    }
+    let state = if deployed["is_new_version"] == true { "deployed" } else { "unchanged" };
+    let mut lines = vec![format!("{state}: `{name}` version {version} ({})", text(&flow["id"]))];
+    let rebundled = deployed["rebundled"].as_array().into_iter().flatten();
+    lines.extend(rebundled.map(|caller| format!("bundled anew: `{}`, which calls it", text(caller))));
+    let routes: Vec<&Value> = deployed["routes"].as_array().into_iter().flatten().collect();
+    lines.extend(routes.iter().map(|route| placed(route, &name)));
+    if !flow["trigger"].is_null() && routes.is_empty() && flow["routes"].as_array().is_some_and(Vec::is_empty)
+    {
+        lines.push(format!("No route leads to it yet: signalbox route set KIND=ADDRESS --flow '{name}'"));
+    }
+    lines.push(live::said(deployed));
+    lines.join("\n")
+}
+
+fn placed(route: &Value, name: &str) -> String {
+    let address = text(&route["address"]);
+    match (route["placed"].as_str(), route["before"].as_str()) {
+        (Some("unchanged"), _) => format!("route {address} leads to it already"),
+        (Some("replaced"), Some(before)) if before != name => {
+            format!("route {address} leads to it (to `{before}` before)")
         }
-        Refused::Caller { name, findings } => {
-            told(&format!("flow `{name}`"), &findings);
-            Failure::failed(format!(
-                "{shown} is not deployed: `{name}`, which calls it, would not work any more (above)"
-            ))
-        }
-        Refused::Route(why) => Failure::failed(format!("{why}; nothing was deployed")),
-    }
-}
-
-fn say_unchanged(current: &Definitions, customer: &str, name: &str) {
-    let id = common::FlowId::derive(customer, name).to_string();
-    let version = current.flows.get(&id).map_or(0, |flow| flow.version);
-    line(&format!(
-        "unchanged: `{name}` is deployed like this already (version {version}, generation {})",
-        current.generation
-    ));
-}
-
-fn say(effect: &Effect) {
-    let flow = &effect.flow;
-    let state = if effect.is_new_version { "deployed" } else { "unchanged" };
-    line(&format!("{state}: `{}` version {} ({})", flow.name, flow.version, flow.id));
-    for caller in &effect.rebundled {
-        line(&format!("bundled anew: `{caller}`, which calls it"));
-    }
-    for (change, placed) in &effect.routes {
-        let address = &change.address;
-        line(&match placed {
-            Placed::New => format!("route {address} leads to it"),
-            Placed::Unchanged => format!("route {address} leads to it already"),
-            Placed::Replaced { flow_name } if *flow_name == flow.name => {
-                format!("route {address} leads to it, with a new window or priority")
-            }
-            Placed::Replaced { flow_name } => {
-                format!("route {address} leads to it (to `{flow_name}` before)")
-            }
-        });
-    }
-    let has_route = effect
-        .publication
-        .definitions
-        .routes
-        .iter()
-        .any(|route| route.flow_id == flow.id && route.closed_at.is_none());
-    if flow.trigger.is_some() && !has_route {
-        line(&format!("No route leads to it yet: signalbox route set KIND=ADDRESS --flow '{}'", flow.name));
+        (Some("replaced"), _) => format!("route {address} leads to it, with a new window or priority"),
+        _ => format!("route {address} leads to it"),
     }
 }

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::output::note;
 use flow::MAX_DOCUMENT_BYTES;
 use flow::finding::{Finding, Severity};
+use serde_json::Value;
 use std::io::Read;
 use std::path::Path;
 
@@ -39,6 +40,15 @@ pub fn print(shown: &str, findings: &[Finding]) -> usize {
     findings.iter().filter(|finding| finding.severity == Severity::Error).count()
 }
 
+/// Prints a finding as the API tells it, in the same form.
+pub fn print_part(shown: &str, part: &Value) {
+    let number = |name: &str| part[name].as_u64().and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
+    let word = |name: &str| part[name].as_str().unwrap_or_default().to_owned();
+    let (pointer, code, what) = (word("pointer"), word("code"), word("detail"));
+    let place = place(shown, number("line"), number("column"));
+    note(&format!("{place}: error[{code}] {}: {what}", if pointer.is_empty() { "/" } else { &pointer }));
+}
+
 /// `file:line:column: error[SBX0101] /pointer: what` and a line of help.
 fn text(shown: &str, finding: &Finding) -> String {
     let Finding { code, severity, pointer, line, column, what, help } = finding;
@@ -46,8 +56,12 @@ fn text(shown: &str, finding: &Finding) -> String {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    let place = if *line == 0 { shown.to_owned() } else { format!("{shown}:{line}:{column}") };
+    let place = place(shown, *line, *column);
     let pointer = if pointer.is_empty() { "/" } else { pointer };
     let help = if help.is_empty() { String::new() } else { format!("\n  help: {help}") };
     format!("{place}: {severity}[{code}] {pointer}: {what}{help}")
+}
+
+fn place(shown: &str, line: u32, column: u32) -> String {
+    if line == 0 { shown.to_owned() } else { format!("{shown}:{line}:{column}") }
 }

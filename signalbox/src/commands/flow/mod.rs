@@ -1,15 +1,18 @@
 //! `signalbox flow …`: from a file to what runs.
 
 mod deploy;
+mod export;
 mod file;
 mod list;
 pub mod validate;
 
 use crate::cli::Context;
 use crate::failure::Failure;
+use api::publish::RouteAddress;
 use clap::{Args, Subcommand};
 use flow::Timestamp;
 use flow::route::Window;
+use serde_json::{Value, json};
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
@@ -19,6 +22,8 @@ pub enum Command {
     Deploy(deploy::DeployArgs),
     /// Show what is deployed
     List(list::ListArgs),
+    /// Print the document of a deployed flow
+    Export(export::ExportArgs),
 }
 
 /// When a route is active, by the time of the event.
@@ -33,6 +38,15 @@ pub struct WindowArgs {
 }
 
 impl WindowArgs {
+    /// A route as the API takes it.
+    fn of_route(&self, address: &RouteAddress) -> Value {
+        json!({
+            "address": address.to_string(),
+            "active_from": self.active_from,
+            "active_until": self.active_until,
+        })
+    }
+
     /// # Errors
     /// The window is empty.
     pub fn window(&self) -> Result<Window, Failure> {
@@ -52,5 +66,6 @@ pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Validate(args) => validate::run(&args),
         Command::Deploy(args) => deploy::run(args, context).await,
         Command::List(args) => list::run(args, context).await,
+        Command::Export(args) => export::run(args, context).await,
     }
 }

@@ -1,11 +1,13 @@
 //! `signalbox route delete KIND=ADDRESS`.
 
 use crate::cli::Context;
+use crate::client::Path;
+use crate::commands::live;
 use crate::failure::Failure;
-use crate::output::line;
-use crate::services::{catalogue, open_store};
-use api::publish::{RouteAddress, close_route};
+use crate::output::OutputArgs;
+use api::publish::RouteAddress;
 use clap::Args;
+use serde_json::Value;
 
 #[derive(Args, Debug)]
 #[command(
@@ -17,21 +19,17 @@ pub struct DeleteArgs {
     /// Whose route it is; the default is intake.default_customer
     #[arg(long, value_name = "ID")]
     customer: Option<uuid::Uuid>,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub async fn run(args: DeleteArgs, context: &Context) -> Result<(), Failure> {
-    let customer = context.customer(args.customer);
-    let store = open_store(context.config()).await?;
-    let published = catalogue::change(&store, async |current, now| {
-        let (definitions, closed) =
-            close_route(&current, &customer, &args.address, now).map_err(Failure::Failed)?;
-        Ok(Some((catalogue::only(definitions), closed)))
-    })
-    .await?;
-    if let Some((generation, closed)) = published {
-        let windows = if closed > 1 { format!(" ({closed} windows)") } else { String::new() };
-        line(&format!("{} leads nowhere now{windows}", args.address));
-        catalogue::report_live(&store, generation).await?;
-    }
+    let path = Path::new("/v1/routes").segment(&args.address).with("customer_id", args.customer);
+    let deleted: Value = context.client().await?.delete(path.as_str()).await?;
+    args.output.one(&deleted, || {
+        let count = deleted["deleted"].as_u64().unwrap_or(1);
+        let windows = if count > 1 { format!(" ({count} windows)") } else { String::new() };
+        format!("{} leads nowhere now{windows}\n{}", args.address, live::said(&deleted))
+    });
     Ok(())
 }

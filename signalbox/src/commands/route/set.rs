@@ -1,12 +1,14 @@
 //! `signalbox route set KIND=ADDRESS --flow NAME`.
 
 use crate::cli::Context;
+use crate::client::Path;
 use crate::commands::flow::WindowArgs;
+use crate::commands::live;
 use crate::failure::Failure;
-use crate::output::line;
-use crate::services::{catalogue, open_store};
-use api::publish::{Placed, RouteAddress, RouteChange, place_route};
+use crate::output::OutputArgs;
+use api::publish::RouteAddress;
 use clap::Args;
+use serde_json::{Value, json};
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
@@ -29,29 +31,30 @@ pub struct SetArgs {
     /// Whose flow it is; the default is intake.default_customer
     #[arg(long, value_name = "ID")]
     customer: Option<uuid::Uuid>,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub async fn run(args: SetArgs, context: &Context) -> Result<(), Failure> {
-    let change =
-        RouteChange { address: args.address, window: args.window.window()?, priority: args.priority };
-    let customer = context.customer(args.customer);
-    let store = open_store(context.config()).await?;
-    let published = catalogue::change(&store, async |current, now| {
-        let changed = place_route(&current, &customer, &args.flow, &change, now).map_err(Failure::Failed)?;
-        Ok(changed.map(|(definitions, placed)| (catalogue::only(definitions), placed)))
-    })
-    .await?;
-    let address = &change.address;
-    match published {
-        None => line(&format!("unchanged: {address} leads to `{}` already", args.flow)),
-        Some((generation, placed)) => {
-            let before = match placed {
-                Placed::Replaced { flow_name } => format!(" (it led to `{flow_name}` before)"),
-                _ => String::new(),
-            };
-            line(&format!("{address} leads to `{}`{before}", args.flow));
-            catalogue::report_live(&store, generation).await?;
-        }
-    }
+    let window = args.window.window()?;
+    let asked = json!({
+        "flow": args.flow,
+        "active_from": window.active_from,
+        "active_until": window.active_until,
+        "priority": args.priority,
+    });
+    let path = Path::new("/v1/routes").segment(&args.address).with("customer_id", args.customer);
+    let set: Value = context.client().await?.put(path.as_str(), &asked).await?;
+    args.output.one(&set, || said(&set, &args));
     Ok(())
+}
+
+fn said(set: &Value, args: &SetArgs) -> String {
+    let SetArgs { address, flow, .. } = args;
+    let before = match (set["placed"].as_str(), set["before"].as_str()) {
+        (Some("unchanged"), _) => return format!("unchanged: {address} leads to `{flow}` already"),
+        (Some("replaced"), Some(before)) => format!(" (it led to `{before}` before)"),
+        _ => String::new(),
+    };
+    format!("{address} leads to `{flow}`{before}\n{}", live::said(set))
 }

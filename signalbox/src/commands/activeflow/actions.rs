@@ -1,0 +1,58 @@
+//! `signalbox activeflow actions ID`.
+
+use super::LookArgs;
+use crate::cli::Context;
+use crate::client::Path;
+use crate::failure::Failure;
+use crate::output::{Column, Format, line, text};
+use serde_json::Value;
+
+/// An action, and whether it is done, comes now or later.
+struct Row<'a> {
+    when: &'static str,
+    action: &'a Value,
+}
+
+pub async fn run(args: LookArgs, context: &Context) -> Result<(), Failure> {
+    let path = Path::new("/v1/activeflows").segment(args.id.id).segment("actions");
+    let actions: Value = context.client().await?.get(path.as_str()).await?;
+    if args.output.output != Format::Table {
+        args.output.one(&actions, String::new);
+        return Ok(());
+    }
+    let rows = rows(&actions);
+    let columns: [Column<Row>; 5] = [
+        ("WHEN", |row| row.when.to_owned()),
+        ("ACTION", |row| text(&row.action["id"])),
+        ("TYPE", |row| text(&row.action["type"])),
+        ("ENDED", |row| text(&row.action["ended_at"])),
+        ("WHAT", what),
+    ];
+    if rows.is_empty() {
+        line("It has no action left, and none is kept of before.");
+    } else {
+        args.output.table(&rows, &columns);
+    }
+    Ok(())
+}
+
+/// How it went, or with which options it will run.
+fn what(row: &Row) -> String {
+    let action = row.action;
+    match (action["outcome"].as_str(), &action["error"]) {
+        (Some(outcome), Value::Null) => outcome.to_owned(),
+        (Some(outcome), error) => format!("{outcome}: {}", text(&error["message"])),
+        (None, _) => text(&action["option"]),
+    }
+}
+
+fn rows(actions: &Value) -> Vec<Row<'_>> {
+    let list = |name: &str| actions[name].as_array().into_iter().flatten();
+    let current = Some(&actions["current"]).filter(|current| !current.is_null());
+    let completed = list("completed").map(|action| Row { when: "done", action });
+    let pending = list("pending").map(|action| {
+        let when = if action["conditional"] == true { "perhaps" } else { "later" };
+        Row { when, action }
+    });
+    completed.chain(current.map(|action| Row { when: "now", action })).chain(pending).collect()
+}

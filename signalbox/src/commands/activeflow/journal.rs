@@ -1,0 +1,33 @@
+//! `signalbox activeflow journal ID`.
+
+use super::LookArgs;
+use crate::cli::Context;
+use crate::client::Path;
+use crate::commands::pages;
+use crate::failure::Failure;
+use crate::output::{Format, line, text};
+use serde_json::Value;
+
+pub async fn run(args: LookArgs, context: &Context) -> Result<(), Failure> {
+    let path = Path::new("/v1/activeflows").segment(args.id.id).segment("journal");
+    let entries = pages::whole(&context.client().await?, &path).await?;
+    if args.output.output != Format::Table {
+        args.output.list(&entries, &[], "");
+    } else if entries.is_empty() {
+        line("It has not moved yet.");
+    } else {
+        entries.iter().flat_map(notes).for_each(|note| line(&note));
+    }
+    Ok(())
+}
+
+/// A line for each thing that a transition noted.
+fn notes(entry: &Value) -> Vec<String> {
+    let version = text(&entry["version"]);
+    let note = |note: &Value| {
+        let detail = if note["detail"].is_null() { String::new() } else { format!(" {}", note["detail"]) };
+        let (at, action, what) = (text(&note["at"]), text(&note["action_id"]), text(&note["what"]));
+        format!("{at}  v{version:<4} {action:20} {what}{detail}")
+    };
+    entry["notes"].as_array().into_iter().flatten().map(note).collect()
+}

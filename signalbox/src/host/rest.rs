@@ -1,0 +1,101 @@
+//! The REST interface of this process: with which key, where it listens, and how it ends.
+
+use crate::client::{Client, Transport};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::services::key::{self, Key};
+use crate::services::world::{Kinds, World};
+use axum::Router;
+use axum::serve::ListenerExt;
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// The routes, and whoever may use them.
+pub struct Rest {
+    pub key: Key,
+    /// Where it answers; `None` while api.listen is "".
+    pub address: Option<SocketAddr>,
+    router: Router,
+    listener: Option<TcpListener>,
+}
+
+impl Rest {
+    /// Takes the address. `None` where there is no key: nobody could be let in.
+    ///
+    /// # Errors
+    /// The address cannot be taken, or would let others in with a key that nobody chose; the key file cannot be used.
+    pub async fn open(
+        world: &World,
+        config: &Config,
+        shutdown: &CancellationToken,
+    ) -> Result<Option<Rest>, Failure> {
+        let set = &config.api.bootstrap_key;
+        let key = if world.has_data_folder() {
+            key::of_data_folder(config)?
+        } else if set.is_empty() {
+            return Ok(None);
+        } else {
+            Key { text: set.clone(), origin: "api.bootstrap_key".into() }
+        };
+        let listener = bind(config).await?;
+        let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let keys = vec![key::administrator(config, &key.text)];
+        let router = api::router(world.api_ports(), settings(config, keys, world.kinds, shutdown.clone()));
+        Ok(Some(Rest { key, address, router, listener }))
+    }
+
+    /// A client in this process, with the administrator's key.
+    pub fn client(&self) -> Client {
+        Client::new(Transport::Local(self.router.clone()), self.key.text.clone())
+    }
+
+    /// Answers until `shutdown`: requests under way are finished, streams end.
+    pub fn serve(&mut self, shutdown: CancellationToken) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let listener = self.listener.take()?.tap_io(|stream| {
+            // It only costs a little time where it cannot be set.
+            let _ = stream.set_nodelay(true);
+        });
+        let routes = self.router.clone();
+        Some(async move {
+            let served = axum::serve(listener, routes).with_graceful_shutdown(shutdown.cancelled_owned());
+            if let Err(error) = served.await {
+                tracing::error!(%error, "the listener for REST has stopped");
+            }
+        })
+    }
+}
+
+/// What the API is told of this installation.
+pub fn settings(
+    config: &Config,
+    keys: Vec<api::Key>,
+    kinds: Kinds,
+    shutdown: CancellationToken,
+) -> api::Config {
+    api::Config { keys, store: kinds.store, bus: kinds.bus, feed_length: config.engine.feed_length, shutdown }
+}
+
+async fn bind(config: &Config) -> Result<Option<TcpListener>, Failure> {
+    let listen = &config.api.listen;
+    if listen.is_empty() {
+        return Ok(None);
+    }
+    let is_local = listen.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback());
+    if !is_local && config.api.bootstrap_key.is_empty() {
+        return Err(Failure::failed(format!(
+            "api.listen is {listen}, which other machines can reach, and api.bootstrap_key is not set: choose a key, \
+             SIGNALBOX_API__BOOTSTRAP_KEY=$(openssl rand -hex 24), or listen for this machine only, SIGNALBOX_API__LISTEN=127.0.0.1:8080"
+        )));
+    }
+    TcpListener::bind(listen).await.map(Some).map_err(|error| {
+        let why = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "another program listens there".into(),
+            _ => error.to_string(),
+        };
+        Failure::failed(format!(
+            "api.listen is {listen}, and it cannot be listened to: {why}; set another address, for example \
+             SIGNALBOX_API__LISTEN=127.0.0.1:8081, or port 0 for a free one"
+        ))
+    })
+}

@@ -1,0 +1,70 @@
+//! The servers: Redis and RabbitMQ, set up, checked and opened.
+
+use super::{bus_settings, preflight, store_settings, unreachable_store, unusable_broker, unusable_topology};
+use crate::config::Config;
+use crate::failure::{Failure, lines};
+use adapters::amqp::{self, admin, topology};
+use adapters::redis;
+use preflight::Verdict;
+
+/// Creates what is needed at the servers that are configured; the lines say what was done.
+///
+/// # Errors
+/// A server cannot be used, or has something of ours with other arguments; that is left as it is.
+pub async fn migrate(config: &Config) -> Result<Vec<String>, Failure> {
+    let mut lines = Vec::new();
+    if !config.redis.url.is_empty() {
+        lines.push(migrate_redis(config).await?);
+    }
+    if !config.amqp.url.is_empty() {
+        let settings = bus_settings(config, "signalbox migrate");
+        let declared = topology::migrate(&config.amqp.url, &settings).await;
+        let declared = declared.map_err(|error| unusable_topology(config, &error))?;
+        lines.extend(declared.into_iter().map(|done| format!("amqp: {done}")));
+    }
+    Ok(lines)
+}
+
+async fn migrate_redis(config: &Config) -> Result<String, Failure> {
+    let facts = redis::inspect(&config.redis.url).await.map_err(|error| unreachable_store(config, &error))?;
+    if let Some(refusal) = preflight::too_old(&facts) {
+        return Err(Failure::Failed(refusal));
+    }
+    let store = redis::Store::connect(store_settings(config))?;
+    let before = store.installed().await?;
+    let installed = store.install().await?;
+    preflight::installed_shards(Some(installed), config.engine.shards).map_err(Failure::Failed)?;
+    let verb = if before.is_some() { "found" } else { "installed" };
+    Ok(format!("redis: {verb} {installed} shards"))
+}
+
+/// # Errors
+/// It cannot be reached, was installed otherwise, or would lose what it confirms.
+pub async fn open_redis(config: &Config) -> Result<redis::Store, Failure> {
+    let facts = redis::inspect(&config.redis.url).await.map_err(|error| unreachable_store(config, &error))?;
+    let mut refused = Vec::new();
+    for verdict in preflight::judge_store(&facts, config.redis.accept_loss) {
+        match verdict {
+            Verdict::Refuse(why) => refused.push(why),
+            Verdict::Warn(why) => tracing::warn!("{why}"),
+        }
+    }
+    if !refused.is_empty() {
+        return Err(Failure::failed(lines(&refused)));
+    }
+    let store = redis::Store::connect(store_settings(config))?;
+    preflight::installed_shards(store.installed().await?, config.engine.shards).map_err(Failure::Failed)?;
+    Ok(store)
+}
+
+/// # Errors
+/// It cannot be reached, is too old, or its topology is another.
+pub async fn open_amqp(config: &Config, name: &str) -> Result<amqp::Bus, Failure> {
+    let settings = bus_settings(config, name);
+    let version = admin::probe(&config.amqp.url).await.map_err(|error| unusable_broker(config, &error))?;
+    if let Some(refusal) = preflight::broker_too_old(&version) {
+        return Err(Failure::Failed(refusal));
+    }
+    topology::check(&config.amqp.url, &settings).await.map_err(|error| unusable_topology(config, &error))?;
+    Ok(amqp::Bus::connect(settings))
+}

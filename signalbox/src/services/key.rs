@@ -1,0 +1,111 @@
+//! The key of the first administrator: set, or made at the first start in a data folder, where only its owner reads it.
+
+use crate::config::Config;
+use crate::failure::Failure;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use uuid::Uuid;
+
+/// A key, and where it comes from, for people.
+#[derive(Clone)]
+pub struct Key {
+    pub text: String,
+    pub origin: String,
+}
+
+/// May do everything, for every customer.
+pub fn administrator(config: &Config, text: &str) -> api::Key {
+    let customer_id = config.intake.default_customer.hyphenated().to_string();
+    api::Key { key: text.to_owned(), customer_id, is_admin: true }
+}
+
+/// Where a key that was made is kept.
+pub fn file(config: &Config) -> PathBuf {
+    config.data.dir.join("api-key")
+}
+
+/// What the command line presents: api.key, else api.bootstrap_key, else the key in the data folder.
+///
+/// # Errors
+/// There is a file, and it cannot be read.
+pub fn presented(config: &Config) -> Result<Option<Key>, Failure> {
+    let set = [("api.key", &config.api.key), ("api.bootstrap_key", &config.api.bootstrap_key)];
+    match set.into_iter().find(|(_, text)| !text.is_empty()) {
+        Some((name, text)) => Ok(Some(Key { text: text.clone(), origin: name.to_owned() })),
+        None => kept(config),
+    }
+}
+
+/// The administrator's key of the Signalbox that has the data folder: the one that is set, or was made, or is made now.
+///
+/// # Errors
+/// It cannot be read or written.
+pub fn of_data_folder(config: &Config) -> Result<Key, Failure> {
+    if !config.api.bootstrap_key.is_empty() {
+        return Ok(Key { text: config.api.bootstrap_key.clone(), origin: "api.bootstrap_key".into() });
+    }
+    match kept(config)? {
+        Some(key) => Ok(key),
+        None => make(config),
+    }
+}
+
+fn kept(config: &Config) -> Result<Option<Key>, Failure> {
+    let path = file(config);
+    let origin = path.display().to_string();
+    match std::fs::read_to_string(&path) {
+        Ok(text) if text.trim().is_empty() => Err(Failure::failed(format!(
+            "the key file {origin} is empty; remove it and start `signalbox serve` anew, which makes another key"
+        ))),
+        Ok(text) => Ok(Some(Key { text: text.trim().to_owned(), origin })),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::failed(format!(
+            "the key file {origin} cannot be read: {error}; run this as the user who runs `signalbox serve`, or set SIGNALBOX_API__KEY"
+        ))),
+    }
+}
+
+fn make(config: &Config) -> Result<Key, Failure> {
+    let path = file(config);
+    let text = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+    let written = File::options().write(true).create_new(true).mode(0o600).open(&path);
+    let written = written.and_then(|mut file| {
+        writeln!(file, "{text}")?;
+        file.sync_all()
+    });
+    let origin = path.display().to_string();
+    written.map_err(|error| Failure::failed(format!("the key file {origin} cannot be written: {error}")))?;
+    Ok(Key { text, origin })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Sources, load};
+    use std::os::unix::fs::PermissionsExt;
+
+    fn config(settings: &[String]) -> Config {
+        load(&Sources { flags: settings.to_vec(), ..Sources::default() }).unwrap().config
+    }
+
+    #[test]
+    fn a_key_is_made_once_and_only_its_owner_reads_it() {
+        let dir = std::env::temp_dir().join(format!("signalbox-key-{}", Uuid::new_v4().simple()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let data = format!("data.dir={}", dir.display());
+        let plain = config(std::slice::from_ref(&data));
+        assert!(presented(&plain).unwrap().is_none());
+        let made = of_data_folder(&plain).unwrap();
+        assert_eq!(of_data_folder(&plain).unwrap().text, made.text);
+        assert_eq!(presented(&plain).unwrap().unwrap().text, made.text);
+        assert_eq!(std::fs::metadata(file(&plain)).unwrap().permissions().mode() & 0o777, 0o600);
+
+        let set = config(&[data.clone(), "api.bootstrap_key=0123456789abcdef".into()]);
+        assert_eq!(of_data_folder(&set).unwrap().text, "0123456789abcdef");
+        let own = config(&[data, "api.bootstrap_key=0123456789abcdef".into(), "api.key=mine".into()]);
+        assert_eq!(presented(&own).unwrap().unwrap().text, "mine");
+        let _ = std::fs::remove_dir_all(&dir);
+    }
+}

@@ -1,0 +1,129 @@
+//! `signalbox serve` with a data folder of its own, and commands that ask it.
+
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tests::chaos::Fleet;
+use tests::chaos::site::binary;
+use tests::support::ports;
+use tests::support::process::Folder;
+
+/// A guard against hanging.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Solo {
+    pub env: Vec<(String, String)>,
+    pub api: String,
+    pub folder: Folder,
+    fleet: Option<Fleet>,
+}
+
+impl Solo {
+    /// Nothing runs yet; `settings` are `SIGNALBOX_…` variables.
+    pub fn new(settings: &[(&str, &str)]) -> Solo {
+        let folder = Folder::new("solo");
+        let api = format!("127.0.0.1:{}", ports::free());
+        let data = folder.path().join("data").to_string_lossy().into_owned();
+        let own = [("SIGNALBOX_DATA__DIR", data.as_str()), ("SIGNALBOX_API__LISTEN", &api)];
+        let env = own.iter().chain(settings).map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        Solo { env, api, folder, fleet: None }
+    }
+
+    /// With `serve` running and ready.
+    pub fn open(settings: &[(&str, &str)]) -> Solo {
+        let mut solo = Solo::new(settings);
+        solo.start();
+        solo
+    }
+
+    /// Another life on the same folder.
+    pub fn start(&mut self) {
+        let mut fleet = Fleet::start(binary().unwrap(), &["serve"], &self.env, self.folder.path());
+        fleet.wait_until_ready();
+        self.fleet = Some(fleet);
+    }
+
+    pub fn kill9(&mut self) {
+        self.fleet = None;
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("serve-1.log")).unwrap_or_default()
+    }
+
+    /// One command to its end, whatever its exit code.
+    pub fn try_run(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
+        let mut command = Command::new(binary().unwrap());
+        command.args(arguments).stdin(Stdio::null());
+        command.env_clear().envs(std::env::vars_os().filter(|(name, _)| !is_setting(name)));
+        command.env("SIGNALBOX_OPS__LISTEN", "").envs(self.env.iter().cloned());
+        command.envs(settings.iter().copied()).output().unwrap()
+    }
+
+    /// What a command says that must succeed.
+    pub fn run(&self, arguments: &[&str]) -> String {
+        let output = self.try_run(arguments, &[]);
+        let log = self.log();
+        let end = log.lines().rev().take(20).collect::<Vec<_>>().join("\n");
+        assert!(output.status.success(), "{arguments:?}: {}\n{}\nserve:\n{end}", output.status, all(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// What a command says that must fail with `code`.
+    pub fn refused(&self, arguments: &[&str], settings: &[(&str, &str)], code: i32) -> String {
+        let output = self.try_run(arguments, settings);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?} {settings:?}: {}", all(&output));
+        all(&output)
+    }
+
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.run(&[arguments, &["--output", "json"]].concat());
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error} in {text}"))
+    }
+
+    /// The sample that answers calls, at +15550111.
+    pub fn deploy_ivr(&self) {
+        self.run(&["flow", "deploy", &sample("opening-hours.json")]);
+        self.run(&["flow", "deploy", &sample("ivr.json"), "--route", "call=+15550111"]);
+    }
+
+    /// Sends an event; answers with what became of it.
+    pub fn send(&self, kind: &str, subject: &str, data: &str) -> Value {
+        self.json(&["event", "send", "--type", kind, "--subject", subject, "--data", data])
+    }
+
+    /// Looks at the only activeflow until it is as `wanted`.
+    pub fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let list = self.json(&["activeflow", "list"]);
+            let rows = list.as_array().unwrap();
+            assert!(rows.len() <= 1, "more than one activeflow: {list}");
+            if let Some(row) = rows.first()
+                && wanted(row)
+            {
+                return row.clone();
+            }
+            assert!(Instant::now() < deadline, "{what} did not happen: {list}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+pub fn all(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout)
+}
+
+pub fn sample(name: &str) -> String {
+    crate::stage::sample(name).to_string_lossy().into_owned()
+}
+
+fn is_setting(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with("SIGNALBOX_")
+}
