@@ -101,6 +101,9 @@ impl<'a> Desk<'a> {
         if delivery.delivery_count > 0 {
             metrics::redelivered();
         }
+        if delivery.reference.is_none() {
+            metrics::unreferenced();
+        }
         if delivery.delivery_count >= SUSPICIOUS {
             self.alone = Alone::Next(delivery);
             return self.begin_alone();

@@ -13,6 +13,7 @@ const LATE: &str = "signalbox_late_total";
 const HELD: &str = "signalbox_dispatcher_held_events";
 const CLOSED: &str = "signalbox_gate_closed_shards";
 const REDELIVERED: &str = "signalbox_redelivered_total";
+const UNREFERENCED: &str = "signalbox_events_without_reference_total";
 const CONSUMERS: &str = "signalbox_dispatcher_consumers_total";
 
 pub fn describe() {
@@ -29,8 +30,13 @@ pub fn describe() {
     metrics::describe_gauge!(HELD, "Events that were delivered and are not settled");
     metrics::describe_gauge!(CLOSED, "Shards with too much that is ready: what would start more there waits");
     describe_counter!(REDELIVERED, "Events that were delivered before and not acknowledged");
+    describe_counter!(
+        UNREFERENCED,
+        "Events whose message had no header `reference`, which keeps the order when queues are several"
+    );
     describe_counter!(CONSUMERS, "Lives of the consumer that have ended");
     counter!(DROPPED).absolute(0);
+    counter!(UNREFERENCED).absolute(0);
     closed_shards(0);
 }
 
@@ -96,6 +102,10 @@ pub fn closed_shards(shards: usize) {
 
 pub fn redelivered() {
     counter!(REDELIVERED).increment(1);
+}
+
+pub fn unreferenced() {
+    counter!(UNREFERENCED).increment(1);
 }
 
 pub fn consumer_ended() {

@@ -19,6 +19,7 @@ mod consume;
 mod publish;
 mod queues;
 mod rejects;
+pub mod survey;
 pub mod topology;
 mod wire;
 

@@ -25,8 +25,21 @@ pub const MEMBERS: &str = "sb:{members}";
 pub const READY: &str = "sb:ready";
 pub const DUE: &str = "sb:due";
 
+/// Every key of ours, as SCAN matches.
+pub const ALL: &str = "sb:*";
+
 /// Buckets of one dedup generation of a shard; also in deliver.lua.
 pub const DEDUP_BUCKETS: u16 = 4_096;
+
+/// What a key is for: the part behind its hash tag (`a`, `j`, `waits`), or else the tag.
+pub fn kind(key: &[u8]) -> &str {
+    let key = key.strip_prefix(b"sb:{").unwrap_or(key);
+    let mut parts = key.splitn(2, |byte| *byte == b'}');
+    let tag = parts.next().unwrap_or_default();
+    let behind = parts.next().and_then(|rest| rest.strip_prefix(b":"));
+    let kind = behind.and_then(|rest| rest.split(|byte| *byte == b':').next()).unwrap_or(tag);
+    std::str::from_utf8(kind).unwrap_or_default()
+}
 
 pub fn shard(shard: Shard) -> String {
     format!("sb:{{{shard}}}")
@@ -58,4 +71,16 @@ pub fn attempts(shard: Shard, key: EventKey) -> Vec<u8> {
 
 pub fn bundle(hash: &str) -> String {
     format!("{DEFINITIONS}:bundle:{hash}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_tells_what_it_is_for_whatever_bytes_its_id_has() {
+        let record = of(Shard(7), "a", ActiveflowId::from_bytes(*b"}:}:}:}:}:}:}:}:"));
+        assert_eq!((kind(&record), kind(feed(Shard(3)).as_bytes())), ("a", "feed"));
+        assert_eq!((kind(MEMBERS.as_bytes()), kind(bundle("ab").as_bytes())), ("members", "bundle"));
+    }
 }

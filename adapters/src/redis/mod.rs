@@ -14,6 +14,7 @@ mod members;
 mod metrics;
 mod reply;
 mod scripts;
+mod server;
 mod upkeep;
 mod work;
 
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use inspect::{Facts, inspect};
+pub use server::{Footprint, Server};
 
 #[derive(Clone)]
 pub struct Settings {
