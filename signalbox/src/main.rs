@@ -1,9 +1,11 @@
 //! The one binary of Signalbox: reads the command line, runs one command, and answers with an exit code.
 
+mod bench;
 mod cli;
 mod client;
 mod commands;
 mod config;
+mod doctor;
 mod failure;
 mod host;
 mod ops;

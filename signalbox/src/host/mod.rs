@@ -2,7 +2,7 @@
 //! and `bench` all run this.
 
 mod rest;
-mod roles;
+pub mod roles;
 
 pub use rest::{Rest, settings as api_settings};
 

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test tells what went wrong by panicking")]
 
+mod bench;
+mod doctor;
 mod drain;
 mod embedded;
 mod foreign_client;

@@ -1,0 +1,220 @@
+//! What a measurement stands on: the configured services with a probe in between, our flows, a carrier and a gateway.
+//! It leaves the services as it found them, as far as that can be.
+
+use super::book::{Book, Faults};
+use super::carrier::{Gateway, Source};
+use super::flows::{self, Flow, KIND};
+use super::scratch::Scratch;
+use super::{amqp, guard, probe};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::host::roles;
+use crate::services::external;
+use crate::services::unusable_broker;
+use crate::services::world::{self, World};
+use adapters::amqp::admin;
+use adapters::redis::Server;
+use common::member::Role;
+use common::ports::work::Control;
+use common::ports::{Catalogue, Lookup};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+/// Without any progress for so long, what is missing is lost.
+const STALLED: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(5);
+
+/// How many actions one commit holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Commit {
+    /// Each action is stored by itself
+    Action,
+    /// What runs without waiting is stored together, as the engine does
+    Run,
+}
+
+pub struct Stand {
+    pub config: Config,
+    pub probe: Arc<probe::Store>,
+    /// Redis, where it is the state store.
+    pub server: Option<Server>,
+    pub source: Source,
+    gateway: Gateway,
+    world: World,
+    /// The data folder, where something is embedded. Behind the world, which has it open.
+    scratch: Option<Scratch>,
+    /// Nothing was there before.
+    was_empty: bool,
+    /// Tells the events of this bench from those of others.
+    name: String,
+    runs: AtomicU32,
+}
+
+/// Roles that run; they stop when it is dropped.
+pub struct Running {
+    shutdown: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Stand {
+    /// # Errors
+    /// A service cannot be used, or holds something and `yes` was not said.
+    pub async fn open(mut config: Config, steps: usize, yes: bool) -> Result<Stand, Failure> {
+        let was_empty = guard::look(&config, yes).await?;
+        let is_embedded = config.redis.url.is_empty() || config.amqp.url.is_empty();
+        let scratch = is_embedded.then(|| Scratch::beside(&config.data.dir)).transpose()?;
+        if let Some(scratch) = &scratch {
+            config.data.dir = scratch.path().to_owned();
+        }
+        external::migrate(&config).await?;
+        let mut world = world::open(&config, "bench").await?;
+        let probe = Arc::new(probe::Store::new(world.store.clone()));
+        world.store = probe.clone();
+        world.bus = Arc::new(probe::Rerouted(world.bus.clone()));
+        flows::place(&*probe, steps).await?;
+        let server = match config.redis.url.as_str() {
+            "" => None,
+            url => Some(Server::connect(url).await?),
+        };
+        let (source, gateway) = match &world.commands {
+            None => {
+                let publisher = amqp::Publisher::open(&config.amqp.url).await?;
+                (Source::Amqp(publisher), Gateway::Amqp(config.amqp.url.clone()))
+            }
+            Some(commands) => {
+                let definitions = Arc::new(probe.definitions(0).await?.unwrap_or_default());
+                let source = Source::Direct { store: probe.clone(), definitions };
+                (source, Gateway::Embedded(commands.clone()))
+            }
+        };
+        let name = format!("{KIND}-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
+        let runs = AtomicU32::new(0);
+        Ok(Stand { config, probe, server, source, gateway, world, scratch, was_empty, name, runs })
+    }
+
+    /// Store and bus, for people: `redis 7.0.15 appendfsync always`, `rabbitmq 3.10.8`.
+    ///
+    /// # Errors
+    /// A service does not answer.
+    pub async fn services(&self) -> Result<(String, String), Failure> {
+        let store = match &self.server {
+            Some(server) => {
+                let (info, settings) = (server.info().await?, server.settings().await.unwrap_or_default());
+                let fsync = settings.get("appendfsync").map_or("", String::as_str);
+                let version = info.get("redis_version").map_or("", String::as_str);
+                format!("redis {version} appendfsync {fsync}")
+            }
+            None => "embedded".into(),
+        };
+        let bus = match &self.gateway {
+            Gateway::Amqp(url) => {
+                let version = admin::probe(url).await;
+                format!("rabbitmq {}", version.map_err(|error| unusable_broker(&self.config, &error))?)
+            }
+            Gateway::Embedded(_) => "embedded".into(),
+        };
+        Ok((store, bus))
+    }
+
+    /// Of the data folder; 0 without one.
+    pub fn bytes_on_disk(&self) -> u64 {
+        self.scratch.as_ref().map_or(0, Scratch::bytes)
+    }
+
+    /// A new book, written into from now on.
+    pub fn book(&self, flow: Flow, events: usize) -> Arc<Book> {
+        let run = self.runs.fetch_add(1, Ordering::Relaxed);
+        let book = Arc::new(Book::new(flow, format!("{}-{run}", self.name), events));
+        self.probe.write_into(Some(book.clone()));
+        book
+    }
+
+    /// Takes the commands of a run.
+    ///
+    /// # Errors
+    /// The queue cannot be opened.
+    pub async fn gateway(
+        &self,
+        book: &Arc<Book>,
+    ) -> Result<Option<tokio_util::task::AbortOnDropHandle<()>>, Failure> {
+        match book.flow.commands() {
+            0 => Ok(None),
+            _ => self.gateway.open(book.clone()).await.map(Some),
+        }
+    }
+
+    pub fn start(&self, roles: &[Role], commit: Commit) -> Running {
+        let mut config = self.config.clone();
+        if commit == Commit::Action {
+            config.executor.actions_per_commit = 1;
+        }
+        let mut running = Running { shutdown: CancellationToken::new(), tasks: JoinSet::new() };
+        for role in roles {
+            roles::spawn(*role, &self.world, &config, &running.shutdown, &mut running.tasks);
+        }
+        running
+    }
+
+    /// Removes what it wrote, and says what stays.
+    ///
+    /// # Errors
+    /// A service does not answer; what was written stays then.
+    pub async fn close(self) -> Result<(), Failure> {
+        self.world.close().await;
+        match (&self.server, self.was_empty) {
+            (Some(server), true) => Ok(server.clear().await?),
+            (Some(_), false) => flows::remove(&*self.probe).await,
+            // The folder goes as a whole.
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// Ends what still waits.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn end_all(&self, book: &Book) -> Result<(), Failure> {
+        for id in book.ids() {
+            self.probe.control(id, &Control::Stop).await?;
+        }
+        ended(book).await;
+        Ok(())
+    }
+}
+
+impl Running {
+    pub async fn stop(mut self) {
+        self.shutdown.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Waits until `reached` says `goal`, or nothing moves any more.
+pub async fn until(goal: usize, reached: impl Fn() -> usize) -> bool {
+    let (mut last, mut moved) = (0, Instant::now());
+    loop {
+        let now = reached();
+        if now >= goal {
+            return true;
+        }
+        if now != last {
+            (last, moved) = (now, Instant::now());
+        } else if moved.elapsed() > STALLED {
+            return false;
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// Waits until every activeflow of `book` has ended and every command has come; what was not so.
+pub async fn ended(book: &Book) -> Faults {
+    let commands = book.flow.commands();
+    if until(book.len(), || book.ended_so_far()).await {
+        until(book.len() * commands, || book.commands_so_far()).await;
+    }
+    book.faults(commands)
+}

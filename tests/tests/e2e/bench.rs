@@ -1,0 +1,53 @@
+//! `bench` measures what it names, loses nothing, leaves the services as they were, and does not touch those that hold
+//! something. No figure is judged here.
+
+use serde_json::Value;
+use std::collections::BTreeSet;
+use tests::chaos::Site;
+
+/// Small enough for a test; a rate of 100/s, ten seconds of waits and four of idleness stay.
+const SIZE: [&str; 4] = ["--events", "60", "--output", "json"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_measurement_has_its_figures_on_real_servers_and_nothing_stays_behind() {
+    let site = tokio::task::block_in_place(|| Site::open(&[])).unwrap();
+    site.redis.ask(&["FLUSHALL"]);
+    let report: Value = serde_json::from_str(&site.run(&[&["bench"][..], &SIZE].concat()).unwrap()).unwrap();
+    let ids = ["L1", "M1", "M2", "P1a", "P1b", "P2a", "P2b", "S1", "T1"];
+    judge(&report, &ids);
+    assert!(report["store"].as_str().unwrap().starts_with("redis 7"), "{report}");
+    assert!(report["bus"].as_str().unwrap().starts_with("rabbitmq "), "{report}");
+    assert!(site.redis.ask(&["DBSIZE"]).starts_with(":0"), "keys stayed behind");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_that_hold_something_are_left_alone_without_yes() {
+    let site = tokio::task::block_in_place(|| Site::open(&[])).unwrap();
+    site.redis.ask(&["SET", "of-somebody-else", "1"]);
+    let refused = site.try_run(&["bench", "--only", "P2b", "--events", "10"]).unwrap();
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{words}");
+    assert!(words.contains("keys") && words.contains("--yes"), "{words}");
+    let arguments =
+        ["bench", "--only", "p2b", "--events", "10", "--rounds", "2", "--yes", "--output", "json"];
+    let report: Value = serde_json::from_str(&site.run(&arguments).unwrap()).unwrap();
+    assert_eq!(report["figures"][0]["rounds"].as_array().map(Vec::len), Some(2), "{report}");
+    assert!(site.redis.ask(&["GET", "of-somebody-else"]).ends_with("1\r\n"));
+    let flows = site.run(&["flow", "list", "--output", "json"]).unwrap();
+    assert!(!flows.contains("Signalbox bench"), "{flows}");
+}
+
+/// Every id is there, every figure is a number, and what must be zero is.
+fn judge(report: &Value, ids: &[&str]) {
+    let figures = report["figures"].as_array().unwrap();
+    let found: BTreeSet<&str> = figures.iter().filter_map(|figure| figure["id"].as_str()).collect();
+    assert_eq!(found, ids.iter().copied().collect::<BTreeSet<_>>());
+    for figure in figures {
+        assert!(figure["value"].is_number() && figure["unit"].is_string(), "{figure}");
+        let what = figure["what"].as_str().unwrap();
+        if what.ends_with("lost") || what.ends_with("twice") {
+            assert_eq!(figure["value"].as_f64(), Some(0.0), "{figure}");
+        }
+    }
+    assert!(report["version"].is_string() && report["cores"].is_number() && report["settings"].is_object());
+}
