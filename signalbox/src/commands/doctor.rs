@@ -1,12 +1,47 @@
 //! `signalbox doctor`: what would lose data or slow things down, and what to do about it.
 
 use crate::cli::Context;
+use crate::doctor::{self, Finding, Report, Severity};
 use crate::failure::Failure;
+use crate::output::OutputArgs;
 use clap::Args;
 
 #[derive(Args, Debug)]
-pub struct DoctorArgs {}
+#[command(
+    after_help = "Looks at what is configured: settings, Redis, RabbitMQ or the data folder, and whoever runs there. Changes nothing.\n\
+    It takes some seconds, because members are watched for three beats.\n\n\
+    Exit codes: 0 nothing fails (there may be warnings), 1 something fails."
+)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    output: OutputArgs,
+}
 
-pub async fn run(_args: DoctorArgs, _context: &Context) -> Result<(), Failure> {
-    Err(Failure::failed("not there yet"))
+pub async fn run(args: DoctorArgs, context: &Context) -> Result<(), Failure> {
+    let report = doctor::examine(context.config()).await;
+    args.output.one(&report, || text(&report));
+    let fails = report.findings.iter().any(|finding| finding.severity == Severity::Fail);
+    if fails { Err(Failure::Told) } else { Ok(()) }
+}
+
+fn text(report: &Report) -> String {
+    let width = report.findings.iter().map(|finding| finding.check.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for Finding { check, severity, found, advice } in &report.findings {
+        text.push_str(&format!("{:4}  {check:width$}  {found}\n", severity.name()));
+        if !advice.is_empty() {
+            text.push_str(&format!("{:width$}  → {advice}\n", "", width = width + 6));
+        }
+    }
+    let count = |severity| report.findings.iter().filter(|finding| finding.severity == severity).count();
+    text.push_str(&format!(
+        "\n{} ok, {} warn, {} fail\n",
+        count(Severity::Ok),
+        count(Severity::Warn),
+        count(Severity::Fail)
+    ));
+    if let Some(promises) = &report.promises {
+        text.push_str(&format!("What is promised here ({}): {}.\n", promises.deployment, promises.holds));
+    }
+    text
 }

@@ -1,0 +1,165 @@
+//! The data folder: who has it, how big it is, how much room is left, and how long the disk takes.
+
+use super::finding::{Finding, fail, mib, millis, ok, warn};
+use crate::config::Config;
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const CHECK: &str = "data folder";
+const SPACE: &str = "data folder space";
+const WRITES: &str = "data folder writes";
+const LOCK: &str = "lock";
+const SLOW: Duration = Duration::from_millis(20);
+const WRITTEN: u32 = 10;
+const LITTLE: u64 = 1 << 30;
+const VERY_LITTLE: u64 = 100 << 20;
+const VOLATILE: [&str; 2] = ["tmpfs", "ramfs"];
+
+pub struct Examined {
+    pub findings: Vec<Finding>,
+    /// The folder is in memory: gone when the machine stops.
+    pub volatile: bool,
+    /// A Signalbox has it.
+    pub in_use: bool,
+}
+
+pub fn examine(config: &Config) -> Examined {
+    let dir = &config.data.dir;
+    let place = existing(dir);
+    let holder = holder(dir);
+    let mut findings = vec![match (&holder, dir.exists()) {
+        (Some(holder), _) => {
+            ok(CHECK, format!("{} is in use by process {holder}, {}", dir.display(), mib(size(dir))))
+        }
+        (None, true) => ok(CHECK, format!("{} is not in use now, {}", dir.display(), mib(size(dir)))),
+        (None, false) => ok(CHECK, format!("{} is not there yet: `serve` makes it", dir.display())),
+    }];
+    let kind = file_system(&place);
+    let volatile = kind.as_deref().is_some_and(|kind| VOLATILE.contains(&kind));
+    if volatile {
+        let found =
+            format!("{} is on {}: gone when the machine stops", place.display(), kind.unwrap_or_default());
+        findings.push(warn(CHECK, found, "set data.dir to a folder on a disk"));
+    }
+    findings.push(space(&place));
+    findings.push(writes(&place));
+    Examined { findings, volatile, in_use: holder.is_some() }
+}
+
+/// The folder, or the nearest one above it that is there.
+fn existing(dir: &Path) -> PathBuf {
+    let above = dir.ancestors().find(|dir| dir.is_dir());
+    match above {
+        Some(above) if !above.as_os_str().is_empty() => above.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// The process that has the folder's lock.
+fn holder(dir: &Path) -> Option<String> {
+    let path = dir.join(LOCK);
+    let file = File::options().read(true).write(true).open(&path).ok()?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            Some(fs::read_to_string(&path).unwrap_or_default().trim().to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn size(dir: &Path) -> u64 {
+    let files = fs::read_dir(dir).into_iter().flatten().flatten();
+    files.filter_map(|file| file.metadata().ok()).filter(fs::Metadata::is_file).map(|file| file.len()).sum()
+}
+
+fn space(place: &Path) -> Finding {
+    let room = match rustix::fs::statvfs(place) {
+        Ok(room) => room,
+        Err(error) => {
+            return warn(SPACE, format!("{}: {error}", place.display()), "is the folder this user's?");
+        }
+    };
+    let free = room.f_bavail.saturating_mul(room.f_frsize);
+    let found = format!("{} free at {}", mib(free), place.display());
+    let advice = "free some: with a full disk nothing is taken and nothing moves";
+    match free {
+        free if free < VERY_LITTLE => fail(SPACE, found, advice),
+        free if free < LITTLE => warn(SPACE, found, advice),
+        _ => ok(SPACE, found),
+    }
+}
+
+fn writes(place: &Path) -> Finding {
+    let path = place.join(format!(".signalbox-doctor-{}", std::process::id()));
+    let measured = slowest(&path);
+    let _ = fs::remove_file(&path);
+    let advice =
+        "every answer waits for such a write: a quicker disk (SSD with a power-safe cache) for data.dir";
+    match measured {
+        Err(error) => fail(
+            WRITES,
+            format!("{} takes no writes: {error}", place.display()),
+            "give the folder to the user who runs Signalbox",
+        ),
+        Ok(took) if took > SLOW => {
+            warn(WRITES, format!("the slowest of {WRITTEN} writes took {}", millis(took)), advice)
+        }
+        Ok(took) => ok(WRITES, format!("the slowest of {WRITTEN} writes took {}", millis(took))),
+    }
+}
+
+fn slowest(path: &Path) -> std::io::Result<Duration> {
+    let mut file = File::create(path)?;
+    let mut slowest = Duration::ZERO;
+    for _ in 0..WRITTEN {
+        let begun = Instant::now();
+        file.write_all(&[0; 4_096])?;
+        file.sync_data()?;
+        slowest = slowest.max(begun.elapsed());
+    }
+    Ok(slowest)
+}
+
+/// The type of the file system that a folder is on.
+fn file_system(place: &Path) -> Option<String> {
+    let place = place.canonicalize().ok()?;
+    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
+    let mount = |line: &str| {
+        let mut words = line.split(' ').skip(1);
+        Some((words.next()?.to_owned(), words.next()?.to_owned()))
+    };
+    let above = mounts.lines().filter_map(mount).filter(|(at, _)| place.starts_with(at));
+    above.max_by_key(|(at, _)| at.len()).map(|(_, kind)| kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Sources, load};
+    use crate::doctor::finding::Severity;
+
+    #[test]
+    fn a_folder_is_looked_at_without_making_it_and_its_holder_is_told() {
+        let dir = std::env::temp_dir().join(format!("signalbox-doctor-{}", uuid::Uuid::new_v4().simple()));
+        let flags = vec![format!("data.dir={}", dir.display())];
+        let config = load(&Sources { flags, ..Sources::default() }).unwrap().config;
+        let absent = examine(&config);
+        assert!(!dir.exists() && !absent.in_use);
+        assert!(
+            absent.findings.iter().all(|finding| finding.severity != Severity::Fail),
+            "{:?}",
+            absent.findings
+        );
+        let _disk = adapters::embedded::disk::Disk::open(&dir, |_, _| {}).unwrap();
+        let used = examine(&config);
+        assert!(used.in_use);
+        assert!(
+            used.findings[0].found.contains(&format!("process {}", std::process::id())),
+            "{:?}",
+            used.findings[0]
+        );
+        let _ = fs::remove_dir_all(&dir);
+    }
+}

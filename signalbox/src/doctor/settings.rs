@@ -1,0 +1,117 @@
+//! Combinations of settings that work and are not safe.
+
+use super::finding::{Finding, ok, warn};
+use crate::config::Config;
+use std::net::{IpAddr, SocketAddr};
+
+const API: &str = "api";
+const OPS: &str = "ops";
+const BROKER_USER: &str = "amqp user";
+const STORE_USER: &str = "redis user";
+
+pub fn examine(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![listener(API, "api.listen", &config.api.listen, API_ADVICE)];
+    if is_public(&config.api.listen) && config.api.bootstrap_key.is_empty() && !config.redis.url.is_empty() {
+        let found = format!("api.listen is {}, which others reach, and no key is set", config.api.listen);
+        findings.push(warn(API, found, "set SIGNALBOX_API__BOOTSTRAP_KEY, or api.listen to 127.0.0.1:8080"));
+    }
+    findings.push(listener(OPS, "ops.listen", &config.ops.listen, OPS_ADVICE));
+    if let Some(Server { user, password, host }) = server(&config.amqp.url) {
+        findings.push(match (user.as_str(), password.as_str(), is_local(&host)) {
+            ("guest" | "", "guest" | "", false) => {
+                let found = format!("the broker at {host} is used as `guest` with its well-known password");
+                warn(
+                    BROKER_USER,
+                    found,
+                    "make a user of its own there (rabbitmqctl add_user), and delete guest",
+                )
+            }
+            _ => ok(BROKER_USER, format!("`{}` at {host}", if user.is_empty() { "guest" } else { &user })),
+        });
+    }
+    if let Some(Server { password, host, .. }) = server(&config.redis.url) {
+        findings.push(match password.is_empty() && !is_local(&host) {
+            true => {
+                let found = format!("Redis at {host} is used without a password");
+                warn(
+                    STORE_USER,
+                    found,
+                    "set requirepass or an ACL user there, and redis.url to redis://user:password@host:port",
+                )
+            }
+            false => ok(STORE_USER, format!("Redis at {host}")),
+        });
+    }
+    findings
+}
+
+const API_ADVICE: &str =
+    "keys and events go over the network in clear: put a proxy with TLS in front, or listen on 127.0.0.1";
+const OPS_ADVICE: &str =
+    "metrics and readiness answer everybody there: listen on 127.0.0.1 or on a network of operators";
+
+fn listener(check: &'static str, key: &str, listen: &str, advice: &str) -> Finding {
+    match listen {
+        "" => ok(check, format!("{key} is off")),
+        listen if is_public(listen) => {
+            warn(check, format!("{key} is {listen}, which other machines reach"), advice)
+        }
+        listen => ok(check, format!("{key} is {listen}, this machine only")),
+    }
+}
+
+fn is_public(listen: &str) -> bool {
+    listen.parse::<SocketAddr>().is_ok_and(|address| !address.ip().is_loopback())
+}
+
+struct Server {
+    user: String,
+    password: String,
+    host: String,
+}
+
+/// Of `scheme://user:password@host:port/…`; `None` for what is not set.
+fn server(url: &str) -> Option<Server> {
+    let authority = url.split_once("://")?.1.split(['/', '?']).next()?;
+    let (login, place) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    let host = match place.strip_prefix('[') {
+        Some(six) => six.split(']').next()?,
+        None => place.split(':').next()?,
+    };
+    Some(Server { user: user.to_owned(), password: password.to_owned(), host: host.to_owned() })
+}
+
+fn is_local(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Sources, load};
+    use crate::doctor::finding::Severity;
+
+    fn warned(settings: &[&str]) -> Vec<&'static str> {
+        let flags = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        let config = load(&Sources { flags, ..Sources::default() }).unwrap().config;
+        let findings = examine(&config);
+        findings.into_iter().filter(|f| f.severity == Severity::Warn).map(|f| f.check).collect()
+    }
+
+    #[test]
+    fn what_others_reach_and_passwords_that_everybody_knows_are_told() {
+        assert_eq!(warned(&[]), Vec::<&str>::new());
+        assert_eq!(
+            warned(&["amqp.url=amqp://guest:guest@127.0.0.1/%2f", "redis.url=redis://[::1]:6379"]),
+            Vec::<&str>::new()
+        );
+        assert_eq!(warned(&["amqp.url=amqp://guest:guest@broker.example/%2f"]), [BROKER_USER]);
+        assert_eq!(warned(&["amqp.url=amqp://us:secret@broker.example/%2f"]), Vec::<&str>::new());
+        assert_eq!(warned(&["redis.url=redis://10.0.0.7:6379"]), [STORE_USER]);
+        assert_eq!(warned(&["redis.url=redis://:secret@10.0.0.7:6379"]), Vec::<&str>::new());
+        assert_eq!(warned(&["ops.listen=0.0.0.0:9090"]), [OPS]);
+        assert_eq!(warned(&["api.listen=0.0.0.0:8080"]), [API]);
+        assert_eq!(warned(&["api.listen=0.0.0.0:8080", "redis.url=redis://127.0.0.1"]), [API, API]);
+    }
+}

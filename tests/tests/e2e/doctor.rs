@@ -1,0 +1,111 @@
+//! `doctor` sees faults that are planted on real servers, says what to do, and names the row of the promise table.
+
+use lapin::BasicProperties;
+use lapin::options::BasicPublishOptions;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tests::carrier::link::{EVENTS, connect};
+use tests::chaos::Site;
+
+/// Of one run: the exit code, and the findings by severity.
+struct Told {
+    code: Option<i32>,
+    report: Value,
+}
+
+impl Told {
+    fn by(site: &Site) -> Told {
+        let output = site.try_run(&["doctor", "--output", "json"]).unwrap();
+        let report = serde_json::from_slice(&output.stdout);
+        let report = report.unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
+        Told { code: output.status.code(), report }
+    }
+
+    /// What was found by `check` with this severity, each with its advice.
+    fn found(&self, severity: &str, check: &str) -> String {
+        let findings = self.report["findings"].as_array().unwrap();
+        let of = findings.iter().filter(|f| f["severity"] == severity && f["check"] == check);
+        of.map(|f| format!("{} → {}\n", f["found"].as_str().unwrap(), f["advice"].as_str().unwrap()))
+            .collect()
+    }
+
+    fn holds(&self) -> &str {
+        self.report["promises"]["holds"].as_str().unwrap_or_default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn planted_faults_are_found_each_with_what_to_do() {
+    let mut site = tokio::task::block_in_place(|| Site::open(&[])).unwrap();
+    let nobody = Told::by(&site);
+    assert_eq!(nobody.code, Some(0), "{}", nobody.report);
+    assert!(nobody.found("warn", "members").contains("signalbox serve"), "{}", nobody.report);
+    assert!(nobody.found("warn", "amqp queues").contains("signalbox dispatcher"), "{}", nobody.report);
+
+    let _fleet = tokio::task::block_in_place(|| site.start(&["serve"])).unwrap();
+    let well = Told::by(&site);
+    assert_eq!((well.code, well.holds()), (Some(0), "all promises hold"), "{}", well.report);
+    assert_eq!(well.found("ok", "members").lines().count(), 3, "{}", well.report);
+    for check in ["redis durability", "installation", "amqp topology", "amqp alarms", "clock", "lag"] {
+        assert!(!well.found("ok", check).is_empty(), "{check}: {}", well.report);
+    }
+
+    site.redis.ask(&["CONFIG", "SET", "appendfsync", "everysec"]);
+    let ghost = json!({
+        "id": "00000000-0000-4000-8000-000000000001", "role": "executor", "place": "ghost:1", "beat": 7,
+        "generation": 0, "formats": [1, 1],
+    });
+    site.redis.ask(&["HSET", "sb:{members}", "sixteen bytes id", &ghost.to_string()]);
+    reject_something(&site).await;
+    let sick = Told::by(&site);
+    assert_eq!(sick.code, Some(0), "warnings only: {}", sick.report);
+    assert!(
+        sick.found("warn", "redis durability").contains("CONFIG SET appendfsync always"),
+        "{}",
+        sick.report
+    );
+    assert!(sick.holds().starts_with("all promises hold but one: after a crash of Redis"), "{}", sick.report);
+    assert!(sick.found("warn", "members").contains("silent: executor at ghost:1"), "{}", sick.report);
+    assert!(sick.found("warn", "amqp queues").contains("signalbox event rejected list"), "{}", sick.report);
+    assert!(sick.found("warn", "publishers").starts_with("1 of 1 rejected events"), "{}", sick.report);
+
+    site.redis.ask(&["CONFIG", "SET", "appendonly", "no"]);
+    site.redis.ask(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    site.env.push(("SIGNALBOX_AMQP__EVENTS_MAX_BYTES".into(), "8MiB".into()));
+    let broken = Told::by(&site);
+    assert_eq!(broken.code, Some(1), "{}", broken.report);
+    let durability = broken.found("fail", "redis durability");
+    assert!(durability.contains("CONFIG SET appendonly yes"), "{durability}");
+    assert!(durability.contains("CONFIG SET maxmemory-policy noeviction"), "{durability}");
+    assert!(broken.found("fail", "amqp topology").contains("x-max-length-bytes"), "{}", broken.report);
+    assert!(broken.holds().starts_with("no row"), "{}", broken.report);
+
+    site.redis.kill9();
+    let gone = Told::by(&site);
+    assert_eq!(gone.code, Some(1), "{}", gone.report);
+    assert!(gone.found("fail", "redis").contains("redis.url"), "{}", gone.report);
+    let text = site.try_run(&["doctor"]).unwrap();
+    assert!(String::from_utf8_lossy(&text.stdout).contains("fail  redis "), "{text:?}");
+}
+
+/// An event that nobody can read, from a publisher that sets no header; returns when it is in the rejected queue.
+async fn reject_something(site: &Site) {
+    let connection = connect(&site.rabbit.url()).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let options = BasicPublishOptions::default();
+    let sent = channel.basic_publish(
+        EVENTS.into(),
+        "call.incoming".into(),
+        options,
+        b"{",
+        BasicProperties::default(),
+    );
+    sent.await.unwrap();
+    for _ in 0..300 {
+        if site.run(&["event", "rejected", "list", "--output", "json"]).unwrap().contains("malformed") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("nothing was rejected");
+}
