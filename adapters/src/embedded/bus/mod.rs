@@ -41,6 +41,7 @@ use tokio::sync::watch::Sender;
 
 const EVENTS: &str = "signalbox.events";
 const REJECTED: &str = "signalbox.rejected";
+const UNROUTED_DROPPED: &str = "signalbox_unrouted_dropped_total";
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -111,14 +112,13 @@ impl Bus {
     /// Publishes an event, as a source does over AMQP.
     pub fn offer(&self, event: Event) -> Confirm {
         let (event, record) = event.with_record();
-        let (taken, written) = self.inner.change(|state, changes| {
+        self.inner.keep(EVENTS, |state, changes| {
             let has_room = state.events.waiting().has_room(record.len());
             if has_room {
                 state.events.push(event, record, changes);
             }
             has_room
-        });
-        self.inner.confirm(EVENTS, written, if taken { Ok(()) } else { Err(nacked(EVENTS)) })
+        })
     }
 }
 
@@ -130,18 +130,28 @@ impl Port for Bus {
     }
 
     fn publish(&self, message: Message) -> Confirm {
-        let (published, written) =
-            self.inner.change(|state, changes| state.queues.publish(&message, changes));
+        let Message { correlation_id, routing_key, .. } = &message;
+        let trouble = self.inner.trouble(routing_key);
+        let (published, written) = self.inner.change(|state, changes| {
+            let published = match trouble {
+                Ok(()) => state.queues.publish(&message, changes).map_err(|queue| nacked(&queue)),
+                Err(trouble) => Err(trouble),
+            };
+            if published.is_err() {
+                state.queues.refuse(correlation_id);
+            }
+            published
+        });
         match published {
             Ok(dropped) => {
                 if dropped > 0 {
-                    counter!("signalbox_unrouted_dropped_total").increment(dropped);
+                    counter!(UNROUTED_DROPPED).increment(dropped);
                 }
-                self.inner.confirm(&message.routing_key, written, Ok(()))
+                self.inner.confirm(routing_key, written, Ok(()))
             }
-            Err(queue) => {
-                let refused = self.inner.confirm(&message.routing_key, written, Err(nacked(&queue)));
-                let heard = Heard { inner: self.inner.clone(), activeflow: message.correlation_id };
+            Err(refusal) => {
+                let heard = Heard { inner: self.inner.clone(), activeflow: correlation_id.clone() };
+                let refused = self.inner.confirm(routing_key, written, Err(refusal));
                 Box::pin(async move {
                     let outcome = refused.await;
                     drop(heard);
@@ -158,8 +168,7 @@ impl Port for Bus {
     }
 
     fn reject(&self, rejection: Rejection) -> Confirm {
-        let (kept, written) = self.inner.change(|state, changes| state.rejections.keep(rejection, changes));
-        self.inner.confirm(REJECTED, written, if kept { Ok(()) } else { Err(nacked(REJECTED)) })
+        self.inner.keep(REJECTED, |state, changes| state.rejections.keep(rejection, changes))
     }
 
     fn is_up(&self) -> bool {
@@ -184,6 +193,21 @@ impl Inner {
             self.changed.send_replace(());
         }
         (outcome, written)
+    }
+
+    /// While the disk refuses, nothing is taken: what waits for it is in memory.
+    fn trouble(&self, to: &str) -> Result<(), BusError> {
+        let unconfirmed = |reason| BusError::Unconfirmed { to: to.to_owned(), reason };
+        self.disk.trouble().map_or(Ok(()), |reason| Err(unconfirmed(reason)))
+    }
+
+    /// Puts a message into queue `to`, if that has room: `keep` says so.
+    fn keep(&self, to: &str, keep: impl FnOnce(&mut State, &mut Vec<Change>) -> bool) -> Confirm {
+        let trouble = self.trouble(to);
+        let (outcome, written) = self.change(|state, changes| {
+            trouble.and_then(|()| if keep(state, changes) { Ok(()) } else { Err(nacked(to)) })
+        });
+        self.confirm(to, written, outcome)
     }
 
     fn confirm(&self, to: &str, written: Written, outcome: Result<(), BusError>) -> Confirm {
@@ -250,3 +274,6 @@ async fn durable(written: Written, limit: Duration) -> Result<(), DiskError> {
         Err(_) => Err(DiskError { reason: format!("no answer within {} ms", limit.as_millis()) }),
     }
 }
+
+#[cfg(test)]
+mod tests;

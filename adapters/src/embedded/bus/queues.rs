@@ -94,9 +94,6 @@ impl Queues {
 
     /// Puts a copy into every queue that takes it, or into none: `Err` names the one that is full. Says how many
     /// unrouted ones had to go.
-    ///
-    /// Whoever is refused gives [`Queues::heard`] when it knows: until then what follows of the same activeflow is
-    /// refused too, so that a smaller command or a sudden room does not put a later one before an earlier one.
     pub fn publish(&mut self, message: &Message, changes: &mut Vec<Change>) -> Result<u64, String> {
         let record = encode(message, b"");
         let takes = |queue: &Queue| queue.definition.takes(&message.routing_key);
@@ -109,7 +106,6 @@ impl Queues {
             None => None,
         };
         if let Some(by) = refused {
-            *self.refused.entry(message.correlation_id.clone()).or_default() += 1;
             return Err(by);
         }
         let numbers: Vec<u32> =
@@ -130,7 +126,12 @@ impl Queues {
         Ok(dropped)
     }
 
-    /// A refusal has reached its publisher.
+    /// A command of this activeflow is refused. Until its publisher has [`heard`](Queues::heard) of it, what follows is
+    /// refused too: a smaller command, or one for which there is room again, does not overtake it.
+    pub fn refuse(&mut self, activeflow: &str) {
+        *self.refused.entry(activeflow.to_owned()).or_default() += 1;
+    }
+
     pub fn heard(&mut self, activeflow: &str) {
         if let Some(count) = self.refused.get_mut(activeflow) {
             *count -= 1;

@@ -86,8 +86,8 @@ mod tests {
     #[test]
     fn a_stored_event_stays_readable() {
         const STORED: &[u8] =
-            b"\x01\x00\x00\x00\x7a{\"routing_key\":\"call.incoming\",\"reference\":\"call-1\",\
-            \"message_id\":\"m-1\",\"traceparent\":null,\"user_id\":null,\"later\":\"f\"}{\"data\":1}";
+            b"\x01\0\0\0\x73{\"routing_key\":\"call.incoming\",\"reference\":\"call-1\",\"message_id\":\"m-1\",\
+            \"traceparent\":null,\"user_id\":null,\"later\":1}{\"data\":1}";
         let (event, body) = decode::<Event>(STORED).unwrap();
         assert_eq!(
             (event.routing_key.as_str(), event.reference.as_deref()),

@@ -1,7 +1,7 @@
 //! How many messages stand in our queues, under the names that they have at RabbitMQ too.
 
 use super::queues::UNROUTED;
-use super::{Bus, EVENTS, Inner, REJECTED};
+use super::{Bus, EVENTS, Inner, REJECTED, UNROUTED_DROPPED};
 use metrics::{describe_counter, describe_gauge, gauge};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -14,7 +14,7 @@ impl Bus {
     pub fn watch_queues(&self, every: Duration) {
         describe_gauge!(MESSAGES, "Messages that are ready in a queue of ours");
         describe_counter!(
-            "signalbox_unrouted_dropped_total",
+            UNROUTED_DROPPED,
             "Commands that were dropped from signalbox.unrouted, which was full: no queue has taken them"
         );
         tokio::spawn(watch(Arc::downgrade(&self.inner), every));
@@ -36,7 +36,7 @@ async fn watch(inner: Weak<Inner>, every: Duration) {
 }
 
 impl Inner {
-    fn depths(&self) -> Vec<(String, usize)> {
+    pub(super) fn depths(&self) -> Vec<(String, usize)> {
         let state = self.state();
         let ours = [
             (EVENTS, state.events.ready()),
