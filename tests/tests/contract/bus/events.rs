@@ -113,6 +113,17 @@ pub async fn what_comes_between_two_lives_has_no_count(kind: Kind) {
     }
 }
 
+/// An event that kills whoever takes it must not look new to the next process.
+pub async fn what_was_handed_out_is_counted_however_soon_the_process_dies(kind: Kind) {
+    let mut world = World::new(kind).await;
+    world.offer_all(0..3).await;
+    for life in 0..6 {
+        let (_deliveries, taken) = take(&world, 1).await;
+        assert_eq!((numbers(&taken), counts(&taken)), (vec![0], vec![life]));
+        world = world.killed();
+    }
+}
+
 pub async fn no_more_than_the_prefetch_is_held(kind: Kind) {
     let world = World::with(kind, Limits { prefetch: 4, ..Limits::default() }).await;
     world.offer_all(0..12).await;

@@ -3,7 +3,7 @@
 use super::broker;
 use adapters::amqp;
 use adapters::embedded::bus::{Bus as Embedded, Event, Settings};
-use adapters::embedded::disk::Disk;
+use adapters::embedded::disk::{Disk, OpenError};
 use common::command::Message;
 use common::ports::bus::{Deliveries, Delivery};
 use common::ports::commands::CommandReader;
@@ -12,7 +12,7 @@ use common::ports::{Bus, Commands, Rejects};
 use lapin::Channel;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tests::support::process::Folder;
 use tests::support::rabbit::{Rabbit, Shared};
 use tokio::time::timeout;
@@ -50,6 +50,9 @@ pub struct World {
     pub rejects: Arc<dyn Rejects>,
     place: Place,
 }
+
+/// Keys and values.
+type Records = Vec<(Vec<u8>, Vec<u8>)>;
 
 enum Place {
     Broker { _turn: Shared, settings: amqp::Settings, bus: Arc<amqp::Bus>, channel: Channel },
@@ -94,9 +97,7 @@ impl World {
     }
 
     fn in_folder(folder: Folder, settings: Settings, is_killed: bool) -> World {
-        let mut records = Vec::new();
-        let visit = |key: &[u8], value: &[u8]| records.push((key.to_vec(), value.to_vec()));
-        let disk = Arc::new(Disk::open(folder.path(), visit).expect("the folder opens"));
+        let (disk, records) = opened(folder.path());
         let bus = Embedded::recover(disk.clone(), &settings, records).expect("the bus recovers");
         World {
             bus: Arc::new(bus.clone()),
@@ -119,8 +120,7 @@ impl World {
             Place::Folder { folder, settings, disk, bus, is_killed: true } => {
                 // What nobody waited for may be lost with a process; a case wants to know what is there.
                 disk.write([]).durable().await.expect("the disk writes");
-                let copy = Folder::new("bus-killed");
-                copy_files(folder.path(), copy.path());
+                let copy = copied(&folder);
                 drop((bus, disk));
                 World::in_folder(copy, settings, true)
             }
@@ -129,6 +129,12 @@ impl World {
                 World::in_folder(folder, settings, false)
             }
         }
+    }
+
+    /// The embedded bus of the process after one that was killed now, whatever it still had to write.
+    pub fn killed(self) -> World {
+        let Place::Folder { folder, settings, is_killed, .. } = &self.place else { panic!("RabbitMQ stays") };
+        World::in_folder(copied(folder), settings.clone(), *is_killed)
     }
 
     /// The command queues of the embedded bus.
@@ -199,11 +205,29 @@ impl Gateway {
     }
 }
 
-fn copy_files(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).expect("the folder is there") {
-        let entry = entry.expect("an entry");
-        std::fs::copy(entry.path(), to.join(entry.file_name())).expect("a copy");
+/// The disk and its records. A child process that another test starts has this one's locks for a moment.
+fn opened(dir: &Path) -> (Arc<Disk>, Records) {
+    let started = Instant::now();
+    loop {
+        let mut records = Vec::new();
+        match Disk::open(dir, |key, value| records.push((key.to_vec(), value.to_vec()))) {
+            Ok(disk) => return (Arc::new(disk), records),
+            Err(OpenError::InUse { .. }) if started.elapsed() < SOON => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) => panic!("{error}"),
+        }
     }
+}
+
+/// The files as they are: nothing is closed or flushed.
+fn copied(folder: &Folder) -> Folder {
+    let copy = Folder::new("bus-copy");
+    for entry in std::fs::read_dir(folder.path()).expect("the folder is there") {
+        let entry = entry.expect("an entry");
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).expect("a copy");
+    }
+    copy
 }
 
 pub async fn next(deliveries: &mut Box<dyn Deliveries>) -> Delivery {
