@@ -23,6 +23,7 @@ use utoipa::openapi::{OpenApi, Paths, Ref, RefOr, Response, ResponseBuilder};
         (name = "commands", description = "What gateways are asked to do"),
         (name = "flows", description = "From a document to what runs"),
         (name = "routes", description = "Which address leads to which flow"),
+        (name = "v1.0", description = "Activeflows in the form of the documented API that others were written for"),
         (name = "service", description = "This installation")
     ),
     components(schemas(Problem, Part))

@@ -32,9 +32,9 @@ pub use problem::{Part, Problem};
 pub mod shapes {
     pub use crate::operations::{
         ActiveflowPage, Count, DeployRequest, Deployed, DepthStatus, Document, EventAnswer, EventOutcome,
-        EventRefused, EventsAnswer, Findings, FlowPage, Forward, MemberStatus, Outcome, PlacedRoute,
-        RejectedEvent, RejectedEvents, RejectedSelection, RouteBody, RoutePage, RouteRequest, RouteSet,
-        RoutesDeleted, Status, ValidateRequest,
+        EventRefused, EventsAnswer, Findings, FlowPage, Forward, Journal, JournalEntry, JournalNote,
+        MemberStatus, Outcome, PlacedRoute, RejectedEvent, RejectedEvents, RejectedSelection, RouteBody,
+        RoutePage, RouteRequest, RouteSet, RoutesDeleted, Status, ValidateRequest,
     };
 }
 

@@ -160,6 +160,14 @@ pub fn reference_key(reference: &Reference) -> [u8; 16] {
     key
 }
 
+/// A UUIDv8 that stands for a text where only a UUID fits.
+pub fn uuid_of(text: &str) -> uuid::Uuid {
+    let digest = hash(&[b"uuid", text.as_bytes()]);
+    let mut bytes = [0u8; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
 pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
@@ -216,6 +224,7 @@ mod tests {
             subject_of("default", "s", "1", "custom.x"),
             "fbd85601518416d51bfc9c5c6dedb9bdb7333da9eb6976577b493f34d414742a"
         );
+        assert_eq!(uuid_of("call-4711").to_string(), "58a2cc8e-9ec4-8491-abc4-2ba1e5e92d13");
     }
 
     #[test]

@@ -166,6 +166,11 @@ impl Bundle {
         &self.main
     }
 
+    /// The main flow, then its subroutines.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Flow> {
+        std::iter::once(&self.main).chain(self.flows.values())
+    }
+
     pub(crate) fn flow(&self, key: &str) -> Option<&Flow> {
         if key == self.main.key { Some(&self.main) } else { self.flows.get(key) }
     }

@@ -5,7 +5,7 @@
 
 use crate::bundle::{Bundle, Flow, Node, Onward};
 use crate::cursor::{Cursor, Frame, Rest};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
 /// At most so many actions are told of as pending.
@@ -81,6 +81,17 @@ pub fn jumps(bundle: &Bundle, cursor: Option<&Cursor>) -> Vec<String> {
         .filter(|node| seen.insert(node.id.as_str()))
         .map(|node| node.id.clone())
         .collect()
+}
+
+/// The options of an action of this id and type, as its document has them: of the main flow first, then of those it calls.
+pub fn option(bundle: &Bundle, id: &str, kind: &str) -> Option<Value> {
+    let mut nodes = bundle.all().filter_map(|flow| flow.node(id));
+    nodes.find(|node| node.kind.name == kind).map(|node| node.option.clone())
+}
+
+/// What the latest run of an action left behind, while its flow is on the stack.
+pub fn outputs<'a>(cursor: &'a Cursor, id: &str) -> Option<&'a Map<String, Value>> {
+    cursor.frames.iter().rev().find_map(|frame| frame.results.get(id))
 }
 
 /// Whether an id means something in every flow: its start, its end, the next action, the end of all.

@@ -1,6 +1,7 @@
 //! Every operation, one file each. What makes a route here also documents it.
 
 pub mod activeflows;
+mod documented;
 mod events;
 mod flows;
 mod rejected;
@@ -8,7 +9,7 @@ mod root;
 mod routes;
 mod status;
 
-pub use activeflows::{ActiveflowPage, Forward};
+pub use activeflows::{ActiveflowPage, Forward, Journal, JournalEntry, JournalNote};
 pub use events::{EventAnswer, EventOutcome, EventRefused, EventsAnswer, Outcome};
 pub use flows::{
     DeployRequest, Deployed, Document, Findings, FlowPage, PlacedRoute, RouteRequest, ValidateRequest,
@@ -31,6 +32,7 @@ pub fn open() -> OpenApiRouter<Arc<Api>> {
 pub fn guarded() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default()
         .merge(activeflows::routes())
+        .merge(documented::routes())
         .merge(rejected::routes())
         .merge(routes::routes())
         .merge(status::routes())

@@ -156,6 +156,17 @@ impl Activeflow {
     }
 }
 
+impl From<Planned> for CurrentAction {
+    fn from(planned: Planned) -> CurrentAction {
+        CurrentAction {
+            id: planned.id,
+            next_id: planned.next_id.unwrap_or_else(|| NIL.to_owned()),
+            kind: planned.kind.to_owned(),
+            option: planned.option,
+        }
+    }
+}
+
 /// 9999-01-01T00:00:00Z
 const NEVER: Timestamp = Timestamp::from_micros(253_370_764_800_000_000);
 
@@ -177,13 +188,8 @@ fn ending(state: State, cursor: Option<&Cursor>) -> (Option<String>, Option<Acti
 
 fn current_action(cursor: Option<&Cursor>, bundle: Option<&Bundle>) -> CurrentAction {
     let planned = cursor.zip(bundle).and_then(|(cursor, bundle)| outlook::current(bundle, cursor));
-    if let Some(Planned { id, kind, option, next_id, .. }) = planned {
-        return CurrentAction {
-            id,
-            next_id: next_id.unwrap_or_else(|| NIL.to_owned()),
-            kind: kind.to_owned(),
-            option,
-        };
+    if let Some(planned) = planned {
+        return CurrentAction::from(planned);
     }
     let id = cursor.and_then(Cursor::current_action).unwrap_or(NIL).to_owned();
     CurrentAction { id, next_id: NIL.to_owned(), kind: String::new(), option: Value::Object(Map::new()) }

@@ -265,3 +265,14 @@ impl Bus for Confirming {
         true
     }
 }
+
+/// Ids of actions, and whether they are conditional.
+pub fn ids(actions: &Value) -> Vec<(String, bool)> {
+    let id = |action: &Value| (action["id"].as_str().unwrap().to_owned(), action["conditional"] == true);
+    actions.as_array().unwrap().iter().map(id).collect()
+}
+
+/// Whether a time is within a second: the executor lets the store's time go on.
+pub fn is_at(time: &Value, second: &str) -> bool {
+    time.as_str().is_some_and(|time| time.starts_with(second))
+}

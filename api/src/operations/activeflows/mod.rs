@@ -2,9 +2,11 @@
 
 mod control;
 mod get;
+mod history;
 mod list;
 
-pub use control::Forward;
+pub use control::{Forward, stop};
+pub use history::{Journal, JournalEntry, JournalNote};
 pub use list::{ActiveflowPage, Filter, Paging};
 
 use crate::auth::Caller;
@@ -21,6 +23,8 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default()
         .routes(routes!(list::list_activeflows))
         .routes(routes!(get::get_activeflow))
+        .routes(routes!(history::get_actions))
+        .routes(routes!(history::get_journal))
         .routes(routes!(control::stop_activeflow))
         .routes(routes!(control::pause_activeflow))
         .routes(routes!(control::resume_activeflow))
@@ -30,7 +34,7 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
 }
 
 /// The activeflow that a path names, if the caller may see it.
-async fn find(api: &Api, caller: &Caller, id: &str) -> Result<Found, Problem> {
+pub async fn find(api: &Api, caller: &Caller, id: &str) -> Result<Found, Problem> {
     let id: ActiveflowId =
         id.parse().map_err(|detail: String| Problem::bad_request("invalid_path", detail))?;
     let found = api.ask(|| api.ports.lookup.get(id)).await?;
@@ -44,7 +48,7 @@ fn unknown(id: ActiveflowId) -> Problem {
 }
 
 /// As clients see it.
-async fn show(api: &Api, found: &Found) -> Result<Activeflow, Problem> {
+pub async fn show(api: &Api, found: &Found) -> Result<Activeflow, Problem> {
     let bundle = api.bundle_of(found).await?;
     Ok(Activeflow::of(found, bundle.as_deref()))
 }

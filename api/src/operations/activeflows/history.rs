@@ -1,0 +1,89 @@
+//! `GET /v1/activeflows/{id}/actions` and `/journal`
+
+use super::find;
+use crate::auth::Caller;
+use crate::extract::Path;
+use crate::problem::Problem;
+use crate::resource::Actions;
+use crate::state::Api;
+use axum::Json;
+use axum::extract::State;
+use flow::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// The last transitions, oldest first.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Journal {
+    pub result: Vec<JournalEntry>,
+}
+
+/// What one transition did.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct JournalEntry {
+    /// That it made
+    #[schema(example = 3)]
+    pub version: u64,
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    pub notes: Vec<JournalNote>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct JournalNote {
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "menu")]
+    pub action_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "digits_receive")]
+    pub action_type: Option<String>,
+    /// `started`, `entered`, `waiting`, `completed`, `skipped`, `failed`, `forwarded`, `early`, `dropped`,
+    /// `empty_variable`, `command_failed`, `unknown_action`, `yielded`, `ended`, `notes_dropped`
+    #[schema(example = "entered")]
+    pub what: String,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    #[schema(value_type = Option<Value>)]
+    pub detail: Value,
+}
+
+/// Show what an activeflow did, where it stands and what may follow
+#[utoipa::path(
+    get,
+    path = "/v1/activeflows/{id}/actions",
+    operation_id = "getActions",
+    tag = "activeflows",
+    params(("id" = String, Path, format = Uuid, description = "The activeflow's id")),
+    responses((status = 200, body = Actions), (status = 404, body = Problem))
+)]
+pub async fn get_actions(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Actions>, Problem> {
+    let found = find(&api, &caller, &id).await?;
+    let bundle = api.bundle_of(&found).await?;
+    Ok(Json(Actions::of(&found, bundle.as_deref())))
+}
+
+/// Show the last 64 transitions of an activeflow
+#[utoipa::path(
+    get,
+    path = "/v1/activeflows/{id}/journal",
+    operation_id = "getJournal",
+    tag = "activeflows",
+    params(("id" = String, Path, format = Uuid, description = "The activeflow's id")),
+    responses((status = 200, body = Journal), (status = 404, body = Problem))
+)]
+pub async fn get_journal(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Journal>, Problem> {
+    let found = find(&api, &caller, &id).await?;
+    let entries = found.journal.iter().filter_map(|bytes| serde_json::from_slice(bytes).ok());
+    Ok(Json(Journal { result: entries.collect() }))
+}

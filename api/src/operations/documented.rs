@@ -1,0 +1,138 @@
+//! `/v1.0/activeflows`: the documented API, for clients that were written for it.
+
+use super::activeflows::{find, show, stop};
+use crate::auth::Caller;
+use crate::extract::{Path, Query};
+use crate::page::{self, Page, Place};
+use crate::problem::Problem;
+use crate::resource::documented::{DocumentedActiveflow, read_time, time};
+use crate::state::Api;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use common::ActiveflowId;
+use common::ports::lookup::Found;
+use common::record::State as Standing;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::default().routes(routes!(list)).routes(routes!(get)).routes(routes!(stop_one))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Paging {
+    /// How many at most
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    page_size: Option<u32>,
+    /// Only those that were created before this time: `next_page_token` of the page before
+    #[param(example = "2023-04-02 13:43:30.576077")]
+    page_token: Option<String>,
+}
+
+/// A page of activeflows, newest first.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+struct DocumentedPage {
+    result: Vec<DocumentedActiveflow>,
+    /// For the next page: a time; empty at the end
+    #[schema(example = "2023-04-02 13:43:30.576077")]
+    next_page_token: String,
+}
+
+/// List a customer's activeflows, newest first
+#[utoipa::path(
+    get,
+    path = "/v1.0/activeflows",
+    operation_id = "listDocumentedActiveflows",
+    tag = "v1.0",
+    params(Paging),
+    responses((status = 200, body = DocumentedPage))
+)]
+async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Query(paging): Query<Paging>,
+) -> Result<Json<DocumentedPage>, Problem> {
+    let size = page::size(paging.page_size)?;
+    let before = place(paging.page_token.as_deref())?;
+    let customer = &caller.customer_id;
+    let Page { mut found, mut next } = page::scan(&api, customer, before, size, |_| true).await?;
+    // A token that is a time cannot say which of several of the same moment came last: they are all of this page.
+    while next.is_some() {
+        let more = page::scan(&api, customer, next, page::MAX_PAGE_SIZE as usize, |_| true).await?;
+        let last = found.last().map(|found| found.record.created);
+        let tied = more.found.iter().take_while(|found| Some(found.record.created) == last).count();
+        let is_past = tied < more.found.len();
+        found.extend(more.found.into_iter().take(tied));
+        if is_past {
+            break;
+        }
+        next = more.next;
+    }
+    let last = found.last().filter(|_| next.is_some());
+    let next_page_token = last.map_or_else(String::new, |found| time(found.record.created));
+    let mut result = Vec::with_capacity(found.len());
+    for found in &found {
+        result.push(documented(&api, found).await?);
+    }
+    Ok(Json(DocumentedPage { result, next_page_token }))
+}
+
+/// Show one activeflow
+#[utoipa::path(
+    get,
+    path = "/v1.0/activeflows/{id}",
+    operation_id = "getDocumentedActiveflow",
+    tag = "v1.0",
+    params(("id" = String, Path, format = Uuid, description = "The activeflow's id")),
+    responses((status = 200, body = DocumentedActiveflow), (status = 404, body = Problem))
+)]
+async fn get(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<DocumentedActiveflow>, Problem> {
+    let found = find(&api, &caller, &id).await?;
+    Ok(Json(documented(&api, &found).await?))
+}
+
+/// End it now
+///
+/// Waits up to 5 s for the end. One that has ended already is answered as it is.
+#[utoipa::path(
+    post,
+    path = "/v1.0/activeflows/{id}/stop",
+    operation_id = "stopDocumentedActiveflow",
+    tag = "v1.0",
+    params(("id" = String, Path, format = Uuid, description = "The activeflow's id")),
+    responses(
+        (status = 200, description = "It has ended", body = DocumentedActiveflow),
+        (status = 202, description = "Asked for; no worker has taken it up yet", body = DocumentedActiveflow),
+        (status = 404, body = Problem)
+    )
+)]
+async fn stop_one(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<DocumentedActiveflow>), Problem> {
+    let found = stop(&api, &caller, &id).await?;
+    let status = if found.record.state == Standing::Ended { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, Json(documented(&api, &found).await?)))
+}
+
+async fn documented(api: &Api, found: &Found) -> Result<DocumentedActiveflow, Problem> {
+    Ok(show(api, found).await?.into())
+}
+
+/// Before all of that moment.
+fn place(token: Option<&str>) -> Result<Option<Place>, Problem> {
+    let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(None) };
+    let before = read_time(token)
+        .map_err(|detail| Problem::bad_request("invalid_query", format!("`page_token`: {detail}")))?;
+    Ok(Some((before, ActiveflowId::from_bytes([0; 16]))))
+}
