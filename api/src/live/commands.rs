@@ -109,7 +109,8 @@ pub async fn take_commands(
     Ok(sse::respond(seat, |outlet| async move {
         let shutdown = api.config.shutdown.clone();
         match shutdown.run_until_cancelled(hand_out(&api, reader, &outlet)).await {
-            Some(Ok(())) => outlet.remark("this stream is over: another reader has opened the queue, or the queue was removed"),
+            Some(Ok(())) => outlet
+                .remark("this stream is over: another reader has opened the queue, or the queue was removed"),
             Some(Err(Gone)) => {}
             None => outlet.remark("Signalbox stops; connect again: what is not acknowledged comes again"),
         }
