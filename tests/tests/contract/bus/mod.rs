@@ -3,6 +3,7 @@
 
 mod broker;
 mod events;
+mod killed;
 mod publish;
 mod queues;
 mod queues_full;
@@ -55,6 +56,8 @@ contract! {
         queues::unrouted_commands_are_dropped_oldest_first,
         queues::a_deleted_queue_takes_nothing_any_more,
         queues::names_and_patterns_are_checked,
+        killed::what_was_answered_is_there_however_soon_the_process_dies,
+        killed::what_a_queue_took_over_is_not_unrouted_any_more,
         queues_full::a_full_queue_refuses_and_none_of_the_others_has_it,
         queues_full::what_follows_a_refused_command_is_refused_with_it,
     }
