@@ -8,6 +8,7 @@ mod deliver;
 mod formats;
 mod killed;
 mod look;
+mod on_disk;
 mod suspects;
 mod upkeep;
 mod work;

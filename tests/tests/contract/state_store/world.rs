@@ -14,6 +14,7 @@ use common::record::{Entry, Seed, SeedFlow, Start};
 use common::{ActiveflowId, EventKey, Shard};
 use flow::route::Reference;
 use flow::{Class, Timestamp};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -50,6 +51,11 @@ impl World {
         let folder = Folder::new();
         let store = embedded::open(folder.path(), &embedded_settings(&time)).unwrap().store;
         World { _folder: Some(folder), ..World::over(store, time, ambiguous) }
+    }
+
+    pub fn on_folder(folder: &Path, time: &ManualTime) -> World {
+        let store = embedded::open(folder, &embedded_settings(time)).unwrap().store;
+        World::over(store, time.clone(), false)
     }
 
     pub fn embedded_killed() -> World {

@@ -1,0 +1,297 @@
+//! What concerns only the store on a disk: processes killed in the middle, folders that are taken, foreign or damaged,
+//! disks that are full, and what an idle process writes.
+
+use super::world::*;
+use adapters::embedded::disk::OpenError;
+use adapters::embedded::{self, Settings, Store};
+use adapters::memory::ManualTime;
+use common::StoreError;
+use common::member::{Member, MemberId, Role};
+use common::ports::intake::{Deliver, Delivered};
+use common::ports::work::{After, Claimed, Transition, Want};
+use common::ports::{Catalogue, Intake, Lookup, Members, Work};
+use common::record::{State, Suspect};
+use flow::Timestamp;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use tests::support::folder::Folder;
+
+const FOLDER: &str = "SIGNALBOX_CONTRACT_FOLDER";
+
+fn manual() -> ManualTime {
+    ManualTime::at(Timestamp::from_micros(START))
+}
+
+fn member(n: u128, beat: u64) -> Member {
+    let (place, formats) = ("here:1".to_string(), (1, 1));
+    Member { id: worker(n), role: Role::Executor, place, beat, generation: 0, formats }
+}
+
+#[tokio::test]
+async fn a_kill_in_the_middle_of_many_operations_loses_nothing_that_was_answered() {
+    let folder = Folder::new();
+    for life in 0..3 {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        let mut child = a_child(&mut child, folder.path());
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut answered = Vec::new();
+        for line in lines.filter(|line| line.starts_with("answered")) {
+            answered.push(line);
+            // What was said before the death comes out of the pipe still.
+            if answered.len() == 500 + life * 137 {
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        assert!(answered.len() >= 500);
+        all_there(folder.path(), &answered).await;
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_and_when_it_has_room_again_the_same_calls_succeed() {
+    let folder = Folder::new();
+    let mut child = Command::new("sh");
+    // A file may have half a megabyte, and the process is told so by an error instead of a signal.
+    child.args(["-c", "trap '' XFSZ; ulimit -S -f 1000; exec \"$0\" \"$@\""]);
+    child.arg(std::env::current_exe().unwrap());
+    let mut child = a_child(&mut child, folder.path());
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut answered: Vec<String> = lines.by_ref().take_while(|line| !line.starts_with("refused")).collect();
+    let room = Command::new("prlimit").args(["--fsize=unlimited", "--pid", &child.id().to_string()]).status();
+    assert!(room.unwrap().success());
+    let mut more = 0;
+    for line in lines {
+        more += usize::from(line.starts_with("answered"));
+        answered.push(line);
+        if more == 500 {
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+    assert!(more >= 500, "{more} were answered when there was room again");
+    answered.retain(|line| line.starts_with("answered"));
+    all_there(folder.path(), &answered).await;
+}
+
+/// This test binary again, as [`child`] on `folder`.
+fn a_child(command: &mut Command, folder: &Path) -> Child {
+    let name = "state_store::on_disk::child";
+    command.args(["--exact", name, "--ignored", "--nocapture", "--test-threads=1"]);
+    command.env(FOLDER, folder).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Not a test of its own: what is killed. Says on a line of its own what was answered, until it dies.
+#[tokio::test]
+#[ignore = "started by the tests above, in a process of its own"]
+async fn child() {
+    let folder = std::env::var(FOLDER).unwrap();
+    let store = embedded::open(Path::new(&folder), &Settings::new(SHARDS)).unwrap().store;
+    store.bury_earlier_lives().await.unwrap();
+    let life = uuid::Uuid::new_v4().simple().to_string();
+    let workers = (0..32).map(|n| work(store.clone(), format!("{life}-{n}")));
+    futures_util::future::join_all(workers).await;
+}
+
+async fn work(store: Arc<Store>, name: String) {
+    let me = MemberId(uuid::Uuid::new_v4());
+    for n in 1.. {
+        let call = call(&format!("{name}-{n}"));
+        let event = call.incoming("e1");
+        let delivered = insist(async || store.deliver(&event).await).await;
+        assert!(matches!(delivered, Delivered::Applied { .. } | Delivered::Duplicate), "{delivered:?}");
+        println!("answered {} 0", call.reference.subject);
+        let want = Want { max: 4, idle: true };
+        let claimed = insist(async || store.claim(call.shard(), me, n, want).await).await;
+        let Claimed::Rows { rows, .. } = claimed else { panic!("it lives") };
+        for row in rows {
+            let version = row.record.version;
+            let made = Transition { journal: Some(vec![b'j'; 200]), ..taking(&row) };
+            let after = match n % 2 {
+                0 => After::End { rest: vec![] },
+                _ => After::Park { wait: 1, until: None },
+            };
+            insist(async || store.commit(&row.claim, version, &made, &after).await).await;
+            println!("answered {} {}", row.record.seed.reference.subject, version + 1);
+        }
+    }
+}
+
+/// Repeats the same call until it is answered.
+async fn insist<T>(call: impl AsyncFn() -> Result<T, StoreError>) -> T {
+    loop {
+        match call().await {
+            Ok(answer) => return answer,
+            Err(error) if error.is_transient() => println!("refused {error}"),
+            Err(error) => panic!("{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Whatever a line says was answered is in the folder.
+async fn all_there(folder: &Path, answered: &[String]) {
+    let store = embedded::open(folder, &Settings::new(SHARDS)).unwrap().store;
+    let mut versions: BTreeMap<&str, u64> = BTreeMap::new();
+    for line in answered {
+        // The last line may be cut.
+        let parts: Vec<&str> = line.split(' ').collect();
+        let [_, subject, version] = parts[..] else { continue };
+        let Ok(version) = version.parse::<u64>() else { continue };
+        let newest = versions.entry(subject).or_default();
+        *newest = version.max(*newest);
+    }
+    for (subject, version) in versions {
+        let call = call(subject);
+        let found = store.get(call.start("e1").id).await.unwrap();
+        let found = found.unwrap_or_else(|| panic!("{subject} was answered and is gone"));
+        assert!(found.record.version >= version, "{subject}: {} of {version}", found.record.version);
+        assert_eq!(found.journal.len() as u64, found.record.version, "{subject}");
+        assert_eq!(store.deliver(&call.incoming("e1")).await.unwrap(), Delivered::Duplicate, "{subject}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_earlier_life_held_is_ready_at_once_under_suspicion() {
+    let folder = Folder::new();
+    let w = World::on_folder(folder.path(), &manual());
+    let calls = calls_of_one_shard(2);
+    let shard = calls[0].shard();
+    for call in &calls {
+        w.applied(&call.incoming("e1")).await;
+    }
+    let held = w.claim_as(worker(1), shard, 1).await;
+    w.store.beat(&member(1, 1), &[]).await.unwrap();
+    drop(w);
+    let store = embedded::open(folder.path(), &embedded_settings(&manual())).unwrap().store;
+    assert_eq!(store.bury_earlier_lives().await.unwrap(), 1);
+    assert!(store.members().await.unwrap().is_empty());
+    let found = store.get(held[0].claim.id).await.unwrap().unwrap();
+    assert_eq!((found.record.state, found.record.suspect), (State::Ready, Suspect::Group));
+    let busy = Want { max: 9, idle: false };
+    assert_eq!(store.claim(shard, worker(1), 9, busy).await.unwrap(), Claimed::Dead);
+    let Claimed::Rows { rows, suspects, .. } = store.claim(shard, worker(2), 1, busy).await.unwrap() else {
+        panic!("not dead")
+    };
+    assert_eq!((rows.len(), suspects), (1, 1));
+    drop(store);
+    let store = embedded::open(folder.path(), &embedded_settings(&manual())).unwrap().store;
+    assert_eq!(store.bury_earlier_lives().await.unwrap(), 1, "the second life held the other one");
+}
+
+#[tokio::test]
+async fn a_second_start_on_the_same_folder_is_told_who_has_it() {
+    let folder = Folder::new();
+    let _first = World::on_folder(folder.path(), &manual());
+    let refused = refusal(folder.path(), SHARDS);
+    assert!(matches!(refused, OpenError::InUse { .. }), "{refused}");
+    assert!(refused.to_string().contains(&std::process::id().to_string()), "{refused}");
+}
+
+#[tokio::test]
+async fn another_number_of_shards_is_refused_with_both_numbers() {
+    let folder = Folder::new();
+    drop(World::on_folder(folder.path(), &manual()));
+    let refused = refusal(folder.path(), SHARDS * 2).to_string();
+    assert!(refused.contains("with 4 shards") && refused.contains("with 8"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_record_of_a_newer_format_is_refused_with_both_numbers_and_a_damaged_one_with_its_key() {
+    let folder = Folder::new();
+    let w = World::on_folder(folder.path(), &manual());
+    w.parked(&call("call-1"), None).await;
+    drop(w);
+    let activeflow = "WHERE substr(key, 1, 2) = x'7361'";
+    let sql = |sql: &str| {
+        let table = rusqlite::Connection::open(folder.path().join("signalbox.db")).unwrap();
+        table.execute(&format!("UPDATE state SET value = {sql} {activeflow}"), []).unwrap()
+    };
+    assert_eq!(sql("CAST(x'02' || substr(value, 2) AS BLOB)"), 1);
+    let refused = refusal(folder.path(), SHARDS);
+    assert!(matches!(refused, OpenError::TooNew { found: 2, supported: 1, .. }), "{refused}");
+    for damage in ["CAST(x'01' || substr(value, 2, 40) AS BLOB)", "x'01'", "x''"] {
+        sql(damage);
+        let refused = refusal(folder.path(), SHARDS).to_string();
+        assert!(refused.contains("x'7361") && refused.contains("damaged"), "{refused}");
+    }
+}
+
+fn refusal(folder: &Path, shards: u16) -> OpenError {
+    match embedded::open(folder, &Settings::new(shards)) {
+        Ok(_) => panic!("it was opened"),
+        Err(error) => error,
+    }
+}
+
+#[tokio::test]
+async fn an_idle_process_writes_nothing() {
+    let folder = Folder::new();
+    let w = World::on_folder(folder.path(), &manual());
+    w.parked(&call("call-1"), None).await;
+    let log = || std::fs::read(folder.path().join("signalbox.db-wal")).unwrap();
+    w.store.beat(&member(1, 1), &[]).await.unwrap();
+    let before = log();
+    for beat in 2..5 {
+        w.advance(1);
+        w.store.beat(&member(1, beat), &[]).await.unwrap();
+        for shard in (0..SHARDS).map(common::Shard) {
+            assert!(w.claim_as(worker(1), shard, 10).await.is_empty());
+            w.store.sweep(shard, &[]).await.unwrap();
+            w.store.depth(shard).await.unwrap();
+        }
+        assert_eq!(w.store.deliver(&call("call-1").incoming("start")).await.unwrap(), Delivered::Duplicate);
+    }
+    assert!(before == log(), "{} bytes became {}", before.len(), log().len());
+    w.store.beat(&Member { generation: 7, ..member(1, 5) }, &[]).await.unwrap();
+    assert!(before != log(), "what others should know of a member is written");
+}
+
+#[tokio::test]
+async fn the_time_never_goes_back_over_a_restart() {
+    let folder = Folder::new();
+    let ahead = ManualTime::at("2100-01-01T00:00:00Z".parse().unwrap());
+    World::on_folder(folder.path(), &ahead).applied(&call("call-1").incoming("e1")).await;
+    let store = embedded::open(folder.path(), &Settings::new(SHARDS)).unwrap().store;
+    assert_eq!(store.now().await.unwrap(), ahead.now());
+}
+
+#[tokio::test]
+async fn a_folder_made_of_a_thousand_steps_is_the_same_after_reopening() {
+    let folder = Folder::new();
+    let time = manual();
+    let w = World::on_folder(folder.path(), &time);
+    for n in 0..250 {
+        let event: Deliver = call(&format!("call-{n}")).incoming("e1");
+        w.applied(&event).await;
+        for row in w.claim_as(worker(1), event.shard, 1 + n % 3).await {
+            match n % 4 {
+                0 => w.end(&row).await,
+                1 => w.park(&row, 1, Some(w.now().plus_millis(i64::from(n)))).await,
+                2 => _ = w.commit(&row, &taking(&row), &After::Yield).await,
+                _ => {}
+            }
+        }
+        w.advance(1);
+        w.store.sweep(event.shard, &[]).await.unwrap();
+    }
+    let before = everything(&w).await;
+    drop(w);
+    assert_eq!(before, everything(&World::on_folder(folder.path(), &time)).await);
+}
+
+/// All that can be seen of a store, and what would be claimed in which order.
+async fn everything(w: &World) -> Vec<String> {
+    let query = common::ports::lookup::ListQuery { customer_id: CUSTOMER.into(), before: None, limit: 1_000 };
+    let mut seen: Vec<String> =
+        w.store.list(&query).await.unwrap().iter().map(|f| format!("{f:?}")).collect();
+    for shard in (0..SHARDS).map(common::Shard) {
+        seen.push(format!("{:?}", w.store.depth(shard).await.unwrap()));
+        seen.push(format!("{:?}", w.store.feed(shard, "", 2_000).await.unwrap()));
+    }
+    seen
+}
