@@ -5,6 +5,7 @@ mod cli;
 mod client;
 mod commands;
 mod config;
+mod demo;
 mod doctor;
 mod failure;
 mod host;
@@ -12,6 +13,7 @@ mod ops;
 mod output;
 mod services;
 mod shutdown;
+mod simulate;
 mod telemetry;
 
 use std::process::ExitCode;

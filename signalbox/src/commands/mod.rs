@@ -70,12 +70,7 @@ impl Command {
     pub fn is_role(&self) -> bool {
         matches!(
             self,
-            Command::Dispatcher
-                | Command::Executor
-                | Command::Scheduler
-                | Command::Api
-                | Command::Serve
-                | Command::Demo(_)
+            Command::Dispatcher | Command::Executor | Command::Scheduler | Command::Api | Command::Serve
         )
     }
 }

@@ -85,7 +85,7 @@ fn say_where(host: &Host, config: &Config) {
 }
 
 /// Answers operators while the roles run and finish.
-async fn watch(
+pub async fn watch(
     host: Host,
     config: &Config,
     roles: &[Role],

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test tells what went wrong by panicking")]
 
 mod bench;
+mod demo;
 mod doctor;
 mod drain;
 mod embedded;
@@ -11,6 +12,7 @@ mod golden_path;
 mod mixed;
 mod paused_store;
 mod privacy;
+mod simulate;
 mod solo;
 mod stage;
 mod versions;

@@ -1,0 +1,190 @@
+//! `signalbox demo`: a whole Signalbox in this process, sample flows, and a simulated carrier that keeps it busy and judges
+//! it.
+
+mod guide;
+mod narrator;
+mod ports;
+mod samples;
+
+use crate::cli::Context;
+use crate::commands::demo::DemoArgs;
+use crate::commands::role;
+use crate::config::{Config, Span};
+use crate::failure::Failure;
+use crate::host;
+use crate::ops;
+use crate::output::line;
+use crate::shutdown;
+use crate::simulate::progress::Progress;
+use crate::simulate::{self, Equipment, Kind, Ledger, Order, Run, link, targets};
+use guide::Guide;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// What the end may take after Ctrl-C.
+const GRACE: Duration = Duration::from_secs(30);
+const BEAT: Span = Span(Duration::from_millis(100));
+const LATE: Duration = Duration::from_secs(5);
+/// One demo runs on a data folder; the queue of one that was killed is used on.
+const QUEUE: &str = "demo";
+const WHAT: &str = "conversations";
+
+/// # Errors
+/// Signalbox cannot be started, or did not do what it promises.
+pub async fn run(args: &DemoArgs, context: &Context) -> Result<(), Failure> {
+    let fresh = if args.fresh { Some(Temporary::new()?) } else { None };
+    let (config, notes) = settings(context.config(), fresh.as_ref());
+    let stop = shutdown::on_signals(GRACE)?;
+    let metrics = ops::install_metrics()?;
+    let shutdown = CancellationToken::new();
+    let host = host::serve(&config, shutdown.clone()).await?;
+    let listener = ops::bind(&config.ops.listen).await?;
+    let Some((rest, api)) = host.rest.as_ref().and_then(|rest| Some((rest, rest.address?))) else {
+        return Err(Failure::usage("api.listen is \"\"; the demo shows the API, so give it an address"));
+    };
+    let client = Arc::new(rest.client());
+    let key = rest.key.clone();
+    let guide = Guide {
+        config: &config,
+        exports: exports(&config, context.config()),
+        api,
+        key: &key.text,
+        key_file: key.origin.clone(),
+        program: program(),
+        notes,
+        is_kept: fresh.is_none(),
+    };
+    line(&guide.text());
+    let served = config.clone();
+    let running =
+        tokio::spawn(async move { role::watch(host, &served, &host::ALL, metrics, listener).await });
+
+    let judged = entertain(args, &config, client, stop).await;
+    shutdown.cancel();
+    let ended = running.await.unwrap_or_else(|error| Err(Failure::failed(error.to_string())));
+    let clean = judged?;
+    ended?;
+    if fresh.is_none() {
+        line(&format!(
+            "The data is kept in {}; `{} demo` goes on with it.",
+            config.data.dir.display(),
+            program()
+        ));
+    }
+    if clean { Ok(()) } else { Err(Failure::Told) }
+}
+
+/// The carrier's part: true when nothing was lost or done twice.
+async fn entertain(
+    args: &DemoArgs,
+    config: &Config,
+    client: Arc<crate::client::Client>,
+    stop: CancellationToken,
+) -> Result<bool, Failure> {
+    let count = samples::deploy(&client).await?;
+    if count > 0 {
+        line(&format!(
+            "{count} sample flows are deployed (samples/*.json); people call, write and use data:\n"
+        ));
+    } else {
+        line("The flows are those of last time; people call, write and use data:\n");
+    }
+    let targets = targets::of_routes(&client, &[Kind::Call, Kind::Message, Kind::Sim]).await?;
+    if targets.is_empty() {
+        return Err(targets::nowhere(Kind::Call));
+    }
+    let run = Run::new();
+    let linked = link::open(config, client.clone(), QUEUE).await?;
+    let ledger = Arc::new(Ledger::new(LATE));
+    let progress = Arc::new(Progress::show(ledger.clone(), WHAT, 0));
+    let (stories, heard) = mpsc::unbounded_channel();
+    let narrator = tokio::spawn(narrator::narrate(heard, client.clone(), progress.clone()));
+    let order = Order {
+        targets,
+        rate: args.rate,
+        count: args.count,
+        concurrency: 1_000,
+        seed: args.seed.unwrap_or_else(|| u64::from(uuid::Uuid::new_v4().as_fields().0)),
+        speed: args.speed,
+        until: args.duration.map(|span| Instant::now() + span.0),
+    };
+    let equipment = Equipment { linked, client, ledger, stories: Some(stories), run, stop };
+    let verdict = simulate::run(order, equipment).await;
+    let _ = narrator.await;
+    drop(progress);
+    line(&format!("\n{}", verdict.text(WHAT)));
+    Ok(verdict.is_clean())
+}
+
+/// The settings of the demo: embedded whatever else is set, at addresses that are free; and what is other than it was set.
+fn settings(set: &Config, fresh: Option<&Temporary>) -> (Config, Vec<String>) {
+    let mut config = set.clone();
+    // What is deployed is in force with the next beat of the dispatcher; nobody wants to wait for it here.
+    config.engine.beat = BEAT;
+    let mut notes = Vec::new();
+    for (name, url) in [("redis.url", &mut config.redis.url), ("amqp.url", &mut config.amqp.url)] {
+        if !url.is_empty() {
+            url.clear();
+            notes.push(format!("{name} is set and not used: the demo has everything in this process"));
+        }
+    }
+    if let Some(fresh) = fresh {
+        config.data.dir = fresh.path.clone();
+    }
+    for (name, listen) in [("api.listen", &mut config.api.listen), ("ops.listen", &mut config.ops.listen)] {
+        let free = ports::free(listen);
+        if free != *listen {
+            notes.push(format!("{name} is {listen}, where another program listens: {free} is used instead"));
+            *listen = free;
+        }
+    }
+    (config, notes)
+}
+
+/// What another terminal has to be told: it knows the defaults, and not what was set here.
+fn exports(config: &Config, set: &Config) -> Vec<(&'static str, String)> {
+    let mut exports = Vec::new();
+    if config.api.listen != "127.0.0.1:8080" {
+        exports.push(("SIGNALBOX_API__URL", format!("http://{}", config.api.listen)));
+    }
+    if config.data.dir != Path::new("./signalbox-data") {
+        exports.push(("SIGNALBOX_DATA__DIR", config.data.dir.display().to_string()));
+    }
+    for (name, url) in [("SIGNALBOX_REDIS__URL", &set.redis.url), ("SIGNALBOX_AMQP__URL", &set.amqp.url)] {
+        if !url.is_empty() {
+            exports.push((name, String::new()));
+        }
+    }
+    exports
+}
+
+/// How this program was called, so that it can be called again.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "signalbox".to_owned())
+}
+
+/// A folder that is removed at the end.
+struct Temporary {
+    path: PathBuf,
+}
+
+impl Temporary {
+    fn new() -> Result<Temporary, Failure> {
+        let path = std::env::temp_dir().join(format!("signalbox-demo-{}", uuid::Uuid::new_v4().simple()));
+        std::fs::create_dir(&path).map_err(|error| {
+            Failure::failed(format!("the folder {} cannot be made: {error}", path.display()))
+        })?;
+        Ok(Temporary { path })
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What is left of a demo is of no use to anybody.
+        let _ = std::fs::remove_dir_all(&self.path);
+    }
+}

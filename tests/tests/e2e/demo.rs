@@ -1,0 +1,110 @@
+//! `signalbox demo` as a newcomer meets it: it runs at once, what it says to try works, and it ends with a verdict.
+
+use crate::solo::{PATIENCE, Solo, all};
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+use tests::chaos::site::binary;
+
+/// A demo whose output is read as it comes.
+struct Demo {
+    child: Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Demo {
+    fn start(solo: &Solo, arguments: &[&str]) -> Demo {
+        let mut command = Command::new(binary().unwrap());
+        command.arg("demo").args(arguments).current_dir(solo.folder.path());
+        command.env("SIGNALBOX_OPS__LISTEN", "127.0.0.1:0").envs(solo.env.iter().cloned());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Demo { child, lines }
+    }
+
+    /// Everything up to the line that has `text` in it.
+    fn until(&mut self, text: &str) -> Vec<String> {
+        let mut read = Vec::new();
+        for line in self.lines.by_ref() {
+            read.push(line.unwrap());
+            if read.last().is_some_and(|line| line.contains(text)) {
+                return read;
+            }
+        }
+        panic!("the demo ended without `{text}`:\n{}", read.join("\n"));
+    }
+
+    fn interrupt(&self) {
+        let killed = Command::new("/bin/kill").args(["-INT", &self.child.id().to_string()]).status();
+        assert!(killed.unwrap().success());
+    }
+
+    /// What is left of the output, after a clean end.
+    fn rest(mut self) -> String {
+        let rest = self.lines.by_ref().map(|line| line.unwrap() + "\n").collect::<String>();
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "the demo ended with {status}:\n{rest}");
+        rest
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn it_ends_by_itself_and_goes_on_with_the_same_data() {
+    let solo = Solo::new(&[]);
+    let arguments = ["--count", "25", "--rate", "10", "--speed", "20"];
+    let began = Instant::now();
+    let mut demo = Demo::start(&solo, &arguments);
+    let guide = demo.until("sample flows are deployed").join("\n");
+    assert!(guide.contains(&format!("http://{}", solo.api)), "{guide}");
+    let key = std::fs::read_to_string(solo.data().join("api-key")).unwrap();
+    assert_eq!(guide.matches(key.trim()).count(), 1, "the key is shown once: {guide}");
+    assert!(began.elapsed() < PATIENCE);
+    let rest = demo.rest();
+    assert!(rest.contains("25 started, 25 over") && rest.contains("Nothing was lost"), "{rest}");
+    assert!(rest.contains("(finished, ") && rest.contains("→ Support line: "), "{rest}");
+
+    let mut again = Demo::start(&solo, &arguments);
+    again.until("those of last time");
+    assert!(again.rest().contains("Nothing was lost"));
+}
+
+#[test]
+fn what_it_says_to_try_works_in_another_terminal_and_ctrl_c_ends_it() {
+    let solo = Solo::new(&[]);
+    let taken = TcpListener::bind(&solo.api).unwrap();
+    let mut demo = Demo::start(&solo, &["--rate", "5", "--speed", "20", "--fresh"]);
+    let guide = demo.until("people call");
+    let text = guide.join("\n");
+    assert!(text.contains("is used instead") && text.contains("removed at the end"), "{text}");
+    let tries = guide.iter().skip_while(|line| !line.starts_with("Try in another terminal")).skip(1);
+    let commands: Vec<&str> = tries.take_while(|line| !line.is_empty()).map(|line| line.as_str()).collect();
+    let script: String =
+        commands.iter().filter(|line| line.starts_with("  ")).map(|line| format!("{line}\n")).collect();
+    assert!(script.lines().count() >= 6, "{text}");
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-eu", "-c", &script]).current_dir(solo.folder.path());
+    let output = shell.env("SIGNALBOX_OPS__LISTEN", "").output().unwrap();
+    assert!(output.status.success(), "{script}\n{}", all(&output));
+    assert!(all(&output).contains("\"flow_name\""), "curl shows activeflows: {}", all(&output));
+
+    demo.interrupt();
+    let rest = demo.rest();
+    assert!(rest.contains("Nothing was lost") && !rest.contains("The data is kept"), "{rest}");
+    drop(taken);
+}
+
+#[test]
+fn a_data_folder_in_use_is_a_sentence() {
+    let solo = Solo::open(&[]);
+    let said = solo.refused(&["demo", "--count", "1"], &[("SIGNALBOX_API__LISTEN", "127.0.0.1:0")], 1);
+    assert!(said.contains("data"), "{said}");
+}
