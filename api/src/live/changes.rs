@@ -13,13 +13,37 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::response::sse::Event;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use utoipa::ToSchema;
 
 const GAP: &str =
     r#"{"detail":"changes are missing here: list the activeflows again, and go on with what follows"}"#;
+
+/// One event of the stream.
+#[derive(Serialize, ToSchema)]
+pub struct ChangeEvent {
+    event: ChangeName,
+    /// The activeflow as JSON on one line; of a gap, a `detail` for people
+    #[schema(content_media_type = "application/json")]
+    data: String,
+    /// Where the client is then; for `Last-Event-ID`
+    id: String,
+}
+
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(rename_all = "lowercase")]
+pub enum ChangeName {
+    Created,
+    Moved,
+    Waiting,
+    Ended,
+    Gap,
+}
 
 /// Follow what happens to a customer's activeflows
 ///
@@ -37,7 +61,7 @@ const GAP: &str =
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that was read"),
     ),
     responses(
-        (status = 200, description = "A stream of events", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "A stream of events", body = ChangeEvent, content_type = "text/event-stream"),
         (status = 429, description = "The key has 32 streams open; close one", body = Problem),
     )
 )]

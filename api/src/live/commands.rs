@@ -42,6 +42,19 @@ pub struct Naming {
     queue: String,
 }
 
+/// One event of the stream.
+#[derive(Serialize, ToSchema)]
+pub struct CommandEvent {
+    #[schema(example = "command")]
+    event: String,
+    /// The command, a CloudEvent as JSON on one line
+    #[schema(content_media_type = "application/json")]
+    data: String,
+    /// Its position in the queue
+    #[schema(example = "12")]
+    id: String,
+}
+
 /// What is done.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -81,10 +94,10 @@ pub struct Removed {
     tag = "commands",
     params(
         Reading,
-        ("Last-Event-ID" = Option<String>, Header, description = "A position: begin behind it"),
+        ("Last-Event-ID" = Option<String>, Header, description = "A position: begin behind it; what is none is as if it were not there"),
     ),
     responses(
-        (status = 200, description = "A stream of events", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "A stream of events", body = CommandEvent, content_type = "text/event-stream"),
         (status = 409, description = "Commands leave by AMQP here, or there can be no such queue", body = Problem),
         (status = 429, description = "The key has 32 streams open; close one", body = Problem),
     )
@@ -99,7 +112,7 @@ pub async fn take_commands(
     let port = port(&api, &caller)?;
     must_name_a_queue(&reading.queue, "`queue`").map_err(in_query)?;
     let patterns = patterns(reading.types.as_deref()).map_err(in_query)?;
-    let after = sse::last_event_id(&headers).map(position).transpose().map_err(in_query)?;
+    let after = sse::last_event_id(&headers).and_then(|id| id.parse().ok());
     let seat = api.live.seat(&caller)?;
     if method == Method::HEAD {
         // To open the queue would end the stream of whoever reads it.
@@ -228,10 +241,6 @@ fn is_pattern(pattern: &str) -> bool {
     let is_name = |c: char| c.is_ascii_alphanumeric() || ['_', '-'].contains(&c);
     let is_word = |word: &str| ["*", "#"].contains(&word) || (!word.is_empty() && word.chars().all(is_name));
     pattern.len() <= MAX_PATTERN && pattern.split('.').all(is_word)
-}
-
-fn position(id: &str) -> Result<u64, String> {
-    id.parse().map_err(|_| format!("`Last-Event-ID` is `{id}`, expected the `id` of a command: a number"))
 }
 
 #[cfg(test)]
