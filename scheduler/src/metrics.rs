@@ -24,6 +24,8 @@ pub fn describe() {
     describe_histogram!(LATENESS, Unit::Seconds, "How late a wait became an input");
     describe_counter!(SWEEPS, "Looks at a shard");
     describe_counter!(DEATHS, "Members found dead");
+    // From the start: an increase from nothing is none to Prometheus.
+    counter!(DEATHS).increment(0);
     describe_counter!(SUSPECTS, "Activeflows that a dead worker held");
     describe_counter!(QUARANTINED, "Activeflows quarantined after five deaths alone");
     describe_counter!(OVERDUE, "Claims that were too old and became ready as they were");

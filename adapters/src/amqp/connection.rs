@@ -105,6 +105,8 @@ impl Health {
         self.publishing.store(up, Ordering::Relaxed);
         metrics::gauge!("signalbox_amqp_connection_up", "connection" => "publish")
             .set(f64::from(u8::from(up)));
+        // A new connection is not blocked; the broker says so when it blocks it.
+        self.set_blocked(false);
     }
 
     pub fn set_consuming(&self, state: Consuming) {
