@@ -12,7 +12,7 @@ impl Names {
     /// Adds those of one answer of `/metrics`.
     pub fn add(&mut self, text: &str) {
         let sample = |line: &str| {
-            let end = line.find(|c: char| c == '{' || c == ' ').unwrap_or(line.len());
+            let end = line.find(['{', ' ']).unwrap_or(line.len());
             line[..end].to_owned()
         };
         let typed = |line: &str| line.strip_prefix("# TYPE ")?.split(' ').next().map(str::to_owned);
