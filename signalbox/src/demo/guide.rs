@@ -55,7 +55,7 @@ impl Guide<'_> {
         line(format!("  {program} activeflow list"));
         line(format!("  {program} simulate call --count 20"));
         line(format!(
-            "  curl -H \"Authorization: Bearer $(cat {key_file})\" 'http://{api}/v1/activeflows?status=running'"
+            "  curl -sS -H \"Authorization: Bearer $(cat {key_file})\" 'http://{api}/v1/activeflows?status=running'"
         ));
         line("A flow of your own, and a call to it:".into());
         line(format!("  echo '{}' > hello.json", OWN_FLOW.replace('\n', "")));
