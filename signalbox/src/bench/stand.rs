@@ -17,6 +17,7 @@ use adapters::redis::Server;
 use common::member::Role;
 use common::ports::work::Control;
 use common::ports::{Catalogue, Lookup};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -27,6 +28,8 @@ use tokio_util::sync::CancellationToken;
 /// Without any progress for so long, what is missing is lost.
 const STALLED: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(5);
+/// Calls of the store under way at the same time.
+const AT_ONCE: usize = 256;
 
 /// How many actions one commit holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -178,9 +181,9 @@ impl Stand {
     /// # Errors
     /// The store does not answer.
     pub async fn end_all(&self, book: &Book) -> Result<(), Failure> {
-        for id in book.ids() {
-            self.probe.control(id, &Control::Stop).await?;
-        }
+        let stop = async |id| self.probe.control(id, &Control::Stop).await;
+        let stopping = stream::iter(book.ids().map(stop)).buffer_unordered(AT_ONCE);
+        stopping.try_for_each(async |_| Ok(())).await?;
         ended(book).await;
         Ok(())
     }

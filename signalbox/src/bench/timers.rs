@@ -14,7 +14,7 @@ use futures_util::future::try_join_all;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-const EVENTS: usize = 10_000;
+const EVENTS: usize = 5_000;
 /// Over which the waits are due.
 const SPREAD: Duration = Duration::from_secs(10);
 /// A machine that parks fewer a second needs a smaller number of events.

@@ -3,7 +3,10 @@
 
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::process::Command;
 use tests::chaos::Site;
+use tests::chaos::site::binary;
+use tests::support::process::Folder;
 
 /// Small enough for a test; a rate of 100/s, ten seconds of waits and four of idleness stay.
 const SIZE: [&str; 4] = ["--events", "60", "--output", "json"];
@@ -35,6 +38,18 @@ async fn services_that_hold_something_are_left_alone_without_yes() {
     assert!(site.redis.ask(&["GET", "of-somebody-else"]).ends_with("1\r\n"));
     let flows = site.run(&["flow", "list", "--output", "json"]).unwrap();
     assert!(!flows.contains("Signalbox bench"), "{flows}");
+}
+
+#[test]
+fn with_nothing_configured_every_measurement_has_its_figures_in_a_folder_that_is_gone_then() {
+    let folder = Folder::new("bench");
+    let mut command = Command::new(binary().unwrap());
+    let output = command.arg("bench").args(SIZE).current_dir(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    judge(&report, &["L1", "M1", "M2", "P1a", "P1b", "P2a", "P3", "S1", "T1"]);
+    assert_eq!((&report["store"], &report["bus"]), (&"embedded".into(), &"embedded".into()));
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0, "something stayed behind");
 }
 
 /// Every id is there, every figure is a number, and what must be zero is.

@@ -3,9 +3,13 @@
 use lapin::BasicProperties;
 use lapin::options::BasicPublishOptions;
 use serde_json::{Value, json};
+use std::process::{Command, Output};
 use std::time::Duration;
 use tests::carrier::link::{EVENTS, connect};
 use tests::chaos::Site;
+use tests::chaos::site::binary;
+use tests::support::ports;
+use tests::support::process::{Folder, Process};
 
 /// Of one run: the exit code, and the findings by severity.
 struct Told {
@@ -15,7 +19,10 @@ struct Told {
 
 impl Told {
     fn by(site: &Site) -> Told {
-        let output = site.try_run(&["doctor", "--output", "json"]).unwrap();
+        Told::read(&site.try_run(&["doctor", "--output", "json"]).unwrap())
+    }
+
+    fn read(output: &Output) -> Told {
         let report = serde_json::from_slice(&output.stdout);
         let report = report.unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
         Told { code: output.status.code(), report }
@@ -86,6 +93,32 @@ async fn planted_faults_are_found_each_with_what_to_do() {
     assert!(gone.found("fail", "redis").contains("redis.url"), "{}", gone.report);
     let text = site.try_run(&["doctor"]).unwrap();
     assert!(String::from_utf8_lossy(&text.stdout).contains("fail  redis "), "{text:?}");
+}
+
+#[test]
+fn whoever_has_the_data_folder_is_asked_over_its_api() {
+    let folder = Folder::new("doctor");
+    let settings = [
+        ("SIGNALBOX_DATA__DIR", folder.path().join("data").display().to_string()),
+        ("SIGNALBOX_API__LISTEN", format!("127.0.0.1:{}", ports::free())),
+        ("SIGNALBOX_OPS__LISTEN", String::new()),
+    ];
+    let run = || {
+        let mut command = Command::new(binary().unwrap());
+        Told::read(&command.args(["doctor", "--output", "json"]).envs(settings.clone()).output().unwrap())
+    };
+    let before = run();
+    assert_eq!((before.code, before.holds()), (Some(0), "all promises hold"), "{}", before.report);
+    let mut command = Command::new(binary().unwrap());
+    command.arg("serve").envs(settings.clone());
+    let mut serve = Process::spawn("serve", &mut command, &folder.path().join("serve.log"));
+    serve.wait_for("three living members", Duration::from_secs(60), || {
+        run().found("ok", "members").matches("alive").count() == 3
+    });
+    let during = run();
+    assert_eq!(during.code, Some(0), "{}", during.report);
+    let found = during.found("ok", "data folder");
+    assert!(found.contains(&format!("in use by process {}", serve.id())), "{found}");
 }
 
 /// An event that nobody can read, from a publisher that sets no header; returns when it is in the rejected queue.
