@@ -1,6 +1,6 @@
 //! Signalbox with nothing but a data folder: the first minute, a kill, and what a second one is told.
 
-use crate::solo::{Solo, sample};
+use crate::solo::{PATIENCE, Solo, sample};
 use std::net::TcpListener;
 
 const CALL: &str = r#"{"from":"+15550100","to":"+15550111"}"#;
@@ -62,6 +62,24 @@ fn a_person_stops_pauses_and_moves_a_call() {
     assert!(solo.run(&["activeflow", "stop", &id]).contains("is ended (stopped)"), "stopping is repeatable");
     let said = solo.refused(&["activeflow", "pause", &id], &[], 1);
     assert!(said.contains("has ended"), "{said}");
+}
+
+#[test]
+fn a_stream_of_changes_is_watched_and_does_not_hold_up_the_end() {
+    let mut solo = Solo::open(&[]);
+    solo.deploy_ivr();
+    let mut watch =
+        solo.spawn("watch", &["activeflow", "watch", "--reference", "call", "--output", "ndjson"]);
+    let told = solo.folder.path().join("watch.log");
+    let mut calls = 0;
+    // The stream tells of what happens after it is open.
+    watch.wait_for("a change", PATIENCE, || {
+        calls += 1;
+        solo.send("call.incoming", &format!("call-{calls}"), CALL);
+        std::fs::read_to_string(&told).unwrap_or_default().contains("\"event\":\"created\"")
+    });
+    assert!(solo.stop(), "serve did not end in time, or not well:\n{}", solo.log());
+    assert!(watch.wait(PATIENCE).is_some_and(|status| status.code() == Some(1)), "nobody answers any more");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! An embedded store behind RabbitMQ, and Redis with an embedded bus: `serve` takes both, and a kill loses nothing.
 
-use crate::solo::{PATIENCE, Solo};
+use crate::solo::{PATIENCE, Solo, sample};
 use serde_json::json;
 use std::collections::HashSet;
 use tests::carrier::gateway::{COMMANDS, bind, keep_consuming};
 use tests::carrier::{Command, Link, Outgoing};
-use tests::support::{Rabbit, RabbitOptions, Redis, RedisOptions};
+use tests::chaos::Site;
+use tests::support::{Rabbit, RabbitOptions, Redis, RedisOptions, ports};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +36,7 @@ async fn an_embedded_store_serves_carriers_and_gateways_at_a_broker() {
         assert!(said.contains("stored by the broker"), "{said}");
     });
     let hours = next(&mut commands).await;
-    assert_eq!((hours.kind.as_str(), hours.text("text")), ("call.talk", "We are open from nine to five."));
+    assert_eq!((hours.kind.as_str(), hours.text("text")), ("call.talk", "We are open around the clock."));
     link.publish(Outgoing::raw("x-1", "call.incoming", "call-2", b"rubbish".to_vec())).await;
     tokio::task::block_in_place(|| {
         let deadline = std::time::Instant::now() + PATIENCE;
@@ -75,6 +76,22 @@ fn a_data_folder_that_is_not_used_any_more_is_told_of() {
     solo.start();
     assert_eq!(solo.log().matches("is not used: redis.url is set").count(), 1, "{}", solo.log());
     assert!(solo.run(&["flow", "list"]).contains("No flow is deployed yet"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rest_is_a_role_of_its_own_over_redis_and_a_broker() {
+    const KEY: &str = "a-key-of-the-administrator";
+    let address = format!("127.0.0.1:{}", ports::free());
+    let settings = [("SIGNALBOX_API__LISTEN", address.as_str()), ("SIGNALBOX_API__BOOTSTRAP_KEY", KEY)];
+    tokio::task::block_in_place(|| {
+        let site = Site::open(&settings).unwrap();
+        let _fleet = site.start(&["dispatcher", "executor", "scheduler", "api"]).unwrap();
+        let url = format!("api.url=http://{address}");
+        site.run(&["flow", "deploy", &sample("opening-hours.json"), "--set", &url]).unwrap();
+        let by_rest = site.run(&["flow", "list", "--set", &url]).unwrap();
+        assert!(by_rest.contains("opening-hours"), "{by_rest}");
+        assert_eq!(site.run(&["flow", "list"]).unwrap(), by_rest, "the services say the same");
+    });
 }
 
 async fn listen(url: &str) -> mpsc::UnboundedReceiver<Command> {

@@ -7,8 +7,8 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tests::chaos::Fleet;
 use tests::chaos::site::binary;
-use tests::support::ports;
 use tests::support::process::Folder;
+use tests::support::{Process, Signal, ports};
 
 /// A guard against hanging.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -47,6 +47,21 @@ impl Solo {
 
     pub fn kill9(&mut self) {
         self.fleet = None;
+    }
+
+    /// SIGTERM; answers whether it ended in time, with exit code 0.
+    pub fn stop(&mut self) -> bool {
+        let Some(mut fleet) = self.fleet.take() else { return false };
+        let member = &mut fleet.members[0];
+        member.signal(Signal::Term);
+        member.wait(PATIENCE).is_some_and(|status| status.success())
+    }
+
+    /// A command that goes on, with what it prints in `NAME.log` of the folder.
+    pub fn spawn(&self, name: &str, arguments: &[&str]) -> Process {
+        let mut command = Command::new(binary().unwrap());
+        command.args(arguments).env("SIGNALBOX_OPS__LISTEN", "").envs(self.env.iter().cloned());
+        Process::spawn(name, &mut command, &self.folder.path().join(format!("{name}.log")))
     }
 
     pub fn data(&self) -> PathBuf {
