@@ -75,7 +75,13 @@ fn settings(config: &Config) -> embedded::Settings {
         dedup_rotation: config.engine.dedup_rotation.0,
         feed_length: config.engine.feed_length,
     };
-    embedded::Settings { limits, ..embedded::Settings::new(config.engine.shards) }
+    // How much is under way at once, and how long an answer may take, are the same question for both buses.
+    let bus = embedded::bus::Settings {
+        prefetch: config.amqp.prefetch,
+        confirm_timeout: config.amqp.confirm_timeout.0,
+        ..embedded::bus::Settings::default()
+    };
+    embedded::Settings { limits, bus, ..embedded::Settings::new(config.engine.shards) }
 }
 
 fn refused(error: &OpenError) -> Failure {

@@ -155,7 +155,18 @@ fn files_flags_and_settings_are_refused_before_anything_is_asked() {
             "no Signalbox answers at http://127.0.0.1:2",
         ),
         case(&["status", "--set", "api.listen="], &[], 2, "set SIGNALBOX_API__URL=http://host:port"),
-        event(&["--type", "job.due", "--subject", "j"], 1, "Start one with `signalbox serve`"),
+        event(
+            &[
+                "--type",
+                "call.incoming",
+                "--subject",
+                "c",
+                "--data",
+                "{\"from\":\"+15550100\",\"to\":\"+15550111\"}",
+            ],
+            1,
+            "Start one with `signalbox serve`",
+        ),
         case(&["route", "set", "call=*"], &[], 2, "--flow"),
         event(&["--type", "call.incoming", "--data", "{to"], 2, "--data is not JSON"),
         event(
