@@ -267,7 +267,12 @@ async fn services_that_are_missing_wrong_or_set_otherwise_are_named() {
                 "RabbitMQ at 127.0.0.1:1",
             ),
             case(&["event", "rejected", "list"], &[(AMQP, &wrong_password)], 1, "ACCESS_REFUSED"),
-            case(&["event", "rejected", "list"], &[(AMQP, &not_rabbit)], 1, "cannot be used"),
+            case(
+                &["event", "rejected", "list"],
+                &[(AMQP, &not_rabbit)],
+                1,
+                "connecting to RabbitMQ at 127.0.0.1",
+            ),
             case(&["event", "rejected", "list"], &[(AMQP, &wrong_vhost)], 1, "vhost `nowhere`"),
             case(
                 &["event", "rejected", "replay", "--id", "7"],
