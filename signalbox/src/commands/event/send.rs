@@ -134,7 +134,7 @@ fn said(event: &Event, outcome: &Value) -> String {
     let started =
         outcome["started"].as_array().is_some_and(|started| started.contains(&outcome["activeflow_id"]));
     match outcome["outcome"].as_str() {
-        Some("published") => return format!("stored by the broker: {kind} {id} (source {source})"),
+        Some("published") => format!("stored by the broker: {kind} {id} (source {source})"),
         Some("applied") if started => format!("{kind} {id}: activeflow {activeflow} started"),
         Some("applied") => format!("{kind} {id}: activeflow {activeflow} has it"),
         Some("duplicate") => format!("{kind} {id}: seen before (source {source}), nothing changed"),
