@@ -1,6 +1,7 @@
 //! The OpenAPI document: what the operations say of themselves, and what is true of all of them.
 
 use crate::operations;
+use crate::operations::activeflows::{StateName, StatusName};
 use crate::problem::{MEDIA_TYPE, Part, Problem};
 use std::sync::OnceLock;
 use utoipa::openapi::content::Content;
@@ -26,7 +27,7 @@ use utoipa::openapi::{OpenApi, Paths, Ref, RefOr, Response, ResponseBuilder};
         (name = "v1.0", description = "Activeflows in the form of the documented API that others were written for"),
         (name = "service", description = "This installation")
     ),
-    components(schemas(Problem, Part))
+    components(schemas(Problem, Part, StateName, StatusName))
 )]
 struct Base;
 

@@ -79,3 +79,28 @@ fn method_name(method: &Method) -> &'static str {
         _ => "other",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::{Body, to_bytes};
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use axum::{Router, http};
+    use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_with_the_requests_id() {
+        let broken = get(async || if true { panic!("broken on purpose") } else { "fine" });
+        let router = Router::new().route("/broken", broken).layer(from_fn(serve));
+        let request = http::Request::get("/broken").header(REQUEST_ID, "abc").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()[REQUEST_ID]),
+            (500, &HeaderValue::from_static("abc"))
+        );
+        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+        let problem: Problem = serde_json::from_slice(&body).unwrap();
+        assert_eq!((&*problem.code, &*problem.instance), ("internal_error", "/broken"));
+    }
+}

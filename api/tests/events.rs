@@ -64,7 +64,8 @@ async fn an_array_is_answered_one_by_one_in_its_order() {
     assert_eq!(answer.status, 200, "{}", answer.text);
     let outcomes: Vec<&Value> = answer.json.as_array().unwrap().iter().map(|one| &one["outcome"]).collect();
     assert_eq!(outcomes, [&json!("applied"), &json!(null), &json!("applied"), &json!("duplicate")]);
-    assert_eq!(answer.json[1]["problem"]["code"], "missing_field");
+    let problem = &answer.json[1]["problem"];
+    assert_eq!((&problem["code"], &problem["instance"]), (&json!("missing_field"), &json!("/v1/events")));
     let batched = world.send_as("application/cloudevents-batch+json", batch.to_string()).await;
     assert_eq!(batched.json[2]["outcome"], "duplicate");
     assert_eq!(

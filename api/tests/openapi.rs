@@ -14,6 +14,18 @@ fn the_committed_document_is_current() {
 }
 
 #[test]
+fn every_reference_leads_somewhere() {
+    let document: serde_json::Value = serde_json::from_str(api::openapi()).unwrap();
+    let text = api::openapi();
+    let references: Vec<&str> =
+        text.split("\"$ref\": \"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(references.len() > 50);
+    for pointer in references {
+        assert!(document.pointer(pointer).is_some(), "{pointer}");
+    }
+}
+
+#[test]
 fn every_operation_has_an_id_a_tag_a_summary_and_its_refusals() {
     let document: serde_json::Value = serde_json::from_str(api::openapi()).unwrap();
     assert_eq!(document["openapi"], "3.1.0");

@@ -27,6 +27,8 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
 /// An array has at most so many events.
 const MAX_BATCH: usize = 100;
 
+const PATH: &str = "/v1/events";
+
 const ONE: &str = "application/cloudevents+json";
 const MANY: &str = "application/cloudevents-batch+json";
 const ANY: &str = "application/json";
@@ -165,10 +167,11 @@ async fn many(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<Vec<EventA
             None => one(api, event.get().as_bytes(), trace).await,
         };
         answers.push(answer.map_or_else(
-            |problem| {
+            |mut problem| {
                 if problem.status == StatusCode::SERVICE_UNAVAILABLE {
                     away = Some(problem.clone());
                 }
+                problem.instance = PATH.into();
                 EventAnswer::Refused(EventRefused { problem })
             },
             EventAnswer::Done,

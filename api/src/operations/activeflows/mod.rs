@@ -7,7 +7,7 @@ mod list;
 
 pub use control::{Forward, stop};
 pub use history::{Journal, JournalEntry, JournalNote};
-pub use list::{ActiveflowPage, Filter, Paging};
+pub use list::{ActiveflowPage, Filter, Paging, StateName, StatusName};
 
 use crate::auth::Caller;
 use crate::problem::Problem;
