@@ -61,7 +61,7 @@ impl Events {
         self.waiting.len() - self.handed_out
     }
 
-    /// `record` is that of [`Event::record`]. The limit is the caller's business.
+    /// `record` is the bytes of its record on the disk. The limit is the caller's business.
     pub fn push(&mut self, event: Event, record: Vec<u8>, changes: &mut Vec<Change>) {
         let position = self.next_position;
         self.next_position += 1;
