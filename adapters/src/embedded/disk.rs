@@ -9,9 +9,10 @@
 use common::identity::hex;
 use rusqlite::{Connection, TransactionBehavior, params};
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::ops::Range;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -25,8 +26,6 @@ const LOCK: &str = "lock";
 const PAUSE: Duration = Duration::from_millis(200);
 
 const SCHEMA: &str = "
-    PRAGMA page_size = 8192;
-    PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     CREATE TABLE IF NOT EXISTS state (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 ";
@@ -128,7 +127,9 @@ impl Disk {
     /// Another process has the folder, or it cannot be read or written.
     pub fn open(dir: &Path, mut visit: impl FnMut(&[u8], &[u8])) -> Result<Disk, OpenError> {
         let unusable = |reason: String| OpenError::Unusable { dir: dir.to_owned(), reason };
-        fs::create_dir_all(dir).map_err(|e| unusable(e.to_string()))?;
+        // What calls and messages say is for the owner.
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        made.map_err(|e| unusable(e.to_string()))?;
         let lock = lock(dir)?;
         let connection = connect(&dir.join(FILE), &mut visit).map_err(|e| unusable(e.to_string()))?;
         let shared = Arc::new(Shared {
@@ -303,6 +304,14 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
 
 fn connect(path: &Path, visit: &mut impl FnMut(&[u8], &[u8])) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
+    connection.execute_batch("PRAGMA page_size = 8192")?;
+    // Where there is no WAL (some network file systems), SQLite says so and goes on with less.
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        let why =
+            format!("this file system has no write-ahead log (journal mode `{mode}`); choose a local one");
+        return Err(rusqlite::Error::ToSqlConversionFailure(why.into()));
+    }
     connection.execute_batch(SCHEMA)?;
     {
         let mut all = connection.prepare("SELECT key, value FROM state ORDER BY key")?;
@@ -317,6 +326,7 @@ fn connect(path: &Path, visit: &mut impl FnMut(&[u8], &[u8])) -> rusqlite::Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn put(key: &str, value: &str) -> Change {
         Change::Put { key: key.into(), value: value.into() }

@@ -3,7 +3,7 @@
 use flow::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The store's clock, moved by hand.
 #[derive(Clone, Default)]
@@ -26,27 +26,35 @@ impl ManualTime {
 /// What a store takes its time from.
 pub(crate) enum Time {
     Manual(ManualTime),
-    /// The system's, but never before what was told last.
+    /// The system's, but never before what was told last; while that is ahead, it goes on as time passes.
     System {
         told: AtomicI64,
+        /// A moment, and the time that it was then.
+        begun: Instant,
+        then: i64,
     },
 }
 
 impl Time {
     /// The system's time, but never before `newest`.
     pub fn system(newest: Timestamp) -> Time {
-        Time::System { told: AtomicI64::new(newest.as_micros()) }
+        let then = newest.as_micros().max(system_micros());
+        Time::System { told: AtomicI64::new(newest.as_micros()), begun: Instant::now(), then }
     }
 
     pub fn now(&self) -> Timestamp {
         match self {
             Time::Manual(time) => time.now(),
-            Time::System { told } => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as i64;
+            Time::System { told, begun, then } => {
+                let now = system_micros().max(then + begun.elapsed().as_micros() as i64);
                 Timestamp::from_micros(told.fetch_max(now, Ordering::SeqCst).max(now))
             }
         }
     }
+}
+
+fn system_micros() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as i64
 }
 
 #[cfg(test)]
@@ -59,6 +67,9 @@ mod tests {
         assert!(now > "2026-01-01T00:00:00Z".parse().unwrap());
         let ahead = now.plus_millis(3_600_000);
         let time = Time::system(ahead);
-        assert_eq!((time.now(), time.now()), (ahead, ahead));
+        let first = time.now();
+        assert!(first >= ahead);
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(time.now() >= first.plus_millis(2), "timers would stand still");
     }
 }

@@ -143,7 +143,12 @@ async fn tell(api: &Api, entries: Vec<(usize, Place, FeedEntry)>) -> Result<News
 }
 
 async fn show(api: &Api, id: ActiveflowId) -> Result<Option<Arc<Shown>>, Problem> {
-    let Some(mut found) = api.ask(|| api.ports.lookup.get(id)).await? else { return Ok(None) };
+    let found = match api.ask(|| api.ports.lookup.get(id)).await {
+        // One that cannot be read, of a newer format for example, must not hide the others.
+        Err(problem) if problem.status == 500 => None,
+        found => found?,
+    };
+    let Some(mut found) = found else { return Ok(None) };
     let bundle = api.bundle_of(&found).await?;
     let resource = Activeflow::of(&found, bundle.as_deref());
     // A resource always serialises.

@@ -1,5 +1,6 @@
 //! `POST /v1/events`: stored first, answered then, so that a publisher knows what became of its event.
 
+use crate::auth::Caller;
 use crate::extract::Raw;
 use crate::problem::Problem;
 use crate::state::{Api, PATIENCE};
@@ -140,7 +141,13 @@ pub enum EventsAnswer {
         (status = 429, description = "The activeflow that hears it has a full inbox; send it again later", body = Problem)
     )
 )]
-async fn send_events(State(api): State<Arc<Api>>, request: Request) -> Result<Json<EventsAnswer>, Problem> {
+async fn send_events(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    request: Request,
+) -> Result<Json<EventsAnswer>, Problem> {
+    // Routes tell the customer of an event, so who sends one speaks for all of them.
+    caller.must_be_admin("events")?;
     let trace = trace_of(request.headers());
     let Raw { bytes, media_type } = Raw::take(request, &api, &[ANY, ONE, MANY]).await?;
     let is_array = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');

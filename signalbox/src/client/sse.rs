@@ -16,11 +16,17 @@ pub struct Messages {
     body: Body,
     buffer: Vec<u8>,
     building: Message,
+    last_id: Option<String>,
 }
 
 impl Messages {
     pub(super) fn new(body: Body) -> Messages {
-        Messages { body, buffer: Vec::new(), building: Message::default() }
+        Messages { body, buffer: Vec::new(), building: Message::default(), last_id: None }
+    }
+
+    /// The place of the last message, or of a keep-alive that came behind it: where the next stream goes on.
+    pub fn last_id(&self) -> Option<&str> {
+        self.last_id.as_deref()
     }
 
     /// The next message; `None` when the stream is over. Dropping the future loses nothing.
@@ -29,7 +35,11 @@ impl Messages {
             while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.buffer.drain(..=end).collect();
                 let line = String::from_utf8_lossy(&line);
-                if let Some(message) = self.building.take_line(line.trim_end_matches(['\n', '\r'])) {
+                let message = self.building.take_line(line.trim_end_matches(['\n', '\r']));
+                if let Some(id) = message.as_ref().and_then(|message| message.id.as_ref()) {
+                    self.last_id = Some(id.clone());
+                }
+                if let Some(message) = message.filter(|message| !message.data.is_empty()) {
                     return Some(message);
                 }
             }
@@ -42,11 +52,10 @@ impl Messages {
 }
 
 impl Message {
-    /// Takes one line; an empty one ends the message.
+    /// Takes one line; an empty one ends the message, also one that has only an id.
     fn take_line(&mut self, line: &str) -> Option<Message> {
         if line.is_empty() {
-            let message = std::mem::take(self);
-            return (!message.data.is_empty()).then_some(message);
+            return Some(std::mem::take(self));
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);

@@ -59,7 +59,10 @@ impl Transport {
             Transport::Remote { http, .. } => {
                 let request = request.body(Full::new(bytes)).map_err(unsayable)?;
                 let response = http.request(request).await;
-                let response = response.map_err(|error| self.broken(path, &told(&error)))?;
+                let response = response.map_err(|error| match error.is_connect() {
+                    true => self.broken(path, &told(&error)),
+                    false => self.unanswered(path, &told(&error)),
+                })?;
                 Ok(response.map(|body| Body::new(body.map_err(axum::Error::new))))
             }
             Transport::Local(router) => {
@@ -70,6 +73,13 @@ impl Transport {
                 }
             }
         }
+    }
+
+    /// The connection was there: what was asked may have been done.
+    fn unanswered(&self, path: &str, why: &str) -> Failure {
+        Failure::failed(format!(
+            "{path} was not answered ({why}): it may have been done. Look before you ask again"
+        ))
     }
 
     pub(super) fn broken(&self, path: &str, why: &str) -> Failure {

@@ -58,7 +58,8 @@ fn text(key: &str, value: &Value) -> String {
 /// `redis://user:secret@host` becomes `redis://user:***@host`.
 pub fn masked_url(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let authority = &rest[..rest.find('/').unwrap_or(rest.len())];
+    // Up to the last `@`: a password may have a `/` that should have been escaped.
+    let authority = &rest[..rest.rfind('@').map_or(0, |at| at + 1)];
     match authority.rfind('@').and_then(|at| Some((at, authority[..at].find(':')?))) {
         Some((at, colon)) => format!("{scheme}://{}:***{}", &rest[..colon], &rest[at..]),
         None => url.to_owned(),
@@ -74,6 +75,7 @@ mod tests {
         assert_eq!(masked_url("redis://:p@ss@h:6379/0"), "redis://:***@h:6379/0");
         assert_eq!(masked_url("amqp://guest:guest@h/%2f"), "amqp://guest:***@h/%2f");
         assert_eq!(masked_url("redis://h:6379"), "redis://h:6379");
+        assert_eq!(masked_url("redis://:pa/ss@h:6379"), "redis://:***@h:6379");
         assert_eq!(masked_url("info"), "info");
     }
 }

@@ -93,7 +93,9 @@ async fn entertain(
     } else {
         line("The flows are those of last time; people call, write and use data:\n");
     }
-    let targets = targets::of_routes(&client, &[Kind::Call, Kind::Message, Kind::Sim]).await?;
+    // People call the samples only: what else is deployed here may have gateways of its own.
+    let mut targets = targets::of_routes(&client, &[Kind::Call, Kind::Message, Kind::Sim]).await?;
+    targets.retain(|target| samples::is_of_sample(&target.flow));
     if targets.is_empty() {
         return Err(targets::nowhere(Kind::Call));
     }

@@ -68,6 +68,11 @@ struct Flow {
     name: String,
 }
 
+/// Whether a flow of this name is one of them.
+pub fn is_of_sample(flow: &str) -> bool {
+    SAMPLES.iter().any(|sample| sample.name == flow)
+}
+
 /// Deploys the samples that are not there yet; answers how many that were. What somebody has changed stays as it is.
 ///
 /// # Errors

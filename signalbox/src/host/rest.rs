@@ -8,8 +8,12 @@ use crate::services::world::{Kinds, World};
 use axum::Router;
 use axum::serve::ListenerExt;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+/// How long requests under way may take when the process ends.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// The routes, and whoever may use them.
 pub struct Rest {
@@ -58,9 +62,18 @@ impl Rest {
         });
         let routes = self.router.clone();
         Some(async move {
+            let ending = shutdown.clone();
             let served = axum::serve(listener, routes).with_graceful_shutdown(shutdown.cancelled_owned());
-            if let Err(error) = served.await {
-                tracing::error!(%error, "the listener for REST has stopped");
+            let late = async {
+                ending.cancelled().await;
+                tokio::time::sleep(FAREWELL).await;
+            };
+            tokio::select! {
+                served = served.into_future() => if let Err(error) = served {
+                    tracing::error!(%error, "the listener for REST has stopped");
+                },
+                // A client that reads or sends nothing must not hold up the end.
+                () = late => tracing::debug!("connections for REST are dropped, not finished"),
             }
         })
     }

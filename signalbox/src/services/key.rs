@@ -70,10 +70,13 @@ fn kept(config: &Config) -> Result<Option<Key>, Failure> {
 fn make(config: &Config) -> Result<Key, Failure> {
     let path = file(config);
     let text = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-    let written = File::options().write(true).create_new(true).mode(0o600).open(&path);
+    // Whole or not at all: an empty key file would have to be removed by hand.
+    let part = path.with_extension("part");
+    let written = File::options().write(true).create(true).truncate(true).mode(0o600).open(&part);
     let written = written.and_then(|mut file| {
         writeln!(file, "{text}")?;
-        file.sync_all()
+        file.sync_all()?;
+        std::fs::rename(&part, &path)
     });
     let origin = path.display().to_string();
     written.map_err(|error| Failure::failed(format!("the key file {origin} cannot be written: {error}")))?;

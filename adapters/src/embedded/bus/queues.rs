@@ -19,6 +19,8 @@ pub struct Queues {
     /// Of all commands that there ever were, in whatever queue, so that a position means one command for ever.
     last_position: u64,
     queue_limit: u64,
+    /// Of all queues, so that a reader of one that was removed is none of its successor.
+    last_reader: u64,
     /// Activeflows that were refused a command and have not heard of it yet, and how many of their commands.
     refused: BTreeMap<String, usize>,
 }
@@ -26,8 +28,10 @@ pub struct Queues {
 pub struct Queue {
     pub definition: Definition,
     pub waiting: Backlog<Message>,
-    /// Which reader it belongs to: each one that is opened has the next number.
+    /// Which reader it belongs to.
     pub reader: u64,
+    /// It is full, and that was told.
+    is_told: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +47,7 @@ impl Queues {
             unrouted: Backlog::new(unrouted_limit),
             last_position: 0,
             queue_limit,
+            last_reader: 0,
             refused: BTreeMap::new(),
         }
     }
@@ -92,14 +97,22 @@ impl Queues {
         self.all().find(|queue| queue.definition.name == name)
     }
 
+    fn get_mut(&mut self, name: &str) -> Option<&mut Queue> {
+        self.by_number.values_mut().find(|queue| queue.definition.name == name)
+    }
+
     /// Puts a copy into every queue that takes it, or into none: `Err` names the one that is full. Says how many
     /// unrouted ones had to go.
     pub fn publish(&mut self, message: &Message, changes: &mut Vec<Change>) -> Result<u64, String> {
         let record = encode(message, b"");
         let takes = |queue: &Queue| queue.definition.takes(&message.routing_key);
         let full = self.all().find(|queue| takes(queue) && !queue.waiting.has_room(record.len()));
+        let full = full.map(|queue| queue.definition.name.clone());
+        if let Some(queue) = full.as_ref().and_then(|name| self.get_mut(name)) {
+            queue.tell_full();
+        }
         let refused = match full {
-            Some(queue) => Some(queue.definition.name.clone()),
+            Some(name) => Some(name),
             None if self.refused.contains_key(&message.correlation_id) => {
                 Some("an earlier command of this activeflow".into())
             }
@@ -154,7 +167,8 @@ impl Queues {
         let limit = self.queue_limit;
         let queue = self.by_number.entry(number).or_insert_with(|| Queue::new(definition.clone(), limit));
         queue.definition = definition;
-        queue.reader += 1;
+        self.last_reader += 1;
+        queue.reader = self.last_reader;
         let reader = queue.reader;
         for entry in fitting {
             changes.push(delete(UNROUTED_NUMBER, entry.position));
@@ -186,7 +200,10 @@ impl Queues {
 
     fn put(&mut self, number: u32, message: Message, record: Vec<u8>, changes: &mut Vec<Change>) {
         let waiting = match self.by_number.get_mut(&number) {
-            Some(queue) => &mut queue.waiting,
+            Some(queue) => {
+                queue.is_told = false;
+                &mut queue.waiting
+            }
             None => &mut self.unrouted,
         };
         self.last_position += 1;
@@ -199,7 +216,18 @@ impl Queues {
 
 impl Queue {
     fn new(definition: Definition, limit: u64) -> Queue {
-        Queue { definition, waiting: Backlog::new(limit), reader: 0 }
+        Queue { definition, waiting: Backlog::new(limit), reader: 0, is_told: false }
+    }
+
+    /// Once, until there is room again: activeflows whose commands it takes stand still meanwhile.
+    fn tell_full(&mut self) {
+        if !std::mem::replace(&mut self.is_told, true) {
+            let name = &self.definition.name;
+            tracing::warn!(
+                queue = name,
+                "Command queue `{name}` is full: whoever speaks to it waits. Read and acknowledge it, or remove it: DELETE /v1/commands?queue={name}"
+            );
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::state::{Api, PATIENCE};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use common::ActiveflowId;
 use common::ports::lookup::{Controlled, Found};
 use common::ports::work::Control;
 use common::record::State as Standing;
@@ -139,7 +140,11 @@ pub async fn stop(api: &Api, caller: &Caller, id: &str) -> Result<Found, Problem
 async fn ask(api: &Api, found: &Found, control: &Control) -> Answer {
     let id = found.id;
     fits(found, control)?;
-    match api.ask(|| api.ports.lookup.control(id, control)).await? {
+    let controlled = match control {
+        Control::Continue | Control::Forward { .. } => once(api, id, control).await?,
+        _ => api.ask(|| api.ports.lookup.control(id, control)).await?,
+    };
+    match controlled {
         Controlled::Unknown => Err(unknown(id)),
         Controlled::Ended => Err(ended(found, control)),
         Controlled::Accepted => {
@@ -147,6 +152,19 @@ async fn ask(api: &Api, found: &Found, control: &Control) -> Answer {
             Ok((StatusCode::ACCEPTED, Json(show(api, &found).await?.with_variables(&found))))
         }
     }
+}
+
+/// A jump that was asked for twice is made twice: after a lost answer the caller has to look.
+async fn once(api: &Api, id: ActiveflowId, control: &Control) -> Result<Controlled, Problem> {
+    api.ports.lookup.control(id, control).await.map_err(|error| {
+        if !error.is_transient() {
+            return error.into();
+        }
+        let detail = format!(
+            "{error}. Look where activeflow {id} stands before you ask again: a second one jumps again"
+        );
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_away", detail)
+    })
 }
 
 /// What would never do anything is refused, with the state that it needs.

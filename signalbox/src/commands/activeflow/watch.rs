@@ -42,8 +42,8 @@ pub async fn run(args: WatchArgs, context: &Context) -> Result<(), Failure> {
                     line(&json!({ "event": message.event, "activeflow": activeflow }).to_string());
                 }
             }
-            last = message.id.or(last);
         }
+        last = messages.last_id().map(str::to_owned).or(last);
         note("The stream has ended; opening the next.");
         tokio::time::sleep(PAUSE).await;
     }

@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::commands::now;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::output::{Format, OutputArgs, line, text};
+use crate::output::{Format, OutputArgs, line, note, text};
 use crate::services::unusable_broker;
 use adapters::amqp::admin;
 use clap::Args;
@@ -73,7 +73,14 @@ pub async fn run(args: SendArgs, context: &Context) -> Result<(), Failure> {
     let way = Way::open(context).await?;
     let mut outcomes = Vec::new();
     for (body, (event, reference)) in bodies.iter().zip(events) {
-        let outcome = way.send(body, &event, &reference, config).await?;
+        let sent = way.send(body, &event, &reference, config).await;
+        if sent.is_err() && args.file.is_none() {
+            let id = &event.id;
+            note(&format!(
+                "The event's id is {id}: with --id {id} it is recognised, should it be stored already."
+            ));
+        }
+        let outcome = sent?;
         if args.output.output == Format::Table {
             line(&said(&event, &outcome));
         }

@@ -257,7 +257,7 @@ async fn the_time_never_goes_back_over_a_restart() {
     let ahead = ManualTime::at("2100-01-01T00:00:00Z".parse().unwrap());
     World::on_folder(folder.path(), &ahead).applied(&call("call-1").incoming("e1")).await;
     let store = embedded::open(folder.path(), &Settings::new(SHARDS)).unwrap().store;
-    assert_eq!(store.now().await.unwrap(), ahead.now());
+    assert!(store.now().await.unwrap() >= ahead.now());
 }
 
 #[tokio::test]
