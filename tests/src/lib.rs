@@ -3,4 +3,5 @@
 pub mod carrier;
 pub mod chaos;
 pub mod ledger;
+pub mod sim;
 pub mod support;

@@ -8,6 +8,7 @@ pub(crate) mod seen;
 pub(crate) mod shard;
 pub(crate) mod time;
 
+use common::ports::lookup::Found;
 use common::ports::work::Bell;
 use common::{Shard, StoreError};
 use flow::Timestamp;
@@ -88,6 +89,17 @@ impl<K: Keep> Store<K> {
             due: broadcast::channel(1_024).0,
             keeper,
         }
+    }
+
+    /// Everything that is held, in the order of ids.
+    pub fn everything(&self) -> Vec<Found> {
+        self.lock().everything()
+    }
+
+    /// # Errors
+    /// The first activeflow that is not in exactly one place.
+    pub fn census(&self) -> Result<(), String> {
+        self.lock().census()
     }
 
     /// Runs one operation at the store's time, and rings what it asks to ring.

@@ -68,6 +68,16 @@ impl Model {
         &mut self.shards[usize::from(shard.0) % count]
     }
 
+    pub fn everything(&self) -> Vec<Found> {
+        self.shards.iter().flat_map(ShardState::everything).collect()
+    }
+
+    /// # Errors
+    /// The first activeflow that is not in exactly one place.
+    pub fn census(&self) -> Result<(), String> {
+        self.shards.iter().try_for_each(ShardState::census)
+    }
+
     pub fn take_rings(&mut self) -> Vec<Ring> {
         self.shards.iter_mut().flat_map(ShardState::take_rings).collect()
     }

@@ -18,6 +18,10 @@ impl ManualTime {
         Timestamp::from_micros(self.0.load(Ordering::SeqCst))
     }
 
+    pub fn set(&self, time: Timestamp) {
+        self.0.store(time.as_micros(), Ordering::SeqCst);
+    }
+
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
     }

@@ -1,5 +1,6 @@
 //! One shard of the model: what a script of a real store may touch in one operation.
 
+mod census;
 mod control;
 mod deliver;
 mod look;

@@ -1,0 +1,142 @@
+//! Who publishes: callers who ring, press digits and hang up, and people who write messages, several before an answer.
+
+use super::broker::Event;
+use super::world::World;
+use crate::carrier::gateway::Command;
+use crate::carrier::{Dice, Outgoing};
+use crate::ledger::Story;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub const NUMBER: &str = "+15550111";
+
+/// One source's events about one subject, in order.
+struct Source<'a> {
+    world: &'a Arc<World>,
+    subject: &'a str,
+    dice: Dice,
+    events: u32,
+}
+
+impl Source<'_> {
+    /// Publishes one event, now and then twice; the next one follows when it is confirmed.
+    async fn publish(&mut self, kind: &str, data: Value) {
+        self.events += 1;
+        let id = format!("{}-{}", self.subject, self.events);
+        let subject = if kind == "message.received" { "" } else { self.subject };
+        let sent = Outgoing::event_at("carrier", &id, kind, subject, "2027-01-15T08:00:00Z", data);
+        let mut body: Value = serde_json::from_slice(&sent.body).unwrap_or_default();
+        if subject.is_empty()
+            && let Some(fields) = body.as_object_mut()
+        {
+            fields.remove("subject");
+        }
+        let event = Event {
+            body: body.to_string().into_bytes(),
+            routing_key: kind.into(),
+            message_id: id,
+            reference: self.subject.into(),
+            deliveries: 0,
+        };
+        self.world.say(format!("{} publishes {kind} {}", self.subject, event.message_id));
+        self.world.broker.offer(event.clone());
+        if self.dice.percent(10) {
+            self.world.broker.offer(event);
+        }
+        self.pause(1, 30).await;
+    }
+
+    async fn pause(&mut self, low: u64, high: u64) {
+        let pause = self.dice.millis(low, high);
+        self.world.time.sleep(pause).await;
+    }
+
+    async fn answer(&mut self, command: &Command, fails: bool) {
+        let id = &command.id;
+        if fails {
+            let error = json!({ "code": "media_unavailable", "message": "the voice server is away" });
+            self.publish("command.failed", json!({ "command_id": id, "error": error })).await;
+        } else {
+            let data = json!({ "command_id": id, "result": { "played": true } });
+            self.publish("command.completed", data).await;
+        }
+    }
+}
+
+/// Plays one call to its end; the story is what the ledger judges by.
+pub async fn ring(world: Arc<World>, subject: String, mut dice: Dice) -> (String, Story) {
+    let from = format!("+1555{:07}", dice.between(0, 10_000_000));
+    let digit = *dice.pick(&[Some('1'), Some('2'), Some('3'), Some('9'), None]);
+    let at_once = dice.percent(30);
+    let barges_in = dice.percent(30);
+    let fails_at = dice.percent(30).then(|| "detail".to_owned());
+    let story = Story {
+        from: from.clone(),
+        to: NUMBER.into(),
+        digits: digit.into_iter().collect(),
+        hangs_up_at: digit.is_none().then(|| "pick".into()),
+        fails_at: fails_at.clone(),
+    };
+    let mut mailbox = world.broker.mailbox(&subject);
+    let mut source = Source { world: &world, subject: &subject, dice, events: 0 };
+    let numbers = json!({ "from": from, "to": NUMBER, "direction": "incoming" });
+    source.publish("call.incoming", numbers).await;
+    if let (true, Some(digit)) = (at_once, digit) {
+        source.publish("call.digits", json!({ "digits": digit.to_string() })).await;
+    }
+    while let Some(command) = mailbox.recv().await {
+        let is_menu = command.action_id == "menu";
+        let is_asynchronous = ["greet", "music", "jingle"].contains(&command.action_id.as_str());
+        match command.kind.as_str() {
+            "call.hangup" => break,
+            "call.talk" | "call.play" if is_menu => {
+                source.pause(1, 400).await;
+                match digit {
+                    Some(digit) if barges_in && !at_once => {
+                        source.publish("call.digits", json!({ "digits": digit.to_string() })).await;
+                        source.answer(&command, false).await;
+                    }
+                    Some(digit) => {
+                        source.answer(&command, false).await;
+                        if !at_once {
+                            source.pause(1, 400).await;
+                            source.publish("call.digits", json!({ "digits": digit.to_string() })).await;
+                        }
+                    }
+                    None => {
+                        source.answer(&command, false).await;
+                        source.pause(1, 400).await;
+                        break;
+                    }
+                }
+            }
+            "call.talk" | "call.play" if !is_asynchronous => {
+                source.pause(1, 400).await;
+                let fails = fails_at.as_ref() == Some(&command.action_id);
+                source.answer(&command, fails).await;
+            }
+            _ => {}
+        }
+    }
+    source.publish("call.hangup", json!({ "reason": "normal" })).await;
+    (subject, story)
+}
+
+/// Writes `texts` messages between two numbers, some at once: each must be answered once.
+pub async fn write(world: Arc<World>, peer: String, texts: u32, dice: Dice) -> String {
+    let subject = format!("{NUMBER},{peer}");
+    let mut source = Source { world: &world, subject: &subject, dice, events: 0 };
+    for text in 1..=texts {
+        let data = json!({ "from": peer, "to": NUMBER, "text": text.to_string() });
+        source.publish("message.received", data).await;
+        if source.dice.percent(50) {
+            source.pause(1, 900).await;
+        }
+    }
+    subject.clone()
+}
+
+/// How long a history may take, in virtual time, before and after everything heals.
+pub const FAULTY: Duration = Duration::from_secs(120);
+pub const HEALING: Duration = Duration::from_secs(400);
