@@ -40,7 +40,7 @@ const ECHO: &str = r#"{ "schema": "signalbox.flow/v1", "name": "Echo", "type": "
     "actions": [
         { "id": "think", "type": "sleep", "option": { "duration": 200 } },
         { "id": "echo", "type": "message_send", "option": {
-            "source": "+15550111", "destinations": ["${message.from}"], "text": "Got ${message.text}." } }
+            "source": { "type": "tel", "target": "+15550111" }, "destinations": [{ "type": "tel", "target": "${message.from}" }], "text": "Got ${message.text}." } }
     ] }"#;
 const CUSTOMER: &str = "00000000-0000-0000-0000-000000000000";
 
@@ -89,11 +89,7 @@ pub fn play(seed: u64) -> Report {
     }
 }
 
-async fn history(
-    world: Arc<World>,
-    seed: u64,
-    died: mpsc::UnboundedReceiver<Arc<world::Process>>,
-) -> Cast {
+async fn history(world: Arc<World>, seed: u64, died: mpsc::UnboundedReceiver<Arc<world::Process>>) -> Cast {
     deployed(&world.store).await;
     let mut dice = Dice::new(seed, 2);
     let mut nemesis = Nemesis::new(world.clone(), Dice::new(seed, 3), died);

@@ -145,7 +145,13 @@ impl Nemesis {
                 shutdown.clone(),
             )),
             Role::Scheduler => tokio::spawn(scheduler::run(
-                scheduler::Ports { upkeep: store.clone(), members: store.clone(), catalogue: store, bus, clock },
+                scheduler::Ports {
+                    upkeep: store.clone(),
+                    members: store.clone(),
+                    catalogue: store,
+                    bus,
+                    clock,
+                },
                 scheduler_config(&process.name),
                 shutdown.clone(),
             )),

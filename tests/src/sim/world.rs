@@ -78,7 +78,8 @@ impl World {
 
     /// What happens to a call of `port`, and the note that it did.
     pub fn fault(&self, port: &'static str, possible: &[Fault]) -> Fault {
-        let fault = if self.is_healed() { Fault::None } else { self.dice(|dice| Fault::thrown(dice, possible)) };
+        let fault =
+            if self.is_healed() { Fault::None } else { self.dice(|dice| Fault::thrown(dice, possible)) };
         lock(&self.tally).note(port, fault);
         fault
     }

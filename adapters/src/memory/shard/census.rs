@@ -32,7 +32,9 @@ impl ShardState {
                 return Err(format!("{id} is {} and is found in {found:?}", state.name()));
             }
             let timer = held.record.deadline.map(|deadline| self.waits.contains(&(deadline, *id)));
-            if timer == Some(false) || (state == State::Waiting && held.record.deadline.is_none() != timer.is_none()) {
+            if timer == Some(false)
+                || (state == State::Waiting && held.record.deadline.is_none() != timer.is_none())
+            {
                 return Err(format!("{id} has a deadline and no timer"));
             }
             let live = ![State::Ended, State::Quarantined].contains(&state);
