@@ -85,7 +85,14 @@ pub async fn ring(world: Arc<World>, subject: String, mut dice: Dice) -> (String
     if let (true, Some(digit)) = (at_once, digit) {
         source.publish("call.digits", json!({ "digits": digit.to_string() })).await;
     }
-    while let Some(command) = mailbox.recv().await {
+    loop {
+        // Whoever hears nothing for so long hangs up.
+        let command = tokio::select! {
+            biased;
+            command = mailbox.recv() => command,
+            () = world.time.sleep(PATIENCE) => None,
+        };
+        let Some(command) = command else { break };
         let is_menu = command.action_id == "menu";
         let is_asynchronous = ["greet", "music", "jingle"].contains(&command.action_id.as_str());
         match command.kind.as_str() {
@@ -136,6 +143,9 @@ pub async fn write(world: Arc<World>, peer: String, texts: u32, dice: Dice) -> S
     }
     subject.clone()
 }
+
+/// Longer than all faults together.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How long a history may take, in virtual time, before and after everything heals.
 pub const FAULTY: Duration = Duration::from_secs(120);

@@ -22,17 +22,20 @@ use crate::carrier::Dice;
 use crate::ledger::{Book, Flow, Story, Violation};
 use adapters::memory::Store;
 use api::publish::{Deployment, RouteAddress, RouteChange, deploy};
+use common::answer::until_answered;
 use common::ports::work::Control;
 use common::ports::{Catalogue, Lookup};
 use fault::Tally;
 use flow::route::Window;
 use flow::{Definitions, Timestamp};
 use nemesis::Nemesis;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use store::SimStore;
+use time::ProcessClock;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use world::World;
+use world::{Process, World};
 
 const CALLS: &str = include_str!("../../tests/faults/chaos-flow.json");
 const ECHO: &str = r#"{ "schema": "signalbox.flow/v1", "name": "Echo", "type": "chat",
@@ -62,6 +65,8 @@ struct Cast {
     calls: BTreeMap<String, Story>,
     /// How many messages were written about each subject.
     letters: BTreeMap<String, u32>,
+    /// The calls that an operator stopped: they lack what would have come.
+    stopped: BTreeSet<String>,
 }
 
 /// Plays the history of `seed`.
@@ -89,7 +94,7 @@ pub fn play(seed: u64) -> Report {
     }
 }
 
-async fn history(world: Arc<World>, seed: u64, died: mpsc::UnboundedReceiver<Arc<world::Process>>) -> Cast {
+async fn history(world: Arc<World>, seed: u64, died: mpsc::UnboundedReceiver<Arc<Process>>) -> Cast {
     deployed(&world.store).await;
     let mut dice = Dice::new(seed, 2);
     let mut nemesis = Nemesis::new(world.clone(), Dice::new(seed, 3), died);
@@ -109,7 +114,7 @@ async fn history(world: Arc<World>, seed: u64, died: mpsc::UnboundedReceiver<Arc
         }
         let faulty = dice.millis(20_000, 60_000);
         world.time.sleep(faulty).await;
-        meddle(&world, &mut dice).await;
+        cast.stopped.extend(meddle(&world, &mut dice).await);
         world.time.sleep(faulty.min(caller::FAULTY - faulty)).await;
         world.heal();
         let done = async {
@@ -137,19 +142,25 @@ async fn history(world: Arc<World>, seed: u64, died: mpsc::UnboundedReceiver<Arc
     }
 }
 
-/// An operator pauses one and lets it go on: the story is the same.
-async fn meddle(world: &Arc<World>, dice: &mut Dice) {
+/// An operator pauses one and lets it go on, which changes no story, or stops it; answers with whom it stopped.
+async fn meddle(world: &Arc<World>, dice: &mut Dice) -> Option<String> {
     let live = world.audit(|audit| audit.live());
     if live.is_empty() {
-        return;
+        return None;
     }
     let (subject, id) = dice.pick(&live).clone();
-    for control in [Control::Pause, Control::Resume] {
+    let stops = dice.percent(25) && subject.starts_with("call");
+    let wishes: &[Control] = if stops { &[Control::Stop] } else { &[Control::Pause, Control::Resume] };
+    let process = Process::new("operator".into());
+    let store = SimStore { world: world.clone(), process: process.clone() };
+    let clock = ProcessClock::new(world.time.clone(), Dice::new(dice.throw(), 1));
+    for control in wishes {
         world.say(format!("an operator wants {control:?} of {subject}"));
-        // The model itself: an operator asks until it is answered.
-        let _ = world.store.control(id, &control).await;
+        let asked = until_answered(&clock, || store.control(id, control)).await;
+        world.say(format!("the operator is told {asked:?}"));
         world.time.sleep(dice.millis(500, 3_000)).await;
     }
+    stops.then_some(subject)
 }
 
 async fn deployed(store: &Store) {
@@ -188,7 +199,9 @@ fn judged(world: &World, cast: &Cast) -> Vec<String> {
         match crate::ledger::verdict::judge(book, &flow, &cast.calls) {
             Ok(verdict) => {
                 let of_letters = |v: &Violation| matches!(v, Violation::Invented { subject, .. } if cast.letters.contains_key(subject));
-                found.extend(verdict.violations.iter().filter(|v| !of_letters(v)).map(|v| format!("{v:?}")));
+                let of_stopped = |v: &Violation| matches!(v, Violation::Lost { subject, .. } if cast.stopped.contains(subject));
+                let counts = |v: &&Violation| !of_letters(v) && !of_stopped(v);
+                found.extend(verdict.violations.iter().filter(counts).map(|v| format!("{v:?}")));
             }
             Err(error) => found.push(error.to_string()),
         }

@@ -32,6 +32,9 @@ const POSSIBLE: &[Fault] = &[
     Fault::CrashAfter,
 ];
 
+/// A late copy of what a person asked would undo what was asked since, so that is not doubled.
+const OF_PERSONS: &[Fault] = &[Fault::LostBefore, Fault::LostAfter, Fault::Refused];
+
 #[derive(Clone)]
 pub struct SimStore {
     pub world: Arc<World>,
@@ -49,7 +52,7 @@ impl SimStore {
     ) -> Answer<T> {
         let World { time, .. } = &*self.world;
         self.world.may_go_on(&self.process).await;
-        let fault = self.world.fault(port, POSSIBLE);
+        let fault = self.world.fault(port, if port == "control" { OF_PERSONS } else { POSSIBLE });
         if fault != Fault::None {
             self.world.say(format!("{}: {port} {what}: {fault:?}", self.process.name));
         }
