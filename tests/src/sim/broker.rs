@@ -192,8 +192,13 @@ impl Deliveries for Life {
 
     fn ack_through(&self, tag: u64) {
         let SimBus { world, process } = &self.bus;
-        if process.is_dead() || world.fault("ack", &[Fault::LostBefore]) != Fault::None {
+        if process.is_dead() {
             return;
+        }
+        // An acknowledgement is lost only together with its connection.
+        if world.fault("ack", &[Fault::Broken]) != Fault::None {
+            world.say(format!("{}: the connection breaks with an acknowledgement", process.name));
+            return world.broker.break_consumer();
         }
         let mut queues = lock(&world.broker.queues);
         if queues.active == Some(self.number) {
