@@ -21,7 +21,7 @@ impl ShardState {
         }
         self.claims.iter().for_each(|claim| places.entry(claim.1).or_default().push(State::Claimed));
         self.ended.iter().for_each(|ended| places.entry(ended.1).or_default().push(State::Ended));
-        for (id, held) in &self.held {
+        for (id, held) in self.held.iter() {
             let state = held.record.state;
             let found = places.remove(id).unwrap_or_default();
             let right = match state {
