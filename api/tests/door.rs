@@ -33,6 +33,11 @@ async fn what_is_not_there_or_not_allowed_is_a_problem() {
     is_problem(&answer, 405, "method_not_allowed");
     assert_eq!(answer.headers["allow"], "GET,HEAD");
     is_problem(&world.ask(PLAIN_KEY, "GET", "/v1/events/rejected", None).await, 403, "forbidden");
+    is_problem(
+        &world.ask(PLAIN_KEY, "POST", "/v1/events", Some(serde_json::json!({}))).await,
+        403,
+        "forbidden",
+    );
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ contract! {
         queues::what_nobody_took_goes_to_the_first_queue_that_does,
         queues::unrouted_commands_are_dropped_oldest_first,
         queues::a_deleted_queue_takes_nothing_any_more,
+        queues::a_reader_of_a_deleted_queue_is_none_of_its_successor,
         queues::names_and_patterns_are_checked,
         killed::what_was_answered_is_there_however_soon_the_process_dies,
         killed::what_a_queue_took_over_is_not_unrouted_any_more,

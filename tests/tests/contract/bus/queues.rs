@@ -148,6 +148,16 @@ pub async fn unrouted_commands_are_dropped_oldest_first(kind: Kind) {
     assert_eq!(kept, (100 - kept.len()..100).map(|number| message(number).id).collect::<Vec<_>>());
 }
 
+pub async fn a_reader_of_a_deleted_queue_is_none_of_its_successor(kind: Kind) {
+    let world = World::new(kind).await;
+    let mut first = open(&world, "gateway", &["call.#"], None).await;
+    world.commands().delete("gateway").await.expect("deleted");
+    let mut second = open(&world, "gateway", &["call.#"], None).await;
+    publish(&world, &[message(1)]).await;
+    assert!(first.next().await.is_none());
+    assert_eq!(ids(&all(&world, &mut second, "call.end").await), ["flow:1"]);
+}
+
 pub async fn a_deleted_queue_takes_nothing_any_more(kind: Kind) {
     let world = World::new(kind).await;
     let mut reader = open(&world, "gateway", &["call.#"], None).await;
