@@ -33,6 +33,8 @@ pub struct World {
     pub trigger: Mutex<Option<&'static str>>,
     pub attempts: Mutex<u32>,
     pub rejected_full: Mutex<bool>,
+    /// How often the broker does not confirm a rejected event.
+    pub rejected_unconfirmed: Mutex<u32>,
     time: Mutex<Duration>,
 }
 
@@ -171,8 +173,16 @@ impl Bus for World {
     }
     fn reject(&self, rejection: Rejection) -> Confirm {
         self.note(format!("reject {}", rejection.reason));
-        let full = *self.rejected_full.lock().unwrap();
-        let answer = if full { Err(BusError::Nacked { to: "rejected".into() }) } else { Ok(()) };
+        let to = "rejected".to_owned();
+        let mut unconfirmed = self.rejected_unconfirmed.lock().unwrap();
+        let answer = if *unconfirmed > 0 {
+            *unconfirmed -= 1;
+            Err(BusError::Unconfirmed { to, reason: "test".into() })
+        } else if *self.rejected_full.lock().unwrap() {
+            Err(BusError::Nacked { to })
+        } else {
+            Ok(())
+        };
         Box::pin(std::future::ready(answer))
     }
     fn is_up(&self) -> bool {

@@ -22,6 +22,8 @@ use std::time::Duration;
 pub struct World {
     /// Everything that happened, in order: `commit 0 1 commands Keep`, `publish 1`, `finish 1 Park`, ...
     pub log: Mutex<Vec<String>>,
+    /// The commands that were published, as they were.
+    pub published: Mutex<Vec<Message>>,
     /// What publishing answers, one after another; then everything is confirmed.
     pub confirms: Mutex<VecDeque<Option<Result<(), BusError>>>>,
     pub bundles: Mutex<BTreeMap<String, Vec<u8>>>,
@@ -34,6 +36,11 @@ pub struct World {
     pub more: Mutex<Option<Vec<Entry>>>,
     /// Committing panics.
     pub panics: AtomicBool,
+    /// Every claim is another's.
+    pub fenced: AtomicBool,
+    /// Whoever claims next is declared dead.
+    pub dies: AtomicBool,
+    pub dead: Mutex<BTreeSet<MemberId>>,
     /// The bus is down.
     pub down: AtomicBool,
     time: Mutex<Duration>,
@@ -63,6 +70,9 @@ impl World {
     }
 
     fn outcome(&self, claim: &Claim, version: u64, after: &After) -> Outcome {
+        if self.fenced.load(Ordering::Relaxed) {
+            return Outcome::Fenced;
+        }
         if let After::Park { .. } = after
             && let Some(inbox) = self.more.lock().unwrap().take()
         {
@@ -92,6 +102,11 @@ pub fn config() -> Config {
         retry_after: second,
         grace: 4 * second,
     }
+}
+
+/// What a full queue answers.
+pub fn nacked() -> Option<Result<(), BusError>> {
+    Some(Err(BusError::Nacked { to: "commands".into() }))
 }
 
 pub fn message(n: u32) -> Message {
@@ -192,7 +207,14 @@ fn name(after: &After) -> &'static str {
 
 #[async_trait]
 impl Work for World {
-    async fn claim(&self, shard: Shard, _: MemberId, _: u64, want: Want) -> Result<Claimed, StoreError> {
+    async fn claim(&self, shard: Shard, worker: MemberId, _: u64, want: Want) -> Result<Claimed, StoreError> {
+        let mut dead = self.dead.lock().unwrap();
+        if self.dies.swap(false, Ordering::Relaxed) {
+            dead.insert(worker);
+        }
+        if dead.contains(&worker) {
+            return Ok(Claimed::Dead);
+        }
         let mut suspects = self.suspects.lock().unwrap();
         let groups = suspects.entry(shard).or_default();
         let rows = match want.idle.then(|| groups.pop_front()).flatten() {
@@ -256,6 +278,7 @@ impl Bus for World {
     }
     fn publish(&self, message: Message) -> Confirm {
         self.note(format!("publish {}", message.id.rsplit(':').next().unwrap()));
+        self.published.lock().unwrap().push(message);
         match self.confirms.lock().unwrap().pop_front().unwrap_or(Some(Ok(()))) {
             Some(answer) => Box::pin(std::future::ready(answer)),
             None => Box::pin(std::future::pending()),

@@ -326,6 +326,7 @@ fn connect(path: &Path, visit: &mut impl FnMut(&[u8], &[u8])) -> rusqlite::Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
     use std::fs;
 
     fn put(key: &str, value: &str) -> Change {
@@ -360,6 +361,19 @@ mod tests {
         drop(disk);
         let (_disk, rows) = open(&dir);
         assert_eq!(rows, [("a2".into(), "new".into()), ("b".into(), "kept".into())]);
+        let _ = fs::remove_dir_all(&dir);
+    }
+
+    /// As a duplicate is answered, which changes nothing.
+    #[tokio::test]
+    async fn who_changed_nothing_waits_for_what_was_written_before() {
+        let dir = folder("before");
+        let (disk, _) = open(&dir);
+        for n in 0..20 {
+            let original = disk.write([put("a", &n.to_string())]);
+            disk.write([]).durable().await.unwrap();
+            assert_eq!(original.durable().now_or_never(), Some(Ok(())));
+        }
         let _ = fs::remove_dir_all(&dir);
     }
 

@@ -57,6 +57,29 @@ async fn a_reference_keeps_its_turn_across_lives_of_the_consumer() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_life_settles_acknowledges_nothing_in_the_next() {
+    let world = Arc::new(World::default());
+    let (first, second) = (world.life(), world.life());
+    world.unanswered.lock().unwrap().extend([("e1".into(), 1), ("e2".into(), 9)]);
+    first.send(delivery(1, "e1", "a")).unwrap();
+    drop(first);
+    second.send(delivery(1, "e2", "b")).unwrap();
+    serve_until(&world, "ack 1").await;
+    assert!(world.place_of("end e1") < world.place_of("ack 1"));
+    assert!(world.place_of("end e2") < world.place_of("ack 1"));
+}
+
+#[tokio::test]
+async fn a_rejection_is_repeated_until_it_is_confirmed_and_only_then_acknowledged() {
+    let world = Arc::new(World::default());
+    *world.rejected_unconfirmed.lock().unwrap() = 2;
+    let life = world.life();
+    life.send(Delivery { body: b"{".to_vec(), ..delivery(1, "e1", "a") }).unwrap();
+    serve_until(&world, "ack 1").await;
+    assert_eq!(world.log().iter().filter(|line| line.starts_with("reject ")).count(), 3);
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_is_rejected_and_acknowledged_even_when_the_rejected_queue_is_full() {
     let world = Arc::new(World::default());
     *world.rejected_full.lock().unwrap() = true;

@@ -3,6 +3,7 @@ use crate::fakes::{World, bundle, digit, message, row, seed, world};
 use common::record::Suspect;
 use flow::cursor::{Identity, Input};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 async fn run(world: &Arc<World>, row: Row) -> Fate {
     let time = StoreTime { told: Timestamp::default(), at: Duration::ZERO };
@@ -38,6 +39,14 @@ async fn commands_are_stored_before_they_are_published_and_settled_before_it_par
 }
 
 #[tokio::test]
+async fn who_has_lost_the_claim_publishes_nothing_and_gives_nothing_back() {
+    let world = world();
+    world.fenced.store(true, Ordering::Relaxed);
+    assert_eq!(run(&world, row(1, Suspect::No)).await, Fate::Fenced);
+    assert_eq!(world.log(), ["commit 0: 1 inputs, 1 commands, Keep"]);
+}
+
+#[tokio::test]
 async fn what_came_meanwhile_is_taken_under_the_same_claim() {
     let world = world();
     *world.more.lock().unwrap() = Some(digit());
@@ -55,6 +64,7 @@ async fn what_a_predecessor_left_unsettled_goes_first() {
     row.outbox = vec![message(1).to_bytes()];
     row.inbox = digit();
     assert_eq!(run(&world, row).await, Fate::Ended);
+    assert_eq!(world.published.lock().unwrap()[0], message(1));
     assert_eq!(
         world.log()[..3],
         ["publish 1", "finish 1: 0 left, Keep", "commit 1: 2 inputs, 1 commands, Keep"]
@@ -72,6 +82,16 @@ async fn a_pause_takes_no_input_and_a_stop_ends() {
     stopped.control = Some(Control::Stop);
     assert_eq!(run(&world, stopped).await, Fate::Ended);
     assert!(world.log()[1].contains("Stop"), "{:?}", world.log());
+}
+
+#[tokio::test]
+async fn a_stop_goes_before_what_waits_in_the_inbox() {
+    let world = world();
+    let mut stopped = standing(&waiting(), 1);
+    stopped.inbox = digit();
+    stopped.control = Some(Control::Stop);
+    assert_eq!(run(&world, stopped).await, Fate::Ended);
+    assert_eq!(world.log(), ["commit 1: 0 inputs, 0 commands, End Stop"]);
 }
 
 #[tokio::test]

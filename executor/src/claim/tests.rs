@@ -1,5 +1,5 @@
 use super::*;
-use crate::fakes::{World, config, row, stuck, world};
+use crate::fakes::{World, config, nacked, row, stuck, world};
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
@@ -46,6 +46,25 @@ async fn a_shutdown_gives_back_what_is_held_and_then_leaves() {
     serve_while(&world, |world| world.held.lock().unwrap().is_empty()).await;
     assert_eq!(world.log()[world.log().len() - 2..], ["release", "leave"]);
     assert!(world.held.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_cannot_be_finished_within_the_grace_period_is_given_back() {
+    let world = world();
+    world.confirms.lock().unwrap().extend((0..100).map(|_| nacked()));
+    world.ready.lock().unwrap().insert(Shard(0), vec![row(1, Suspect::No)]);
+    serve_while(&world, |world| !world.log().iter().any(|line| line == "publish 1")).await;
+    assert_eq!(world.log()[world.log().len() - 2..], ["release", "leave"]);
+    assert!(world.held.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_executor_that_was_declared_dead_goes_on_under_another_id() {
+    let world = world();
+    world.dies.store(true, Ordering::Relaxed);
+    world.ready.lock().unwrap().insert(Shard(0), vec![row(1, Suspect::No)]);
+    serve_while(&world, |world| !world.log().iter().any(|line| line.ends_with("Park"))).await;
+    assert!(!world.dies.load(Ordering::Relaxed));
 }
 
 async fn serve_while(world: &Arc<World>, unfinished: impl Fn(&World) -> bool) {

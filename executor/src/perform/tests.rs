@@ -1,10 +1,6 @@
 use super::*;
-use crate::fakes::{World, message};
+use crate::fakes::{World, message, nacked};
 use std::sync::Arc;
-
-fn nacked() -> Option<Result<(), BusError>> {
-    Some(Err(BusError::Nacked { to: "commands".into() }))
-}
 
 #[tokio::test]
 async fn after_a_nack_the_suffix_is_sent_again_in_order() {

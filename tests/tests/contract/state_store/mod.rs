@@ -7,6 +7,7 @@ mod control;
 mod deliver;
 mod formats;
 mod killed;
+mod late;
 mod look;
 mod on_disk;
 mod suspects;
@@ -52,12 +53,9 @@ contract! {
     deliver::solo_attempts_are_counted_for_each_event,
     work::two_workers_never_claim_the_same,
     work::the_same_nonce_answers_with_the_same_rows,
-    work::a_claim_that_arrives_late_takes_nothing,
     work::resumed_go_before_new_and_the_longest_ready_first,
     work::a_commit_stores_everything_in_one,
     work::a_commit_under_a_lost_claim_changes_nothing,
-    work::a_commit_at_another_version_is_fenced,
-    work::a_repeated_commit_is_recognised,
     work::parking_on_a_waiting_inbox_gives_it_back,
     work::parking_on_a_waiting_control_gives_it_back,
     work::an_input_wakes_what_is_parked,
@@ -68,7 +66,11 @@ contract! {
     work::an_ended_owner_gives_up_its_reference,
     work::what_an_ended_owner_did_not_take_starts_the_next,
     work::early_inputs_go_before_the_inbox_when_the_rest_is_delivered_again,
-    work::a_repeated_finish_is_recognised,
+    late::a_claim_that_arrives_late_takes_nothing,
+    late::a_commit_at_another_version_is_fenced,
+    late::a_finish_at_another_version_is_fenced,
+    late::a_repeated_commit_is_recognised,
+    late::a_repeated_finish_is_recognised,
     upkeep::due_waits_come_once_in_order_and_not_early,
     upkeep::a_wait_that_was_replaced_fires_at_its_new_deadline_only,
     upkeep::a_wait_without_deadline_or_an_end_cancels_the_timer,

@@ -38,23 +38,6 @@ pub async fn the_same_nonce_answers_with_the_same_rows(w: &World) {
     assert_eq!(left.len(), 1, "what is no longer held does not come again");
 }
 
-pub async fn a_claim_that_arrives_late_takes_nothing(w: &World) {
-    let calls = calls_of_one_shard(2);
-    let shard = calls[0].shard();
-    w.applied(&calls[0].incoming("e1")).await;
-    let Claimed::Rows { rows, .. } = w.store.claim(shard, worker(1), 8, TEN).await.unwrap() else {
-        panic!("not dead")
-    };
-    assert_eq!(rows.len(), 1);
-    w.applied(&calls[1].incoming("e1")).await;
-    // Nonce 7 was sent before 8 over a connection that stood still; its answer reaches nobody.
-    let Claimed::Rows { rows, .. } = w.store.claim(shard, worker(1), 7, TEN).await.unwrap() else {
-        panic!("not dead")
-    };
-    assert!(rows.is_empty());
-    assert_eq!(w.claim_as(worker(2), shard, 10).await.len(), 1);
-}
-
 pub async fn resumed_go_before_new_and_the_longest_ready_first(w: &World) {
     let calls = calls_of_one_shard(4);
     let shard = calls[0].shard();
@@ -109,30 +92,6 @@ pub async fn a_commit_under_a_lost_claim_changes_nothing(w: &World) {
         Outcome::Kept { version: 1 }
     );
     assert_eq!(w.commit(&row, &transition, &After::Keep).await, Outcome::Fenced);
-}
-
-pub async fn a_commit_at_another_version_is_fenced(w: &World) {
-    let call = call("call-1");
-    w.applied(&call.incoming("e1")).await;
-    let row = w.claim_one(call.shard()).await;
-    for version in [1, 7] {
-        let outcome = w.store.commit(&row.claim, version, &taking(&row), &After::Keep).await.unwrap();
-        assert_eq!(outcome, Outcome::Fenced);
-    }
-    assert_eq!(w.store.get(row.claim.id).await.unwrap().unwrap().record.version, 0);
-}
-
-pub async fn a_repeated_commit_is_recognised(w: &World) {
-    let call = call("call-1");
-    w.applied(&call.incoming("e1")).await;
-    let row = w.claim_one(call.shard()).await;
-    w.applied(&call.event("e2", "call.digits")).await;
-    let transition = Transition { commands: vec![b"one".to_vec()], ..taking(&row) };
-    for _ in 0..3 {
-        assert_eq!(w.commit(&row, &transition, &After::Keep).await, Outcome::Kept { version: 1 });
-    }
-    let found = w.store.get(row.claim.id).await.unwrap().unwrap();
-    assert_eq!((found.outbox.len(), found.inbox.len()), (1, 1));
 }
 
 pub async fn parking_on_a_waiting_inbox_gives_it_back(w: &World) {
@@ -272,19 +231,4 @@ pub async fn early_inputs_go_before_the_inbox_when_the_rest_is_delivered_again(w
         (next.claim.id, event_ids(&next.inbox)),
         (call.start("e2").id, vec!["e2".into(), "e3".into()])
     );
-}
-
-pub async fn a_repeated_finish_is_recognised(w: &World) {
-    let call = call("call-1");
-    w.applied(&call.incoming("e1")).await;
-    let row = w.claim_one(call.shard()).await;
-    w.commit(&row, &Transition { commands: vec![b"one".to_vec()], ..taking(&row) }, &After::Keep).await;
-    let park = After::Park { wait: 1, until: None };
-    for _ in 0..2 {
-        assert_eq!(w.store.finish(&row.claim, 1, 0, &park).await.unwrap(), Outcome::Released { version: 1 });
-    }
-    w.applied(&call.event("e2", "call.digits")).await;
-    assert_eq!(w.store.finish(&row.claim, 1, 0, &park).await.unwrap(), Outcome::Released { version: 1 });
-    let woken = w.claim_one(call.shard()).await;
-    assert_eq!(event_ids(&woken.inbox), ["e2"]);
 }
