@@ -14,9 +14,14 @@ use common::{EventKey, Shard, StoreError};
 use futures_util::FutureExt;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 /// So many counted attempts an event has that was there when dispatchers died.
 const SOLO_ATTEMPTS: u32 = 5;
+/// How often an event asks again whose activeflow has a record of a newer release.
+const LOOK_FOR_UPGRADE: Duration = Duration::from_secs(1);
+/// Of so many looks one is told of.
+const TELL_EVERY: u64 = 60;
 
 /// What became of an event. Each is final: the delivery may be acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,12 +103,17 @@ async fn store(dispatcher: &Dispatcher, read: &Read, company: Company) -> Result
     let Dispatcher { ports, view, gate, .. } = dispatcher;
     let may_wait = company == Company::Others && Gate::holds(&read.event.kind);
     let arrival = view.now();
+    let mut waits = 0;
     loop {
         let deliver = address(read, &view.definitions(), arrival, ports.intake.shards())?;
         if may_wait && starts_something(&deliver) {
             gate.pass(ports, deliver.shard).await;
         }
         let delivered = until_answered(&*ports.clock, || ports.intake.deliver(&deliver)).await;
+        if let Err(error @ StoreError::TooNew { .. }) = &delivered {
+            wait_for_upgrade(dispatcher, error, &mut waits).await;
+            continue;
+        }
         match delivered.map_err(|error| refused(&error))? {
             Delivered::Applied { to, started, backlog } => {
                 gate.note(deliver.shard, backlog, ports.clock.monotonic());
@@ -128,6 +138,19 @@ async fn store(dispatcher: &Dispatcher, read: &Read, company: Company) -> Result
             Delivered::StaleDefinitions { generation } => view.reach(generation).await,
         }
     }
+}
+
+/// The event is good, and this binary is too old for it: it keeps its place until the binary is replaced, which gives it
+/// back to the queue.
+async fn wait_for_upgrade(dispatcher: &Dispatcher, error: &StoreError, waits: &mut u64) {
+    if *waits == 0 {
+        metrics::too_new();
+    }
+    if waits.is_multiple_of(TELL_EVERY) {
+        tracing::error!(%error, "An event waits until this dispatcher is upgraded; those behind it in the queue may, too");
+    }
+    *waits += 1;
+    dispatcher.ports.clock.sleep(LOOK_FOR_UPGRADE).await;
 }
 
 fn starts_something(deliver: &Deliver) -> bool {
@@ -158,11 +181,7 @@ fn attempt_key(delivery: &Delivery) -> EventKey {
 }
 
 fn refused(error: &StoreError) -> Refusal {
-    let reason = match error {
-        StoreError::TooNew { .. } => "record_too_new",
-        _ => "record_damaged",
-    };
-    Refusal::new(reason, error.to_string())
+    Refusal::new("record_damaged", error.to_string())
 }
 
 fn panicked() -> Refusal {

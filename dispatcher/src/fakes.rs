@@ -26,6 +26,8 @@ pub struct World {
     log: Arc<Mutex<Vec<String>>>,
     /// How often the store does not answer for an event.
     pub unanswered: Mutex<BTreeMap<String, u32>>,
+    /// How often an event meets a record that is too new.
+    pub too_new: Mutex<BTreeMap<String, u32>>,
     /// The first answers for an event; after these it is applied.
     pub answers: Mutex<BTreeMap<String, VecDeque<Delivered>>>,
     pub generation: Mutex<u64>,
@@ -208,6 +210,12 @@ impl Intake for World {
         {
             *left -= 1;
             return Err(StoreError::Unanswered { operation: "deliver", reason: "test".into() });
+        }
+        if let Some(left) = self.too_new.lock().unwrap().get_mut(&id)
+            && *left > 0
+        {
+            *left -= 1;
+            return Err(StoreError::TooNew { operation: "deliver", found: 2, supported: 1 });
         }
         self.note(format!("end {id}"));
         let scripted = self.answers.lock().unwrap().get_mut(&id).and_then(VecDeque::pop_front);

@@ -14,6 +14,7 @@ const HELD: &str = "signalbox_dispatcher_held_events";
 const CLOSED: &str = "signalbox_gate_closed_shards";
 const REDELIVERED: &str = "signalbox_redelivered_total";
 const UNREFERENCED: &str = "signalbox_events_without_reference_total";
+const TOO_NEW: &str = "signalbox_events_too_new_total";
 const CONSUMERS: &str = "signalbox_dispatcher_consumers_total";
 
 pub fn describe() {
@@ -34,9 +35,11 @@ pub fn describe() {
         UNREFERENCED,
         "Events whose message had no header `reference`, which keeps the order when queues are several"
     );
+    describe_counter!(TOO_NEW, "Events that wait until this dispatcher is upgraded, to read a newer record");
     describe_counter!(CONSUMERS, "Lives of the consumer that have ended");
     counter!(DROPPED).absolute(0);
     counter!(UNREFERENCED).absolute(0);
+    counter!(TOO_NEW).absolute(0);
     closed_shards(0);
 }
 
@@ -106,6 +109,10 @@ pub fn redelivered() {
 
 pub fn unreferenced() {
     counter!(UNREFERENCED).increment(1);
+}
+
+pub fn too_new() {
+    counter!(TOO_NEW).increment(1);
 }
 
 pub fn consumer_ended() {

@@ -38,6 +38,20 @@ async fn an_event_that_the_store_does_not_take_holds_back_only_its_own_reference
 }
 
 #[tokio::test]
+async fn an_event_for_a_record_of_a_newer_release_keeps_its_place_and_is_not_rejected() {
+    let world = Arc::new(World::default());
+    let life = world.life();
+    world.too_new.lock().unwrap().insert("e1".into(), 3);
+    for (tag, id, call) in [(1, "e1", "a"), (2, "e2", "a"), (3, "e3", "b")] {
+        life.send(delivery(tag, id, call)).unwrap();
+    }
+    serve_until(&world, "ack 3").await;
+    assert!(world.place_of("end e3") < world.place_of("end e1"));
+    assert!(world.place_of("end e1") < world.place_of("begin e2"));
+    assert!(!world.log().iter().any(|line| line.starts_with("reject")), "{:?}", world.log());
+}
+
+#[tokio::test]
 async fn a_reference_keeps_its_turn_across_lives_of_the_consumer() {
     let world = Arc::new(World::default());
     let (first, second) = (world.life(), world.life());
