@@ -10,8 +10,9 @@ pub(crate) mod time;
 
 use common::ports::lookup::Found;
 use common::ports::work::Bell;
-use common::{Shard, StoreError};
+use common::{ActiveflowId, Shard, StoreError};
 use flow::Timestamp;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
@@ -65,6 +66,34 @@ impl Keep for Nothing {
     }
 }
 
+/// Keeps nothing, and remembers which activeflows changed until somebody asks.
+#[derive(Default)]
+pub struct Watched(Mutex<BTreeSet<ActiveflowId>>);
+
+impl Keep for Watched {
+    type Written = ();
+
+    fn admit(&self, _: &'static str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn keep(&self, model: &mut Model) {
+        let changed = model.take_changed();
+        model.forget_changes();
+        self.lock().extend(changed);
+    }
+
+    async fn wait(&self, _: &'static str, (): ()) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl Watched {
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<ActiveflowId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The model behind the ports.
 pub struct Store<K = Nothing> {
     model: Mutex<Model>,
@@ -77,6 +106,19 @@ pub struct Store<K = Nothing> {
 impl Store {
     pub fn new(shards: u16, limits: Limits, time: ManualTime) -> Store {
         Store::over(Model::new(shards, limits), Time::Manual(time), Nothing)
+    }
+}
+
+impl Store<Watched> {
+    pub fn watched(shards: u16, limits: Limits, time: ManualTime) -> Store<Watched> {
+        Store::over(Model::new(shards, limits), Time::Manual(time), Watched::default())
+    }
+
+    /// The activeflows that changed since the last call, as they are now; `None`: forgotten.
+    pub fn take_changed(&self) -> Vec<(ActiveflowId, Option<Found>)> {
+        let changed = std::mem::take(&mut *self.keeper.lock());
+        let model = self.lock();
+        changed.into_iter().map(|id| (id, model.find(id))).collect()
     }
 }
 

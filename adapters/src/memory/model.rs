@@ -2,10 +2,10 @@
 
 use super::kept::Kept;
 use super::shard::ShardState;
-use common::Shard;
 use common::member::{Member, MemberId};
 use common::ports::catalogue::{Edge, EdgeRecord, Publication, Published};
 use common::ports::lookup::{Found, ListQuery};
+use common::{ActiveflowId, Shard};
 use flow::{Definitions, Timestamp};
 use std::time::Duration;
 
@@ -70,6 +70,20 @@ impl Model {
 
     pub fn everything(&self) -> Vec<Found> {
         self.shards.iter().flat_map(ShardState::everything).collect()
+    }
+
+    pub fn find(&self, id: ActiveflowId) -> Option<Found> {
+        self.shards.iter().find_map(|shard| shard.get(id))
+    }
+
+    /// The activeflows that changed or were forgotten since the last look at what changed.
+    pub fn take_changed(&mut self) -> Vec<ActiveflowId> {
+        let mut all = Vec::new();
+        for shard in &mut self.shards {
+            let (removed, changed) = shard.held.take_changes();
+            all.extend(removed.into_iter().map(|(id, _)| id).chain(changed));
+        }
+        all
     }
 
     /// # Errors
