@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub const NUMBER: &str = "+15550111";
+/// Messages to this one are answered for a while only.
+pub const SEASONAL: &str = "+15550222";
 
 /// One source's events about one subject, in order.
 struct Source<'a> {
@@ -20,12 +22,13 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Publishes one event, now and then twice; the next one follows when it is confirmed.
+    /// Publishes one event, now and then again at once or much later; the next one follows when it is confirmed.
     async fn publish(&mut self, kind: &str, data: Value) {
         self.events += 1;
         let id = format!("{}-{}", self.subject, self.events);
         let subject = if kind == "message.received" { "" } else { self.subject };
-        let sent = Outgoing::event_at("carrier", &id, kind, subject, "2027-01-15T08:00:00Z", data);
+        let time = self.world.carriers_time().to_string();
+        let sent = Outgoing::event_at("carrier", &id, kind, subject, &time, data);
         let mut body: Value = serde_json::from_slice(&sent.body).unwrap_or_default();
         if subject.is_empty()
             && let Some(fields) = body.as_object_mut()
@@ -42,7 +45,14 @@ impl Source<'_> {
         self.world.say(format!("{} publishes {kind} {}", self.subject, event.message_id));
         self.world.broker.offer(event.clone());
         if self.dice.percent(10) {
-            self.world.broker.offer(event);
+            self.world.broker.offer(event.clone());
+        }
+        if self.dice.percent(10) {
+            let (world, later) = (self.world.clone(), self.dice.millis(1, 20_000));
+            tokio::spawn(async move {
+                world.time.sleep(later).await;
+                world.broker.offer(event);
+            });
         }
         self.pause(1, 30).await;
     }
@@ -130,18 +140,23 @@ pub async fn ring(world: Arc<World>, subject: String, mut dice: Dice) -> (String
     (subject, story)
 }
 
-/// Writes `texts` messages between two numbers, some at once: each must be answered once.
-pub async fn write(world: Arc<World>, peer: String, texts: u32, dice: Dice) -> String {
-    let subject = format!("{NUMBER},{peer}");
+/// Writes `texts` messages to one number, some at once; answers with the subject and how many must be answered, once each.
+pub async fn write(world: Arc<World>, to: &str, peer: String, texts: u32, dice: Dice) -> (String, u32) {
+    let subject = format!("{to},{peer}");
     let mut source = Source { world: &world, subject: &subject, dice, events: 0 };
+    let mut answers = 0;
     for text in 1..=texts {
-        let data = json!({ "from": peer, "to": NUMBER, "text": text.to_string() });
+        let data = json!({ "from": peer, "to": to, "text": text.to_string() });
+        answers += u32::from(to != SEASONAL || world.season.contains(world.carriers_time()));
         source.publish("message.received", data).await;
         if source.dice.percent(50) {
             source.pause(1, 900).await;
         }
+        if to == SEASONAL {
+            source.pause(1, 20_000).await;
+        }
     }
-    subject.clone()
+    (subject.clone(), answers)
 }
 
 /// Longer than all faults together.

@@ -27,13 +27,81 @@ pub enum Fault {
     Stepped,
     Paused,
     Stopped,
+    /// A process meets a record of the next release.
+    TooNew,
+    /// Nobody reaches it for a while.
+    Away,
 }
 
+use Fault::{
+    Away, Broken, CrashAfter, CrashBefore, Doubled, Late, LostAfter, LostBefore, Paused, Refused, Slow,
+    Stepped, Stopped, TooNew,
+};
+
+const ANY: &[Fault] =
+    &[LostBefore, LostAfter, LostAfter, Refused, Slow, Slow, Late, Late, Doubled, CrashBefore, CrashAfter];
+/// A late copy of what a person asked would undo what was asked since, so that is not doubled.
+const OF_PERSONS: &[Fault] = &[LostBefore, LostAfter, Refused, Slow];
+/// Whose process is no role of the engine and does not die.
+const OF_OTHERS: &[Fault] = &[LostBefore, LostAfter, Refused, Slow, Late, Doubled];
+const COMMANDS: &[Fault] = &[LostBefore, LostAfter, Slow, Late, CrashBefore, CrashAfter];
+
+/// Every port call with what can happen to it, and how seldom: what is called seldom is hit the more often.
+const CALLS: &[(&str, u64, &[Fault])] = &[
+    ("deliver", 10, ANY),
+    ("count_attempt", 3, ANY),
+    ("claim", 14, ANY),
+    ("commit", 10, ANY),
+    ("finish", 10, ANY),
+    ("release", 3, ANY),
+    ("sweep", 14, ANY),
+    ("depth", 14, ANY),
+    ("beat", 14, ANY),
+    ("leave", 5, ANY),
+    ("members", 2, OF_OTHERS),
+    ("definitions", 14, ANY),
+    ("bundle", 5, ANY),
+    ("now", 14, ANY),
+    ("record_edge", 3, ANY),
+    ("edge_published", 3, ANY),
+    ("edges", 10, ANY),
+    ("publish", 2, OF_PERSONS),
+    ("get", 3, OF_OTHERS),
+    ("list", 3, OF_OTHERS),
+    ("control", 3, OF_PERSONS),
+    ("feed", 5, OF_OTHERS),
+    ("trim", 5, OF_OTHERS),
+    ("next", 12, &[Broken, CrashBefore]),
+    ("ack", 14, &[Broken]),
+    ("publish_command", 12, COMMANDS),
+    ("announce", 3, COMMANDS),
+    ("bell", 7, &[LostBefore]),
+];
+
+/// What happens beside port calls.
+const TROUBLES: &[(&str, &[Fault])] = &[
+    ("process", &[Paused, Stopped]),
+    ("connection", &[Broken]),
+    ("queue", &[Refused]),
+    ("clock", &[Stepped]),
+    ("store", &[Away]),
+    ("broker", &[Away]),
+    ("format", &[TooNew]),
+];
+
 impl Fault {
-    /// One of `possible`, seldom; mostly none.
-    pub fn thrown(dice: &mut Dice, possible: &[Fault]) -> Fault {
-        // A call in fourteen: enough for several faults in one transition now and then.
-        if possible.is_empty() || dice.between(0, 14) != 0 { Fault::None } else { *dice.pick(possible) }
+    /// Whether a message with this fault is in its queue at once.
+    pub fn stores(self) -> bool {
+        [Fault::None, LostAfter, Slow, CrashAfter].contains(&self)
+    }
+
+    /// What happens to a call of `port`: mostly nothing.
+    pub fn thrown(dice: &mut Dice, port: &'static str) -> Fault {
+        let (_, seldom, possible) = CALLS
+            .iter()
+            .find(|(name, ..)| *name == port)
+            .unwrap_or_else(|| panic!("{port} has no line in the table of faults"));
+        if dice.between(0, *seldom) != 0 { Fault::None } else { *dice.pick(possible) }
     }
 }
 
@@ -54,6 +122,17 @@ impl Tally {
 
     pub fn faults(&self) -> u64 {
         self.0.iter().filter(|((_, fault), _)| *fault != Fault::None).map(|(_, count)| count).sum()
+    }
+
+    /// The fields of the table that were never hit.
+    pub fn unhit(&self) -> Vec<String> {
+        let calls = CALLS.iter().map(|(port, _, faults)| (*port, *faults));
+        let all = calls.chain(TROUBLES.iter().copied());
+        let fields = all.flat_map(|(port, faults)| faults.iter().map(move |fault| (port, *fault)));
+        fields
+            .filter(|field| !self.0.contains_key(field))
+            .map(|(port, fault)| format!("{port} × {fault:?}"))
+            .collect()
     }
 }
 

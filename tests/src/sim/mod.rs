@@ -4,38 +4,45 @@
 //! callers ──► broker ──► dispatchers ─┐
 //!    ▲          ▲                     ├─► network that fails ──► model ──► auditor: every promise, after every operation
 //!    └─ commands └──── executors ─────┤
-//!                      schedulers ────┘        nemesis: kills, pauses, clock steps, broken connections
+//!   operators, archive, schedulers ───┘        nemesis: kills, pauses, upgrades, clock steps, outages
 //! ```
 //! Every choice comes from the seed: the same seed gives the same history, line by line. At some moment everything
 //! heals; then every activeflow must come to its end, and the ledger compares what was said with what the flows ask for.
 
 mod audit;
 mod broker;
+mod bus;
 mod caller;
 pub mod fault;
+mod judge;
 mod nemesis;
+mod people;
+mod process;
+pub mod promise;
+mod settings;
 mod store;
 mod time;
+mod upgrade;
 mod world;
 
 use crate::carrier::Dice;
-use crate::ledger::{Book, Flow, Story, Violation};
-use adapters::memory::Store;
+use crate::ledger::Story;
 use api::publish::{Deployment, RouteAddress, RouteChange, deploy};
-use common::answer::until_answered;
-use common::ports::work::Control;
-use common::ports::{Catalogue, Lookup};
+use caller::{NUMBER, SEASONAL};
+use common::ports::Catalogue;
 use fault::Tally;
 use flow::route::Window;
 use flow::{Definitions, Timestamp};
 use nemesis::Nemesis;
+use people::Person;
+use process::Process;
+use promise::Kept;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use store::SimStore;
-use time::ProcessClock;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use world::{Process, World};
+use world::World;
 
 const CALLS: &str = include_str!("../../tests/faults/chaos-flow.json");
 const ECHO: &str = r#"{ "schema": "signalbox.flow/v1", "name": "Echo", "type": "chat",
@@ -45,6 +52,10 @@ const ECHO: &str = r#"{ "schema": "signalbox.flow/v1", "name": "Echo", "type": "
         { "id": "echo", "type": "message_send", "option": {
             "source": { "type": "tel", "target": "+15550111" }, "destinations": [{ "type": "tel", "target": "${message.from}" }], "text": "Got ${message.text}." } }
     ] }"#;
+/// Runs never; is deployed again and again.
+const IDLE: &str = r#"{ "schema": "signalbox.flow/v1", "name": "Idle", "type": "chat",
+    "trigger": { "event": "message.received" },
+    "actions": [{ "id": "think", "type": "sleep", "option": { "duration": 9000 } }] }"#;
 const CUSTOMER: &str = "00000000-0000-0000-0000-000000000000";
 
 /// What one history came to.
@@ -53,7 +64,7 @@ pub struct Report {
     pub moves: u64,
     pub activeflows: usize,
     pub tally: Tally,
-    pub violations: Vec<String>,
+    pub promises: Kept,
     pub lines: Vec<String>,
     /// Two equal histories share it.
     pub digest: u64,
@@ -63,10 +74,12 @@ pub struct Report {
 #[derive(Default)]
 struct Cast {
     calls: BTreeMap<String, Story>,
-    /// How many messages were written about each subject.
+    /// How many messages about each subject must be answered.
     letters: BTreeMap<String, u32>,
-    /// The calls that an operator stopped: they lack what would have come.
-    stopped: BTreeSet<String>,
+    /// Whom an operator stopped, or who was quarantined: they lack what would have come.
+    cut_short: BTreeSet<String>,
+    /// How often each flow was deployed.
+    deployed: BTreeMap<&'static str, u32>,
 }
 
 /// Plays the history of `seed`.
@@ -80,94 +93,110 @@ pub fn play(seed: u64) -> Report {
         .unwrap_or_else(|error| panic!("a runtime: {error}"));
     let cast = runtime.block_on(history(world.clone(), seed, died));
     drop(runtime);
-    let mut violations = world.audit(|audit| std::mem::take(&mut audit.violations));
-    violations.extend(judged(&world, &cast));
+    judge::judge(&world, &cast);
     let (lines, digest) = world.told();
     Report {
         seed,
         moves: world.moves(),
         activeflows: world.audit(|audit| audit.started()),
         tally: world.tally(),
-        violations,
+        promises: world.audit(|audit| audit.promises.clone()),
         lines,
         digest,
     }
 }
 
 async fn history(world: Arc<World>, seed: u64, died: mpsc::UnboundedReceiver<Arc<Process>>) -> Cast {
-    deployed(&world.store).await;
+    deployed(&world).await;
     let mut dice = Dice::new(seed, 2);
     let mut nemesis = Nemesis::new(world.clone(), Dice::new(seed, 3), died);
+    let mut archive = Person::new(&world, "archive", Dice::new(seed, 5));
     let rage = async { nemesis.rage().await };
-    let play = async {
-        let (mut calls, mut letters) = (JoinSet::new(), JoinSet::new());
-        let mut cast = Cast::default();
-        for n in 1..=dice.between(3, 6) {
-            let dice = Dice::new(dice.throw(), n);
-            calls.spawn(caller::ring(world.clone(), format!("call-{n}"), dice));
+    let archive = async { archive.archive().await };
+    tokio::select! {
+        biased;
+        cast = cast(&world, &mut dice) => cast,
+        () = rage => Cast::default(),
+        () = archive => Cast::default(),
+    }
+}
+
+/// Everybody plays his part, and then everything heals and comes to its end.
+async fn cast(world: &Arc<World>, dice: &mut Dice) -> Cast {
+    let mut cast = Cast::default();
+    let mut calls = ring(world, dice);
+    let mut letters = write(world, dice);
+    let mut operator = Person::new(world, "operator", Dice::new(dice.throw(), 6));
+    let mut deployer = Person::new(world, "deployer", Dice::new(dice.throw(), 7));
+    let mut other = Person::new(world, "other deployer", Dice::new(dice.throw(), 8));
+    let (chaos, idle) = (dice.between(0, 4), dice.between(0, 4));
+    cast.deployed = [("Chaos", 1 + chaos as u32), ("Idle", 1 + idle as u32)].into();
+    let trouble = async {
+        let operated = operator.meddle(dice.between(1, 4));
+        let (stopped, (), ()) =
+            tokio::join!(operated, deployer.deploy("Chaos", CALLS, chaos), other.deploy("Idle", IDLE, idle));
+        stopped
+    };
+    let (stopped, ()) = tokio::join!(trouble, world.time.sleep(caller::FAULTY));
+    cast.cut_short = stopped;
+    world.heal();
+    let done = async {
+        while let Some(played) = calls.join_next().await {
+            cast.calls.extend(played);
         }
-        for n in 0..dice.between(1, 3) {
-            let (texts, dice) = (dice.between(2, 6) as u32, Dice::new(dice.throw(), n));
-            let peer = format!("+1555020{n}");
-            let world = world.clone();
-            letters.spawn(async move { (caller::write(world, peer, texts, dice).await, texts) });
+        while let Some(written) = letters.join_next().await {
+            cast.letters.extend(written);
         }
-        let faulty = dice.millis(20_000, 60_000);
-        world.time.sleep(faulty).await;
-        cast.stopped.extend(meddle(&world, &mut dice).await);
-        world.time.sleep(faulty.min(caller::FAULTY - faulty)).await;
-        world.heal();
-        let done = async {
-            while let Some(played) = calls.join_next().await {
-                cast.calls.extend(played);
-            }
-            while let Some(written) = letters.join_next().await {
-                cast.letters.extend(written);
-            }
-            while !world.audit(|audit| audit.unfinished().is_empty()) || world.broker.waiting() > 0 {
-                world.time.sleep(std::time::Duration::from_secs(1)).await;
-            }
-        };
-        tokio::select! {
-            biased;
-            () = done => {}
-            () = world.time.sleep(caller::HEALING) => world.say("patience is over"),
+        while !judge::is_over(world) {
+            cast.cut_short.extend(operator.pardon().await);
+            world.time.sleep(Duration::from_secs(1)).await;
         }
-        cast
     };
     tokio::select! {
         biased;
-        cast = play => cast,
-        () = rage => Cast::default(),
+        () = done => {}
+        () = world.time.sleep(caller::HEALING) => world.say("patience is over"),
     }
+    cast
 }
 
-/// An operator pauses one and lets it go on, which changes no story, or stops it; answers with whom it stopped.
-async fn meddle(world: &Arc<World>, dice: &mut Dice) -> Option<String> {
-    let live = world.audit(|audit| audit.live());
-    if live.is_empty() {
-        return None;
+fn ring(world: &Arc<World>, dice: &mut Dice) -> JoinSet<(String, Story)> {
+    let mut calls = JoinSet::new();
+    for n in 1..=dice.between(3, 7) {
+        let (world, dice) = (world.clone(), Dice::new(dice.throw(), n));
+        calls.spawn(caller::ring(world, format!("call-{n}"), dice));
     }
-    let (subject, id) = dice.pick(&live).clone();
-    let stops = dice.percent(25) && subject.starts_with("call");
-    let wishes: &[Control] = if stops { &[Control::Stop] } else { &[Control::Pause, Control::Resume] };
-    let process = Process::new("operator".into());
-    let store = SimStore { world: world.clone(), process: process.clone() };
-    let clock = ProcessClock::new(world.time.clone(), Dice::new(dice.throw(), 1));
-    for control in wishes {
-        world.say(format!("an operator wants {control:?} of {subject}"));
-        let asked = until_answered(&clock, || store.control(id, control)).await;
-        world.say(format!("the operator is told {asked:?}"));
-        world.time.sleep(dice.millis(500, 3_000)).await;
-    }
-    stops.then_some(subject)
+    calls
 }
 
-async fn deployed(store: &Store) {
+fn write(world: &Arc<World>, dice: &mut Dice) -> JoinSet<(String, u32)> {
+    let mut letters = JoinSet::new();
+    for (to, prefix) in [(NUMBER, "+1555020"), (SEASONAL, "+1555030")] {
+        for n in 0..dice.between(1, 3) {
+            let (texts, peer) = (dice.between(2, 6) as u32, format!("{prefix}{n}"));
+            if n == 0 && to == NUMBER && dice.percent(30) {
+                world.curse_subject(&format!("{to},{peer}"));
+            }
+            let (world, dice) = (world.clone(), Dice::new(dice.throw(), n));
+            letters.spawn(async move { caller::write(world, to, peer, texts, dice).await });
+        }
+    }
+    letters
+}
+
+async fn deployed(world: &World) {
     let mut definitions = Definitions::default();
-    for (name, document, route) in [("Chaos", CALLS, "call=*"), ("Echo", ECHO, "sms=*")] {
-        let address: RouteAddress = route.parse().unwrap_or_else(|why| panic!("{route}: {why}"));
-        let routes = [RouteChange { address, window: Window::default(), priority: 0 }];
+    let always = Window::default();
+    let seasonal = format!("sms={SEASONAL}");
+    let flows = [
+        ("Chaos", CALLS, Some(("call=*", always))),
+        ("Echo", ECHO, Some(("sms=+15550111", always))),
+        ("Season", ECHO, Some((&*seasonal, world.season))),
+        ("Idle", IDLE, None),
+    ];
+    for (name, document, route) in flows {
+        let routes: Vec<RouteChange> =
+            route.into_iter().map(|(address, window)| routed(address, window)).collect();
         let deployment = Deployment {
             customer_id: CUSTOMER,
             name,
@@ -179,41 +208,14 @@ async fn deployed(store: &Store) {
             .unwrap_or_else(|why| panic!("{name}: {why:?}"))
             .unwrap_or_else(|| panic!("{name} is there already"));
         definitions = effect.publication.definitions.clone();
-        let published = store.publish(&effect.publication).await;
-        assert!(published.is_ok(), "{published:?}");
+        let published = world.store.publish(&effect.publication).await;
+        world.audit(|audit| {
+            audit.published(&effect.publication, published.unwrap_or_else(|why| panic!("{why}")))
+        });
     }
 }
 
-/// What the ledger says at the end.
-fn judged(world: &World, cast: &Cast) -> Vec<String> {
-    let mut found = world.audit(|audit| audit.unfinished());
-    found.extend(world.broker.rejected().into_iter().map(|why| format!("rejected: {why}")));
-    if world.broker.waiting() > 0 {
-        found.push(format!("{} events were never taken", world.broker.waiting()));
-    }
-    if cast.calls.is_empty() {
-        found.push("the callers never came to their end".into());
-    }
-    let flow = Flow::read(CALLS).unwrap_or_else(|error| panic!("the flow: {error}"));
-    world.broker.with_book(|book| {
-        match crate::ledger::verdict::judge(book, &flow, &cast.calls) {
-            Ok(verdict) => {
-                let of_letters = |v: &Violation| matches!(v, Violation::Invented { subject, .. } if cast.letters.contains_key(subject));
-                let of_stopped = |v: &Violation| matches!(v, Violation::Lost { subject, .. } if cast.stopped.contains(subject));
-                let counts = |v: &&Violation| !of_letters(v) && !of_stopped(v);
-                found.extend(verdict.violations.iter().filter(counts).map(|v| format!("{v:?}")));
-            }
-            Err(error) => found.push(error.to_string()),
-        }
-        for (subject, texts) in &cast.letters {
-            found.extend(unanswered(book, subject, *texts));
-        }
-    });
-    found
-}
-
-/// Each message has one activeflow, which answers it once.
-fn unanswered(book: &Book, subject: &str, texts: u32) -> Option<String> {
-    let told = book.told(subject);
-    (told != texts as usize).then(|| format!("{subject}: {texts} messages, {told} answers"))
+fn routed(address: &str, window: Window) -> RouteChange {
+    let address: RouteAddress = address.parse().unwrap_or_else(|why| panic!("{address}: {why}"));
+    RouteChange { address, window, priority: 0 }
 }

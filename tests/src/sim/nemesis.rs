@@ -1,13 +1,16 @@
 //! Starts processes, kills, stops and pauses them, breaks connections, fills queues, steps the clock.
 
-use super::broker::SimBus;
+use super::bus::SimBus;
 use super::fault::Fault;
+use super::process::Process;
+use super::settings;
 use super::store::SimStore;
 use super::time::ProcessClock;
-use super::world::{Process, SHARDS, World};
+use super::world::World;
 use crate::carrier::Dice;
 use common::member::Role;
 use common::ports::Clock;
+use common::record::FORMAT;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 
 /// Of each role so many processes.
 const REPLICAS: [(Role, usize); 3] = [(Role::Dispatcher, 2), (Role::Executor, 3), (Role::Scheduler, 2)];
-const LEASE: Duration = Duration::from_secs(3);
 
 pub struct Nemesis {
     world: Arc<World>,
@@ -25,18 +27,23 @@ pub struct Nemesis {
     /// By place; a place without one waits for its next life.
     running: BTreeMap<String, Life>,
     lives: u32,
+    /// From then on every new life is of the next release.
+    upgrade_at: Option<Duration>,
     deaths: mpsc::UnboundedReceiver<Arc<Process>>,
 }
 
 struct Life {
     process: Arc<Process>,
     shutdown: CancellationToken,
+    /// Of the release before the upgrade.
+    old: bool,
     task: JoinHandle<()>,
 }
 
 impl Nemesis {
-    pub fn new(world: Arc<World>, dice: Dice, deaths: mpsc::UnboundedReceiver<Arc<Process>>) -> Nemesis {
-        Nemesis { world, dice, running: BTreeMap::new(), lives: 0, deaths }
+    pub fn new(world: Arc<World>, mut dice: Dice, deaths: mpsc::UnboundedReceiver<Arc<Process>>) -> Nemesis {
+        let upgrade_at = dice.percent(40).then(|| dice.millis(5_000, 90_000));
+        Nemesis { world, dice, running: BTreeMap::new(), lives: 0, upgrade_at, deaths }
     }
 
     /// Makes trouble until everything heals, and then only starts what died; never returns.
@@ -55,6 +62,7 @@ impl Nemesis {
                 });
             }
             self.running.retain(|_, life| !life.task.is_finished());
+            self.upgrade();
             if !self.world.is_healed() {
                 self.trouble();
             }
@@ -71,7 +79,7 @@ impl Nemesis {
             let life = *self.dice.pick(&lives);
             (life.process.clone(), life.shutdown.clone())
         };
-        match self.dice.between(0, 20) {
+        match self.dice.between(0, 22) {
             0 => world.kill(&victim.0, "by the nemesis"),
             1 => {
                 world.say(format!("{} is told to stop", victim.0.name));
@@ -98,9 +106,34 @@ impl Nemesis {
             6 => {
                 let forward = self.dice.percent(60);
                 let by = self.dice.between(1_000, 90_000_000) as i64;
-                world.step_clock(if forward { by } else { -by / 20 });
+                world.step_clock(if forward { by } else { -by / 3 });
+            }
+            7 => {
+                let away = self.dice.millis(500, 10_000);
+                world.say(format!("the store is away for {:.1} s", away.as_secs_f64()));
+                world.note("store", Fault::Away);
+                world.store_away_until(now + away);
+            }
+            8 => {
+                let away = self.dice.millis(500, 10_000);
+                world.say(format!("the broker is away for {:.1} s", away.as_secs_f64()));
+                world.note("broker", Fault::Away);
+                world.broker.away_until(now + away);
             }
             _ => {}
+        }
+    }
+
+    /// During a rolling upgrade, processes of the old release are told to stop one by one.
+    fn upgrade(&mut self) {
+        if self.upgrade_at.is_none_or(|at| at > self.world.time.now()) {
+            return;
+        }
+        let patient = !self.world.is_healed() && self.dice.percent(85);
+        let next = self.running.values().find(|life| life.old && !life.shutdown.is_cancelled());
+        if let Some(life) = next.filter(|_| !patient) {
+            self.world.say(format!("{} is told to stop for the next release", life.process.name));
+            life.shutdown.cancel();
         }
     }
 
@@ -119,8 +152,12 @@ impl Nemesis {
 
     fn begin(&mut self, role: Role, place: &str) -> Life {
         self.lives += 1;
-        let process = Process::new(format!("{place}.{}", self.lives));
-        self.world.say(format!("{} starts", process.name));
+        let upgraded = self.upgrade_at.is_some_and(|at| at <= self.world.time.now());
+        // A host that was forgotten still starts the release before.
+        let forgotten = !self.world.is_healed() && self.dice.percent(15);
+        let old = !upgraded || forgotten;
+        let process = Process::new(format!("{place}.{}", self.lives), if old { FORMAT } else { FORMAT + 1 });
+        self.world.say(format!("{} starts, reads formats up to {}", process.name, process.reads()));
         let store = Arc::new(SimStore { world: self.world.clone(), process: process.clone() });
         let bus = Arc::new(SimBus { world: self.world.clone(), process: process.clone() });
         let seed = self.dice.throw();
@@ -136,12 +173,12 @@ impl Nemesis {
                     upkeep: store,
                     clock,
                 },
-                dispatcher_config(&process.name),
+                settings::dispatcher(&process.name),
                 shutdown.clone(),
             )),
             Role::Executor => tokio::spawn(executor::run(
                 executor::Ports { work: store.clone(), catalogue: store.clone(), members: store, bus, clock },
-                executor_config(&process.name),
+                settings::executor(&process.name, &mut Dice::new(seed, 10)),
                 shutdown.clone(),
             )),
             Role::Scheduler => tokio::spawn(scheduler::run(
@@ -152,51 +189,10 @@ impl Nemesis {
                     bus,
                     clock,
                 },
-                scheduler_config(&process.name),
+                settings::scheduler(&process.name),
                 shutdown.clone(),
             )),
         };
-        Life { process, shutdown, task }
-    }
-}
-
-fn dispatcher_config(place: &str) -> dispatcher::Config {
-    dispatcher::Config {
-        place: place.into(),
-        realms: BTreeMap::new(),
-        max_in_flight: 8,
-        backlog_high: 100,
-        backlog_low: 50,
-        beat: Duration::from_millis(700),
-        grace: Duration::from_secs(2),
-    }
-}
-
-fn executor_config(place: &str) -> executor::Config {
-    executor::Config {
-        place: place.into(),
-        shards: SHARDS,
-        capacity: 8,
-        resumes: 2,
-        actions_per_commit: 256,
-        confirm_timeout: Duration::from_secs(4),
-        bundles: 10,
-        beat: Duration::from_millis(700),
-        look: Duration::from_secs(1),
-        lease: LEASE,
-        retry_after: Duration::from_millis(500),
-        grace: Duration::from_secs(2),
-    }
-}
-
-fn scheduler_config(place: &str) -> scheduler::Config {
-    scheduler::Config {
-        place: place.into(),
-        shards: SHARDS,
-        lease: LEASE,
-        beat: Duration::from_millis(700),
-        look: Duration::from_secs(1),
-        windows: Duration::from_secs(5),
-        depth: Duration::from_secs(10),
+        Life { process, shutdown, old, task }
     }
 }

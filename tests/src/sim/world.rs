@@ -1,12 +1,17 @@
 //! What everything in one history shares: time, dice, the model, the broker, the auditor, and the history in words.
 
-use super::audit::Audit;
+use super::audit::{Audit, ENDED_KEPT};
 use super::broker::Broker;
 use super::fault::{Fault, Tally};
+use super::process::Process;
 use super::time::Time;
+use super::upgrade::{Touch, Upgrade};
 use crate::carrier::Dice;
-use adapters::memory::{Limits, ManualTime, Store};
+use adapters::memory::{Limits, ManualTime, Store, Watched};
+use common::StoreError;
+use common::ports::work::Row;
 use flow::Timestamp;
+use flow::route::Window;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,16 +19,26 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 pub const SHARDS: u16 = 2;
+pub const LEASE: Duration = Duration::from_secs(3);
 /// 2027-01-15T08:00:00Z, in microseconds.
 const EPOCH: i64 = 1_800_000_000_000_000;
 
 pub struct World {
     pub time: Arc<Time>,
-    pub store: Arc<Store>,
+    pub store: Arc<Store<Watched>>,
     store_time: ManualTime,
     /// How far the store's clock was stepped, in microseconds.
     stepped: Mutex<i64>,
+    /// The latest time that the store's clock ever showed.
+    latest: Mutex<Timestamp>,
+    /// Nobody reaches the store until then.
+    store_away_until: Mutex<Duration>,
     pub broker: Broker,
+    pub upgrade: Upgrade,
+    /// When messages to the seasonal number are answered.
+    pub season: Window,
+    /// Whoever claims an activeflow of this subject dies of it.
+    cursed: Mutex<Option<String>>,
     audit: Mutex<Audit>,
     dice: Mutex<Dice>,
     tally: Mutex<Tally>,
@@ -35,15 +50,6 @@ pub struct World {
     pub deaths: mpsc::UnboundedSender<Arc<Process>>,
 }
 
-/// One life of one process.
-pub struct Process {
-    pub name: String,
-    dead: AtomicBool,
-    paused_until: Mutex<Duration>,
-    /// When its channel for commands broke last.
-    broke_at: Mutex<Option<Duration>>,
-}
-
 #[derive(Default)]
 struct Words {
     lines: Vec<String>,
@@ -53,10 +59,22 @@ struct Words {
 impl World {
     pub fn new(seed: u64, deaths: mpsc::UnboundedSender<Arc<Process>>) -> Arc<World> {
         let time = Arc::new(Time::default());
+        let mut dice = Dice::new(seed, 4);
+        let at = |millis: Duration| Timestamp::from_micros(EPOCH + millis.as_micros() as i64);
+        let season = Window {
+            active_from: Some(at(dice.millis(2_000, 20_000))),
+            active_until: Some(at(dice.millis(25_000, 110_000))),
+        };
         let store_time = ManualTime::at(Timestamp::from_micros(EPOCH));
-        let store = Arc::new(Store::new(SHARDS, Limits::default(), store_time.clone()));
+        let limits = Limits { ended_kept: ENDED_KEPT, ..Limits::default() };
+        let store = Arc::new(Store::watched(SHARDS, limits, store_time.clone()));
         Arc::new(World {
             broker: Broker::default(),
+            upgrade: Upgrade::default(),
+            season,
+            cursed: Mutex::default(),
+            latest: Mutex::default(),
+            store_away_until: Mutex::default(),
             audit: Mutex::default(),
             dice: Mutex::new(Dice::new(seed, 1)),
             tally: Mutex::default(),
@@ -77,9 +95,8 @@ impl World {
     }
 
     /// What happens to a call of `port`, and the note that it did.
-    pub fn fault(&self, port: &'static str, possible: &[Fault]) -> Fault {
-        let fault =
-            if self.is_healed() { Fault::None } else { self.dice(|dice| Fault::thrown(dice, possible)) };
+    pub fn fault(&self, port: &'static str) -> Fault {
+        let fault = if self.is_healed() { Fault::None } else { self.dice(|dice| Fault::thrown(dice, port)) };
         lock(&self.tally).note(port, fault);
         fault
     }
@@ -106,7 +123,59 @@ impl World {
         let since = self.time.now().as_micros() as i64 + *lock(&self.stepped);
         let now = Timestamp::from_micros(EPOCH + since);
         self.store_time.set(now);
+        let mut latest = lock(&self.latest);
+        *latest = now.max(*latest);
         now
+    }
+
+    pub fn latest_store_time(&self) -> Timestamp {
+        *lock(&self.latest)
+    }
+
+    /// What the clocks of carriers show.
+    pub fn carriers_time(&self) -> Timestamp {
+        Timestamp::from_micros(EPOCH + self.time.now().as_micros() as i64)
+    }
+
+    pub fn store_away_until(&self, until: Duration) {
+        *lock(&self.store_away_until) = until;
+    }
+
+    pub fn store_is_away(&self) -> bool {
+        *lock(&self.store_away_until) > self.time.now()
+    }
+
+    /// Whether `process` reads the formats of what an operation is about to touch.
+    ///
+    /// # Errors
+    /// [`StoreError::TooNew`].
+    pub fn admits(&self, process: &Process, operation: &'static str, touch: Touch) -> Result<(), StoreError> {
+        let admitted =
+            self.audit(|audit| self.upgrade.admits(process, operation, touch, audit.last(), SHARDS));
+        if admitted.is_err() {
+            self.note("format", Fault::TooNew);
+        }
+        admitted
+    }
+
+    /// From now on whoever claims an activeflow of `subject` dies of it, until one is quarantined.
+    pub fn curse_subject(&self, subject: &str) {
+        *lock(&self.cursed) = Some(subject.to_owned());
+    }
+
+    /// Kills `process`, soon, if what it claimed is cursed.
+    pub fn curse(self: &Arc<Self>, process: &Arc<Process>, rows: &[Row]) {
+        let cursed = lock(&self.cursed).clone();
+        let quarantined = self.audit(|audit| audit.quarantined());
+        let cursed = cursed.filter(|cursed| quarantined.iter().all(|(subject, _)| subject != cursed));
+        let is_cursed = rows.iter().any(|row| Some(&row.record.seed.reference.subject) == cursed.as_ref());
+        if is_cursed && !self.is_healed() {
+            let (world, process, soon) = (self.clone(), process.clone(), self.dice(|dice| dice.millis(1, 4)));
+            tokio::spawn(async move {
+                world.time.sleep(soon).await;
+                world.kill(&process, "of a curse");
+            });
+        }
     }
 
     /// The store's clock jumps.
@@ -144,7 +213,7 @@ impl World {
 
     /// The process dies here: nothing that it awaits ever comes.
     pub fn kill(&self, process: &Arc<Process>, how: &str) {
-        if !process.dead.swap(true, Ordering::Relaxed) {
+        if process.dies() {
             self.say(format!("{} dies {how}", process.name));
             let _ = self.deaths.send(process.clone());
         }
@@ -156,40 +225,12 @@ impl World {
             if process.is_dead() {
                 std::future::pending::<()>().await;
             }
-            let left = lock(&process.paused_until).saturating_sub(self.time.now());
+            let left = process.paused_until().saturating_sub(self.time.now());
             if left.is_zero() {
                 return;
             }
             self.time.sleep(left).await;
         }
-    }
-}
-
-impl Process {
-    pub fn new(name: String) -> Arc<Process> {
-        Arc::new(Process {
-            name,
-            dead: AtomicBool::new(false),
-            paused_until: Mutex::default(),
-            broke_at: Mutex::default(),
-        })
-    }
-
-    pub fn is_dead(&self) -> bool {
-        self.dead.load(Ordering::Relaxed)
-    }
-
-    pub fn broke_at(&self) -> Option<Duration> {
-        *lock(&self.broke_at)
-    }
-
-    pub fn breaks(&self, now: Duration) {
-        *lock(&self.broke_at) = Some(now);
-    }
-
-    /// As SIGSTOP does, until `until`.
-    pub fn pause(&self, until: Duration) {
-        *lock(&self.paused_until) = until;
     }
 }
 

@@ -1,0 +1,41 @@
+//! What an archive that follows the feed came to know.
+
+use super::super::promise::Promise;
+use super::super::store::short;
+use super::Audit;
+use common::ActiveflowId;
+use common::journal;
+use common::ports::lookup::FeedEntry;
+use common::record::State;
+use std::collections::BTreeMap;
+
+/// Of each activeflow, the version that the feed told last; `None` when it told of its end.
+#[derive(Default)]
+pub struct Feed(BTreeMap<ActiveflowId, Option<u64>>);
+
+impl Audit {
+    /// An archive reads the next entry of a shard.
+    pub fn archived(&mut self, entry: &FeedEntry) {
+        let known = self.feed.0.get(&entry.id).copied();
+        let version =
+            serde_json::from_slice::<journal::Entry>(&entry.journal).map(|entry| entry.version).ok();
+        let (right, next) = match (entry.what.as_str(), known) {
+            ("created", None) => (true, Some(0)),
+            ("moved", Some(Some(last))) => (version.is_some_and(|v| v > last), version.or(Some(last))),
+            ("quarantined", Some(Some(last))) => (true, Some(last)),
+            ("ended", Some(Some(_))) => (true, None),
+            (_, known) => (false, known.flatten()),
+        };
+        self.feed.0.insert(entry.id, next);
+        self.promises.demand(Promise::Feed, right, || {
+            format!("{} `{}` at version {version:?} after {known:?}", short(entry.id), entry.what)
+        });
+    }
+
+    /// Whose end the feed did not tell.
+    pub fn untold_ends(&self) -> Vec<String> {
+        let ended = self.last.values().filter(|found| found.record.state == State::Ended);
+        let untold = ended.filter(|found| self.feed.0.get(&found.id) != Some(&None));
+        untold.map(|found| short(found.id)).collect()
+    }
+}
