@@ -76,11 +76,14 @@ impl ShardState {
         let key = reference_key(&held.record.seed.reference);
         self.ended.insert((now, id));
         self.note(id, "ended", now, Vec::new());
-        if owned && self.owners.get(&key) == Some(&id) {
+        let owned = owned && self.owners.get(&key) == Some(&id);
+        if owned {
             self.owners.remove(&key);
-            for entry in left {
-                self.hand_on(&key, entry, now);
-            }
+        }
+        // Of who does not own the reference (any more), only what would start another.
+        let handed = |entry: &Entry| owned || matches!(entry, Entry::Event { start: Some(_), .. });
+        for entry in left.into_iter().filter(handed) {
+            self.hand_on(&key, entry, now);
         }
     }
 

@@ -7,6 +7,7 @@ local r = load(ARGV[3])
 local version, feed_length, commands = tonumber(ARGV[5]), ARGV[10], tonumber(ARGV[11])
 local after = 12 + commands
 if not r or r.token ~= ARGV[4] then return { 'fenced' } end
+if ARGV[after] == 'e' then look_at_owner(r) end
 if r.state == 'c' and r.version == version then
   r.body, r.version, r.updated, r.suspect, r.attempts = ARGV[6], version + 1, now, 0, 0
   local consumed = tonumber(ARGV[7])

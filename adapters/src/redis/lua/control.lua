@@ -8,6 +8,7 @@ if not r then return 'unknown' end
 if r.state == 'e' then return 'ended' end
 
 if r.state == 'q' and what == 's' then
+  look_at_owner(r)
   redis.call('DEL', key('o', r.id))
   finish_life(r, {}, ARGV[5])
   return 'ended'

@@ -4,6 +4,7 @@
 local r = load(ARGV[3])
 if not r or r.token ~= ARGV[4] or r.version ~= tonumber(ARGV[5]) then return { 'fenced' } end
 if r.state ~= 'c' then return { 'released', r.version } end
+if ARGV[8] == 'e' then look_at_owner(r) end
 local unsettled = tonumber(ARGV[6])
 if unsettled == 0 then
   redis.call('DEL', key('o', r.id))

@@ -120,10 +120,17 @@ local function drop_wait(r)
   end
 end
 
+-- For a script that may end `r`, before it writes: who owns its reference may get what it leaves.
+local function look_at_owner(r)
+  local owner = redis.call('HGET', P .. ':owners', reference(r))
+  if owner and owner ~= r.id then load(owner) end
+end
+
 -- What nobody took is delivered again: to the owner if it hears it, else the first that starts something becomes the owner.
-local function hand_on(ref, entry, feed_length)
+-- Of who does not own the reference (any more), only what would start another.
+local function hand_on(ref, entry, owned, feed_length)
   local tag, kind, start_length, at = struct.unpack('>BHc0I4', entry)
-  if tag ~= 101 then return end
+  if tag ~= 101 or (start_length == 0 and not owned) then return end
   local start = string.sub(entry, at, at + start_length - 1)
   local input = string.sub(entry, at + start_length)
   local owner = redis.call('HGET', P .. ':owners', ref)
@@ -151,10 +158,9 @@ local function finish_life(r, rest, feed_length)
   redis.call('ZADD', P .. ':ended', int(now), r.id)
   note(r.id, 'ended', '', feed_length)
   local ref = reference(r)
-  if r.role == 'o' and redis.call('HGET', P .. ':owners', ref) == r.id then
-    redis.call('HDEL', P .. ':owners', ref)
-    for _, entry in ipairs(left) do hand_on(ref, entry, feed_length) end
-  end
+  local owned = r.role == 'o' and redis.call('HGET', P .. ':owners', ref) == r.id
+  if owned then redis.call('HDEL', P .. ':owners', ref) end
+  for _, entry in ipairs(left) do hand_on(ref, entry, owned, feed_length) end
 end
 
 local function control_of(r)

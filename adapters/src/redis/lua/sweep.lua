@@ -53,7 +53,7 @@ local function give_up_reference(r)
     local _, _, start_length = struct.unpack('>BHc0I4', entry)
     if start_length > 0 then
       r.inbox = r.inbox - #entry
-      hand_on(ref, entry, feed_length)
+      hand_on(ref, entry, true, feed_length)
     else
       redis.call('RPUSH', key('i', r.id), entry)
     end

@@ -84,6 +84,7 @@ contract! {
     suspects::progress_forgives,
     suspects::a_quarantined_owner_gives_up_its_reference_and_can_be_retried,
     suspects::what_would_start_the_next_is_handed_on_at_quarantine,
+    suspects::what_a_retried_one_did_not_take_goes_to_the_next_though_it_lost_its_reference,
     suspects::a_dead_id_is_told_so_for_an_hour,
     control::stop_goes_before_pause_and_pause_before_the_rest,
     control::a_control_wakes_and_is_cleared_by_the_transition_that_took_it,

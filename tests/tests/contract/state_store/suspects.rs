@@ -4,7 +4,7 @@ use super::world::*;
 use common::Shard;
 use common::member::MemberId;
 use common::ports::work::{After, Claimed, Control, Row, Transition, Want};
-use common::record::{State, Suspect};
+use common::record::{Entry, State, Suspect};
 
 const IDLE: Want = Want { max: 64, idle: true };
 const BUSY: Want = Want { max: 64, idle: false };
@@ -129,6 +129,38 @@ pub async fn quarantined(w: &World, call: &Call) -> Row {
         die_holding(w, &mut lives, call.shard(), IDLE, 1).await;
     }
     die_holding(w, &mut lives, call.shard(), IDLE, 1).await
+}
+
+pub async fn what_a_retried_one_did_not_take_goes_to_the_next_though_it_lost_its_reference(w: &World) {
+    let (first, second) = (call("call-1"), call("call-2"));
+    for (call, has_owner) in [(&first, true), (&second, false)] {
+        quarantined(w, call).await;
+        w.applied(&call.incoming("e3")).await;
+        let next = w.claim_one(call.shard()).await;
+        if has_owner {
+            w.store.release(&next.claim).await.unwrap();
+        } else {
+            w.end(&next).await;
+        }
+        w.store.control(call.start("e1").id, &Control::Retry).await.unwrap();
+        let retried = w.claim_wanting(worker(2), call.shard(), IDLE).await.remove(0);
+        assert_eq!(retried.record.owner, !has_owner);
+        // Its cursor had taken one that would start another, and one that would not; it ends without either.
+        let start = Some(call.start("e2").to_bytes());
+        let early = Entry::Event { kind: "call.incoming".into(), input: b"{\"id\":\"e2\"}".to_vec(), start };
+        let mut digit = early.clone();
+        if let Entry::Event { start, .. } = &mut digit {
+            *start = None;
+        }
+        w.commit(&retried, &taking(&retried), &After::End { rest: vec![early, digit] }).await;
+        let row = w.claim_one(call.shard()).await;
+        let expected = if has_owner { ("e3", vec!["e3", "e2"]) } else { ("e2", vec!["e2", "e2"]) };
+        assert_eq!(
+            (row.claim.id, event_ids(&row.inbox)),
+            (call.start(expected.0).id, expected.1.into_iter().map(String::from).collect())
+        );
+        w.end(&row).await;
+    }
 }
 
 pub async fn what_would_start_the_next_is_handed_on_at_quarantine(w: &World) {
