@@ -80,7 +80,7 @@ fn tell(report: &Report) {
     }
     println!("  history: {} ({kept:?})", path.display());
     println!(
-        "  again:   SIM_SEEDS={seed}..{} cargo test --profile quick -p tests --test simulation -- no_history --nocapture",
+        "  again:   SIM_SEEDS={seed}..{} cargo test --profile quick --workspace --test simulation -- no_history --nocapture",
         seed + 1
     );
 }
