@@ -4,7 +4,7 @@
 use crate::address::{lane, read};
 use crate::gate::Gate;
 use crate::reject::reject;
-use crate::{Dispatcher, metrics};
+use crate::{Dispatcher, Ports, metrics};
 use common::address::{Read, Refusal, address};
 use common::answer::until_answered;
 use common::mask::masked;
@@ -75,11 +75,9 @@ async fn handle(
 /// The same for an event that was there when a dispatcher died: it is handled while no other is, and each attempt is
 /// counted before it is made. While the store cannot count, nothing is tried and nothing rejected.
 pub async fn apply_alone(dispatcher: &Dispatcher, delivery: &Delivery) -> Outcome {
-    let Dispatcher { ports, config, .. } = dispatcher;
+    let Dispatcher { config, survived, .. } = dispatcher;
     let key = attempt_key(delivery);
-    let shard = Shard::of_slot(key.bucket(), ports.intake.shards());
-    let attempt = attempt_name(dispatcher, delivery);
-    let counted = until_answered(&*ports.clock, || ports.intake.count_attempt(shard, key, attempt)).await;
+    let counted = if survived.knows(&key) { Ok(0) } else { count(dispatcher, delivery, key).await };
     let refusal = match counted {
         Ok(attempts) if attempts > SOLO_ATTEMPTS => {
             let before = attempts - 1;
@@ -87,11 +85,20 @@ pub async fn apply_alone(dispatcher: &Dispatcher, delivery: &Delivery) -> Outcom
         }
         Ok(_) => {
             let read = read_guarded(delivery, &config.realms);
-            return handle(dispatcher, delivery, read, Company::None).await;
+            let outcome = handle(dispatcher, delivery, read, Company::None).await;
+            survived.note(key);
+            return outcome;
         }
         Err(error) => refused(&error),
     };
     reject(dispatcher, delivery, refusal).await
+}
+
+async fn count(dispatcher: &Dispatcher, delivery: &Delivery, key: EventKey) -> Result<u32, StoreError> {
+    let Ports { clock, intake, .. } = &dispatcher.ports;
+    let shard = Shard::of_slot(key.bucket(), intake.shards());
+    let attempt = attempt_name(dispatcher, delivery);
+    until_answered(&**clock, || intake.count_attempt(shard, key, attempt)).await
 }
 
 /// Reads an event; a panic is a refusal of that one event.

@@ -21,6 +21,7 @@ mod lanes;
 pub mod metrics;
 mod reject;
 mod source;
+mod survived;
 mod view;
 
 pub use address::read;
@@ -36,6 +37,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use survived::Survived;
 use tokio_util::sync::CancellationToken;
 
 #[derive(Clone)]
@@ -73,13 +75,14 @@ pub struct Dispatcher {
     pub config: Config,
     pub view: View,
     gate: Gate,
+    survived: Survived,
 }
 
 impl Dispatcher {
     pub fn new(ports: Ports, config: Config) -> Dispatcher {
         let view = View::new(ports.catalogue.clone(), ports.clock.clone());
         let gate = Gate::new(config.backlog_high, config.backlog_low);
-        Dispatcher { ports, config, view, gate }
+        Dispatcher { ports, config, view, gate, survived: Survived::default() }
     }
 }
 

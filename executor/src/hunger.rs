@@ -33,6 +33,8 @@ pub struct Hunger {
     /// Until when it is the turn of what is not suspect.
     ordinary: Duration,
     asked: BTreeSet<Shard>,
+    /// A claim is under way that may bring suspects.
+    apart: bool,
     reserved: usize,
     last: Option<Shard>,
     probed: Option<Duration>,
@@ -78,6 +80,9 @@ impl Hunger {
 
     /// The next claim to send, with `running` activeflows held of at most `capacity`.
     pub fn next(&mut self, running: usize, capacity: usize, now: Duration) -> Option<(Shard, Want)> {
+        if self.apart {
+            return None;
+        }
         let alone = running == 0 && self.asked.is_empty();
         if let Some(shard) = self.suspicious(now) {
             return alone.then_some((shard, Want { max: GROUP, idle: true })).map(|next| self.ask(next));
@@ -149,6 +154,7 @@ impl Hunger {
 
     fn settle(&mut self, shard: Shard, want: Want) {
         self.asked.remove(&shard);
+        self.apart &= !want.idle;
         self.reserved -= want.max as usize;
     }
 
@@ -156,6 +162,7 @@ impl Hunger {
         let (shard, want) = next;
         self.hungry.remove(&shard);
         self.asked.insert(shard);
+        self.apart |= want.idle;
         self.reserved += want.max as usize;
         self.last = Some(shard);
         next
@@ -245,6 +252,24 @@ mod tests {
         hunger.probed(Duration::ZERO);
         assert_eq!(hunger.next_probe(0, Duration::from_millis(900)), None);
         assert!(hunger.next_probe(0, Duration::from_secs(1)).is_some());
+    }
+
+    #[test]
+    fn while_suspects_may_be_on_their_way_nothing_else_is_claimed() {
+        let mut back = hungry(2);
+        let (shard, probe) = back.next_probe(0, NOW).unwrap();
+        assert!(probe.idle);
+        assert_eq!(back.next(0, 64, NOW), None, "the broker is back, the probe is not answered");
+        back.answered(shard, probe, brought(0, 0, 0), true);
+        assert!(back.next(0, 64, NOW).is_some());
+
+        let mut moved = hungry(2);
+        moved.suspects = BTreeSet::from([Shard(0)]);
+        let (shard, group) = moved.next(0, 64, NOW).unwrap();
+        moved.look_after(&BTreeSet::from([Shard(1)]));
+        assert_eq!(moved.next(0, 64, NOW), None, "the shard is another's now, its claim is not answered");
+        moved.failed(shard, group);
+        assert!(moved.next(0, 64, NOW).is_some());
     }
 
     fn group(shard: u16, since: u64, moved: usize, given_back: usize) -> Group {

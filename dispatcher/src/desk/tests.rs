@@ -137,6 +137,17 @@ async fn after_five_attempts_alone_an_event_is_poison() {
 }
 
 #[tokio::test]
+async fn an_attempt_that_the_dispatcher_survived_is_not_counted_again() {
+    let world = Arc::new(World::default());
+    let (first, second) = (world.life(), world.life());
+    for (tag, life) in [(1, first), (7, second)] {
+        life.send(Delivery { delivery_count: 3, ..delivery(tag, "e1", "a") }).unwrap();
+    }
+    serve_until(&world, "ack 7").await;
+    assert_eq!(world.log().iter().filter(|line| *line == "count").count(), 1, "{:?}", world.log());
+}
+
+#[tokio::test]
 async fn stale_definitions_are_loaded_and_the_event_is_addressed_again() {
     let world = Arc::new(World::default());
     *world.generation.lock().unwrap() = 4;

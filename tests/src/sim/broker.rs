@@ -28,6 +28,8 @@ pub(super) struct Queues {
     /// Nobody reaches the broker until then.
     pub away_until: Duration,
     pub book: Book,
+    /// Which processes every event was delivered to.
+    pub held_by: BTreeMap<String, BTreeSet<String>>,
     pub rejected: Vec<Rejection>,
     mailboxes: BTreeMap<String, mpsc::UnboundedSender<Command>>,
     done: BTreeSet<String>,
@@ -79,6 +81,28 @@ impl Broker {
 
     pub fn with_book<T>(&self, look: impl FnOnce(&Book) -> T) -> T {
         look(&lock(&self.queues).book)
+    }
+
+    /// How many processes an event was delivered to.
+    pub fn lives_of(&self, message_id: &str) -> usize {
+        lock(&self.queues).held_by.get(message_id).map_or(0, BTreeSet::len)
+    }
+
+    /// An operator replays what was rejected because too many died of it.
+    pub fn replay_poison(&self) -> Vec<Event> {
+        let poison = lock(&self.queues).rejected.extract_if(.., |r| r.reason == "poison").collect::<Vec<_>>();
+        let original =
+            |rejection: &Rejection, name: &str| rejection.original.get(name).cloned().unwrap_or_default();
+        let events = poison.iter().map(|rejection| Event {
+            body: rejection.body.clone(),
+            routing_key: original(rejection, "routing_key"),
+            message_id: original(rejection, "message_id"),
+            reference: original(rejection, "reference"),
+            deliveries: 0,
+        });
+        let events: Vec<Event> = events.collect();
+        events.iter().for_each(|event| self.offer(event.clone()));
+        events
     }
 
     pub fn rejected(&self) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 use super::fault::Fault;
 use super::process::Process;
+use super::promise::Promise;
 use super::world::{World, lock};
 use async_trait::async_trait;
 use common::BusError;
@@ -11,6 +12,8 @@ use common::ports::bus::{Confirm, Deliveries, Delivery, Rejection};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Of so many dispatchers an event is the death before it is rejected.
+const DEATHS_ALONE: usize = 5;
 /// How many deliveries a consumer holds.
 const PREFETCH: usize = 16;
 /// How often who waits for a broker that is away tries again.
@@ -53,6 +56,8 @@ impl Deliveries for Life {
                 next.map(|(_, event)| {
                     self.tag += 1;
                     queues.held.push_back((self.tag, event.clone()));
+                    let held_by = queues.held_by.entry(event.message_id.clone()).or_default();
+                    held_by.insert(process.name.clone());
                     event
                 })
             };
@@ -177,6 +182,13 @@ impl Bus for SimBus {
 
     fn reject(&self, rejection: Rejection) -> Confirm {
         self.world.say(format!("{} rejects: {}", self.process.name, rejection.message));
+        let id = rejection.original.get("message_id").map(String::as_str).unwrap_or_default();
+        let (poison, lives) = (rejection.reason == "poison", self.world.broker.lives_of(id));
+        self.world.audit(|audit| {
+            audit.promises.demand(Promise::Accepted, !poison || lives > DEATHS_ALONE, || {
+                format!("event {id} is said to be poison, and {lives} dispatchers ever had it")
+            });
+        });
         lock(&self.world.broker.queues).rejected.push(rejection);
         Box::pin(std::future::ready(Ok(())))
     }

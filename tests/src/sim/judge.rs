@@ -65,7 +65,9 @@ pub fn judge(world: &World, cast: &Cast) {
 fn counts(violation: &Violation, cast: &Cast) -> bool {
     match violation {
         Violation::Invented { subject, .. } => !cast.letters.contains_key(subject),
-        Violation::Lost { subject, .. } => !cast.cut_short.contains(subject),
+        Violation::Lost { subject, .. } | Violation::Different { subject, .. } => {
+            !cast.cut_short.contains(subject)
+        }
         _ => true,
     }
 }

@@ -56,14 +56,21 @@ impl Person {
         stopped
     }
 
-    /// Tries again what is quarantined; a call whose caller heard nothing for so long is stopped. Answers with whose it was.
+    /// Tries again what is quarantined or was rejected as poison; a call whose caller heard nothing for so long is stopped.
+    /// Answers with whose it was.
     pub async fn pardon(&mut self) -> Vec<String> {
         let quarantined = self.world.audit(|audit| audit.quarantined());
         for (subject, id) in &quarantined {
             let control = if subject.starts_with("call") { Control::Stop } else { Control::Retry };
             self.ask(*id, subject, control).await;
         }
-        quarantined.into_iter().map(|(subject, _)| subject).collect()
+        let replayed = self.world.broker.replay_poison();
+        for event in &replayed {
+            self.world.say(format!("the operator replays {}", event.message_id));
+            self.world.audit(|audit| audit.unheard(&event.body));
+        }
+        let subjects = quarantined.into_iter().map(|(subject, _)| subject);
+        subjects.chain(replayed.into_iter().map(|event| event.reference)).collect()
     }
 
     /// Deploys `name` so many times, each time a little changed, as the API does.
