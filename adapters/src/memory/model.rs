@@ -118,6 +118,9 @@ impl Model {
 
     pub fn leave(&mut self, me: MemberId) {
         self.members.remove(&me);
+        for shard in &mut self.shards {
+            shard.nonces.remove(&me);
+        }
     }
 
     pub fn members(&self) -> Vec<Member> {
@@ -126,6 +129,10 @@ impl Model {
 
     pub fn publish(&mut self, publication: &Publication) -> Published {
         let generation = self.definitions.generation;
+        // The answer to an earlier try of this very publication may have been lost.
+        if publication.definitions == self.definitions && generation > 0 {
+            return Published::Done;
+        }
         if publication.definitions.generation != generation + 1 {
             return Published::Conflict { generation };
         }

@@ -84,10 +84,16 @@ impl Catalogue for Store {
     }
 
     async fn edge_published(&self, edge: &Edge) -> Result<(), StoreError> {
-        let published = EdgeRecord { published: true, ..self.record_edge(edge).await? };
+        let operation = "record an edge";
+        let mut command = redis::cmd("HGET");
+        command.arg(keys::EDGES).arg(field(edge));
+        let recorded: Option<Vec<u8>> =
+            self.link.run(operation, async |connection| command.query_async(connection).await).await?;
+        let Some(recorded) = recorded else { return Ok(()) };
+        let published = EdgeRecord { published: true, ..decode(operation, &recorded)? };
         let mut command = redis::cmd("HSET");
         command.arg(keys::EDGES).arg(field(edge)).arg(json(&published));
-        self.link.run("record an edge", async |connection| command.query_async(connection).await).await
+        self.link.run(operation, async |connection| command.query_async(connection).await).await
     }
 
     async fn edges(&self) -> Result<Vec<EdgeRecord>, StoreError> {

@@ -83,6 +83,9 @@ impl Server {
         while let Some(at) = cursor {
             let (next, page) = self.page(at).await?;
             cursor = next;
+            if page.is_empty() {
+                continue;
+            }
             let mut pipe = redis::pipe();
             for key in &page {
                 pipe.cmd("MEMORY").arg("USAGE").arg(key).arg("SAMPLES").arg(0);

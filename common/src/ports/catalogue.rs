@@ -6,7 +6,7 @@ use flow::{Definitions, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A new generation: `definitions.generation` is the next one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Publication {
     pub definitions: Definitions,
     /// Bytes of the bundles that it names and that may be new, by hash.
@@ -57,6 +57,7 @@ pub trait Catalogue: Send + Sync {
     /// Records an edge once; answers with the record that stands.
     async fn record_edge(&self, edge: &Edge) -> Result<EdgeRecord, StoreError>;
 
+    /// Of an edge that was recorded; another changes nothing.
     async fn edge_published(&self, edge: &Edge) -> Result<(), StoreError>;
 
     /// The history of edges, in order of their times.

@@ -20,7 +20,7 @@ pub struct Found {
 }
 
 /// A page of a customer's activeflows, newest first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListQuery {
     pub customer_id: String,
     /// Only those before this one in the order (creation time, id), both descending.

@@ -9,7 +9,7 @@ pub trait Members: Send + Sync {
     /// Says that `me` lives, strikes `gone` from the roll, and answers with the whole roll.
     async fn beat(&self, me: &Member, gone: &[MemberId]) -> Result<Vec<Member>, StoreError>;
 
-    /// Leaves the roll: nothing is held any more.
+    /// Leaves the roll: nothing is held any more, and no claim is asked for again.
     async fn leave(&self, me: MemberId) -> Result<(), StoreError>;
 
     async fn members(&self) -> Result<Vec<Member>, StoreError>;

@@ -98,6 +98,7 @@ impl Members for Ambiguous {
 #[async_trait]
 impl Catalogue for Ambiguous {
     async fn publish(&self, publication: &Publication) -> Answer<Published> {
+        self.0.publish(publication).await?;
         self.0.publish(publication).await
     }
 

@@ -4,7 +4,9 @@ use super::world::*;
 use common::member::{Member, Role};
 use common::ports::catalogue::{Edge, Publication, Published};
 use common::ports::intake::{Deliver, Delivered};
+use common::ports::work::{Claimed, Want};
 use flow::Definitions;
+use flow::route::{Route, Window};
 
 fn generation(generation: u64) -> Publication {
     Publication { definitions: Definitions { generation, ..Definitions::default() }, bundles: vec![] }
@@ -26,6 +28,26 @@ pub async fn generations_are_exact(w: &World) {
         assert_eq!(w.store.deliver(&older).await.unwrap(), Delivered::StaleDefinitions { generation: 2 });
         w.applied(&Deliver { generation: 2, ..call.incoming("e1") }).await;
     }
+}
+
+pub async fn a_repeated_publication_is_recognised(w: &World) {
+    for _ in 0..2 {
+        assert_eq!(w.store.publish(&generation(1)).await.unwrap(), Published::Done);
+    }
+    let mut other = generation(1);
+    other.definitions.routes.push(Route {
+        id: "sim=*".into(),
+        kind: "sim".into(),
+        pattern: "*".into(),
+        flow_id: "flow-1".into(),
+        customer_id: CUSTOMER.into(),
+        priority: 0,
+        window: Window::default(),
+        closed_at: None,
+    });
+    assert_eq!(w.store.publish(&other).await.unwrap(), Published::Conflict { generation: 1 });
+    assert_eq!(w.store.publish(&generation(2)).await.unwrap(), Published::Done);
+    assert_eq!(w.store.publish(&generation(1)).await.unwrap(), Published::Conflict { generation: 2 });
 }
 
 pub async fn bundles_are_there_before_the_definitions_that_name_them(w: &World) {
@@ -55,6 +77,13 @@ pub async fn an_edge_is_recorded_once(w: &World) {
     assert_eq!(history, [earlier.edge, first.edge]);
 }
 
+pub async fn an_edge_that_was_not_recorded_stays_unknown(w: &World) {
+    let edge = Edge { route_id: "sim=8944*".into(), edge: "expired".into(), at: w.now() };
+    w.store.edge_published(&edge).await.unwrap();
+    assert!(w.store.edges().await.unwrap().is_empty());
+    assert!(!w.store.record_edge(&edge).await.unwrap().published);
+}
+
 pub async fn the_roll_knows_who_beats_and_forgets_who_is_gone(w: &World) {
     let member = |n: u128, beat: u64| Member {
         id: worker(n),
@@ -69,4 +98,17 @@ pub async fn the_roll_knows_who_beats_and_forgets_who_is_gone(w: &World) {
     assert_eq!(w.store.beat(&member(1, 2), &[worker(2)]).await.unwrap(), [member(1, 2)]);
     w.store.leave(worker(1)).await.unwrap();
     assert!(w.store.members().await.unwrap().is_empty());
+}
+
+pub async fn who_left_the_roll_is_forgotten_with_its_claims(w: &World) {
+    let calls = calls_of_one_shard(2);
+    let (shard, one) = (calls[0].shard(), Want { max: 1, idle: false });
+    for (nonce, call) in [(7, &calls[0]), (1, &calls[1])] {
+        w.applied(&call.incoming("e1")).await;
+        let Claimed::Rows { rows, .. } = w.store.claim(shard, worker(1), nonce, one).await.unwrap() else {
+            panic!("not dead")
+        };
+        assert_eq!(rows[0].claim.id, call.start("e1").id, "nonce {nonce}");
+        w.store.leave(worker(1)).await.unwrap();
+    }
 }

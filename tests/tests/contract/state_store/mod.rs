@@ -10,6 +10,7 @@ mod killed;
 mod late;
 mod look;
 mod on_disk;
+mod on_server;
 mod suspects;
 mod upkeep;
 mod work;
@@ -97,6 +98,9 @@ contract! {
     look::the_feed_tells_births_moves_and_ends_and_is_trimmed,
     catalogue::generations_are_exact,
     catalogue::bundles_are_there_before_the_definitions_that_name_them,
+    catalogue::a_repeated_publication_is_recognised,
     catalogue::an_edge_is_recorded_once,
+    catalogue::an_edge_that_was_not_recorded_stays_unknown,
     catalogue::the_roll_knows_who_beats_and_forgets_who_is_gone,
+    catalogue::who_left_the_roll_is_forgotten_with_its_claims,
 }
