@@ -1,0 +1,106 @@
+//! What kinds of answers there are, and which one a repeated call may have.
+
+use super::operation::Answer;
+use common::ports::catalogue::Published;
+use common::ports::intake::Delivered;
+use common::ports::lookup::Controlled;
+use common::ports::work::{Claimed, Outcome};
+
+impl Answer {
+    /// What is counted, so that one sees that every kind of answer was given.
+    pub fn kinds(&self) -> Vec<&'static str> {
+        match self {
+            Answer::Delivered(delivered) => vec![of_delivered(delivered)],
+            Answer::Claimed(claimed) => of_claimed(claimed),
+            Answer::Outcome(outcome) => vec![match outcome {
+                Outcome::Kept { .. } => "kept",
+                Outcome::Released { .. } => "released",
+                Outcome::More { control: Some(_), .. } => "more, with a control",
+                Outcome::More { .. } => "more",
+                Outcome::Fenced => "fenced",
+            }],
+            Answer::Controlled(controlled) => vec![match controlled {
+                Controlled::Accepted => "accepted",
+                Controlled::Ended => "ended",
+                Controlled::Unknown => "unknown",
+            }],
+            Answer::Swept(swept) => {
+                let kinds = [
+                    ("fired waits", !swept.late_us.is_empty()),
+                    ("suspects", swept.suspects > 0),
+                    ("quarantined", swept.quarantined > 0),
+                    ("overdue", swept.overdue > 0),
+                    ("forgotten", swept.forgotten > 0),
+                    ("more to do", swept.more),
+                ];
+                some_of(&kinds, "nothing to do")
+            }
+            Answer::Published(Published::Done) => vec!["done"],
+            Answer::Published(Published::Conflict { .. }) => vec!["conflict"],
+            Answer::Definitions(found) => vec![some(found.is_some())],
+            Answer::Bundle(found) => vec![some(found.is_some())],
+            Answer::Found(found) => vec![some(found.is_some())],
+            Answer::Edge(edge) => vec![if edge.published { "published" } else { "not published" }],
+            Answer::Edges(edges) => vec![some(!edges.is_empty())],
+            Answer::List(found) => vec![some(!found.is_empty())],
+            Answer::Feed(entries) => vec![some(!entries.is_empty())],
+            Answer::Roll(_) | Answer::Counted(_) | Answer::Depth(_) | Answer::Now(_) | Answer::Done => {
+                vec!["answered"]
+            }
+            Answer::Corrupt => vec!["refused as a mistake"],
+            Answer::Failed(_) => vec!["failed"],
+        }
+    }
+
+    /// Whether `again` may be the answer to the same call at once after `self`. An event is a duplicate then, and a sweep
+    /// finds less to do; all others say the same.
+    pub fn may_be_followed_by(&self, again: &Answer) -> bool {
+        match (self, again) {
+            (Answer::Delivered(Delivered::Applied { .. }), Answer::Delivered(again)) => {
+                *again == Delivered::Duplicate
+            }
+            (Answer::Swept(first), Answer::Swept(again)) => {
+                first.more
+                    || (again.late_us.is_empty() && again.suspects + again.overdue + again.forgotten == 0)
+            }
+            // Others may have beaten.
+            (Answer::Roll(_), Answer::Roll(_)) => true,
+            (first, again) => first == again,
+        }
+    }
+}
+
+fn of_delivered(delivered: &Delivered) -> &'static str {
+    match delivered {
+        Delivered::Applied { to: Some(to), started, .. } if started.contains(to) => "applied, owner started",
+        Delivered::Applied { to: Some(_), started, .. } if started.is_empty() => "applied, to one that lives",
+        Delivered::Applied { to: Some(_), .. } => "applied, to one that lives, sides started",
+        Delivered::Applied { to: None, .. } => "applied, sides started",
+        Delivered::Duplicate => "duplicate",
+        Delivered::Unmatched => "unmatched",
+        Delivered::Late => "late",
+        Delivered::InboxFull { .. } => "inbox full",
+        Delivered::StaleDefinitions { .. } => "stale definitions",
+    }
+}
+
+fn of_claimed(claimed: &Claimed) -> Vec<&'static str> {
+    let Claimed::Rows { rows, suspects, .. } = claimed else { return vec!["dead"] };
+    let kinds = [
+        ("rows", !rows.is_empty()),
+        ("with inputs", rows.iter().any(|row| !row.inbox.is_empty())),
+        ("with unsettled commands", rows.iter().any(|row| !row.outbox.is_empty())),
+        ("with a control", rows.iter().any(|row| row.control.is_some())),
+        ("suspects wait", *suspects > 0),
+    ];
+    some_of(&kinds, "nothing")
+}
+
+fn some_of(kinds: &[(&'static str, bool)], none: &'static str) -> Vec<&'static str> {
+    let found: Vec<&'static str> = kinds.iter().filter(|kind| kind.1).map(|kind| kind.0).collect();
+    if found.is_empty() { vec![none] } else { found }
+}
+
+fn some(found: bool) -> &'static str {
+    if found { "found" } else { "nothing" }
+}

@@ -1,0 +1,138 @@
+//! Who takes part: a few calls, their events, and what these would start. Few enough that they get in each other's way.
+
+use super::stores::{SHARDS, START};
+use common::identity::reference_key;
+use common::member::{Member, MemberId, Role};
+use common::ports::catalogue::{Edge, Publication};
+use common::ports::intake::{Deliver, To};
+use common::record::{Seed, SeedFlow, Start};
+use common::{ActiveflowId, EventKey, Shard};
+use flow::Class;
+use flow::route::Reference;
+use flow::{Definitions, Timestamp};
+use std::collections::BTreeMap;
+use tests::carrier::Dice;
+
+pub const CUSTOMERS: u64 = 3;
+const REALMS: [&str; 2] = ["default", "other"];
+const OWNER: &str = "flow-1";
+/// Half of the types have someone who hears them; `sim.*` is heard as a family.
+pub const KINDS: [&str; 6] =
+    ["call.incoming", "call.digits", "call.hangup", "sim.attached", "message.received", "callx.digits"];
+
+/// One of the calls by number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call(pub u64);
+
+impl Call {
+    fn reference(&self) -> Reference {
+        Reference { realm: self.realm().into(), kind: "call".into(), subject: format!("call-{}", self.0) }
+    }
+
+    pub fn realm(&self) -> &'static str {
+        REALMS[usize::from(self.0 % 5 == 4)]
+    }
+
+    pub fn shard(&self) -> Shard {
+        Shard::of(&self.reference(), SHARDS)
+    }
+
+    /// What event number `event` would start: the owner, or beside it the run of a side.
+    pub fn start(&self, event: u64, side: Option<u64>) -> Start {
+        let reference = self.reference();
+        let starter = side.map_or(OWNER.to_string(), |side| format!("autoflow-{side}"));
+        let hears: &[&str] = match side {
+            None => &["call.incoming", "call.digits", "call.hangup", "sim.*"],
+            Some(_) => &[],
+        };
+        Start {
+            id: ActiveflowId::derive(&reference, "sbc-1", &event.to_string(), &starter),
+            class: [Class::Voice, Class::Chat, Class::Forms, Class::Service][(event % 4) as usize],
+            seed: Seed {
+                customer_id: customer(self.0 % CUSTOMERS),
+                reference,
+                bundle: [(event % 3) as u8; 32],
+                hears: hears.iter().map(|kind| kind.to_string()).collect(),
+                flow: SeedFlow { id: starter, name: "Support line".into(), version: 1 + (event % 2) as u32 },
+                traceparent: event.is_multiple_of(2).then(|| format!("00-{event:032x}-0000000000000001-01")),
+            },
+        }
+    }
+
+    pub fn key(&self, event: u64) -> EventKey {
+        EventKey::derive(self.realm(), "sbc-1", &format!("{} {event}", self.0))
+    }
+
+    pub fn by_reference(
+        &self,
+        event: u64,
+        kind: &str,
+        generation: u64,
+        owner: Option<Start>,
+        sides: Vec<Start>,
+    ) -> Deliver {
+        let to = To::Reference { key: reference_key(&self.reference()), owner, sides };
+        Deliver { generation, ..self.deliver(event, kind, to) }
+    }
+
+    pub fn to_activeflow(&self, event: u64, id: ActiveflowId, realm: &str) -> Deliver {
+        let to = To::Activeflow { id, realm: realm.into() };
+        Deliver { always_fits: true, ..self.deliver(event, "command.completed", to) }
+    }
+
+    /// Changes nothing whatever it is answered, and that tells whether the event was seen.
+    pub fn was_it_seen(&self, event: u64) -> Deliver {
+        self.to_activeflow(event, Call(u64::MAX).start(0, None).id, "nobody's")
+    }
+
+    fn deliver(&self, event: u64, kind: &str, to: To) -> Deliver {
+        Deliver {
+            key: self.key(event),
+            shard: self.shard(),
+            generation: 0,
+            to,
+            kind: kind.into(),
+            input: format!("{{\"id\":\"{event}\"}}").into_bytes(),
+            always_fits: kind == "call.hangup",
+        }
+    }
+}
+
+pub fn customer(number: u64) -> String {
+    format!("{number:08}-0000-0000-0000-000000000000")
+}
+
+pub fn worker(number: u64) -> MemberId {
+    MemberId::from(u128::from(number) + 1)
+}
+
+pub fn member(id: MemberId, beat: u64, generation: u64) -> Member {
+    Member { id, role: Role::Executor, place: "here:1".into(), beat, generation, formats: (1, 1) }
+}
+
+pub fn edge(dice: &mut Dice) -> Edge {
+    let at = Timestamp::from_micros(START + dice.between(0, 2) as i64 * 3_600_000_000);
+    let route_id = (*dice.pick(&["sim=8944*", "a b"])).into();
+    Edge { route_id, edge: (*dice.pick(&["activated", "expired"])).into(), at }
+}
+
+/// One of two publications of a generation, so that two may compete.
+pub fn publication(dice: &mut Dice, generation: u64) -> Publication {
+    let hash = format!("{:02x}", dice.between(0, 8));
+    let deployed = flow::definitions::Deployed {
+        id: OWNER.into(),
+        name: "Support line".into(),
+        customer_id: customer(dice.between(0, 2)),
+        version: generation as u32,
+        bundle: hash.clone(),
+        trigger: Some("call.incoming".into()),
+        class: Class::Voice,
+        hears: ["call.digits".to_string()].into(),
+        deployed_at: Timestamp::from_micros(START),
+    };
+    let flows = BTreeMap::from([(deployed.id.clone(), deployed)]);
+    Publication {
+        definitions: Definitions { generation, flows, routes: vec![] },
+        bundles: vec![(hash.clone(), format!("bundle {hash}").into_bytes())],
+    }
+}

@@ -1,0 +1,78 @@
+//! The roll, the definitions, the edges of windows, and whoever only looks.
+
+use super::{CALLS, Generator};
+use crate::cast::{CUSTOMERS, Call, customer, edge, member, publication, worker};
+use crate::operation::Operation;
+use common::ports::lookup::ListQuery;
+use flow::Timestamp;
+
+impl Generator {
+    pub(super) fn roll(&mut self) -> Operation {
+        let me = worker(*self.dice.pick(&self.workers));
+        self.beat += 1;
+        match self.dice.between(0, 10) {
+            0..7 => {
+                let gone =
+                    if self.dice.percent(20) { vec![worker(*self.dice.pick(&self.workers))] } else { vec![] };
+                Operation::Beat { me: member(me, self.beat, self.dice.between(0, 3)), gone }
+            }
+            7..9 => Operation::Leave(me),
+            _ => Operation::Members,
+        }
+    }
+
+    pub(super) fn publish(&mut self) -> Operation {
+        let generation = match self.dice.between(0, 10) {
+            0 => self.generation + 2,
+            1..3 => self.generation,
+            _ => self.generation + 1,
+        };
+        Operation::Publish(publication(&mut self.dice, generation))
+    }
+
+    pub(super) fn of_edges(&mut self) -> Operation {
+        let edge = edge(&mut self.dice);
+        match self.dice.between(0, 10) {
+            0..5 => Operation::RecordEdge(edge),
+            5..8 => Operation::EdgePublished(edge),
+            _ => Operation::Edges,
+        }
+    }
+
+    pub(super) fn count_attempt(&mut self) -> Operation {
+        let call = Call(self.dice.between(0, CALLS));
+        let event = self.dice.between(0, self.events.len() as u64 + 1);
+        Operation::CountAttempt {
+            shard: call.shard(),
+            key: call.key(event),
+            attempt: self.dice.between(0, 4),
+        }
+    }
+
+    pub(super) fn look(&mut self, now: Timestamp) -> Operation {
+        let shard = self.shard();
+        let behind = *self.dice.pick(&[0, 1, 3, 20, 100, 160]);
+        match self.dice.between(0, 10) {
+            0 => Operation::Get(self.id()),
+            1 => Operation::Definitions(self.dice.between(0, self.generation + 2)),
+            2 => Operation::Bundle(format!("{:02x}", self.dice.between(0, 9))),
+            3 => Operation::Depth(shard),
+            4..6 => {
+                let behind = self.dice.percent(80).then_some(behind);
+                Operation::Feed { shard, behind, max: self.dice.between(1, 30) as u32 }
+            }
+            6 => Operation::Trim { shard, through: behind },
+            7 => Operation::Now,
+            _ => self.list(now),
+        }
+    }
+
+    fn list(&mut self, now: Timestamp) -> Operation {
+        let before = self.dice.percent(60).then(|| (now.plus_micros(-self.step().abs()), self.id()));
+        Operation::List(ListQuery {
+            customer_id: customer(self.dice.between(0, CUSTOMERS + 1)),
+            before,
+            limit: *self.dice.pick(&[1, 2, 5, 50]),
+        })
+    }
+}

@@ -1,0 +1,151 @@
+//! The model, the embedded store and a real Redis, measured against each other: a seeded history of operations, with claims of
+//! the past, replays, lost answers, a clock that jumps and a process that is killed; equal answers, equal state.
+//!
+//! ```text
+//! generator ──► operation ──► model ─────┐
+//!    ▲                    ├─► embedded ──┼─► equal? ──► what it touched, equal? ──► now and then everything, equal?
+//!    └── the answer ──────└─► Redis ─────┘
+//! ```
+//! `DIFF_OPS` operations, in histories of 2,000 with fresh stores; history n has the seed `DIFF_SEED` + n.
+
+mod answer;
+mod cast;
+mod generator;
+mod grip;
+mod operation;
+mod plan;
+mod play;
+mod shrink;
+mod stores;
+mod words;
+
+use play::{Difference, Tally, play};
+use std::time::Instant;
+use tests::support::redis::{Redis, RedisOptions};
+use words::{parts_that_differ, readable};
+
+const HISTORY: u64 = 2_000;
+const DEFAULT: u64 = 20_000;
+
+/// Every kind of answer that a history of some length brings about.
+const EXPECTED: &[(&str, &[&str])] = &[
+    (
+        "deliver",
+        &[
+            "applied, owner started",
+            "applied, to one that lives",
+            "applied, to one that lives, sides started",
+            "applied, sides started",
+            "duplicate",
+            "unmatched",
+            "late",
+            "inbox full",
+            "stale definitions",
+        ],
+    ),
+    ("count_attempt", &["answered"]),
+    (
+        "claim",
+        &[
+            "rows",
+            "nothing",
+            "dead",
+            "with inputs",
+            "with unsettled commands",
+            "with a control",
+            "suspects wait",
+        ],
+    ),
+    ("commit, keep", &["kept", "fenced"]),
+    ("commit, park", &["released", "more", "more, with a control", "fenced", "refused as a mistake"]),
+    ("commit, pause", &["released", "more, with a control", "fenced", "refused as a mistake"]),
+    ("commit, yield", &["released", "fenced", "refused as a mistake"]),
+    ("commit, end", &["released", "fenced", "refused as a mistake"]),
+    ("finish, keep", &["kept", "released", "fenced"]),
+    ("finish, park", &["released", "more", "more, with a control", "fenced", "refused as a mistake"]),
+    ("finish, pause", &["released", "more, with a control", "fenced"]),
+    ("finish, yield", &["released", "fenced"]),
+    ("finish, end", &["released", "fenced"]),
+    ("release", &["answered"]),
+    ("control", &["accepted", "ended", "unknown"]),
+    ("control, stop", &["accepted", "ended", "unknown"]),
+    ("control, retry", &["accepted", "unknown"]),
+    (
+        "sweep",
+        &["nothing to do", "fired waits", "suspects", "quarantined", "overdue", "forgotten", "more to do"],
+    ),
+    ("depth", &["answered"]),
+    ("beat", &["answered"]),
+    ("leave", &["answered"]),
+    ("members", &["answered"]),
+    ("publish", &["done", "conflict"]),
+    ("definitions", &["found", "nothing"]),
+    ("bundle", &["found", "nothing"]),
+    ("now", &["answered"]),
+    ("record_edge", &["published", "not published"]),
+    ("edge_published", &["answered"]),
+    ("edges", &["found"]),
+    ("get", &["found", "nothing"]),
+    ("list", &["found", "nothing"]),
+    ("feed", &["found", "nothing"]),
+    ("trim", &["answered"]),
+    ("(clock)", &["answered"]),
+    ("(killed)", &["answered"]),
+    ("(started again)", &["answered"]),
+];
+
+#[tokio::test]
+async fn the_three_stores_answer_alike() {
+    let (operations, first) = (number("DIFF_OPS", DEFAULT), number("DIFF_SEED", 1));
+    let server = Redis::start(RedisOptions::default());
+    let begun = Instant::now();
+    let mut tally = Tally::new();
+    for (seed, from) in (first..).zip((0..operations).step_by(HISTORY as usize)) {
+        let length = HISTORY.min(operations - from);
+        if let Err(difference) = play(&server.url(), seed, length, &mut tally).await {
+            tell(seed, length, &difference);
+            let shortest = shrink::shrink(&server.url(), difference).await;
+            println!("\nthe shortest that was found:");
+            tell(seed, length, &shortest);
+            panic!("the stores differ; seed {seed}");
+        }
+    }
+    let counts = table(&tally);
+    println!(
+        "{counts}{operations} operations from seed {first} in {} s: all alike",
+        begun.elapsed().as_secs()
+    );
+    let missed = missed(&tally);
+    assert!(operations < DEFAULT || missed.is_empty(), "never answered: {missed:?}");
+}
+
+fn number(variable: &str, default: u64) -> u64 {
+    let Ok(chosen) = std::env::var(variable) else { return default };
+    chosen.parse().unwrap_or_else(|_| panic!("{variable} is `{chosen}`; write a number"))
+}
+
+fn tell(seed: u64, length: u64, difference: &Difference) {
+    let count = difference.operations.len();
+    println!("seed {seed}: the stores differ after operation {count}");
+    let shown = count.saturating_sub(25);
+    for (number, operation) in difference.operations.iter().enumerate().skip(shown) {
+        println!("  {:>5}  {}", number + 1, readable(&format!("{operation:?}")));
+    }
+    println!("  asked:  {}", readable(&difference.asked));
+    println!("{}", parts_that_differ(&difference.answers));
+    println!(
+        "  again:  DIFF_SEED={seed} DIFF_OPS={length} cargo test --profile quick --workspace --test differential -- --nocapture"
+    );
+}
+
+fn table(tally: &Tally) -> String {
+    let row = |((operation, answer), count): (&(&str, &str), &u64)| {
+        format!("{operation:>16}  {count:>9}  {answer}\n")
+    };
+    tally.iter().map(row).collect()
+}
+
+fn missed(tally: &Tally) -> Vec<(&'static str, &'static str)> {
+    let all = EXPECTED.iter().flat_map(|(name, kinds)| kinds.iter().map(move |kind| (*name, *kind)));
+    all.filter(|key| !tally.contains_key(key)).collect()
+}

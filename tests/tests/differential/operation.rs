@@ -1,0 +1,278 @@
+//! An operation with all its arguments, and what a store answers to it.
+
+use common::member::{Member, MemberId};
+use common::ports::StateStore;
+use common::ports::catalogue::{Edge, EdgeRecord, Publication, Published};
+use common::ports::intake::{Deliver, Delivered};
+use common::ports::lookup::{Controlled, FeedEntry, Found, ListQuery};
+use common::ports::upkeep::{Depth, Swept};
+use common::ports::work::{After, Claim, Claimed, Control, Outcome, Transition, Want};
+use common::{ActiveflowId, EventKey, Shard, StoreError};
+use flow::{Definitions, Timestamp};
+
+/// Feed entries that the stores under test keep for each shard.
+pub const FEED_LENGTH: u32 = 150;
+const ALL: u32 = 100_000;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operation {
+    Deliver(Deliver),
+    CountAttempt {
+        shard: Shard,
+        key: EventKey,
+        attempt: u64,
+    },
+    Claim {
+        shard: Shard,
+        worker: MemberId,
+        nonce: u64,
+        want: Want,
+    },
+    Commit {
+        claim: Claim,
+        version: u64,
+        made: Transition,
+        after: After,
+    },
+    Finish {
+        claim: Claim,
+        version: u64,
+        unsettled: u32,
+        after: After,
+    },
+    Release(Claim),
+    Control {
+        id: ActiveflowId,
+        control: Control,
+    },
+    Sweep {
+        shard: Shard,
+        dead: Vec<MemberId>,
+    },
+    Depth(Shard),
+    Beat {
+        me: Member,
+        gone: Vec<MemberId>,
+    },
+    Leave(MemberId),
+    Members,
+    Publish(Publication),
+    Definitions(u64),
+    Bundle(String),
+    Now,
+    RecordEdge(Edge),
+    EdgePublished(Edge),
+    Edges,
+    Get(ActiveflowId),
+    List(ListQuery),
+    /// Behind the entry that is so many before the newest; `None`: from the oldest.
+    Feed {
+        shard: Shard,
+        behind: Option<usize>,
+        max: u32,
+    },
+    /// Up to and including the entry that is so many before the newest.
+    Trim {
+        shard: Shard,
+        through: usize,
+    },
+    /// The time moves by so many microseconds.
+    Step(i64),
+    /// The embedded store's process is killed and its folder opened again; the others know nothing of it.
+    Kill,
+    /// The same, and what the earlier life held becomes ready, as at a start of the product.
+    Bury,
+}
+
+#[expect(clippy::large_enum_variant, reason = "three at a time are compared")]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    Delivered(Delivered),
+    Counted(u32),
+    Claimed(Claimed),
+    Outcome(Outcome),
+    Controlled(Controlled),
+    Swept(Swept),
+    Depth(Depth),
+    Roll(Vec<Member>),
+    Published(Published),
+    Definitions(Option<Definitions>),
+    Bundle(Option<Vec<u8>>),
+    Now(Timestamp),
+    Edge(EdgeRecord),
+    Edges(Vec<EdgeRecord>),
+    Found(Option<Found>),
+    List(Vec<Found>),
+    Feed(Vec<FeedEntry>),
+    Done,
+    /// The words for it are each store's own.
+    Corrupt,
+    Failed(String),
+}
+
+/// Asks `store`. What the stores may answer differently is made equal here and nowhere else: the words of an error, and
+/// what the feed calls its positions and how much more than asked it keeps.
+pub async fn ask(store: &dyn StateStore, operation: &Operation) -> Answer {
+    match answer(store, operation).await {
+        Ok(answer) => answer,
+        Err(StoreError::Corrupt { .. }) => Answer::Corrupt,
+        Err(error) => Answer::Failed(error.to_string()),
+    }
+}
+
+async fn answer(store: &dyn StateStore, operation: &Operation) -> Result<Answer, StoreError> {
+    Ok(match operation {
+        Operation::Deliver(event) => Answer::Delivered(store.deliver(event).await?),
+        Operation::CountAttempt { shard, key, attempt } => {
+            Answer::Counted(store.count_attempt(*shard, *key, *attempt).await?)
+        }
+        Operation::Claim { shard, worker, nonce, want } => {
+            Answer::Claimed(store.claim(*shard, *worker, *nonce, *want).await?)
+        }
+        Operation::Commit { claim, version, made, after } => {
+            Answer::Outcome(store.commit(claim, *version, made, after).await?)
+        }
+        Operation::Finish { claim, version, unsettled, after } => {
+            Answer::Outcome(store.finish(claim, *version, *unsettled, after).await?)
+        }
+        Operation::Release(claim) => done(store.release(claim).await?),
+        Operation::Control { id, control } => Answer::Controlled(store.control(*id, control).await?),
+        Operation::Sweep { shard, dead } => Answer::Swept(store.sweep(*shard, dead).await?),
+        Operation::Depth(shard) => Answer::Depth(store.depth(*shard).await?),
+        Operation::Beat { me, gone } => Answer::Roll(store.beat(me, gone).await?),
+        Operation::Leave(me) => done(store.leave(*me).await?),
+        Operation::Members => Answer::Roll(store.members().await?),
+        Operation::Publish(publication) => Answer::Published(store.publish(publication).await?),
+        Operation::Definitions(than) => Answer::Definitions(store.definitions(*than).await?),
+        Operation::Bundle(hash) => Answer::Bundle(store.bundle(hash).await?),
+        Operation::Now => Answer::Now(store.now().await?),
+        Operation::RecordEdge(edge) => Answer::Edge(store.record_edge(edge).await?),
+        Operation::EdgePublished(edge) => done(store.edge_published(edge).await?),
+        Operation::Edges => Answer::Edges(store.edges().await?),
+        Operation::Get(id) => Answer::Found(store.get(*id).await?),
+        Operation::List(query) => Answer::List(store.list(query).await?),
+        Operation::Feed { shard, behind, max } => Answer::Feed(feed(store, *shard, *behind, *max).await?),
+        Operation::Trim { shard, through } => {
+            if let Some(position) = position(store, *shard, *through).await? {
+                store.trim(*shard, &position).await?;
+            }
+            Answer::Done
+        }
+        Operation::Step(_) | Operation::Kill | Operation::Bury => Answer::Done,
+    })
+}
+
+fn done((): ()) -> Answer {
+    Answer::Done
+}
+
+/// Positions are opaque: only that they grow is asked.
+async fn feed(
+    store: &dyn StateStore,
+    shard: Shard,
+    behind: Option<usize>,
+    max: u32,
+) -> Result<Vec<FeedEntry>, StoreError> {
+    let from = match behind {
+        Some(newer) => position(store, shard, newer).await?,
+        None => None,
+    };
+    let mut entries = match from {
+        Some(position) => store.feed(shard, &position, max).await?,
+        None => {
+            let mut kept = kept(store, shard).await?;
+            kept.truncate(max as usize);
+            kept
+        }
+    };
+    if !entries.is_sorted_by(|a, b| a.position < b.position) {
+        return Err(StoreError::Corrupt { operation: "feed", what: "positions do not grow".into() });
+    }
+    entries.iter_mut().for_each(|entry| entry.position.clear());
+    Ok(entries)
+}
+
+/// A stream of Redis is cut at the end of one of its nodes, and so keeps somewhat more than the feed's length.
+async fn kept(store: &dyn StateStore, shard: Shard) -> Result<Vec<FeedEntry>, StoreError> {
+    let mut entries = store.feed(shard, "", ALL).await?;
+    let more = entries.len().saturating_sub(FEED_LENGTH as usize);
+    entries.drain(..more);
+    Ok(entries)
+}
+
+async fn position(store: &dyn StateStore, shard: Shard, newer: usize) -> Result<Option<String>, StoreError> {
+    Ok(kept(store, shard).await?.into_iter().rev().nth(newer).map(|entry| entry.position))
+}
+
+impl Operation {
+    /// Which port's function it is.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Operation::Deliver(_) => "deliver",
+            Operation::CountAttempt { .. } => "count_attempt",
+            Operation::Claim { .. } => "claim",
+            Operation::Commit { after, .. } => match after {
+                After::Keep => "commit, keep",
+                After::Park { .. } => "commit, park",
+                After::Pause => "commit, pause",
+                After::Yield => "commit, yield",
+                After::End { .. } => "commit, end",
+            },
+            Operation::Finish { after, .. } => match after {
+                After::Keep => "finish, keep",
+                After::Park { .. } => "finish, park",
+                After::Pause => "finish, pause",
+                After::Yield => "finish, yield",
+                After::End { .. } => "finish, end",
+            },
+            Operation::Release(_) => "release",
+            Operation::Control { control, .. } => match control {
+                Control::Stop => "control, stop",
+                Control::Retry => "control, retry",
+                _ => "control",
+            },
+            Operation::Sweep { .. } => "sweep",
+            Operation::Depth(_) => "depth",
+            Operation::Beat { .. } => "beat",
+            Operation::Leave(_) => "leave",
+            Operation::Members => "members",
+            Operation::Publish(_) => "publish",
+            Operation::Definitions(_) => "definitions",
+            Operation::Bundle(_) => "bundle",
+            Operation::Now => "now",
+            Operation::RecordEdge(_) => "record_edge",
+            Operation::EdgePublished(_) => "edge_published",
+            Operation::Edges => "edges",
+            Operation::Get(_) => "get",
+            Operation::List(_) => "list",
+            Operation::Feed { .. } => "feed",
+            Operation::Trim { .. } => "trim",
+            Operation::Step(_) => "(clock)",
+            Operation::Kill => "(killed)",
+            Operation::Bury => "(started again)",
+        }
+    }
+
+    /// Something happens to the world instead.
+    pub fn is_a_call(&self) -> bool {
+        !matches!(self, Operation::Step(_) | Operation::Kill | Operation::Bury)
+    }
+
+    /// The shard that it changes, if it is one.
+    pub fn shard(&self, shards: u16) -> Option<Shard> {
+        match self {
+            Operation::Deliver(event) => Some(event.shard),
+            Operation::CountAttempt { shard, .. }
+            | Operation::Claim { shard, .. }
+            | Operation::Sweep { shard, .. }
+            | Operation::Depth(shard)
+            | Operation::Feed { shard, .. }
+            | Operation::Trim { shard, .. } => Some(*shard),
+            Operation::Commit { claim, .. } | Operation::Finish { claim, .. } | Operation::Release(claim) => {
+                Some(claim.shard)
+            }
+            Operation::Control { id, .. } | Operation::Get(id) => Some(id.shard(shards)),
+            _ => None,
+        }
+    }
+}

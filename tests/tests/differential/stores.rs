@@ -1,0 +1,178 @@
+//! The three stores, side by side under one clock: the model, the store on a disk, a real Redis.
+
+use super::operation::{Answer, FEED_LENGTH, Operation, ask};
+use adapters::embedded::{self, Settings as OnDisk, Store as Embedded};
+use adapters::memory::{Limits, ManualTime, Store as Memory};
+use adapters::redis::{Server as Inspector, Settings, Store as Redis};
+use common::member::{Member, MemberId};
+use common::ports::{Members, StateStore};
+use common::record::State;
+use common::{ActiveflowId, Shard};
+use flow::Timestamp;
+use futures_util::future::join_all;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tests::support::folder::Folder;
+
+pub const SHARDS: u16 = 4;
+pub const START: i64 = 1_800_000_000_000_000;
+
+pub struct Stores {
+    time: ManualTime,
+    memory: Memory,
+    settings: OnDisk,
+    folder: Folder,
+    embedded: Arc<Embedded>,
+    redis: Redis,
+    url: String,
+    /// Whoever claimed or beat.
+    workers: BTreeSet<MemberId>,
+}
+
+impl Stores {
+    /// Three empty stores; all that the server at `url` holds is removed.
+    pub async fn new(url: &str) -> Stores {
+        flush(url).await;
+        let time = ManualTime::at(Timestamp::from_micros(START));
+        let limits = Limits { feed_length: FEED_LENGTH, ..Limits::default() };
+        let settings = OnDisk { limits, clock: Some(time.clone()), ..OnDisk::new(SHARDS) };
+        let folder = Folder::new();
+        let redis = Settings {
+            clock: Some(time.clone()),
+            feed_length: FEED_LENGTH,
+            response_timeout: Duration::from_secs(60),
+            ..Settings::new(url, SHARDS)
+        };
+        Stores {
+            memory: Memory::new(SHARDS, limits, time.clone()),
+            embedded: embedded::open(folder.path(), &settings).unwrap().store,
+            redis: Redis::connect(redis).unwrap(),
+            url: url.into(),
+            workers: BTreeSet::new(),
+            time,
+            settings,
+            folder,
+        }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.time.now()
+    }
+
+    pub async fn run(&mut self, operation: &Operation) -> [Answer; 3] {
+        match operation {
+            Operation::Step(micros) => self.time.set(self.now().plus_micros(*micros)),
+            Operation::Kill => {
+                self.reopen();
+                // Of a member's beats only the first is written: who lives beats again.
+                let roll = self.memory.members().await.unwrap();
+                return self.all(async |store| all_beat(store, &roll).await).await;
+            }
+            Operation::Bury => return self.bury().await,
+            Operation::Claim { worker, .. } => _ = self.workers.insert(*worker),
+            Operation::Beat { me, .. } => _ = self.workers.insert(me.id),
+            _ => {}
+        }
+        self.all(async |store| ask(store, operation).await).await
+    }
+
+    /// Asks all of them; the questions change nothing.
+    pub async fn ask(&self, questions: &[Operation]) -> impl Iterator<Item = [Answer; 3]> {
+        let of =
+            async |store: &dyn StateStore| join_all(questions.iter().map(|asked| ask(store, asked))).await;
+        let (memory, embedded, redis) = tokio::join!(of(&self.memory), of(&*self.embedded), of(&self.redis));
+        let both = memory.into_iter().zip(embedded).zip(redis);
+        both.map(|((memory, embedded), redis)| [memory, embedded, redis])
+    }
+
+    async fn all(&self, call: impl AsyncFn(&dyn StateStore) -> Answer) -> [Answer; 3] {
+        tokio::join!(call(&self.memory), call(&*self.embedded), call(&self.redis)).into()
+    }
+
+    /// The folder as `kill -9` leaves it, in a new process. What the earlier one would still write goes nowhere.
+    fn reopen(&mut self) {
+        self.folder = self.folder.copy();
+        self.embedded = embedded::open(self.folder.path(), &self.settings).unwrap().store;
+    }
+
+    /// The embedded store does it by itself; of the others the same is asked by their ports.
+    async fn bury(&mut self) -> [Answer; 3] {
+        self.reopen();
+        let mut holders: BTreeMap<Shard, BTreeSet<MemberId>> = BTreeMap::new();
+        for found in self.memory.everything() {
+            let held = found.record.state == State::Claimed;
+            if let Some(token) = found.record.token.filter(|_| held) {
+                holders.entry(found.id.shard(SHARDS)).or_default().insert(token.worker);
+            }
+        }
+        let embedded = Answer::Counted(self.embedded.bury_earlier_lives().await.unwrap());
+        let memory = bury(&self.memory, &holders, &self.workers).await;
+        [memory, embedded, bury(&self.redis, &holders, &self.workers).await]
+    }
+
+    pub fn known(&self) -> Vec<ActiveflowId> {
+        self.memory.everything().iter().map(|found| found.id).collect()
+    }
+
+    /// # Errors
+    /// The first activeflow that is not in exactly one place, in the model or behind the disk.
+    pub fn census(&self) -> Result<(), String> {
+        self.memory.census()?;
+        self.embedded.census()
+    }
+
+    /// Keys of Redis that hold something of activeflows, by kind; as many as the model says, and as there are.
+    pub async fn leftovers(&self) -> [BTreeMap<&'static str, u64>; 2] {
+        let everything = self.memory.everything();
+        let held = |has: fn(&common::ports::lookup::Found) -> bool| {
+            everything.iter().filter(|found| has(found)).count() as u64
+        };
+        let of_model = BTreeMap::from([
+            ("a", everything.len() as u64),
+            ("i", held(|found| !found.inbox.is_empty())),
+            ("o", held(|found| !found.outbox.is_empty())),
+            ("j", held(|found| !found.journal.is_empty())),
+            ("k", held(|found| found.control.is_some())),
+        ]);
+        let footprints = Inspector::connect(&self.url).await.unwrap().footprints().await.unwrap();
+        let keys = |kind| footprints.get(kind).map_or(0, |footprint| footprint.keys);
+        let of_redis = of_model.keys().map(|kind| (*kind, keys(*kind))).collect();
+        [of_model, of_redis]
+    }
+}
+
+async fn all_beat(store: &dyn StateStore, roll: &[Member]) -> Answer {
+    for member in roll {
+        store.beat(&Member { beat: member.beat + 1, ..member.clone() }, &[]).await.unwrap();
+    }
+    ask(store, &Operation::Members).await
+}
+
+async fn bury(
+    store: &dyn StateStore,
+    holders: &BTreeMap<Shard, BTreeSet<MemberId>>,
+    workers: &BTreeSet<MemberId>,
+) -> Answer {
+    let mut freed = 0;
+    for (shard, dead) in holders {
+        let dead: Vec<MemberId> = dead.iter().copied().collect();
+        loop {
+            let swept = store.sweep(*shard, &dead).await.unwrap();
+            freed += swept.suspects;
+            if swept.suspects == 0 || !swept.more {
+                break;
+            }
+        }
+    }
+    for worker in workers {
+        store.leave(*worker).await.unwrap();
+    }
+    Answer::Counted(freed)
+}
+
+async fn flush(url: &str) {
+    let client = redis::Client::open(url).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let _: () = redis::cmd("FLUSHALL").query_async(&mut connection).await.unwrap();
+}
