@@ -47,15 +47,15 @@ async fn listen(client: Client, shards: u16, ready: broadcast::Sender<Shard>, du
     }
 }
 
-/// Ends with the subscription, at the latest when the server leaves a ping without an answer.
+/// Ends with the subscription, at the latest when the server leaves anything without an answer.
 async fn listen_once(
     client: &Client,
     shards: u16,
     ready: &broadcast::Sender<Shard>,
     due: &broadcast::Sender<Shard>,
 ) -> redis::RedisResult<()> {
-    let (mut sink, mut messages) = client.get_async_pubsub().await?.split();
-    sink.subscribe(&[keys::READY, keys::DUE]).await?;
+    let (mut sink, mut messages) = answered(client.get_async_pubsub()).await?.split();
+    answered(sink.subscribe(&[keys::READY, keys::DUE])).await?;
     // What rang while nobody listened is looked at now. Nobody listening here is fine, too.
     for shard in (0..shards).map(Shard) {
         let _ = (ready.send(shard), due.send(shard));
@@ -67,11 +67,16 @@ async fn listen_once(
                 Some(message) => pass_on(&message, ready, due),
                 None => return Ok(()),
             },
-            _ = pings.tick() => {
-                let pong = tokio::time::timeout(BETWEEN_PINGS, sink.ping::<redis::Value>()).await;
-                pong.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
-            }
+            _ = pings.tick() => drop(answered(sink.ping::<redis::Value>()).await?),
         }
+    }
+}
+
+/// A subscription has no time limit of its own, in connecting as little as later.
+async fn answered<T>(asked: impl Future<Output = redis::RedisResult<T>>) -> redis::RedisResult<T> {
+    match tokio::time::timeout(BETWEEN_PINGS, asked).await {
+        Ok(answer) => answer,
+        Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
     }
 }
 

@@ -172,6 +172,8 @@ const PASSING: &[&str] = &[
     "NOPERM",
     "NOAUTH",
     "WRONGPASS",
+    // Forgotten again between loading and calling.
+    "NOSCRIPT",
 ];
 
 /// The error in the server's words, without the script's arguments.
@@ -179,5 +181,17 @@ pub fn plain(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_have_the_tcp_settings_that_redis_rs_leaves_off() {
+        let Ok(info) = connection_info("redis://127.0.0.1:6379/") else { panic!("it can be read") };
+        assert!(info.tcp_settings().nodelay());
+        assert_eq!(info.tcp_settings().user_timeout(), Some(Duration::from_secs(5)));
     }
 }
