@@ -1,7 +1,6 @@
 //! What every bus promises, on a real broker, on the embedded one, and on the embedded one whose folder is copied as it
 //! is, as after a kill -9, and opened again. Then what only the one or the other has.
 
-mod broker;
 mod events;
 mod killed;
 mod publish;

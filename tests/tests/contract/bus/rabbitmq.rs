@@ -1,6 +1,5 @@
 //! What only RabbitMQ has: its properties, its topology, its limits.
 
-use super::broker::{depth, gateway, get, plain_channel, prepared, send, settings};
 use super::world::{SOON, TRACE, message};
 use adapters::amqp::topology::{self, TopologyError};
 use adapters::amqp::{Bus, Rejects, Settings, admin};
@@ -14,6 +13,7 @@ use lapin::options::{BasicConsumeOptions, BasicNackOptions, QueuePurgeOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use std::time::{Duration, Instant};
 use tests::support::Rabbit;
+use tests::support::broker::{depth, gateway, get, plain_channel, prepared, send, settings};
 use tokio::time::{sleep, timeout};
 
 #[tokio::test(flavor = "multi_thread")]

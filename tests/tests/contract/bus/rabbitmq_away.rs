@@ -1,6 +1,5 @@
 //! RabbitMQ does not answer, in each of its ways.
 
-use super::broker::{get, plain_channel, prepared, send, settings};
 use super::world::{SOON, message, next, number};
 use adapters::amqp::{Bus, Settings};
 use common::command::Message;
@@ -9,6 +8,7 @@ use common::ports::error::BusError;
 use futures_util::future::join_all;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
+use tests::support::broker::{get, plain_channel, prepared, send, settings};
 use tests::support::{Rabbit, RabbitOptions};
 use tokio::time::{sleep, timeout};
 

@@ -1,6 +1,5 @@
 //! A bus under test, with the outside of it: whoever publishes events and whoever takes commands.
 
-use super::broker;
 use adapters::amqp;
 use adapters::embedded::bus::{Bus as Embedded, Event, Settings};
 use adapters::embedded::disk::{Disk, OpenError};
@@ -13,12 +12,12 @@ use lapin::Channel;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tests::support::broker;
 use tests::support::process::Folder;
 use tests::support::rabbit::{Rabbit, Shared};
 use tokio::time::timeout;
 
-pub const SOON: Duration = Duration::from_secs(20);
-pub const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+pub use tests::support::broker::{SOON, TRACE};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

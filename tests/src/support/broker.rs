@@ -1,6 +1,5 @@
 //! RabbitMQ as others use it: publishers, gateways, an operator.
 
-use super::world::{SOON, TRACE};
 use adapters::amqp::Settings;
 use adapters::amqp::topology;
 use common::ports::error::BusError;
@@ -13,6 +12,10 @@ use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
+/// What a test waits for something that happens at once on an idle machine.
+pub const SOON: Duration = Duration::from_secs(20);
+pub const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 const QUEUES: [&str; 3] = ["signalbox.events", "signalbox.rejected", "signalbox.unrouted"];
 
 pub fn settings(url: &str) -> Settings {
@@ -24,7 +27,7 @@ pub fn settings(url: &str) -> Settings {
         prefetch: 64,
         confirm_timeout: Duration::from_secs(5),
         heartbeat: 2,
-        name: "contract".into(),
+        name: "test".into(),
     }
 }
 
