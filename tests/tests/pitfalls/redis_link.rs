@@ -1,0 +1,143 @@
+//! Our store before a server that falls silent, and what comes late from a connection that was given up.
+
+use super::world::*;
+use common::StoreError;
+use common::ports::intake::Delivered;
+use common::ports::work::{After, Outcome};
+use common::ports::{Intake, Lookup, Upkeep, Work};
+use std::time::Duration;
+use tests::support::{Hold, RedisOptions};
+use tokio::time::sleep;
+
+const SHORT: Duration = Duration::from_millis(300);
+const LONG: Duration = Duration::from_secs(20);
+
+/// A black hole keeps TCP alive, so that neither an error nor a keepalive tells: three time-outs in a row replace the
+/// connection (`Link::run`). What the old one still holds reaches the server after newer calls, and changes nothing:
+/// `commit.lua` compares claim and version, `deliver.lua` knows the event.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_connection_is_replaced_and_what_it_delivers_late_changes_nothing() {
+    let (redis, proxy) = server(RedisOptions::default()).await;
+    let store = store(proxy.port(), SHORT);
+    store.deliver(&event("first")).await.unwrap();
+    let row = claim_one(&store).await;
+    let (bells_and_ours, before) = (proxy.accepted(), calls(&redis, "evalsha"));
+    proxy.hold(Hold::Requests);
+    for version in 0..2 {
+        let late = store.commit(&row.claim, version, &transition("late", 0), &After::Keep).await;
+        assert!(matches!(late, Err(StoreError::Unanswered { .. })), "{late:?}");
+    }
+    let late = store.deliver(&event("second")).await;
+    assert!(matches!(late, Err(StoreError::Unanswered { .. })), "{late:?}");
+
+    assert!(matches!(store.deliver(&event("second")).await, Ok(Delivered::Applied { .. })));
+    assert!(proxy.accepted() > bells_and_ours);
+    for version in 0..2 {
+        let made = transition(&format!("body {version}"), 0);
+        let outcome = store.commit(&row.claim, version, &made, &After::Keep).await.unwrap();
+        assert_eq!(outcome, Outcome::Kept { version: version + 1 });
+    }
+    let found = store.get(started("first")).await.unwrap();
+    let newer = calls(&redis, "evalsha");
+
+    proxy.release();
+    until("the held calls reach the server", async || calls(&redis, "evalsha") >= newer + 3).await;
+    assert!(newer >= before + 3);
+    assert_eq!(store.get(started("first")).await.unwrap(), found);
+    assert_eq!(found.unwrap().record.body, b"body 1");
+    assert_eq!(store.depth(SHARD).await.unwrap().new, 1);
+}
+
+/// One or two time-outs are a slow moment: the connection is kept, and answers that come late are dropped.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_moment_costs_no_connection() {
+    let (_redis, proxy) = server(RedisOptions::default()).await;
+    let store = store(proxy.port(), SHORT);
+    store.deliver(&event("first")).await.unwrap();
+    until("the bells listen", async || proxy.accepted() == 2).await;
+    for name in ["second", "third", "fourth"] {
+        for _ in 0..2 {
+            proxy.hold(Hold::Replies);
+            assert!(store.deliver(&event(name)).await.is_err());
+        }
+        proxy.release();
+        assert_eq!(store.deliver(&event(name)).await.unwrap(), Delivered::Duplicate);
+    }
+    assert_eq!(proxy.accepted(), 2);
+}
+
+/// An answer may take as long as our setting says, not redis-rs's 500 ms (`Link::new`): a server that waits for its
+/// disk is slow now and then, and a call given up early is a call made twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_answer_is_waited_for() {
+    let (_redis, proxy) = server(RedisOptions::default()).await;
+    let store = store(proxy.port(), LONG);
+    store.deliver(&event("first")).await.unwrap();
+    proxy.hold(Hold::Replies);
+    let second = event("second");
+    let (slow, ()) = tokio::join!(store.deliver(&second), async {
+        sleep(Duration::from_millis(1_500)).await;
+        proxy.release();
+    });
+    assert!(matches!(slow, Ok(Delivered::Applied { .. })), "{slow:?}");
+}
+
+/// A server that takes connections and says nothing: a call fails within its time, in connecting as in asking, and the
+/// first that is answered again needs nobody's help. `Link::new` bounds both by the same setting.
+#[tokio::test(flavor = "multi_thread")]
+async fn connecting_into_a_black_hole_ends_in_time() {
+    let (_redis, proxy) = server(RedisOptions::default()).await;
+    proxy.hold_new(Hold::Both);
+    let store = store(proxy.port(), SHORT);
+    for _ in 0..5 {
+        let asked = within("a call that nobody answers", store.deliver(&event("first"))).await;
+        assert!(matches!(asked, Err(StoreError::Unanswered { .. })), "{asked:?}");
+    }
+    proxy.release();
+    until("it is answered", async || store.deliver(&event("first")).await.is_ok()).await;
+}
+
+/// The first call after an idle connection was closed fails once: whoever asks repeats it (`common/src/answer.rs`), and
+/// the connection is another one by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_connection_costs_one_call() {
+    let (_redis, proxy) = server(RedisOptions::default()).await;
+    let store = store(proxy.port(), LONG);
+    store.deliver(&event("first")).await.unwrap();
+    proxy.cut();
+    let mut failed = 0;
+    while let Err(error) = store.deliver(&event("second")).await {
+        assert!(error.is_transient(), "{error}");
+        failed += 1;
+        assert!(failed < 2, "{error}");
+    }
+}
+
+/// The bell's subscription has no time-out of its own in redis-rs, neither in connecting nor in subscribing:
+/// `redis/bells.rs` brings both, and listens again after either.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bell_leaves_a_silent_connection() {
+    let (_redis, proxy) = server(RedisOptions::default()).await;
+    let store = store(proxy.port(), LONG);
+    let mut bell = store.listen_ready().await;
+    within("a subscription rings for what it missed", bell.rung()).await;
+    let listening = proxy.accepted();
+    proxy.hold(Hold::Both);
+    proxy.hold_new(Hold::Both);
+    until("a ping without an answer ends it", async || proxy.accepted() > listening).await;
+    proxy.hold_new(Hold::Nothing);
+    within("and a subscription that is not answered, too", bell.rung()).await;
+}
+
+/// deadpool-redis asks twice more whenever a connection is taken out of the pool: `Slot::line` takes each out for life.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_one_command() {
+    let (redis, proxy) = server(RedisOptions::default()).await;
+    let store = store(proxy.port(), LONG);
+    for number in 0..50 {
+        store.deliver(&event(&format!("call-{number}"))).await.unwrap();
+    }
+    assert_eq!(calls(&redis, "unwatch"), 0);
+    // One more, of the script that the server did not know.
+    assert_eq!(calls(&redis, "evalsha"), 51);
+}

@@ -1,0 +1,125 @@
+//! Short words for what the tests do.
+
+use adapters::amqp;
+use adapters::redis::{Settings, Store};
+use common::command::Message;
+use common::identity::reference_key;
+use common::member::MemberId;
+use common::ports::Work;
+use common::ports::intake::{Deliver, To};
+use common::ports::work::{Claimed, Row, Transition, Want};
+use common::record::{Seed, SeedFlow, Start};
+use common::{ActiveflowId, EventKey, Shard};
+use flow::Class;
+use flow::route::Reference;
+use redis::aio::MultiplexedConnection;
+use std::future::Future;
+use std::time::Duration;
+use tests::support::{Proxy, Rabbit, Redis, RedisOptions, broker};
+use tokio::time::{Instant, sleep, timeout};
+
+/// Whoever has waited for so long waits for ever.
+const FOREVER: Duration = Duration::from_secs(60);
+pub const SHARD: Shard = Shard(0);
+
+pub async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
+    timeout(FOREVER, work).await.unwrap_or_else(|_| panic!("{what}: not within {FOREVER:?}"))
+}
+
+pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + FOREVER;
+    while !condition().await {
+        assert!(Instant::now() < deadline, "{what}: not within {FOREVER:?}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A private server, and a proxy before it.
+pub async fn server(options: RedisOptions) -> (Redis, Proxy) {
+    let redis = tokio::task::block_in_place(|| Redis::start(options));
+    let proxy = Proxy::before(redis.port()).await;
+    (redis, proxy)
+}
+
+/// Our store with one shard and one connection, which gives a call up after `patience`.
+pub fn store(port: u16, patience: Duration) -> Store {
+    store_at(&format!("redis://127.0.0.1:{port}"), patience)
+}
+
+pub fn store_at(url: &str, patience: Duration) -> Store {
+    let settings = Settings { connections: 1, response_timeout: patience, ..Settings::new(url, 1) };
+    Store::connect(settings).unwrap()
+}
+
+/// redis-rs without us.
+pub async fn client(port: u16, patience: Duration) -> MultiplexedConnection {
+    let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(patience));
+    let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
+    client.get_multiplexed_async_connection_with_config(&config).await.unwrap()
+}
+
+/// How often the server was told `command`, whatever became of it.
+pub fn calls(redis: &Redis, command: &str) -> u64 {
+    let said = redis.ask(&["INFO", "commandstats"]);
+    let line = said.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+    line.and_then(|line| line.split(',').next()).map_or(0, |calls| calls.parse().unwrap())
+}
+
+/// An event that starts an activeflow.
+pub fn event(name: &str) -> Deliver {
+    let reference = Reference { realm: "default".into(), kind: "call".into(), subject: name.into() };
+    let start = Start {
+        id: started(name),
+        class: Class::Voice,
+        seed: Seed {
+            reference: reference.clone(),
+            customer_id: "00000000-0000-0000-0000-000000000000".into(),
+            bundle: [7; 32],
+            hears: ["call.incoming".to_owned()].into(),
+            flow: SeedFlow { id: "flow-1".into(), name: "Support line".into(), version: 1 },
+            traceparent: None,
+        },
+    };
+    Deliver {
+        key: EventKey::derive("default", "sbc-1", name),
+        shard: SHARD,
+        generation: 0,
+        to: To::Reference { key: reference_key(&reference), owner: Some(start), sides: Vec::new() },
+        kind: "call.incoming".into(),
+        input: b"{}".to_vec(),
+        always_fits: false,
+    }
+}
+
+/// The activeflow that `event(name)` starts.
+pub fn started(name: &str) -> ActiveflowId {
+    let reference = Reference { realm: "default".into(), kind: "call".into(), subject: name.into() };
+    ActiveflowId::derive(&reference, "sbc-1", name, "flow-1")
+}
+
+pub async fn claim_one(store: &Store) -> Row {
+    let worker = MemberId(uuid::Uuid::from_u128(1));
+    let claimed = store.claim(SHARD, worker, 1, Want { max: 1, idle: true }).await.unwrap();
+    let Claimed::Rows { mut rows, .. } = claimed else { panic!("the worker is alive") };
+    rows.pop().unwrap()
+}
+
+pub fn transition(body: &str, consumed: u32) -> Transition {
+    Transition { body: body.into(), consumed, ..Transition::default() }
+}
+
+/// The broker, through a proxy.
+pub fn through(proxy: &Proxy, rabbit: &Rabbit) -> amqp::Settings {
+    broker::settings(&rabbit.url().replace(&rabbit.port().to_string(), &proxy.port().to_string()))
+}
+
+pub fn message(number: usize, routing_key: &str) -> Message {
+    Message {
+        id: format!("flow:{number}"),
+        routing_key: routing_key.into(),
+        correlation_id: "flow".into(),
+        reference: "call-1".into(),
+        traceparent: None,
+        body: number.to_string(),
+    }
+}
