@@ -26,10 +26,11 @@ impl Catalogue {
 
 impl Audit {
     pub fn published(&mut self, publication: &Publication, answer: Published) {
-        if answer != Published::Done {
+        let known = &mut self.catalogue;
+        let repeated = publication.definitions == known.definitions;
+        if answer != Published::Done || repeated {
             return;
         }
-        let known = &mut self.catalogue;
         let (old, new) = (&known.definitions, &publication.definitions);
         let next = new.generation == old.generation + 1;
         let kept = old
