@@ -207,4 +207,37 @@ mod tests {
         assert_eq!(did_you_mean("tlak", ["talk", "play"]), "Did you mean `talk`?");
         assert_eq!(did_you_mean("teleport", ["talk", "play"]), "Known here: `talk`, `play`.");
     }
+    #[test]
+    fn names_are_as_far_apart_as_letters_must_change() {
+        for (a, b, far) in [
+            ("", "", 0),
+            ("talk", "Talk", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("alk", "talk", 1),
+            ("kitten", "sitting", 3),
+        ] {
+            assert_eq!(distance(a, b), far, "{a} {b}");
+        }
+        // A third of the letters and one may differ.
+        assert_eq!(did_you_mean("tabxyz", ["tablet"]), "Did you mean `tablet`?");
+        assert_eq!(did_you_mean("taxyzw", ["tablet"]), "Known here: `tablet`.");
+    }
+    #[test]
+    fn a_thousand_errors_and_a_thousand_warnings_are_told() {
+        let mut report = Report::default();
+        for n in 0..MAX_FINDINGS {
+            assert_eq!((report.has_errors(), report.is_full()), (n > 0, false));
+            report.add(UNREACHABLE, "", "", "");
+            report.add(SYNTAX, "", "", "");
+        }
+        for _ in 0..2 {
+            assert!(report.is_full());
+            report.add(UNREACHABLE, "", "", "");
+            report.add(SYNTAX, "", "", "");
+        }
+        let found = report.into_findings();
+        let of = |severity| found.iter().filter(|finding| finding.severity == severity).count();
+        assert_eq!((of(Severity::Error), of(Severity::Warning)), (MAX_FINDINGS, MAX_FINDINGS));
+    }
 }

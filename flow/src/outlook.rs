@@ -120,16 +120,13 @@ fn ahead(flow: &Flow, at: usize) -> Ahead {
     let mut certain = Vec::new();
     let mut seen = BTreeSet::from([at]);
     let mut last = at;
-    let leaves = loop {
+    let leaves_surely = loop {
         match straight(flow, last) {
             Some(Onward::Node(index)) if seen.insert(index) => {
                 certain.push(index);
                 last = index;
             }
-            Some(Onward::Leave) => break Leaves::Surely,
-            // Round in a circle, or the end of the activeflow.
-            Some(Onward::Node(_) | Onward::Halt) => break Leaves::Never,
-            None => break Leaves::Perhaps,
+            onward => break onward == Some(Onward::Leave),
         }
     };
     let mut perhaps = BTreeSet::new();
@@ -144,20 +141,19 @@ fn ahead(flow: &Flow, at: usize) -> Ahead {
             }
         }
     }
-    let leaves = match leaves {
-        Leaves::Surely => Leaves::Surely,
-        _ if leaves_perhaps => Leaves::Perhaps,
-        _ => Leaves::Never,
+    let leaves = match (leaves_surely, leaves_perhaps) {
+        (true, _) => Leaves::Surely,
+        (false, true) => Leaves::Perhaps,
+        (false, false) => Leaves::Never,
     };
     Ahead { certain, perhaps, leaves }
 }
 
-/// The one way on from an action; `None` where something is decided.
+/// The one way on from an action; `None` where something is decided, and at the end.
 fn straight(flow: &Flow, index: usize) -> Option<Onward> {
     let node = flow.nodes.get(index)?;
     match (node.action.passes(), node.action.targets().as_slice()) {
         (true, []) => Some(node.next),
-        (false, []) => Some(Onward::Halt),
         (false, [(_, target)]) => Some(flow.resolve(index, target)),
         _ => None,
     }

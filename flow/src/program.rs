@@ -123,10 +123,6 @@ impl Flow {
         self.nodes.get(self.position(id)?)
     }
 
-    pub fn onward(&self, index: usize) -> Onward {
-        if index < self.nodes.len() { Onward::Node(index) } else { Onward::Leave }
-    }
-
     /// Whether the loop that `goto` closes contains the action `id`.
     pub fn is_in_loop_of(&self, goto: &str, id: &str) -> bool {
         match (self.loops.get(goto), self.position(id)) {
@@ -155,7 +151,7 @@ impl Flow {
     pub fn resolve(&self, index: usize, target: &str) -> Onward {
         match Onward::reserved(target) {
             Some(Reserved::Halt) => Onward::Halt,
-            Some(Reserved::Start) => self.onward(0),
+            Some(Reserved::Start) => Onward::Node(0),
             Some(Reserved::Finish) => Onward::Leave,
             Some(Reserved::Next) => self.nodes.get(index).map_or(Onward::Leave, |node| node.next),
             None => self.position(target).map_or(Onward::Leave, Onward::Node),

@@ -148,6 +148,15 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_document_is_read_and_its_findings_have_a_place() {
+        let text = |length: usize| format!("{{}}{}", " ".repeat(length - 2));
+        let found = |length: usize| crate::validate(&text(length)).remove(0);
+        assert_eq!((found(MAX_DOCUMENT_BYTES).code.as_str(), found(MAX_DOCUMENT_BYTES).line), ("SBX0107", 1));
+        let longer = MAX_DOCUMENT_BYTES + 1;
+        assert_eq!((found(longer).code.as_str(), found(longer).line), ("SBX0102", 0), "nobody looks into it");
+    }
+
+    #[test]
     fn a_syntax_error_is_a_finding_with_its_place() {
         let mut report = Report::default();
         let text = "{\n  \"actions\": [,]\n}";

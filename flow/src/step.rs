@@ -124,8 +124,7 @@ impl<'a> Run<'a> {
             Input::Timer { .. } => {}
             Input::Continued if self.cursor.wait.is_some() => self.offer_and_proceed(Heard::Continued),
             Input::Continued => {}
-            Input::Resumed if self.cursor.wait.is_none() => self.proceed(),
-            Input::Resumed => {}
+            Input::Resumed => self.proceed(),
             Input::Forwarded { action_id } => self.forward(&action_id),
         }
     }

@@ -72,6 +72,20 @@ mod tests {
     }
 
     #[test]
+    fn moments_are_counted_in_microseconds_and_end_where_numbers_do() {
+        let time = Timestamp::from_micros(7);
+        assert_eq!(
+            (time.as_micros(), time.plus_millis(2).as_micros(), time.plus_micros(-9).as_micros()),
+            (7, 2_007, -2)
+        );
+        assert_eq!(
+            (time.micros_since(time.plus_micros(3)), time.plus_millis(1).micros_since(time)),
+            (-3, 1_000)
+        );
+        assert_eq!(time.plus_millis(i64::MAX).as_micros(), i64::MAX);
+    }
+
+    #[test]
     fn a_time_without_zone_is_refused_with_the_text() {
         assert!("2026-11-22 05:00".parse::<Timestamp>().unwrap_err().contains("`2026-11-22 05:00`"));
     }

@@ -154,7 +154,7 @@ impl<'a> Run<'a> {
         let (Some(flow), current) = (self.flow(), self.node()) else { return self.lost() };
         match Onward::reserved(target) {
             Some(Reserved::Halt) => self.end("finished", None),
-            Some(Reserved::Start) => self.go(flow.onward(0)),
+            Some(Reserved::Start) => self.go(Onward::Node(0)),
             Some(Reserved::Finish) => self.leave_frame(),
             Some(Reserved::Next) => self.go(current.map_or(Onward::Leave, |node| node.next)),
             None => match flow.position(target) {

@@ -155,6 +155,15 @@ fn on_error_stops_or_jumps_where_the_flow_says_so() {
     };
     assert_eq!(call("stop"), (vec![], Some("failed".into()), Some("no_tts".into())));
     assert_eq!(call("b"), (vec!["call.talk: Sorry".into()], None, None));
+    let message = |on_error: &str| {
+        let call = Drive::call(voice(json!([
+            { "id": "a", "type": "message_send", "option": { "text": "Hi", "source": { "target": "" } }, "on_error": on_error },
+            { "id": "b", "type": "sleep", "option": { "duration": 1 } },
+        ])));
+        (call.at().to_owned(), call.ended())
+    };
+    assert_eq!(message("continue"), ("b".into(), None));
+    assert_eq!(message(""), ("a".into(), Some("failed".into())), "a message that cannot be sent stops");
 }
 
 #[test]

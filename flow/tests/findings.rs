@@ -146,6 +146,13 @@ fn ids_and_targets_must_exist_once() {
 fn the_graph_is_judged_when_nothing_else_is_wrong() {
     let stopped = json!([{ "id": "a", "type": "stop" }, { "id": "b", "type": "answer" }]);
     assert_eq!(in_actions(stopped), ["SBX0302 /actions/1"]);
+    for decided in [
+        json!({ "id": "a", "type": "branch", "option": { "default_target_id": "c" } }),
+        json!({ "id": "a", "type": "condition", "option": { "expression": "1", "false_target_id": "c", "true_target_id": "c" } }),
+    ] {
+        let actions = json!([decided, { "id": "b", "type": "answer" }, { "id": "c", "type": "answer" }]);
+        assert_eq!(in_actions(actions), ["SBX0302 /actions/1"]);
+    }
     let endless = json!([{ "id": "a", "type": "answer" }, { "id": "b", "type": "goto", "option": { "target_id": "a" } }]);
     assert_eq!(in_actions(endless), ["SBX0303 /actions/0"]);
     let with_a_way_out = json!([
@@ -171,6 +178,8 @@ fn expressions_and_their_variables_are_judged() {
     assert_eq!(talk("${sim.iccid}"), ["SBX0404 /actions/0/option/text"]);
     let condition = json!([{ "id": "a", "type": "condition", "option": { "expression": "nobody > 1", "false_target_id": "b" } }, { "id": "b", "type": "stop" }]);
     assert_eq!(in_actions(condition), ["SBX0402 /actions/0/option"]);
+    let branch = json!([{ "id": "a", "type": "branch", "option": { "variable": "nobody" } }]);
+    assert_eq!(in_actions(branch), ["SBX0402 /actions/0/option"]);
     let subroutine = json!({ "schema": "signalbox.flow/v1", "actions": [{ "id": "a", "type": "talk", "option": { "text": "${x}" } }] });
     assert_eq!(only(&subroutine).code, "SBX0403");
 }
@@ -268,6 +277,8 @@ fn the_schema_knows_every_action_and_refuses_unknown_options() {
     }
     assert_eq!(schema["properties"]["actions"]["items"], json!({ "$ref": "#/$defs/Action" }));
     assert_eq!(schema["$defs"]["Talk"]["additionalProperties"], json!(false));
+    let variable = &schema["$defs"]["Branch"]["properties"]["variable"];
+    assert_eq!((&variable["type"], &variable["default"]), (&json!("string"), &json!("call.digits")));
 }
 
 #[test]

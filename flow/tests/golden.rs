@@ -83,6 +83,11 @@ fn damage_is_told_from_a_newer_format() {
     for bytes in ["", "x", r#"{"format":0}"#, r#"{"format":1}"#] {
         assert!(damaged(Cursor::from_bytes(bytes.as_bytes()).unwrap_err()), "{bytes}");
     }
+    let whole = String::from_utf8(cursor().to_bytes()).unwrap();
+    for start in ["01f", "01fg"] {
+        let cut = whole.replace("\"01fe\"", &format!("\"{start}\""));
+        assert!(damaged(Cursor::from_bytes(cut.as_bytes()).unwrap_err()), "{start}");
+    }
 }
 
 fn path(name: &str) -> PathBuf {

@@ -81,6 +81,40 @@ fn variables_have_a_size() {
         { "id": "c", "type": "sleep", "option": { "duration": 1 } },
     ])));
     assert_eq!(call.ended().as_deref(), Some("limit.variables"));
+
+    // `{"x":"…"}` beside `{}` without results and `null` without a message.
+    let holds = |length: usize, after: &str| {
+        let value = "x".repeat(length);
+        let call = Drive::call(voice(json!([
+            { "id": "a", "type": "variable_set", "option": { "key": "x", "value": value } },
+            { "id": "b", "type": after, "option": { "duration": 1 } },
+        ])));
+        (call.ended(), call.noted("ended"))
+    };
+    let most = limits::VARIABLES - 8 - 2 - 4;
+    assert_eq!(holds(most, "sleep"), (None, 0));
+    assert_eq!(holds(most + 1, "sleep"), (Some("limit.variables".into()), 1));
+    let call = Drive::call(voice(
+        json!([{ "id": "a", "type": "variable_set", "option": { "key": "x", "value": "x".repeat(most + 1) } }]),
+    ));
+    assert_eq!((call.ended().as_deref(), call.noted("ended")), (Some("finished"), 1), "it ends once");
+}
+
+#[test]
+fn a_value_is_nested_thirty_two_levels_deep() {
+    let sets = |levels: usize, open: &str, close: &str| {
+        let value: serde_json::Value =
+            serde_json::from_str(&format!("{}1{}", open.repeat(levels), close.repeat(levels))).unwrap();
+        let call = Drive::call(voice(json!([
+            { "id": "a", "type": "variable_set", "option": { "key": "x", "value": [1, value] } },
+            { "id": "b", "type": "sleep", "option": { "duration": 1 } },
+        ])));
+        (call.at().to_owned(), call.error_code())
+    };
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        assert_eq!(sets(31, open, close), ("b".into(), None));
+        assert_eq!(sets(32, open, close), ("a".into(), Some("too_deep".into())));
+    }
 }
 
 #[test]
@@ -104,6 +138,14 @@ fn thirty_days_are_a_life() {
     ));
     assert_eq!(call.timer(), [""; 0]);
     assert_eq!(call.ended().as_deref(), Some("limit.lifetime"));
+
+    let mut call = Drive::call(voice(json!([
+        { "id": "a", "type": "sleep", "option": { "duration": 1_000 } },
+        { "id": "b", "type": "sleep", "option": { "duration": limits::LIFETIME_MS } },
+    ])));
+    let life_ends = call.now.plus_millis(limits::LIFETIME_MS);
+    call.timer();
+    assert_eq!((call.at(), call.wait().1), ("b", Some(life_ends)), "no wait outlasts the life");
 }
 
 #[test]
@@ -118,6 +160,17 @@ fn early_inputs_are_bounded_and_a_drop_is_noted() {
     assert_eq!((call.early().len(), call.noted("dropped")), (32, 8));
     call.completed();
     assert_eq!((call.early().len(), call.at()), (0, "b"));
+
+    let keeps = |first: usize, second: usize| {
+        let mut call = Drive::call(voice(json!([{ "id": "a", "type": "talk", "option": { "text": "Hi" } }])));
+        let event = event("call.incoming", json!({}));
+        let bytes = serde_json::to_vec(&event).unwrap().len();
+        for length in [first, second] {
+            call.input(Input::Event { event: event.clone(), start: Some(vec![0; length - bytes]) });
+        }
+        call.early().len()
+    };
+    assert_eq!((keeps(8_000, 192), keeps(8_000, 193)), (2, 1), "8 KiB with what they would start");
 }
 
 #[test]
@@ -210,4 +263,34 @@ fn the_notes_of_a_step_are_bounded_and_the_rest_is_counted() {
     assert_eq!((noted.len(), &noted[256..]), (258, &["ended", "notes_dropped"][..]));
     // Of the start, two entries and a thousand empty variables, 256 are told.
     assert_eq!(call.notes.last().unwrap().detail, json!({ "count": 3 + 1_000 - 256 }));
+}
+
+/// As docs/limits.md tells them.
+#[test]
+fn the_limits_are_what_people_are_told() {
+    let counts =
+        (limits::ACTIONS, limits::DEPTH, limits::LOOP, limits::ACTIONS_PER_STEP, limits::DESTINATIONS);
+    assert_eq!(counts, (10_000, 32, 1_000, 256, 100));
+    assert_eq!((limits::VARIABLES, limits::TEXT, flow::MAX_DOCUMENT_BYTES), (65_536, 16_384, 2_097_152));
+    assert_eq!(limits::LIFETIME_MS, 2_592_000_000);
+}
+
+#[test]
+fn a_wait_without_a_duration_of_its_own_ends_after_a_while() {
+    let waits = |trigger: &str, kind: &str, option: serde_json::Value| {
+        let document = json!({ "trigger": { "event": trigger }, "actions": [{ "id": "a", "type": kind, "option": option }] });
+        let mut drive = Drive::new(bundle_of(&document, &[]));
+        drive.input(Input::Started(event(trigger, json!({ "from": "+1", "to": "+2" }))));
+        drive.wait().1.map(|until| until.micros_since(drive.now) / 1_000_000)
+    };
+    let day = 86_400;
+    assert_eq!(waits("call.incoming", "talk", json!({ "text": "Hi" })), Some(600));
+    assert_eq!(waits("call.incoming", "play", json!({ "stream_urls": ["x"] })), Some(600));
+    assert_eq!(waits("call.incoming", "digits_receive", json!({})), Some(10));
+    assert_eq!(waits("call.incoming", "recording_stop", json!({ "wait": true })), Some(60));
+    assert_eq!(waits("message.received", "message_receive", json!({})), Some(day));
+    assert_eq!(
+        waits("message.received", "message_send", json!({ "text": "x", "wait_delivery": true })),
+        Some(day)
+    );
 }

@@ -49,10 +49,13 @@ fn where_only_an_error_leads_is_conditional_and_the_rest_stays_certain() {
 }
 
 #[test]
-fn a_loop_is_told_of_once() {
+fn a_jump_is_followed_and_a_loop_told_of_once() {
     let always = json!({"id": "g", "type": "goto", "option": {"target_id": "a"}});
     let drive = Drive::new(voice(json!([wait("a"), wait("b"), always, wait("never")])));
     assert_eq!(ahead(&drive), "-b -g");
+    let forward = json!({"id": "g", "type": "goto", "option": {"target_id": "c"}});
+    let drive = Drive::new(voice(json!([wait("a"), forward, wait("b"), wait("c")])));
+    assert_eq!(ahead(&drive), "-g -c");
     let counted = json!({"id": "g", "type": "goto", "option": {"target_id": "a", "loop_count": 3}});
     let drive = Drive::new(voice(json!([wait("a"), wait("b"), counted, wait("after")])));
     assert_eq!(ahead(&drive), "-b -g ?after");
