@@ -190,3 +190,72 @@ impl Bell for BroadcastBell {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::member::{Member, MemberId, Role};
+    use common::ports::catalogue::{Edge, Publication};
+    use common::ports::intake::{Deliver, To};
+    use common::ports::{Catalogue, Intake, Members, Upkeep};
+    use common::{ActiveflowId, EventKey};
+    use flow::Definitions;
+
+    #[test]
+    fn the_census_of_a_store_is_that_of_every_shard() {
+        let store = Store::new(3, Limits::default(), ManualTime::default());
+        assert_eq!(store.census(), Ok(()));
+        let nobody = ActiveflowId::from_bytes([9; 16]);
+        store.lock().shard(Shard(2)).lanes.fresh.push_back(nobody);
+        assert!(store.census().is_err());
+    }
+
+    /// What nobody will ask for would only grow.
+    #[tokio::test]
+    async fn a_store_that_keeps_nothing_does_not_note_what_changed() {
+        let time = ManualTime::at(Timestamp::from_micros(1));
+        let store = Store::new(1, Limits::default(), time.clone());
+        let me = MemberId(uuid::Uuid::from_u128(1));
+        let member = Member {
+            id: me,
+            role: Role::Executor,
+            place: "here".into(),
+            beat: 1,
+            generation: 0,
+            formats: (1, 1),
+        };
+        store.beat(&member, &[]).await.unwrap();
+        store.sweep(Shard(0), &[me]).await.unwrap();
+        store
+            .record_edge(&Edge { route_id: "r".into(), edge: "activated".into(), at: time.now() })
+            .await
+            .unwrap();
+        let definitions = Definitions { generation: 1, ..Definitions::default() };
+        store.publish(&Publication { definitions, bundles: vec![("aa".into(), vec![1])] }).await.unwrap();
+        for n in 0..5 {
+            let key = EventKey::derive("default", "s", &n.to_string());
+            store.count_attempt(Shard(0), key, n).await.unwrap();
+            let to = To::Activeflow { id: ActiveflowId::from_bytes([9; 16]), realm: "default".into() };
+            let late = Deliver {
+                key,
+                shard: Shard(0),
+                generation: 0,
+                to,
+                kind: "command.completed".into(),
+                input: vec![],
+                always_fits: true,
+            };
+            store.deliver(&late).await.unwrap();
+            time.advance(Limits::default().dedup_rotation);
+        }
+
+        let mut model = store.lock();
+        assert_eq!(model.members.take_changes().1.len(), 0);
+        assert_eq!(model.edges.take_changes().1.len(), 0);
+        assert_eq!((model.bundles.take_changes().1.len(), model.published), (0, false));
+        let shard = model.shard(Shard(0));
+        assert_eq!(shard.dead.take_changes().1.len(), 0);
+        assert_eq!(shard.attempts.take_changes().1.len(), 0);
+        assert_eq!(shard.seen.take_changes().0.len(), 0);
+    }
+}

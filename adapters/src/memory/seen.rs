@@ -137,3 +137,62 @@ fn mark(key: &EventKey) -> Mark {
     mark.copy_from_slice(&key.0[..12]);
     mark
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIFE_US: i64 = 10;
+
+    fn key(n: usize) -> EventKey {
+        EventKey::derive("default", "s", &n.to_string())
+    }
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_micros(micros)
+    }
+
+    /// One mark in each of so many generations.
+    fn marked(generations: usize) -> Seen {
+        let mut seen = Seen::default();
+        for n in 0..generations {
+            seen.rotate(at(1 + n as i64 * LIFE_US), LIFE_US);
+            seen.mark(&key(n));
+        }
+        seen
+    }
+
+    #[test]
+    fn a_window_is_three_generations_and_stays_so_when_it_is_put_back() {
+        let mut seen = marked(5);
+        assert_eq!(seen.newest(), Some(4));
+        assert_eq!(seen.take_changes().0, [0, 1]);
+        assert_eq!([1, 2, 3, 4].map(|n| seen.contains(&key(n))), [false, true, true, true]);
+
+        let mut again = Seen::default();
+        again.restore_window(seen.since(), 4);
+        for n in [2, 3, 4] {
+            again.restore(n, [mark(&key(n as usize))].into_iter());
+        }
+        again.rotate(at(1 + 5 * LIFE_US), LIFE_US);
+        assert_eq!(again.take_changes().0, [2], "the oldest goes at the next rotation");
+        assert_eq!([2, 3, 4].map(|n| again.contains(&key(n))), [false, true, true]);
+    }
+
+    #[test]
+    fn a_chunk_is_written_again_until_it_is_full() {
+        let mut seen = Seen::default();
+        seen.rotate(at(1), LIFE_US);
+        let mut written = Vec::new();
+        for n in 0..130 {
+            seen.mark(&key(n));
+            seen.mark(&key(n));
+            written.extend(
+                seen.take_changes().1.map(|chunk| (chunk.generation, chunk.number, chunk.marks.len())),
+            );
+        }
+        let expected = (0..130).map(|n| (0, n as u64 / 64, n % 64 + 1));
+        assert_eq!(written, expected.collect::<Vec<_>>());
+        assert!(seen.take_changes().1.next().is_none());
+    }
+}

@@ -68,7 +68,7 @@ impl ShardState {
         held.record.state = State::Quarantined;
         held.record.updated = now;
         let key = reference_key(&held.record.seed.reference);
-        let owned = held.record.owner && self.owners.get(&key) == Some(&id);
+        let owned = self.owners.get(&key) == Some(&id);
         self.note(id, "quarantined", now, Vec::new());
         if owned {
             self.owners.remove(&key);
