@@ -84,6 +84,13 @@ pub async fn an_edge_that_was_not_recorded_stays_unknown(w: &World) {
     assert!(!w.store.record_edge(&edge).await.unwrap().published);
 }
 
+pub async fn the_store_tells_its_time_and_its_shards(w: &World) {
+    assert_eq!(w.store.shards(), SHARDS);
+    assert_eq!(w.store.now().await.unwrap(), w.now());
+    w.advance(7);
+    assert_eq!(w.store.now().await.unwrap(), w.now());
+}
+
 pub async fn the_roll_knows_who_beats_and_forgets_who_is_gone(w: &World) {
     let member = |n: u128, beat: u64| Member {
         id: worker(n),
@@ -96,6 +103,9 @@ pub async fn the_roll_knows_who_beats_and_forgets_who_is_gone(w: &World) {
     assert_eq!(w.store.beat(&member(1, 1), &[]).await.unwrap(), [member(1, 1)]);
     assert_eq!(w.store.beat(&member(2, 1), &[]).await.unwrap(), [member(1, 1), member(2, 1)]);
     assert_eq!(w.store.beat(&member(1, 2), &[worker(2)]).await.unwrap(), [member(1, 2)]);
+    // A beat need not outlive the process; who is there does.
+    let roll = w.store.members().await.unwrap();
+    assert_eq!(roll.iter().map(|member| member.id).collect::<Vec<_>>(), [worker(1)]);
     w.store.leave(worker(1)).await.unwrap();
     assert!(w.store.members().await.unwrap().is_empty());
 }

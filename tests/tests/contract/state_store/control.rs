@@ -80,6 +80,19 @@ pub async fn stopping_a_quarantined_one_ends_it_at_once(w: &World) {
     assert_eq!(w.store.get(id).await.unwrap().unwrap().record.state, State::Ended);
 }
 
+pub async fn a_quarantined_one_that_is_stopped_leaves_its_successor_alone(w: &World) {
+    let call = call("call-1");
+    let id = quarantined(w, &call).await.claim.id;
+    w.applied(&call.incoming("e2")).await;
+    assert_eq!(w.store.control(id, &Control::Stop).await.unwrap(), Controlled::Ended);
+    w.applied(&call.event("d1", "call.digits")).await;
+    let next = w.claim_one(call.shard()).await;
+    assert_eq!(
+        (next.claim.id, event_ids(&next.inbox)),
+        (call.start("e2").id, vec!["e2".into(), "d1".into()])
+    );
+}
+
 pub async fn what_has_ended_or_is_unknown_says_so(w: &World) {
     let call = call("call-1");
     let id = call.start("e1").id;

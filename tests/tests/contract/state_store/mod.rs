@@ -2,6 +2,8 @@
 //! the one with a folder also when its process is killed between any two calls.
 
 mod ambiguous;
+mod batches;
+mod bells;
 mod catalogue;
 mod control;
 mod deliver;
@@ -11,6 +13,7 @@ mod late;
 mod look;
 mod on_disk;
 mod on_server;
+mod successors;
 mod suspects;
 mod upkeep;
 mod work;
@@ -53,6 +56,7 @@ contract! {
     deliver::an_id_that_is_still_kept_is_not_started_again,
     deliver::solo_attempts_are_counted_for_each_event,
     work::two_workers_never_claim_the_same,
+    work::a_claim_takes_what_it_wants_of_its_own_shard,
     work::the_same_nonce_answers_with_the_same_rows,
     work::resumed_go_before_new_and_the_longest_ready_first,
     work::a_commit_stores_everything_in_one,
@@ -64,9 +68,10 @@ contract! {
     work::finish_settles_a_prefix_and_keeps_the_rest,
     work::a_yield_goes_behind_the_others,
     work::a_release_counts_no_death_and_only_the_holder_can,
-    work::an_ended_owner_gives_up_its_reference,
-    work::what_an_ended_owner_did_not_take_starts_the_next,
-    work::early_inputs_go_before_the_inbox_when_the_rest_is_delivered_again,
+    successors::an_ended_owner_gives_up_its_reference,
+    successors::what_an_ended_owner_did_not_take_starts_the_next,
+    successors::what_the_next_owner_does_not_hear_goes_nowhere,
+    successors::early_inputs_go_before_the_inbox_when_the_rest_is_delivered_again,
     late::a_claim_that_arrives_late_takes_nothing,
     late::a_commit_at_another_version_is_fenced,
     late::a_finish_at_another_version_is_fenced,
@@ -92,6 +97,7 @@ contract! {
     control::a_control_that_comes_during_a_transition_stays,
     control::a_paused_one_keeps_its_inputs_until_resumed,
     control::stopping_a_quarantined_one_ends_it_at_once,
+    control::a_quarantined_one_that_is_stopped_leaves_its_successor_alone,
     control::what_has_ended_or_is_unknown_says_so,
     look::a_list_is_newest_first_and_pages_without_a_gap,
     look::the_journal_keeps_the_last_64_entries,
@@ -101,6 +107,7 @@ contract! {
     catalogue::a_repeated_publication_is_recognised,
     catalogue::an_edge_is_recorded_once,
     catalogue::an_edge_that_was_not_recorded_stays_unknown,
+    catalogue::the_store_tells_its_time_and_its_shards,
     catalogue::the_roll_knows_who_beats_and_forgets_who_is_gone,
     catalogue::who_left_the_roll_is_forgotten_with_its_claims,
 }

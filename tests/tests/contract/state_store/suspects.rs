@@ -42,7 +42,9 @@ pub async fn what_dies_in_a_group_is_claimed_alone_and_quarantined_after_five_de
         die_holding(w, &mut lives, shard, IDLE, 1).await;
         die_holding(w, &mut lives, shard, IDLE, 1).await;
     }
-    let last = die_holding(w, &mut lives, shard, IDLE, 1).await;
+    let last = w.claim_wanting(worker(8), shard, IDLE).await.remove(0);
+    let swept = w.store.sweep(shard, &[worker(8)]).await.unwrap();
+    assert_eq!((swept.suspects, swept.quarantined), (1, 1));
     let found = w.store.get(last.claim.id).await.unwrap().unwrap();
     assert_eq!((found.record.state, found.record.attempts), (State::Quarantined, 5));
     let other = w.claim_wanting(worker(2), shard, IDLE).await;
@@ -196,7 +198,7 @@ pub async fn a_dead_id_is_told_so_for_an_hour(w: &World) {
     w.advance(3_599);
     w.store.sweep(shard, &[]).await.unwrap();
     assert_eq!(w.store.claim(shard, worker(1), 2, BUSY).await.unwrap(), Claimed::Dead);
-    w.advance(2);
+    w.advance(1);
     w.store.sweep(shard, &[]).await.unwrap();
     assert!(matches!(w.store.claim(shard, worker(1), 3, BUSY).await.unwrap(), Claimed::Rows { .. }));
 }

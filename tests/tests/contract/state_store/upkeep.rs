@@ -1,8 +1,11 @@
 //! Timers, overdue claims, forgetting, depth.
 
 use super::world::*;
-use common::ports::work::{After, Outcome, Transition};
+use common::ports::intake::Delivered;
+use common::ports::work::{After, Outcome, Transition, Want};
 use common::record::{State, Suspect};
+
+const IDLE: Want = Want { max: 64, idle: true };
 
 pub async fn due_waits_come_once_in_order_and_not_early(w: &World) {
     let calls = calls_of_one_shard(3);
@@ -17,7 +20,7 @@ pub async fn due_waits_come_once_in_order_and_not_early(w: &World) {
     w.advance(6);
     let swept = w.store.sweep(shard, &[]).await.unwrap();
     assert_eq!(swept.late_us, [5_000_000, 1_000_000]);
-    assert_eq!(swept.next_due, never);
+    assert_eq!((swept.now, swept.next_due), (w.now(), never));
     assert!(w.store.sweep(shard, &[]).await.unwrap().late_us.is_empty());
     let rows = w.claim_as(worker(1), shard, 10).await;
     let order: Vec<_> = rows.iter().map(|row| (row.claim.id, event_ids(&row.inbox))).collect();
@@ -96,7 +99,7 @@ pub async fn ended_ones_are_forgotten_after_their_time(w: &World) {
 }
 
 pub async fn the_depth_tells_what_waits_and_how_long(w: &World) {
-    let calls = calls_of_one_shard(4);
+    let calls = calls_of_one_shard(7);
     let shard = calls[0].shard();
     w.parked(&calls[0], Some(w.now().plus_millis(50_000))).await;
     w.parked(&calls[1], None).await;
@@ -111,4 +114,18 @@ pub async fn the_depth_tells_what_waits_and_how_long(w: &World) {
     assert_eq!(depth.oldest_ready, Some(first));
     w.commit(&claimed, &Transition { consumed: 1, ..Transition::default() }, &After::Yield).await;
     assert_eq!(w.store.depth(shard).await.unwrap().claimed, 0);
+
+    // Two resumed and one new are ready; two more come, and all count.
+    w.applied(&calls[4].incoming("e1")).await;
+    let delivered = w.store.deliver(&calls[5].incoming("e1")).await.unwrap();
+    assert!(w.ambiguous || matches!(delivered, Delivered::Applied { backlog: 5, .. }), "{delivered:?}");
+    let rows = w.claim_as(worker(1), shard, 10).await;
+    w.bury(&rows[0].claim).await;
+    let group = w.claim_wanting(worker(2), shard, IDLE).await;
+    w.applied(&calls[6].incoming("e1")).await;
+    let alone = w.claim_as(worker(3), shard, 10).await.remove(0).claim;
+    w.bury(&group[0].claim).await;
+    w.bury(&alone).await;
+    let depth = w.store.depth(shard).await.unwrap();
+    assert_eq!((depth.resumed, depth.new, depth.suspects, depth.claimed), (0, 0, 6, 0));
 }

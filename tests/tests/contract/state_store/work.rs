@@ -2,7 +2,7 @@
 
 use super::world::*;
 use common::ports::work::{After, Claimed, Control, Outcome, Transition, Want};
-use common::record::{Entry, State, Suspect};
+use common::record::{State, Suspect};
 
 const TEN: Want = Want { max: 10, idle: false };
 
@@ -51,6 +51,26 @@ pub async fn resumed_go_before_new_and_the_longest_ready_first(w: &World) {
     assert_eq!(order, [parked[1], parked[0], new[0], new[1]]);
 }
 
+pub async fn a_claim_takes_what_it_wants_of_its_own_shard(w: &World) {
+    let calls = calls_of_one_shard(4);
+    let shard = calls[0].shard();
+    let parked = w.parked(&calls[0], None).await;
+    for call in &calls[1..] {
+        w.applied(&call.incoming("new")).await;
+    }
+    w.applied(&calls[0].event("d1", "call.digits")).await;
+    let elsewhere = (0..).map(|n| call(&format!("else-{n}"))).find(|call| call.shard() != shard).unwrap();
+    w.applied(&elsewhere.incoming("new")).await;
+    let claimed = async |max| -> Vec<_> {
+        w.claim_as(worker(1), shard, max).await.iter().map(|row| row.claim.id).collect()
+    };
+    let new: Vec<_> = calls[1..].iter().map(|call| call.start("new").id).collect();
+    assert_eq!(claimed(2).await, [parked, new[0]]);
+    assert_eq!(claimed(1).await, [new[1]]);
+    assert_eq!(claimed(10).await, [new[2]]);
+    assert_eq!(w.claim_one(elsewhere.shard()).await.claim.id, elsewhere.start("new").id);
+}
+
 pub async fn a_commit_stores_everything_in_one(w: &World) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
@@ -71,6 +91,7 @@ pub async fn a_commit_stores_everything_in_one(w: &World) {
     assert_eq!(found.outbox, [b"one".to_vec(), b"two".to_vec()]);
     assert_eq!(found.journal, [b"journal".to_vec()]);
     assert_eq!(event_ids(&found.inbox), ["e2"]);
+    assert_eq!(found.record.inbox_bytes as usize, found.inbox[0].to_bytes().len());
 }
 
 pub async fn a_commit_under_a_lost_claim_changes_nothing(w: &World) {
@@ -186,49 +207,4 @@ pub async fn a_release_counts_no_death_and_only_the_holder_can(w: &World) {
     assert_eq!(again.len(), 1);
     assert_eq!((again[0].record.suspect, again[0].record.version), (Suspect::No, 0));
     assert_eq!(event_ids(&again[0].inbox), ["e1"]);
-}
-
-pub async fn an_ended_owner_gives_up_its_reference(w: &World) {
-    let call = call("call-1");
-    w.applied(&call.incoming("e1")).await;
-    let row = w.claim_one(call.shard()).await;
-    w.end(&row).await;
-    let ended = w.store.get(row.claim.id).await.unwrap().unwrap();
-    assert_eq!((ended.record.state, ended.record.body.as_slice()), (State::Ended, &b"body 1"[..]));
-    w.applied(&call.incoming("e2")).await;
-    assert_eq!(w.claim_one(call.shard()).await.claim.id, call.start("e2").id);
-}
-
-pub async fn what_an_ended_owner_did_not_take_starts_the_next(w: &World) {
-    let call = call("call-1");
-    w.applied(&call.incoming("e1")).await;
-    let row = w.claim_one(call.shard()).await;
-    w.applied(&call.event("d1", "call.digits")).await;
-    w.applied(&call.incoming("e2")).await;
-    w.applied(&call.event("d2", "call.digits")).await;
-    w.applied(&call.incoming("e3")).await;
-    // The last three came too late for it; d1 starts nothing and has nobody.
-    w.end(&row).await;
-    let next = w.claim_one(call.shard()).await;
-    assert_eq!(next.claim.id, call.start("e2").id);
-    assert_eq!(event_ids(&next.inbox), ["e2", "d2", "e3"]);
-    assert!(next.record.owner);
-    w.commit(&next, &Transition { consumed: 2, ..taking(&next) }, &After::End { rest: vec![] }).await;
-    assert_eq!(w.claim_one(call.shard()).await.claim.id, call.start("e3").id);
-}
-
-pub async fn early_inputs_go_before_the_inbox_when_the_rest_is_delivered_again(w: &World) {
-    let call = call("call-1");
-    w.applied(&call.incoming("e1")).await;
-    w.applied(&call.incoming("e2")).await;
-    let row = w.claim_one(call.shard()).await;
-    w.applied(&call.incoming("e3")).await;
-    // e2 went into the cursor, where nobody took it; it comes back with what it would start.
-    let rest: Vec<Entry> = row.inbox[1..].to_vec();
-    w.commit(&row, &taking(&row), &After::End { rest }).await;
-    let next = w.claim_one(call.shard()).await;
-    assert_eq!(
-        (next.claim.id, event_ids(&next.inbox)),
-        (call.start("e2").id, vec!["e2".into(), "e3".into()])
-    );
 }

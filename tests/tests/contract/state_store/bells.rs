@@ -1,0 +1,40 @@
+//! What rings in the same process. Elsewhere a bell is a message that may be late or lost.
+
+use super::world::*;
+use common::Shard;
+use common::ports::work::Bell;
+use futures_util::FutureExt;
+
+#[tokio::test]
+async fn a_lane_that_begins_to_fill_and_an_earlier_deadline_ring_their_shard() {
+    for w in [World::memory(false), World::embedded(false)] {
+        let (mut ready, mut due) = (w.store.listen_ready().await, w.store.listen_due().await);
+        let calls = calls_of_one_shard(3);
+        let shard = calls[0].shard();
+        let mut rung = || (rung(&mut ready), rung(&mut due));
+
+        w.applied(&calls[0].incoming("e1")).await;
+        assert_eq!(rung(), (Some(shard), None));
+        w.applied(&calls[1].incoming("e1")).await;
+        w.applied(&calls[2].incoming("e1")).await;
+        assert_eq!(rung(), (None, None), "whoever comes for the first finds the others");
+
+        let rows = w.claim_as(worker(1), shard, 10).await;
+        let at = |seconds: i64| Some(w.now().plus_millis(seconds * 1_000));
+        for (row, until, rings) in
+            [(&rows[0], at(50), Some(shard)), (&rows[1], at(50), None), (&rows[2], at(90), None)]
+        {
+            w.park(row, 1, until).await;
+            assert_eq!(rung(), (None, rings));
+        }
+        w.applied(&calls[2].event("d1", "call.digits")).await;
+        assert_eq!(rung(), (Some(shard), None));
+        let row = w.claim_one(shard).await;
+        w.park(&row, 2, at(10)).await;
+        assert_eq!(rung(), (None, Some(shard)));
+    }
+}
+
+fn rung(bell: &mut Box<dyn Bell>) -> Option<Shard> {
+    bell.rung().now_or_never()
+}
