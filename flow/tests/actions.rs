@@ -75,6 +75,22 @@ fn digits_that_do_not_end_a_talk_wait_for_the_next_digits_receive() {
 }
 
 #[test]
+fn what_came_early_is_heard_in_the_order_in_which_it_came() {
+    let mut call = prompt_and_digits(json!({ "text": "Hi" }), json!({ "length": 3 }));
+    ["1", "2", "3"].map(|digit| call.digits(digit));
+    call.completed();
+    assert_eq!(call.variable("/actions/digits/digits"), json!("123"));
+}
+
+#[test]
+fn a_start_that_comes_again_changes_nothing() {
+    let mut call = prompt_and_digits(json!({ "text": "Hi" }), json!({ "length": 1 }));
+    let before = call.cursor.clone();
+    call.input(Input::Started(event("call.incoming", json!({ "from": "+15550100", "to": "+15550111" }))));
+    assert_eq!((&call.cursor, call.commands.len()), (&before, 1));
+}
+
+#[test]
 fn a_prompt_is_not_begun_when_digits_are_already_there() {
     let mut call = Drive::call(voice(json!([
         { "id": "a", "type": "digits_receive", "option": { "length": 1 } },

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tests::sim::promise::Promise;
 
 const PAGE: &str = "docs/mutants.md";
 /// What comes before it on the page is written by hand.
@@ -90,6 +91,14 @@ fn every_test_that_a_mutant_names_is_there() {
 }
 
 #[test]
+fn every_promise_of_the_simulation_was_seen_broken_by_a_mutant() {
+    let mutants = mutants();
+    let broken: BTreeSet<&str> = mutants.iter().flat_map(Mutant::promises).collect();
+    let promised: BTreeSet<&str> = Promise::ALL.iter().map(|promise| promise.name()).collect();
+    assert_eq!(broken, promised);
+}
+
+#[test]
 fn the_page_tells_of_every_mutant() {
     let path = root().join(PAGE);
     let page = fs::read_to_string(&path).unwrap();
@@ -116,7 +125,7 @@ fn tables() -> String {
         };
         let promises: Vec<&str> = mutant.promises().collect();
         let (name, place) = (&mutant.name, mutant.one("where"));
-        writeln!(text, "| `{name}` | {place} | {what} | {} | {} |", tests.join("<br>"), promises.join(", "))
+        writeln!(text, "| `{name}` | {place} | {what} | {} | {} |", tests.join("<br>"), promises.join("; "))
             .unwrap();
         promises.into_iter().for_each(|promise| {
             broken.entry(promise).or_default().insert(name);
