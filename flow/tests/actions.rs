@@ -77,7 +77,9 @@ fn digits_that_do_not_end_a_talk_wait_for_the_next_digits_receive() {
 #[test]
 fn what_came_early_is_heard_in_the_order_in_which_it_came() {
     let mut call = prompt_and_digits(json!({ "text": "Hi" }), json!({ "length": 3 }));
-    ["1", "2", "3"].map(|digit| call.digits(digit));
+    for digit in ["1", "2", "3"] {
+        call.digits(digit);
+    }
     call.completed();
     assert_eq!(call.variable("/actions/digits/digits"), json!("123"));
 }
