@@ -108,6 +108,8 @@ pub fn play(seed: u64) -> Report {
 
 async fn history(world: Arc<World>, seed: u64, died: mpsc::UnboundedReceiver<Arc<Process>>) -> Cast {
     deployed(&world).await;
+    let time = world.time.clone();
+    tokio::spawn(async move { time.pump().await });
     let mut dice = Dice::new(seed, 2);
     let mut nemesis = Nemesis::new(world.clone(), Dice::new(seed, 3), died);
     let mut archive = Person::new(&world, "archive", Dice::new(seed, 5));

@@ -18,6 +18,7 @@ struct Inner {
     /// In the order in which they were set, where they are due together.
     timers: BTreeMap<(Duration, u64), Waker>,
     set: u64,
+    pump: Option<Waker>,
 }
 
 impl Time {
@@ -25,15 +26,26 @@ impl Time {
         self.lock().now
     }
 
-    /// Moves to the next timer and wakes all that are due then. For the moment in which a runtime has nothing to do.
+    /// Moves to the next timer and wakes all that are due then. For the moment in which a runtime has nothing to do; where
+    /// nobody cares for these any more it has still nothing to do, so the pump, too, is woken, and the next moment comes.
     pub fn advance(&self) {
         let mut inner = self.lock();
         let Some((at, _)) = inner.timers.first_key_value().map(|(key, _)| *key) else { return };
         inner.now = inner.now.max(at);
         let later = inner.timers.split_off(&(at, u64::MAX));
         let due = std::mem::replace(&mut inner.timers, later);
+        let pump = inner.pump.clone();
         drop(inner);
-        due.into_values().for_each(Waker::wake);
+        due.into_values().chain(pump).for_each(Waker::wake);
+    }
+
+    /// Never ready, and polled at every moment; for a task of its own.
+    pub async fn pump(&self) {
+        std::future::poll_fn(|context| {
+            self.lock().pump = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await
     }
 
     pub fn sleep(self: &Arc<Self>, duration: Duration) -> Sleep {
