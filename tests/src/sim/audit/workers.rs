@@ -74,12 +74,13 @@ impl Audit {
             *self.workers.deaths.entry(change.id).or_default() += 1;
         }
         let deaths = self.workers.deaths.get(&change.id).copied().unwrap_or_default();
-        if new.state == State::Quarantined && old.state != State::Quarantined {
+        let quarantined = new.state == State::Quarantined;
+        if quarantined && old.state != State::Quarantined {
             self.require(Promise::Quarantine, change, deaths >= DEATHS_ALONE, || {
                 format!("quarantined after {deaths} deaths alone")
             });
         } else {
-            self.require(Promise::Quarantine, change, deaths < DEATHS_ALONE, || {
+            self.require(Promise::Quarantine, change, quarantined || deaths < DEATHS_ALONE, || {
                 format!("{deaths} deaths alone and not quarantined")
             });
         }
