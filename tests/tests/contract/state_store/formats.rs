@@ -47,6 +47,24 @@ async fn a_newer_record_in_one_lane_leaves_the_other_lane_as_it_is() {
     assert_eq!(w.claim_as(worker(2), shard, 10).await.len(), 2, "nothing fell out of its lane");
 }
 
+#[tokio::test]
+async fn one_that_ends_without_its_reference_changes_nothing_before_the_owner_is_read() {
+    let w = World::redis(false).await;
+    let call = call("call-1");
+    super::suspects::quarantined(&w, &call).await;
+    w.applied(&call.incoming("e3")).await;
+    let next = w.claim_one(call.shard()).await;
+    w.store.control(call.start("e1").id, &Control::Retry).await.unwrap();
+    let alone = Want { max: 1, idle: true };
+    let retried = w.claim_wanting(worker(2), call.shard(), alone).await.remove(0);
+    let newer = Raw::of(&w).await;
+    newer.set_format(&next.claim.id, 2).await;
+    let before = newer.everything().await;
+    let ended = w.store.commit(&retried.claim, 0, &taking(&retried), &After::End { rest: vec![] }).await;
+    assert!(matches!(ended.unwrap_err(), StoreError::TooNew { found: 2, .. }));
+    assert_eq!(newer.everything().await, before);
+}
+
 /// The server as an operator sees it.
 struct Raw(redis::aio::MultiplexedConnection);
 
