@@ -84,5 +84,5 @@ pub async fn live(api: &Api, generation: u64) -> Result<Live, Problem> {
 }
 
 fn places(members: Vec<Member>) -> Vec<String> {
-    members.into_iter().map(|member| member.place).collect()
+    members.into_iter().map(|member| member.instance).collect()
 }

@@ -2,7 +2,7 @@
 //! activeflows itself: it asks the store, and the next claim does what was asked.
 //!
 //! ```text
-//! request ─► edge (request id, panics, metrics) ─► auth (whose) ─► operations/* ─► ports
+//! request ─► middleware (request id, panics, metrics) ─► auth (whose) ─► operations/* ─► ports
 //!                                                                  │ resource/*: what is shown
 //!                                                                  └ publish/*: what a change of definitions comes to
 //! ```
@@ -14,9 +14,9 @@ mod auth;
 mod catalogue;
 mod config;
 mod document;
-mod edge;
 mod extract;
 mod live;
+mod middleware;
 mod operations;
 mod page;
 mod problem;
@@ -32,8 +32,8 @@ pub use problem::{Part, Problem};
 pub mod shapes {
     pub use crate::operations::{
         ActiveflowPage, Count, DeployRequest, Deployed, DepthStatus, Document, EventAnswer, EventOutcome,
-        EventRefused, EventsAnswer, Findings, FlowPage, Forward, Journal, JournalEntry, JournalNote,
-        MemberStatus, Outcome, PlacedRoute, RejectedEvent, RejectedEvents, RejectedSelection, RouteBody,
+        EventRefused, EventResult, EventsAnswer, Findings, FlowPage, Forward, Journal, JournalEntry,
+        JournalNote, MemberStatus, PlacedRoute, RejectedEvent, RejectedEvents, RejectedSelection, RouteBody,
         RoutePage, RouteRequest, RouteSet, RoutesDeleted, Status, ValidateRequest,
     };
 }
@@ -60,13 +60,13 @@ pub struct Ports {
 
 /// Every route, ready to be served.
 pub fn router(ports: Ports, config: Config) -> Router {
-    edge::describe();
+    middleware::describe();
     let api = Arc::new(Api::new(ports, config));
     let guarded = Router::from(operations::guarded()).layer(from_fn_with_state(api.clone(), auth::require));
     Router::from(operations::open())
         .merge(guarded)
-        .fallback(edge::no_such_path)
-        .method_not_allowed_fallback(edge::no_such_method)
-        .layer(from_fn(edge::serve))
+        .fallback(middleware::no_such_path)
+        .method_not_allowed_fallback(middleware::no_such_method)
+        .layer(from_fn(middleware::serve))
         .with_state(api)
 }

@@ -13,13 +13,13 @@ pub const MAX_PAGE_SIZE: u32 = 200;
 const MAX_SCANNED: usize = 2_000;
 const SCANNED_AT_ONCE: u32 = 200;
 
-/// A place in the order (creation time, id).
-pub type Place = (Timestamp, ActiveflowId);
+/// A position in the order (creation time, id).
+pub type Position = (Timestamp, ActiveflowId);
 
 /// Those that fit, and where to go on.
 pub struct Page {
     pub found: Vec<Found>,
-    pub next: Option<Place>,
+    pub next: Option<Position>,
 }
 
 /// How many are wanted.
@@ -43,7 +43,7 @@ pub fn size(asked: Option<u32>) -> Result<usize, Problem> {
 pub async fn scan(
     api: &Api,
     customer_id: &str,
-    mut before: Option<Place>,
+    mut before: Option<Position>,
     size: usize,
     fits: impl Fn(&Found) -> bool,
 ) -> Result<Page, Problem> {
@@ -75,8 +75,8 @@ pub async fn scan(
 }
 
 /// Opaque for clients: 48 hexadecimal digits.
-pub fn token(place: Option<Place>) -> String {
-    place.map_or_else(String::new, |(created, id)| {
+pub fn token(position: Option<Position>) -> String {
+    position.map_or_else(String::new, |(created, id)| {
         hex(&created.as_micros().to_be_bytes()) + &hex(id.as_bytes())
     })
 }
@@ -103,7 +103,7 @@ pub fn cut<T>(
 
 /// # Errors
 /// 400 for what [`token`] did not make.
-pub fn place(token: Option<&str>) -> Result<Option<Place>, Problem> {
+pub fn position(token: Option<&str>) -> Result<Option<Position>, Problem> {
     let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(None) };
     let bytes: [u8; 24] = unhex(token).and_then(|bytes| bytes.try_into().ok()).ok_or_else(no_token)?;
     let (mut created, mut id) = ([0; 8], [0; 16]);
@@ -132,11 +132,11 @@ mod tests {
         let id: ActiveflowId = "fe6e0574-42f9-886b-ad12-41bfd8526d50".parse().unwrap();
         for micros in [0, -1, 1_795_323_600_012_345] {
             let at = (Timestamp::from_micros(micros), id);
-            assert_eq!(place(Some(&token(Some(at)))).unwrap(), Some(at));
+            assert_eq!(position(Some(&token(Some(at)))).unwrap(), Some(at));
         }
-        assert_eq!((place(None).unwrap(), place(Some("")).unwrap()), (None, None));
+        assert_eq!((position(None).unwrap(), position(Some("")).unwrap()), (None, None));
         for wrong in ["x", &"g".repeat(48), &"0".repeat(47), &"\u{e9}".repeat(24), &"+".repeat(48)] {
-            assert_eq!(place(Some(wrong)).unwrap_err().status, 400, "{wrong}");
+            assert_eq!(position(Some(wrong)).unwrap_err().status, 400, "{wrong}");
         }
     }
 

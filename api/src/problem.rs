@@ -113,7 +113,7 @@ impl Problem {
     }
 }
 
-/// The edge knows the path and writes it out (`edge.rs`).
+/// The middleware knows the path and writes it out (`middleware.rs`).
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = StatusCode::from_u16(self.status).unwrap_or_default().into_response();

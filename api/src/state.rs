@@ -82,7 +82,7 @@ impl Api {
     /// # Errors
     /// As [`Api::ask`].
     pub async fn bundle_of(&self, found: &Found) -> Result<Option<Arc<Bundle>>, Problem> {
-        self.bundle(&hex(&found.record.seed.bundle)).await
+        self.bundle(&hex(&found.record.spec.bundle)).await
     }
 
     /// A bundle by the hex of its hash, compiled. `None` where the store does not have it, or this program cannot read

@@ -2,7 +2,7 @@
 
 use crate::identity::{reference_key, subject_of};
 use crate::ports::intake::{Deliver, To};
-use crate::record::{Seed, SeedFlow, Start};
+use crate::record::{ActiveflowSpec, FlowRef, Start};
 use crate::{ActiveflowId, EventKey, Shard};
 use flow::definitions::Deployed;
 use flow::route::{Addressee, Reference, Route};
@@ -107,12 +107,12 @@ fn start(event: &Event, reference: &Reference, route: &Route, flow: &Deployed) -
     Ok(Start {
         id: ActiveflowId::derive(reference, &event.source, &event.id, &flow.id),
         class: flow.class,
-        seed: Seed {
+        spec: ActiveflowSpec {
             reference: reference.clone(),
             customer_id: route.customer_id.clone(),
             bundle,
             hears: flow.hears.clone(),
-            flow: SeedFlow { id: flow.id.clone(), name: flow.name.clone(), version: flow.version },
+            flow: FlowRef { id: flow.id.clone(), name: flow.name.clone(), version: flow.version },
             traceparent: event.traceparent.clone(),
         },
     })

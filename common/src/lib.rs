@@ -4,12 +4,12 @@ pub mod address;
 pub mod answer;
 pub mod attempt;
 pub mod command;
+pub mod heartbeat;
 pub mod identity;
 pub mod journal;
 pub mod mask;
 pub mod member;
 pub mod ports;
-pub mod pulse;
 pub mod record;
 
 pub use identity::{ActiveflowId, EventKey, FlowId, Shard};

@@ -64,9 +64,9 @@ pub struct Member {
     pub id: MemberId,
     pub role: Role,
     /// Where it runs, for people: `host:pid`.
-    pub place: String,
+    pub instance: String,
     /// Counts beats: an observer judges life by seeing it move.
-    pub beat: u64,
+    pub heartbeats: u64,
     /// The definitions' generation that it has loaded.
     pub generation: u64,
     /// The record formats that it reads, lowest and highest.
@@ -75,19 +75,19 @@ pub struct Member {
 
 /// Judges death by the observer's own monotonic clock over its own successful beats.
 #[derive(Debug, Default)]
-pub struct Roll {
+pub struct FailureDetector {
     seen: BTreeMap<MemberId, (u64, Duration)>,
 }
 
-impl Roll {
+impl FailureDetector {
     /// Takes the answer of one beat, at the observer's monotonic `now`; returns who has not moved for `lease`.
     pub fn observe(&mut self, members: &[Member], now: Duration, lease: Duration) -> Vec<MemberId> {
         self.seen.retain(|id, _| members.iter().any(|m| m.id == *id));
         let mut dead = Vec::new();
         for member in members {
-            let last = self.seen.entry(member.id).or_insert((member.beat, now));
-            if last.0 != member.beat {
-                *last = (member.beat, now);
+            let last = self.seen.entry(member.id).or_insert((member.heartbeats, now));
+            if last.0 != member.heartbeats {
+                *last = (member.heartbeats, now);
             } else if now.saturating_sub(last.1) > lease {
                 dead.push(member.id);
             }
@@ -117,26 +117,33 @@ mod tests {
 
     fn member(n: u128, beat: u64) -> Member {
         let id = MemberId(uuid::Uuid::from_u128(n));
-        Member { id, role: Role::Executor, place: String::new(), beat, generation: 0, formats: (1, 1) }
+        Member {
+            id,
+            role: Role::Executor,
+            instance: String::new(),
+            heartbeats: beat,
+            generation: 0,
+            formats: (1, 1),
+        }
     }
 
     const LEASE: Duration = Duration::from_secs(10);
 
     #[test]
     fn who_moves_lives_and_who_stands_still_past_the_lease_is_dead() {
-        let mut roll = Roll::default();
-        assert!(roll.observe(&[member(1, 1), member(2, 1)], Duration::from_secs(0), LEASE).is_empty());
-        assert!(roll.observe(&[member(1, 2), member(2, 1)], Duration::from_secs(9), LEASE).is_empty());
-        let dead = roll.observe(&[member(1, 3), member(2, 1)], Duration::from_secs(11), LEASE);
+        let mut detector = FailureDetector::default();
+        assert!(detector.observe(&[member(1, 1), member(2, 1)], Duration::from_secs(0), LEASE).is_empty());
+        assert!(detector.observe(&[member(1, 2), member(2, 1)], Duration::from_secs(9), LEASE).is_empty());
+        let dead = detector.observe(&[member(1, 3), member(2, 1)], Duration::from_secs(11), LEASE);
         assert_eq!(dead, vec![member(2, 1).id]);
     }
 
     #[test]
     fn an_observer_that_was_away_starts_anew() {
-        let mut roll = Roll::default();
-        roll.observe(&[member(1, 1)], Duration::from_secs(0), LEASE);
-        roll.forget();
-        assert!(roll.observe(&[member(1, 1)], Duration::from_secs(60), LEASE).is_empty());
+        let mut detector = FailureDetector::default();
+        detector.observe(&[member(1, 1)], Duration::from_secs(0), LEASE);
+        detector.forget();
+        assert!(detector.observe(&[member(1, 1)], Duration::from_secs(60), LEASE).is_empty());
     }
 
     #[test]

@@ -4,10 +4,10 @@
 //! activeflow   0 format   1 state    2 suspect  3 attempts  4 role  5 class  6 flags  7 -
 //!              8 version (8)        16 token (24)          40 wait (8)       48 deadline (8)
 //!             56 ready since (8)    64 created (8)         72 updated (8)
-//!             80 inbox bytes (4)    84 seed length (4)     88 seed …         then the body
-//! seed         0 reference key (16) 16 bundle (32)         48 hears  customer  realm  (each length (2), bytes)
+//!             80 inbox bytes (4)    84 spec length (4)     88 spec …         then the body
+//! spec         0 reference key (16) 16 bundle (32)         48 hears  customer  realm  (each length (2), bytes)
 //!              then JSON: kind, subject, flow, trace
-//! start        0 activeflow id (16) 16 class               17 seed …
+//! start        0 activeflow id (16) 16 class               17 spec …
 //! entry        0 tag 'e' or 't'      1 type (length (2), bytes)   start (length (4), bytes)   input …
 //! ```
 //!
@@ -27,7 +27,7 @@ pub const FORMAT: u8 = 1;
 /// The lowest it reads: the current one and the one before.
 pub const OLDEST_FORMAT: u8 = 1;
 
-pub const SEED_AT: usize = 88;
+pub const SPEC_AT: usize = 88;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -73,28 +73,28 @@ pub enum Suspect {
 
 /// What never changes in an activeflow.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seed {
+pub struct ActiveflowSpec {
     pub reference: Reference,
     pub customer_id: String,
     /// SHA-256 of the pinned bundle.
     pub bundle: [u8; 32],
     pub hears: BTreeSet<String>,
-    pub flow: SeedFlow,
+    pub flow: FlowRef,
     pub traceparent: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeedFlow {
+pub struct FlowRef {
     pub id: String,
     pub name: String,
     pub version: u32,
 }
 
 #[derive(Serialize, Deserialize)]
-struct SeedTail {
+struct SpecTail {
     kind: String,
     subject: String,
-    flow: SeedFlow,
+    flow: FlowRef,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     traceparent: Option<String>,
 }
@@ -104,7 +104,7 @@ struct SeedTail {
 pub struct Start {
     pub id: ActiveflowId,
     pub class: Class,
-    pub seed: Seed,
+    pub spec: ActiveflowSpec,
 }
 
 /// Something that waits for an activeflow.
@@ -133,7 +133,7 @@ pub struct Record {
     pub created: Timestamp,
     pub updated: Timestamp,
     pub inbox_bytes: u32,
-    pub seed: Seed,
+    pub spec: ActiveflowSpec,
     /// The cursor; empty until the first transition.
     pub body: Vec<u8>,
 }
@@ -147,9 +147,9 @@ pub enum BadRecord {
     Damaged { what: &'static str, at: usize, length: usize },
 }
 
-impl Seed {
+impl ActiveflowSpec {
     pub fn to_bytes(&self) -> Vec<u8> {
-        let tail = SeedTail {
+        let tail = SpecTail {
             kind: self.reference.kind.clone(),
             subject: self.reference.subject.clone(),
             flow: self.flow.clone(),
@@ -168,14 +168,14 @@ impl Seed {
 
     /// # Errors
     /// [`BadRecord::Damaged`] with the place.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Seed, BadRecord> {
-        let mut reader = Reader { bytes, at: 16, what: "seed" };
+    pub fn from_bytes(bytes: &[u8]) -> Result<ActiveflowSpec, BadRecord> {
+        let mut reader = Reader { bytes, at: 16, what: "spec" };
         let bundle = reader.array::<32>()?;
         let hears = reader.text()?;
         let customer_id = reader.text()?;
         let realm = reader.text()?;
-        let tail: SeedTail = serde_json::from_slice(&bytes[reader.at..]).map_err(|_| reader.damaged())?;
-        Ok(Seed {
+        let tail: SpecTail = serde_json::from_slice(&bytes[reader.at..]).map_err(|_| reader.damaged())?;
+        Ok(ActiveflowSpec {
             reference: Reference { realm, kind: tail.kind, subject: tail.subject },
             customer_id,
             bundle,
@@ -186,7 +186,7 @@ impl Seed {
     }
 }
 
-impl Seed {
+impl ActiveflowSpec {
     /// Whether the activeflow takes events of this type: named, or by its family (`sim.*`).
     pub fn hears(&self, kind: &str) -> bool {
         let family = kind.split('.').next().unwrap_or_default();
@@ -204,7 +204,7 @@ impl Start {
         let mut bytes = Vec::with_capacity(300);
         bytes.extend(self.id.as_bytes());
         bytes.push(self.class as u8);
-        bytes.extend(self.seed.to_bytes());
+        bytes.extend(self.spec.to_bytes());
         bytes
     }
 
@@ -214,7 +214,7 @@ impl Start {
         let mut reader = Reader { bytes, at: 0, what: "start" };
         let id = ActiveflowId::from_bytes(reader.array()?);
         let class = reader.class()?;
-        Ok(Start { id, class, seed: Seed::from_bytes(&bytes[reader.at..])? })
+        Ok(Start { id, class, spec: ActiveflowSpec::from_bytes(&bytes[reader.at..])? })
     }
 }
 
@@ -262,8 +262,8 @@ impl Entry {
 
 impl Record {
     pub fn to_bytes(&self, control: bool) -> Vec<u8> {
-        let seed = self.seed.to_bytes();
-        let mut bytes = Vec::with_capacity(SEED_AT + seed.len() + self.body.len());
+        let spec = self.spec.to_bytes();
+        let mut bytes = Vec::with_capacity(SPEC_AT + spec.len() + self.body.len());
         bytes.extend([
             FORMAT,
             self.state as u8,
@@ -281,8 +281,8 @@ impl Record {
             bytes.extend(time.as_micros().to_be_bytes());
         }
         bytes.extend(self.inbox_bytes.to_be_bytes());
-        bytes.extend((seed.len() as u32).to_be_bytes());
-        bytes.extend(seed);
+        bytes.extend((spec.len() as u32).to_be_bytes());
+        bytes.extend(spec);
         bytes.extend(&self.body);
         bytes
     }
@@ -315,8 +315,8 @@ impl Record {
         let deadline = reader.time()?;
         let (ready_since, created, updated) = (reader.time()?, reader.time()?, reader.time()?);
         let inbox_bytes = u32::from_be_bytes(reader.array()?);
-        let seed_length = u32::from_be_bytes(reader.array()?) as usize;
-        let seed = Seed::from_bytes(reader.take(seed_length)?)?;
+        let spec_length = u32::from_be_bytes(reader.array()?) as usize;
+        let spec = ActiveflowSpec::from_bytes(reader.take(spec_length)?)?;
         Ok(Record {
             state,
             suspect,
@@ -331,7 +331,7 @@ impl Record {
             created,
             updated,
             inbox_bytes,
-            seed,
+            spec,
             body: bytes[reader.at..].to_vec(),
         })
     }

@@ -1,4 +1,4 @@
-//! Which deliveries of one consumer life may be acknowledged: only the prefix without a gap.
+//! Which deliveries of one consumer session may be acknowledged: only the prefix without a gap.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
-//! What the dispatcher adds to reading and addressing: the realm of a publisher, and the lane of an event.
+//! What the dispatcher adds to reading and addressing: the realm of a publisher, and the key of an event.
 
-use crate::lanes::Lane;
+use crate::key_queues::Key;
 use common::address::{DEFAULT_REALM, Read, Refusal};
 use common::ports::bus::Delivery;
 use flow::route::Addressee;
@@ -15,7 +15,7 @@ pub fn read(delivery: &Delivery, realms: &BTreeMap<String, String>) -> Result<Re
 }
 
 /// Whose turn an event shares: results of commands go in order with the other events of their reference.
-pub fn lane(read: &Read) -> Lane {
+pub fn key(read: &Read) -> Key {
     let subject = match &read.addressee {
         Addressee::Reference { reference, .. } => &reference.subject,
         Addressee::Command { activeflow_id, .. } => read.event.subject.as_ref().unwrap_or(activeflow_id),

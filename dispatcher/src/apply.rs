@@ -1,7 +1,7 @@
 //! What happens to one event. Plain futures that spawn nothing: they may be dropped at any port call, and the event
 //! then comes again.
 
-use crate::address::{lane, read};
+use crate::address::{key, read};
 use crate::gate::Gate;
 use crate::reject::reject;
 use crate::{Dispatcher, Ports, metrics};
@@ -25,7 +25,7 @@ const TELL_EVERY: u64 = 60;
 
 /// What became of an event. Each is final: the delivery may be acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum EventOutcome {
     Applied,
     Duplicate,
     /// Nobody hears it and it starts nothing.
@@ -38,27 +38,31 @@ pub enum Outcome {
 }
 
 /// Stores the effect of an event, or keeps it among the rejected. Ends when either is durable.
-pub async fn apply(dispatcher: &Dispatcher, delivery: &Delivery, read: Result<Read, Refusal>) -> Outcome {
-    handle(dispatcher, delivery, read, Company::Others).await
+pub async fn apply(
+    dispatcher: &Dispatcher,
+    delivery: &Delivery,
+    read: Result<Read, Refusal>,
+) -> EventOutcome {
+    handle(dispatcher, delivery, read, Concurrency::Shared).await
 }
 
 /// Whether other events are handled at the same time.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Company {
-    Others,
-    None,
+enum Concurrency {
+    Shared,
+    Exclusive,
 }
 
 async fn handle(
     dispatcher: &Dispatcher,
     delivery: &Delivery,
     read: Result<Read, Refusal>,
-    company: Company,
-) -> Outcome {
+    concurrency: Concurrency,
+) -> EventOutcome {
     let begun = dispatcher.ports.clock.monotonic();
     let kind = metrics::known(read.as_ref().map_or("", |read| &read.event.kind));
     let stored = match read {
-        Ok(read) => AssertUnwindSafe(store(dispatcher, &read, company))
+        Ok(read) => AssertUnwindSafe(store(dispatcher, &read, concurrency))
             .catch_unwind()
             .await
             .unwrap_or_else(|_| Err(panicked())),
@@ -74,10 +78,10 @@ async fn handle(
 
 /// The same for an event that was there when a dispatcher died: it is handled while no other is, and each attempt is
 /// counted before it is made. While the store cannot count, nothing is tried and nothing rejected.
-pub async fn apply_alone(dispatcher: &Dispatcher, delivery: &Delivery) -> Outcome {
-    let Dispatcher { config, survived, .. } = dispatcher;
+pub async fn apply_alone(dispatcher: &Dispatcher, delivery: &Delivery) -> EventOutcome {
+    let Dispatcher { config, handled_suspects, .. } = dispatcher;
     let key = attempt_key(delivery);
-    let counted = if survived.knows(&key) { Ok(0) } else { count(dispatcher, delivery, key).await };
+    let counted = if handled_suspects.knows(&key) { Ok(0) } else { count(dispatcher, delivery, key).await };
     let refusal = match counted {
         Ok(attempts) if attempts > SOLO_ATTEMPTS => {
             let before = attempts - 1;
@@ -85,8 +89,8 @@ pub async fn apply_alone(dispatcher: &Dispatcher, delivery: &Delivery) -> Outcom
         }
         Ok(_) => {
             let read = read_guarded(delivery, &config.realms);
-            let outcome = handle(dispatcher, delivery, read, Company::None).await;
-            survived.note(key);
+            let outcome = handle(dispatcher, delivery, read, Concurrency::Exclusive).await;
+            handled_suspects.note(key);
             return outcome;
         }
         Err(error) => refused(&error),
@@ -106,9 +110,13 @@ pub fn read_guarded(delivery: &Delivery, realms: &BTreeMap<String, String>) -> R
     catch_unwind(AssertUnwindSafe(|| read(delivery, realms))).unwrap_or_else(|_| Err(panicked()))
 }
 
-async fn store(dispatcher: &Dispatcher, read: &Read, company: Company) -> Result<Outcome, Refusal> {
+async fn store(
+    dispatcher: &Dispatcher,
+    read: &Read,
+    concurrency: Concurrency,
+) -> Result<EventOutcome, Refusal> {
     let Dispatcher { ports, view, gate, .. } = dispatcher;
-    let may_wait = company == Company::Others && Gate::holds(&read.event.kind);
+    let may_wait = concurrency == Concurrency::Shared && Gate::holds(&read.event.kind);
     let arrival = view.now();
     let mut waits = 0;
     loop {
@@ -126,17 +134,17 @@ async fn store(dispatcher: &Dispatcher, read: &Read, company: Company) -> Result
                 gate.note(deliver.shard, backlog, ports.clock.monotonic());
                 tracing::debug!(
                     event_type = read.event.kind,
-                    subject = masked(&lane(read).1),
+                    subject = masked(&key(read).1),
                     shard = %deliver.shard,
                     to = ?to,
                     started = ?started,
                     "Event applied"
                 );
-                return Ok(Outcome::Applied);
+                return Ok(EventOutcome::Applied);
             }
-            Delivered::Duplicate => return Ok(Outcome::Duplicate),
+            Delivered::Duplicate => return Ok(EventOutcome::Duplicate),
             Delivered::Unmatched => return Ok(unmatched(read)),
-            Delivered::Late => return Ok(Outcome::Late),
+            Delivered::Late => return Ok(EventOutcome::Late),
             Delivered::InboxFull { owner } => {
                 let message =
                     format!("the inbox of activeflow {owner} is full; replay the event when it has moved on");
@@ -165,19 +173,19 @@ fn starts_something(deliver: &Deliver) -> bool {
 }
 
 /// Carriers publish much that nobody listens to: a metric, and a line for who looks closely.
-fn unmatched(read: &Read) -> Outcome {
+fn unmatched(read: &Read) -> EventOutcome {
     tracing::debug!(
         event_type = read.event.kind,
-        subject = masked(&lane(read).1),
+        subject = masked(&key(read).1),
         "Nobody hears the event and no route takes its address"
     );
-    Outcome::Unmatched
+    EventOutcome::Unmatched
 }
 
 /// Another for each process, delivery and moment.
 fn attempt_name(dispatcher: &Dispatcher, delivery: &Delivery) -> u64 {
     let moment = dispatcher.ports.clock.monotonic().as_nanos().to_string();
-    let name = EventKey::derive(&dispatcher.config.place, &delivery.tag.to_string(), &moment);
+    let name = EventKey::derive(&dispatcher.config.instance, &delivery.tag.to_string(), &moment);
     name.0[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 

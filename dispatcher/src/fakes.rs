@@ -1,14 +1,14 @@
-//! A world for the dispatcher's tests: a bus that hands out scripted lives, a store that notes what it is asked.
+//! A world for the dispatcher's tests: a bus that hands out scripted sessions, a store that notes what it is asked.
 
 use crate::{Config, Dispatcher, Ports};
 use async_trait::async_trait;
 use common::command::Message;
 use common::member::{Member, MemberId};
 use common::ports::bus::{Confirm, Deliveries, Delivery, Rejection};
-use common::ports::catalogue::{Edge, EdgeRecord, Publication, Published};
+use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use common::ports::intake::{Deliver, Delivered};
 use common::ports::upkeep::{Depth, Swept, Upkeep};
-use common::ports::work::Bell;
+use common::ports::work::Wakeups;
 use common::ports::{Bus, Catalogue, Clock, Intake, Members};
 use common::{BusError, EventKey, Shard, StoreError};
 use flow::definitions::Deployed;
@@ -21,7 +21,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 #[derive(Default)]
 pub struct World {
-    pub lives: Mutex<VecDeque<UnboundedReceiver<Delivery>>>,
+    pub sessions: Mutex<VecDeque<UnboundedReceiver<Delivery>>>,
     /// Everything that happened, in order: `begin e1`, `stored e1`, `ack 3`, `reject malformed_json`, ...
     log: Arc<Mutex<Vec<String>>>,
     /// How often the store does not answer for an event.
@@ -41,9 +41,9 @@ pub struct World {
 }
 
 impl World {
-    pub fn life(&self) -> UnboundedSender<Delivery> {
+    pub fn session(&self) -> UnboundedSender<Delivery> {
         let (sender, receiver) = unbounded_channel();
-        self.lives.lock().unwrap().push_back(receiver);
+        self.sessions.lock().unwrap().push_back(receiver);
         sender
     }
 
@@ -61,13 +61,13 @@ impl World {
     pub fn dispatcher(self: &Arc<Self>) -> Dispatcher {
         let second = Duration::from_secs(1);
         let config = Config {
-            place: "test".into(),
+            instance: "test".into(),
             realms: BTreeMap::new(),
             max_in_flight: 16,
             backlog_high: 100,
             backlog_low: 50,
-            beat: second,
-            grace: second,
+            heartbeat_interval: second,
+            shutdown_grace: second,
         };
         Dispatcher::new(self.ports(), config)
     }
@@ -143,13 +143,13 @@ pub fn delivery(tag: u64, id: &str, call: &str) -> Delivery {
     }
 }
 
-struct Life {
+struct Session {
     log: Arc<Mutex<Vec<String>>>,
     coming: UnboundedReceiver<Delivery>,
 }
 
 #[async_trait]
-impl Deliveries for Life {
+impl Deliveries for Session {
     async fn next(&mut self) -> Option<Delivery> {
         self.coming.recv().await
     }
@@ -161,9 +161,9 @@ impl Deliveries for Life {
 #[async_trait]
 impl Bus for World {
     async fn consume(&self) -> Box<dyn Deliveries> {
-        let coming = self.lives.lock().unwrap().pop_front();
+        let coming = self.sessions.lock().unwrap().pop_front();
         match coming {
-            Some(coming) => Box::new(Life { log: self.log.clone(), coming }),
+            Some(coming) => Box::new(Session { log: self.log.clone(), coming }),
             None => std::future::pending().await,
         }
     }
@@ -250,13 +250,20 @@ impl Catalogue for World {
     async fn now(&self) -> Result<Timestamp, StoreError> {
         Ok(Timestamp::default())
     }
-    async fn record_edge(&self, edge: &Edge) -> Result<EdgeRecord, StoreError> {
-        Ok(EdgeRecord { edge: edge.clone(), recorded_at: Timestamp::default(), published: true })
+    async fn record_route_transition(
+        &self,
+        transition: &RouteTransition,
+    ) -> Result<RouteTransitionRecord, StoreError> {
+        Ok(RouteTransitionRecord {
+            transition: transition.clone(),
+            recorded_at: Timestamp::default(),
+            published: true,
+        })
     }
-    async fn edge_published(&self, _: &Edge) -> Result<(), StoreError> {
+    async fn route_transition_published(&self, _: &RouteTransition) -> Result<(), StoreError> {
         Ok(())
     }
-    async fn edges(&self) -> Result<Vec<EdgeRecord>, StoreError> {
+    async fn route_transitions(&self) -> Result<Vec<RouteTransitionRecord>, StoreError> {
         Ok(Vec::new())
     }
 }
@@ -270,14 +277,14 @@ impl Upkeep for World {
         self.note("depth");
         Ok(Depth::default())
     }
-    async fn listen_due(&self) -> Box<dyn Bell> {
+    async fn listen_due(&self) -> Box<dyn Wakeups> {
         std::future::pending().await
     }
 }
 
 #[async_trait]
 impl Members for World {
-    async fn beat(&self, me: &Member, _: &[MemberId]) -> Result<Vec<Member>, StoreError> {
+    async fn heartbeat(&self, me: &Member, _: &[MemberId]) -> Result<Vec<Member>, StoreError> {
         Ok(vec![me.clone()])
     }
     async fn leave(&self, _: MemberId) -> Result<(), StoreError> {

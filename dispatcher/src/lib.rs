@@ -2,42 +2,42 @@
 //! acknowledged.
 //!
 //! ```text
-//! bus ─► read ─► lane of its reference ─► address ─► (gate) ─► Intake::deliver ─► acknowledged
+//! bus ─► read ─► key of its reference ─► address ─► (gate) ─► Intake::deliver ─► acknowledged
 //!                one at a time             │ nobody could use it
 //!                                          └────────► rejected queue ───────────► acknowledged
 //! ```
 //!
-//! It promises: one `deliver` in flight per reference, also across lives of the consumer; an unknown outcome is tried
+//! It promises: one `deliver` in flight per reference, also across sessions of the consumer; an unknown outcome is tried
 //! again before anything later of that reference; only the contiguous prefix of what is stored is acknowledged.
 
 mod acks;
 mod address;
 mod apply;
-mod desk;
+mod consumer;
 #[cfg(test)]
 mod fakes;
 mod gate;
-mod lanes;
+mod handled_suspects;
+mod key_queues;
 pub mod metrics;
 mod reject;
 mod source;
-mod survived;
 mod view;
 
 pub use address::read;
-pub use apply::{Outcome, apply, apply_alone};
+pub use apply::{EventOutcome, apply, apply_alone};
 pub use view::View;
 
+use common::heartbeat::Heartbeat;
 use common::member::{MemberId, Role};
 use common::ports::{Bus, Catalogue, Clock, Intake, Members, Upkeep};
-use common::pulse::Pulse;
-use desk::Desk;
+use consumer::Consumer;
 use gate::Gate;
+use handled_suspects::HandledSuspects;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use survived::Survived;
 use tokio_util::sync::CancellationToken;
 
 #[derive(Clone)]
@@ -54,7 +54,7 @@ pub struct Ports {
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Where this process runs, for people: `host:pid`.
-    pub place: String,
+    pub instance: String,
     /// The realm of each broker user; others belong to [`common::address::DEFAULT_REALM`].
     pub realms: BTreeMap<String, String>,
     /// How many events are held at once, waiting for their turn or for the store.
@@ -64,9 +64,9 @@ pub struct Config {
     /// … until it has no more than this.
     pub backlog_low: u64,
     /// How often it beats and looks for new definitions.
-    pub beat: Duration,
+    pub heartbeat_interval: Duration,
     /// How long what is held may take after a shutdown was asked for.
-    pub grace: Duration,
+    pub shutdown_grace: Duration,
 }
 
 /// What the handling of every event shares.
@@ -75,18 +75,18 @@ pub struct Dispatcher {
     pub config: Config,
     pub view: View,
     gate: Gate,
-    survived: Survived,
+    handled_suspects: HandledSuspects,
 }
 
 impl Dispatcher {
     pub fn new(ports: Ports, config: Config) -> Dispatcher {
         let view = View::new(ports.catalogue.clone(), ports.clock.clone());
         let gate = Gate::new(config.backlog_high, config.backlog_low);
-        Dispatcher { ports, config, view, gate, survived: Survived::default() }
+        Dispatcher { ports, config, view, gate, handled_suspects: HandledSuspects::default() }
     }
 }
 
-/// Runs a dispatcher until `shutdown`, and then as long as what it holds needs, at most `config.grace`.
+/// Runs a dispatcher until `shutdown`, and then as long as what it holds needs, at most `config.shutdown_grace`.
 pub async fn run(ports: Ports, config: Config, shutdown: CancellationToken) {
     metrics::describe();
     let id = MemberId::draw(&*ports.clock);
@@ -94,7 +94,7 @@ pub async fn run(ports: Ports, config: Config, shutdown: CancellationToken) {
     let handle = async {
         if shutdown.run_until_cancelled(dispatcher.view.load()).await.is_some() {
             tracing::info!(member_id = %id, generation = dispatcher.view.generation(), "Dispatcher takes events");
-            Desk::new(&dispatcher).serve(&shutdown).await;
+            Consumer::new(&dispatcher).serve(&shutdown).await;
         }
     };
     tokio::select! {
@@ -103,7 +103,7 @@ pub async fn run(ports: Ports, config: Config, shutdown: CancellationToken) {
         () = keep_current(&dispatcher, id) => {}
     }
     if let Err(error) = dispatcher.ports.members.leave(id).await {
-        tracing::debug!(member_id = %id, %error, "Could not leave the roll; it forgets by itself");
+        tracing::debug!(member_id = %id, %error, "Could not leave the member list; it forgets by itself");
     }
     tracing::info!(member_id = %id, "Dispatcher has stopped");
 }
@@ -111,12 +111,12 @@ pub async fn run(ports: Ports, config: Config, shutdown: CancellationToken) {
 /// Beats and follows what is deployed; never returns.
 async fn keep_current(dispatcher: &Dispatcher, id: MemberId) {
     let Dispatcher { ports, config, view, .. } = dispatcher;
-    let mut pulse = Pulse::new(id, Role::Dispatcher, &config.place);
+    let mut heartbeat = Heartbeat::new(id, Role::Dispatcher, &config.instance);
     loop {
         if let Err(error) = view.refresh().await {
             tracing::debug!(%error, "Could not look for new definitions");
         }
-        pulse.beat(&*ports.members, view.generation(), &[]).await;
-        ports.clock.sleep(config.beat).await;
+        heartbeat.heartbeat(&*ports.members, view.generation(), &[]).await;
+        ports.clock.sleep(config.heartbeat_interval).await;
     }
 }

@@ -1,6 +1,6 @@
 //! What the dispatcher counts. Types that are not in the catalogue are one label, so that nobody outside can make more.
 
-use crate::apply::Outcome;
+use crate::apply::EventOutcome;
 use metrics::{Unit, counter, describe_counter, describe_histogram, gauge, histogram};
 use std::time::Duration;
 
@@ -68,20 +68,20 @@ pub fn known(kind: &str) -> &'static str {
     KNOWN.into_iter().find(|known| *known == kind).unwrap_or("other")
 }
 
-pub fn event(kind: &'static str, outcome: Outcome, took: Duration) {
+pub fn event(kind: &'static str, outcome: EventOutcome, took: Duration) {
     let label = match outcome {
-        Outcome::Applied => "applied",
-        Outcome::Duplicate => "duplicate",
-        Outcome::Unmatched => "unmatched",
-        Outcome::Late => "late",
-        Outcome::Rejected => "rejected",
-        Outcome::Dropped => "dropped",
+        EventOutcome::Applied => "applied",
+        EventOutcome::Duplicate => "duplicate",
+        EventOutcome::Unmatched => "unmatched",
+        EventOutcome::Late => "late",
+        EventOutcome::Rejected => "rejected",
+        EventOutcome::Dropped => "dropped",
     };
     counter!(EVENTS, "type" => kind, "outcome" => label).increment(1);
     histogram!(DURATION, "type" => kind).record(took);
     match outcome {
-        Outcome::Unmatched => counter!(UNMATCHED, "type" => kind).increment(1),
-        Outcome::Late => counter!(LATE).increment(1),
+        EventOutcome::Unmatched => counter!(UNMATCHED, "type" => kind).increment(1),
+        EventOutcome::Late => counter!(LATE).increment(1),
         _ => {}
     }
 }

@@ -1,6 +1,6 @@
 //! Keeping an event that cannot be used where a person can look at it.
 
-use crate::apply::Outcome;
+use crate::apply::EventOutcome;
 use crate::{Dispatcher, metrics};
 use common::BusError;
 use common::address::Refusal;
@@ -9,7 +9,7 @@ use common::ports::bus::{Delivery, Rejection};
 use std::collections::BTreeMap;
 
 /// Rejects `delivery`; tries on until the broker has it or says that the rejected queue is full.
-pub async fn reject(dispatcher: &Dispatcher, delivery: &Delivery, refusal: Refusal) -> Outcome {
+pub async fn reject(dispatcher: &Dispatcher, delivery: &Delivery, refusal: Refusal) -> EventOutcome {
     let Refusal { reason, message } = refusal;
     let rejection = Rejection { reason, message, body: delivery.body.clone(), original: original(delivery) };
     let mut backoff = Backoff::default();
@@ -24,7 +24,7 @@ pub async fn reject(dispatcher: &Dispatcher, delivery: &Delivery, refusal: Refus
                     bytes = delivery.body.len(),
                     "Event rejected"
                 );
-                return Outcome::Rejected;
+                return EventOutcome::Rejected;
             }
             Err(BusError::Nacked { .. }) => {
                 metrics::dropped();
@@ -32,7 +32,7 @@ pub async fn reject(dispatcher: &Dispatcher, delivery: &Delivery, refusal: Refus
                     reason = rejection.reason,
                     "The rejected queue is full: an event was dropped"
                 );
-                return Outcome::Dropped;
+                return EventOutcome::Dropped;
             }
             Err(error @ BusError::Unconfirmed { .. }) => {
                 tracing::debug!(%error, "A rejected event is not confirmed yet; publishing it again");

@@ -1,4 +1,4 @@
-//! Deliveries, one consumer life after another.
+//! Deliveries, one consumer session after another.
 
 use common::ports::Bus;
 use common::ports::bus::{Deliveries, Delivery};
@@ -7,29 +7,29 @@ use std::sync::Arc;
 
 pub struct Source {
     bus: Arc<dyn Bus>,
-    life: Life,
+    session: Session,
 }
 
-enum Life {
+enum Session {
     Opening(BoxFuture<'static, Box<dyn Deliveries>>),
     Open(Box<dyn Deliveries>),
 }
 
 impl Source {
     pub fn new(bus: Arc<dyn Bus>) -> Source {
-        let life = open(&bus);
-        Source { bus, life }
+        let session = open(&bus);
+        Source { bus, session }
     }
 
-    /// The next delivery; `None` when a life is over and the next one is being opened. Dropping the future loses nothing.
+    /// The next delivery; `None` when a session is over and the next one is being opened. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Delivery> {
         loop {
-            match &mut self.life {
-                Life::Opening(opening) => self.life = Life::Open(opening.await),
-                Life::Open(deliveries) => match deliveries.next().await {
+            match &mut self.session {
+                Session::Opening(opening) => self.session = Session::Open(opening.await),
+                Session::Open(deliveries) => match deliveries.next().await {
                     Some(delivery) => return Some(delivery),
                     None => {
-                        self.life = open(&self.bus);
+                        self.session = open(&self.bus);
                         return None;
                     }
                 },
@@ -38,13 +38,13 @@ impl Source {
     }
 
     pub fn ack_through(&self, tag: u64) {
-        if let Life::Open(deliveries) = &self.life {
+        if let Session::Open(deliveries) = &self.session {
             deliveries.ack_through(tag);
         }
     }
 }
 
-fn open(bus: &Arc<dyn Bus>) -> Life {
+fn open(bus: &Arc<dyn Bus>) -> Session {
     let bus = bus.clone();
-    Life::Opening(Box::pin(async move { bus.consume().await }))
+    Session::Opening(Box::pin(async move { bus.consume().await }))
 }

@@ -1,21 +1,21 @@
 //! One claimed activeflow, from its claim until it rests. A plain future that spawns nothing: it may be dropped at any
 //! port call, and a successor goes on from what is stored.
 
-use crate::commit::{Halt, commit, finish, release};
+use crate::commit::{AbortReason, commit, finish, release};
 use crate::perform::publish;
 use crate::rest::handed_on;
 use crate::turn::{Decision, Failed, Turn, decide, journal};
 use crate::{Config, Executor, metrics};
 use common::command::Message;
 use common::ports::Clock;
-use common::ports::work::{After, Claim, Control, Outcome, Row, Transition};
-use common::record::{Entry, Seed};
+use common::ports::work::{After, Claim, CommitOutcome, Control, Row, Transition};
+use common::record::{ActiveflowSpec, Entry};
 use flow::{Bundle, Cursor, Timestamp};
 use std::time::Duration;
 
 /// What became of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum AdvanceOutcome {
     Parked,
     Paused,
     Yielded,
@@ -38,9 +38,9 @@ impl StoreTime {
     }
 }
 
-struct Held {
+struct ClaimedActiveflow {
     claim: Claim,
-    seed: Seed,
+    spec: ActiveflowSpec,
     version: u64,
     body: Vec<u8>,
     inbox: Vec<Entry>,
@@ -53,11 +53,11 @@ struct Held {
 }
 
 /// Moves `row` until it rests or is given back. `time` was told with the claim.
-pub async fn advance(executor: &Executor, row: Row, time: StoreTime) -> Fate {
+pub async fn advance(executor: &Executor, row: Row, time: StoreTime) -> AdvanceOutcome {
     let Row { claim, record, inbox, outbox, control } = row;
-    let mut held = Held {
+    let mut held = ClaimedActiveflow {
         claim,
-        seed: record.seed,
+        spec: record.spec,
         version: record.version,
         body: record.body,
         inbox,
@@ -67,30 +67,34 @@ pub async fn advance(executor: &Executor, row: Row, time: StoreTime) -> Fate {
         commits: commits(&executor.config),
     };
     let halt = match go(executor, &mut held, &outbox).await {
-        Ok(fate) => return fate,
+        Ok(outcome) => return outcome,
         Err(halt) => halt,
     };
     match halt {
-        Halt::Fenced => return Fate::Fenced,
-        Halt::Later => executor.ports.clock.sleep(executor.config.retry_after).await,
-        Halt::BrokerAway => {}
+        AbortReason::Fenced => return AdvanceOutcome::Fenced,
+        AbortReason::Later => executor.ports.clock.sleep(executor.config.retry_after).await,
+        AbortReason::BrokerAway => {}
     }
     release(executor, &held.claim).await;
     metrics::released();
-    Fate::Released
+    AdvanceOutcome::Released
 }
 
-async fn go(executor: &Executor, held: &mut Held, outbox: &[Vec<u8>]) -> Result<Fate, Halt> {
+async fn go(
+    executor: &Executor,
+    held: &mut ClaimedActiveflow,
+    outbox: &[Vec<u8>],
+) -> Result<AdvanceOutcome, AbortReason> {
     settle_outbox(executor, held, outbox).await?;
     loop {
         let Some(bundle) = bundle(executor, held).await else {
-            return Err(Halt::Later);
+            return Err(AbortReason::Later);
         };
         let (outcome, after) = match turn(executor, held, &bundle) {
             Ok(decision) => perform(executor, held, decision).await?,
             Err(failed) if failed.newer => {
                 tracing::error!(activeflow_id = %held.claim.id, detail = %failed.note.detail, "An activeflow waits for a newer executor");
-                return Err(Halt::Later);
+                return Err(AbortReason::Later);
             }
             Err(failed) => {
                 settle(executor, held).await?;
@@ -98,20 +102,26 @@ async fn go(executor: &Executor, held: &mut Held, outbox: &[Vec<u8>]) -> Result<
             }
         };
         match outcome {
-            Outcome::More { version, inbox, control } => {
+            CommitOutcome::More { version, inbox, control } => {
                 held.version = version;
                 held.inbox = inbox;
                 held.control = control;
             }
-            Outcome::Kept { version } if after == After::Keep => held.version = version,
-            Outcome::Released { .. } | Outcome::Kept { .. } => return Ok(fate(&after)),
-            Outcome::Fenced => return Err(Halt::Fenced),
+            CommitOutcome::ClaimKept { version } if after == After::KeepClaim => held.version = version,
+            CommitOutcome::Released { .. } | CommitOutcome::ClaimKept { .. } => {
+                return Ok(outcome_of(&after));
+            }
+            CommitOutcome::Fenced => return Err(AbortReason::Fenced),
         }
     }
 }
 
 /// Commands that an earlier worker stored and did not settle go first, with the bytes that it stored.
-async fn settle_outbox(executor: &Executor, held: &mut Held, outbox: &[Vec<u8>]) -> Result<(), Halt> {
+async fn settle_outbox(
+    executor: &Executor,
+    held: &mut ClaimedActiveflow,
+    outbox: &[Vec<u8>],
+) -> Result<(), AbortReason> {
     if outbox.is_empty() {
         return Ok(());
     }
@@ -129,30 +139,32 @@ async fn settle_outbox(executor: &Executor, held: &mut Held, outbox: &[Vec<u8>])
     settle(executor, held).await
 }
 
-async fn settle(executor: &Executor, held: &mut Held) -> Result<(), Halt> {
+async fn settle(executor: &Executor, held: &mut ClaimedActiveflow) -> Result<(), AbortReason> {
     if !held.unsettled {
         return Ok(());
     }
-    if let Outcome::Kept { version } = finish(executor, &held.claim, held.version, &After::Keep).await? {
+    if let CommitOutcome::ClaimKept { version } =
+        finish(executor, &held.claim, held.version, &After::KeepClaim).await?
+    {
         held.version = version;
     }
     held.unsettled = false;
     Ok(())
 }
 
-async fn bundle(executor: &Executor, held: &Held) -> Option<std::sync::Arc<Bundle>> {
-    match executor.bundles.get(&held.seed.bundle).await {
+async fn bundle(executor: &Executor, held: &ClaimedActiveflow) -> Option<std::sync::Arc<Bundle>> {
+    match executor.bundles.get(&held.spec.bundle).await {
         Ok(bundle) => Some(bundle),
         Err(error) => {
             metrics::no_bundle();
-            tracing::error!(activeflow_id = %held.claim.id, flow_id = held.seed.flow.id, %error, "An activeflow waits for its bundle");
+            tracing::error!(activeflow_id = %held.claim.id, flow_id = held.spec.flow.id, %error, "An activeflow waits for its bundle");
             None
         }
     }
 }
 
 /// What is wrong with one input must not undo those before it: they are a turn of their own.
-fn turn(executor: &Executor, held: &Held, bundle: &Bundle) -> Result<Decision, Failed> {
+fn turn(executor: &Executor, held: &ClaimedActiveflow, bundle: &Bundle) -> Result<Decision, Failed> {
     let clock = &executor.ports.clock;
     let begun = clock.monotonic();
     let whole = held.turn(executor, bundle);
@@ -176,7 +188,7 @@ fn commits(config: &Config) -> u32 {
     }
 }
 
-impl Held {
+impl ClaimedActiveflow {
     /// A cursor that only made room for a commit goes on under its claim.
     fn goes_on(&mut self, after: &After) -> bool {
         let goes_on = *after == After::Yield && self.commits > 0;
@@ -187,7 +199,7 @@ impl Held {
     fn turn<'a>(&'a self, executor: &Executor, bundle: &'a Bundle) -> Turn<'a> {
         Turn {
             id: self.claim.id,
-            seed: &self.seed,
+            spec: &self.spec,
             bundle,
             version: self.version,
             body: &self.body,
@@ -201,13 +213,17 @@ impl Held {
 }
 
 /// Save, then speak: commands are stored with the transition, then published, then settled with what comes after.
-async fn perform(executor: &Executor, held: &mut Held, decision: Decision) -> Result<(Outcome, After), Halt> {
+async fn perform(
+    executor: &Executor,
+    held: &mut ClaimedActiveflow,
+    decision: Decision,
+) -> Result<(CommitOutcome, After), AbortReason> {
     let Decision { transition, commands, after, ending, started, actions } = decision;
-    let after = if held.goes_on(&after) { After::Keep } else { after };
+    let after = if held.goes_on(&after) { After::KeepClaim } else { after };
     let claim = &held.claim;
     let outcome = match transition {
         None => finish(executor, claim, held.version, &after).await?,
-        Some(transition) if after == After::Keep => {
+        Some(transition) if after == After::KeepClaim => {
             let outcome = commit(executor, claim, held.version, &transition, &after).await?;
             publish(executor, &commands).await?;
             held.unsettled |= !commands.is_empty();
@@ -222,9 +238,9 @@ async fn perform(executor: &Executor, held: &mut Held, decision: Decision) -> Re
             outcome
         }
         Some(transition) => {
-            let kept = commit(executor, claim, held.version, &transition, &After::Keep).await?;
+            let kept = commit(executor, claim, held.version, &transition, &After::KeepClaim).await?;
             held.body = transition.body;
-            if let Outcome::Kept { version } = kept {
+            if let CommitOutcome::ClaimKept { version } = kept {
                 held.version = version;
             }
             publish(executor, &commands).await?;
@@ -239,18 +255,22 @@ async fn perform(executor: &Executor, held: &mut Held, decision: Decision) -> Re
     }
     if let Some(reason) = ending {
         metrics::ended(&reason);
-        tracing::info!(activeflow_id = %held.claim.id, flow_name = held.seed.flow.name, reason, "Activeflow ended");
+        tracing::info!(activeflow_id = %held.claim.id, flow_name = held.spec.flow.name, reason, "Activeflow ended");
     }
     Ok((outcome, after))
 }
 
 /// Data that cannot be read, a core that panics and a step that asks for too much end the activeflow: trying again would
 /// do the same. The reference is given up, and what would start another is delivered again.
-async fn fail(executor: &Executor, held: &Held, failed: Failed) -> Result<(Outcome, After), Halt> {
+async fn fail(
+    executor: &Executor,
+    held: &ClaimedActiveflow,
+    failed: Failed,
+) -> Result<(CommitOutcome, After), AbortReason> {
     let Failed { consumed, note, .. } = failed;
     tracing::error!(
         activeflow_id = %held.claim.id,
-        flow_name = held.seed.flow.name,
+        flow_name = held.spec.flow.name,
         action_id = note.action_id,
         what = note.what,
         detail = common::mask::masked(&note.detail.to_string()),
@@ -270,12 +290,12 @@ async fn fail(executor: &Executor, held: &Held, failed: Failed) -> Result<(Outco
     Ok((outcome, after))
 }
 
-fn fate(after: &After) -> Fate {
+fn outcome_of(after: &After) -> AdvanceOutcome {
     match after {
-        After::Park { .. } => Fate::Parked,
-        After::Pause => Fate::Paused,
-        After::Yield | After::Keep => Fate::Yielded,
-        After::End { .. } => Fate::Ended,
+        After::Park { .. } => AdvanceOutcome::Parked,
+        After::Pause => AdvanceOutcome::Paused,
+        After::Yield | After::KeepClaim => AdvanceOutcome::Yielded,
+        After::End { .. } => AdvanceOutcome::Ended,
     }
 }
 

@@ -1,9 +1,9 @@
 //! The concurrency of an executor: claims while there is room, runs what it holds, lets go at the end.
 
-use crate::advance::{Fate, StoreTime, advance};
+use crate::advance::{AdvanceOutcome, StoreTime, advance};
+use crate::claim_scheduler::{ClaimResult, ClaimScheduler, Group};
 use crate::commit::release;
-use crate::hunger::{Brought, Group, Hunger};
-use crate::standing::{Enrolled, Standing};
+use crate::membership::{Assignment, Membership};
 use crate::{Executor, metrics};
 use common::answer::until_answered;
 use common::member::MemberId;
@@ -28,23 +28,23 @@ const PANICKED: usize = 1_024;
 
 pub struct Claims {
     executor: Arc<Executor>,
-    standing: Standing,
-    me: Option<Enrolled>,
-    hunger: Hunger,
+    membership: Membership,
+    me: Option<Assignment>,
+    scheduler: ClaimScheduler,
     /// The suspects that are held; nothing else is.
     group: Option<Group>,
     asking: FuturesUnordered<BoxFuture<'static, Answer>>,
     /// Of the last claim. Grows: a claim that a dead connection delivers late is older than the last one.
     nonce: u64,
-    running: JoinSet<Fate>,
-    held: HashMap<Id, Held>,
+    running: JoinSet<AdvanceOutcome>,
+    held: HashMap<Id, RunningTask>,
     /// Whether the bus was up when it was looked at last.
     bus_up: bool,
     /// How often the work on an activeflow panicked.
     panicked: HashMap<ActiveflowId, u32>,
 }
 
-struct Held {
+struct RunningTask {
     claim: Claim,
     /// It is one of the group.
     suspect: bool,
@@ -59,13 +59,13 @@ struct Answer {
 }
 
 impl Claims {
-    pub fn new(executor: Arc<Executor>, standing: Standing) -> Claims {
+    pub fn new(executor: Arc<Executor>, membership: Membership) -> Claims {
         let rest = executor.config.retry_after * REST;
         Claims {
             executor,
-            standing,
+            membership,
             me: None,
-            hunger: Hunger::new(rest),
+            scheduler: ClaimScheduler::new(rest),
             group: None,
             asking: FuturesUnordered::new(),
             nonce: 0,
@@ -77,11 +77,11 @@ impl Claims {
     }
 
     /// Claims until `shutdown`, then lets go of everything within the grace period. Returns the id to strike from the
-    /// roll, or `None` when something may still be held under it.
+    /// members, or `None` when something may still be held under it.
     pub async fn serve(&mut self, shutdown: &CancellationToken) -> Option<MemberId> {
         let executor = self.executor.clone();
         let clock = &executor.ports.clock;
-        let mut bell = executor.ports.work.listen_ready().await;
+        let mut wakeups = executor.ports.work.listen_ready().await;
         let mut look = clock.sleep(Duration::ZERO);
         loop {
             self.ask();
@@ -89,11 +89,11 @@ impl Claims {
                 biased;
                 () = shutdown.cancelled() => break,
                 () = &mut look => {
-                    self.hunger.feel((0..executor.config.shards).map(Shard));
-                    look = clock.sleep(executor.config.look);
+                    self.scheduler.mark_ready((0..executor.config.shards).map(Shard));
+                    look = clock.sleep(executor.config.poll_interval);
                 }
-                () = self.standing.changed() => self.enroll(),
-                shard = bell.rung() => if self.looks_after(shard) { self.hunger.feel([shard]); },
+                () = self.membership.changed() => self.enroll(),
+                shard = wakeups.next() => if self.looks_after(shard) { self.scheduler.mark_ready([shard]); },
                 Some(answer) = self.asking.next() => self.take(answer),
                 Some(done) = self.running.join_next_with_id() => self.done(done),
             }
@@ -102,17 +102,17 @@ impl Claims {
     }
 
     fn enroll(&mut self) {
-        self.me = self.standing.now();
+        self.me = self.membership.now();
         let mine = self.me.as_ref().map(|me| me.shards.clone()).unwrap_or_default();
-        self.hunger.look_after(&mine);
-        self.hunger.feel(mine);
+        self.scheduler.assign(&mine);
+        self.scheduler.mark_ready(mine);
     }
 
     fn looks_after(&self, shard: Shard) -> bool {
         self.me.as_ref().is_some_and(|me| me.shards.contains(&shard))
     }
 
-    /// Sends as many claims as there is room, hunger and permission for.
+    /// Sends as many claims as there is room, scheduler and permission for.
     fn ask(&mut self) {
         let Some(worker) = self.me.as_ref().map(|me| me.id) else { return };
         while let Some((shard, want)) = self.next() {
@@ -125,16 +125,16 @@ impl Claims {
         let bus_up = self.executor.ports.bus.is_up();
         let was_up = std::mem::replace(&mut self.bus_up, bus_up);
         if bus_up && !was_up {
-            self.hunger.probe_again();
+            self.scheduler.probe_again();
         }
         if self.group.is_some() {
             return None;
         }
         let (running, now) = (self.running.len(), self.executor.ports.clock.monotonic());
         if self.executor.broker.is_away() {
-            return self.hunger.next_probe(running, now);
+            return self.scheduler.next_probe(running, now);
         }
-        self.hunger.next(running, self.executor.config.capacity, now)
+        self.scheduler.next(running, self.executor.config.capacity, now)
     }
 
     fn take(&mut self, answer: Answer) {
@@ -143,12 +143,12 @@ impl Claims {
             Ok(Claimed::Rows { now, rows, suspects }) => {
                 let suspicious = rows.iter().filter(|row| row.record.suspect != Suspect::No).count();
                 metrics::claimed(rows.len(), suspicious);
-                let brought = Brought { rows: rows.len(), suspicious, waiting: suspects };
-                if self.hunger.answered(shard, want, brought, self.looks_after(shard)) {
+                let brought = ClaimResult { rows: rows.len(), suspicious, waiting: suspects };
+                if self.scheduler.answered(shard, want, brought, self.looks_after(shard)) {
                     tracing::warn!(%shard, suspects, "A worker died; what it held is tried in groups, alone");
                 }
                 if self.executor.broker.is_away() && !rows.is_empty() {
-                    self.hunger.probed(at);
+                    self.scheduler.probed(at);
                 }
                 if suspicious > 0 {
                     self.group = Some(Group { shard, since: at, left: rows.len(), moved: 0, given_back: 0 });
@@ -157,12 +157,12 @@ impl Claims {
                 rows.into_iter().for_each(|row| self.begin(row, time, suspicious > 0));
             }
             Ok(Claimed::Dead) => {
-                self.hunger.failed(shard, want);
-                self.standing.dead(worker);
+                self.scheduler.failed(shard, want);
+                self.membership.dead(worker);
                 self.me = self.me.take().filter(|me| me.id != worker);
             }
             Err(error) => {
-                self.hunger.failed(shard, want);
+                self.scheduler.failed(shard, want);
                 tracing::error!(%shard, %error, "Could not claim from a shard");
             }
         }
@@ -173,21 +173,21 @@ impl Claims {
         let executor = self.executor.clone();
         let claim = row.claim;
         let task = self.running.spawn(async move { advance(&executor, row, time).await });
-        self.held.insert(task.id(), Held { claim, suspect });
+        self.held.insert(task.id(), RunningTask { claim, suspect });
     }
 
-    fn done(&mut self, done: Result<(Id, Fate), JoinError>) {
+    fn done(&mut self, done: Result<(Id, AdvanceOutcome), JoinError>) {
         let id = match &done {
             Ok((id, _)) => *id,
             Err(error) => error.id(),
         };
-        let Some(Held { claim, suspect }) = self.held.remove(&id) else { return };
-        let fate = done.as_ref().map(|(_, fate)| *fate).unwrap_or(Fate::Released);
+        let Some(RunningTask { claim, suspect }) = self.held.remove(&id) else { return };
+        let outcome = done.as_ref().map(|(_, outcome)| *outcome).unwrap_or(AdvanceOutcome::Released);
         if suspect {
-            self.one_of_the_group(fate);
+            self.one_of_the_group(outcome);
         }
-        if fate != Fate::Released {
-            self.hunger.probe_again();
+        if outcome != AdvanceOutcome::Released {
+            self.scheduler.probe_again();
         }
         if let Err(error) = done
             && error.is_panic()
@@ -216,21 +216,21 @@ impl Claims {
         let executor = self.executor.clone();
         let task = self.running.spawn(async move {
             release(&executor, &claim).await;
-            Fate::Released
+            AdvanceOutcome::Released
         });
-        self.held.insert(task.id(), Held { claim, suspect: false });
+        self.held.insert(task.id(), RunningTask { claim, suspect: false });
     }
 
-    fn one_of_the_group(&mut self, fate: Fate) {
+    fn one_of_the_group(&mut self, outcome: AdvanceOutcome) {
         let Some(group) = &mut self.group else { return };
         group.left -= 1;
-        if fate == Fate::Released {
+        if outcome == AdvanceOutcome::Released {
             group.given_back += 1;
         } else {
             group.moved += 1;
         }
         let Some(group) = self.group.take_if(|group| group.left == 0) else { return };
-        if self.hunger.group_done(&group, self.executor.ports.clock.monotonic()) {
+        if self.scheduler.group_done(&group, self.executor.ports.clock.monotonic()) {
             tracing::warn!(
                 shard = %group.shard,
                 suspects = group.given_back,
@@ -242,7 +242,7 @@ impl Claims {
     /// Most of the grace period is for finishing, the rest for giving back.
     async fn stop(&mut self) -> Option<MemberId> {
         let executor = self.executor.clone();
-        let (clock, grace) = (&executor.ports.clock, executor.config.grace);
+        let (clock, grace) = (&executor.ports.clock, executor.config.shutdown_grace);
         tokio::select! {
             biased;
             () = self.finish() => {}
@@ -266,7 +266,7 @@ impl Claims {
             back = back => back.into_iter().all(|back| back),
             () = clock.sleep(grace / 4) => false,
         };
-        self.standing.now().map(|me| me.id).filter(|_| answered && all_back)
+        self.membership.now().map(|me| me.id).filter(|_| answered && all_back)
     }
 
     async fn finish(&mut self) {

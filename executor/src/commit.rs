@@ -2,12 +2,12 @@
 
 use crate::{Executor, metrics};
 use common::answer::until_answered;
-use common::ports::work::{After, Claim, Outcome, Transition};
+use common::ports::work::{After, Claim, CommitOutcome, Transition};
 use common::{ActiveflowId, StoreError};
 
 /// Why an activeflow is let go before it rests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Halt {
+pub enum AbortReason {
     /// The claim is another's; there is nothing left to give back.
     Fenced,
     /// It cannot move now: give it back after a while.
@@ -17,14 +17,14 @@ pub enum Halt {
 }
 
 /// # Errors
-/// [`Halt::Fenced`], or [`Halt::Later`] when trying again at once cannot help.
+/// [`AbortReason::Fenced`], or [`AbortReason::Later`] when trying again at once cannot help.
 pub async fn commit(
     executor: &Executor,
     claim: &Claim,
     version: u64,
     transition: &Transition,
     after: &After,
-) -> Result<Outcome, Halt> {
+) -> Result<CommitOutcome, AbortReason> {
     let work = &executor.ports.work;
     let answer =
         until_answered(&*executor.ports.clock, || work.commit(claim, version, transition, after)).await;
@@ -41,7 +41,7 @@ pub async fn finish(
     claim: &Claim,
     version: u64,
     after: &After,
-) -> Result<Outcome, Halt> {
+) -> Result<CommitOutcome, AbortReason> {
     let work = &executor.ports.work;
     let answer = until_answered(&*executor.ports.clock, || work.finish(claim, version, 0, after)).await;
     held("finish", claim.id, answer)
@@ -57,17 +57,21 @@ pub async fn release(executor: &Executor, claim: &Claim) -> bool {
     answer.is_ok()
 }
 
-fn held(operation: &str, id: ActiveflowId, answer: Result<Outcome, StoreError>) -> Result<Outcome, Halt> {
+fn held(
+    operation: &str,
+    id: ActiveflowId,
+    answer: Result<CommitOutcome, StoreError>,
+) -> Result<CommitOutcome, AbortReason> {
     match answer {
-        Ok(Outcome::Fenced) => {
+        Ok(CommitOutcome::Fenced) => {
             metrics::fenced();
             tracing::debug!(activeflow_id = %id, operation, "The claim is another's; what was done here is dropped");
-            Err(Halt::Fenced)
+            Err(AbortReason::Fenced)
         }
         Ok(outcome) => Ok(outcome),
         Err(error) => {
             tracing::error!(activeflow_id = %id, operation, %error, "The store cannot move an activeflow");
-            Err(Halt::Later)
+            Err(AbortReason::Later)
         }
     }
 }

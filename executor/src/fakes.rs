@@ -6,10 +6,12 @@ use common::command::Message;
 use common::identity::hex;
 use common::member::{Member, MemberId};
 use common::ports::bus::{Confirm, Deliveries, Rejection};
-use common::ports::catalogue::{Edge, EdgeRecord, Publication, Published};
-use common::ports::work::{After, Bell, Claim, Claimed, Control, Outcome, Row, Token, Transition, Want};
+use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
+use common::ports::work::{
+    After, Claim, Claimed, CommitOutcome, Control, Row, Token, Transition, Wakeups, Want,
+};
 use common::ports::{Bus, Catalogue, Clock, Members, Work};
-use common::record::{Entry, Record, Seed, SeedFlow, State, Suspect};
+use common::record::{ActiveflowSpec, Entry, FlowRef, Record, State, Suspect};
 use common::{ActiveflowId, BusError, Shard, StoreError};
 use flow::route::Reference;
 use flow::{Bundle, Class, Definitions, Event, Timestamp};
@@ -69,38 +71,38 @@ impl World {
         self.log.lock().unwrap().push(line.into());
     }
 
-    fn outcome(&self, claim: &Claim, version: u64, after: &After) -> Outcome {
+    fn outcome(&self, claim: &Claim, version: u64, after: &After) -> CommitOutcome {
         if self.fenced.load(Ordering::Relaxed) {
-            return Outcome::Fenced;
+            return CommitOutcome::Fenced;
         }
         if let After::Park { .. } = after
             && let Some(inbox) = self.more.lock().unwrap().take()
         {
-            return Outcome::More { version, inbox, control: None };
+            return CommitOutcome::More { version, inbox, control: None };
         }
-        if *after == After::Keep {
-            return Outcome::Kept { version };
+        if *after == After::KeepClaim {
+            return CommitOutcome::ClaimKept { version };
         }
         self.held.lock().unwrap().remove(&claim.id);
-        Outcome::Released { version }
+        CommitOutcome::Released { version }
     }
 }
 
 pub fn config() -> Config {
     let second = Duration::from_secs(1);
     Config {
-        place: "test".into(),
+        instance: "test".into(),
         shards: 2,
         capacity: 64,
         resumes: 4,
         actions_per_commit: flow::step::limits::ACTIONS_PER_STEP,
         confirm_timeout: 10 * second,
         bundles: 4,
-        beat: second,
-        look: second,
+        heartbeat_interval: second,
+        poll_interval: second,
         lease: 10 * second,
         retry_after: second,
-        grace: 4 * second,
+        shutdown_grace: 4 * second,
     }
 }
 
@@ -149,17 +151,17 @@ pub fn digit() -> Vec<Entry> {
     vec![completed, event("call.digits", "e3", serde_json::json!({ "digits": "1" }))]
 }
 
-pub fn seed() -> Seed {
+pub fn spec() -> ActiveflowSpec {
     let mut hash = [0u8; 32];
     for (at, byte) in hash.iter_mut().enumerate() {
         *byte = u8::from_str_radix(&bundle().hash()[at * 2..at * 2 + 2], 16).unwrap();
     }
-    Seed {
+    ActiveflowSpec {
         reference: Reference { realm: "default".into(), kind: "call".into(), subject: "c".into() },
         customer_id: "customer".into(),
         bundle: hash,
         hears: BTreeSet::new(),
-        flow: SeedFlow { id: "flow".into(), name: "Test".into(), version: 1 },
+        flow: FlowRef { id: "flow".into(), name: "Test".into(), version: 1 },
         traceparent: None,
     }
 }
@@ -167,7 +169,7 @@ pub fn seed() -> Seed {
 /// Cannot move: its bundle is nowhere.
 pub fn stuck(n: u8, suspect: Suspect) -> Row {
     let mut row = row(n, suspect);
-    row.record.seed.bundle = [0; 32];
+    row.record.spec.bundle = [0; 32];
     row
 }
 
@@ -189,7 +191,7 @@ pub fn row(n: u8, suspect: Suspect) -> Row {
         created: time,
         updated: time,
         inbox_bytes: 0,
-        seed: seed(),
+        spec: spec(),
         body: Vec::new(),
     };
     Row { claim, record, inbox: vec![incoming()], outbox: Vec::new(), control: None }
@@ -197,7 +199,7 @@ pub fn row(n: u8, suspect: Suspect) -> Row {
 
 fn name(after: &After) -> &'static str {
     match after {
-        After::Keep => "Keep",
+        After::KeepClaim => "Keep",
         After::Park { .. } => "Park",
         After::Pause => "Pause",
         After::Yield => "Yield",
@@ -236,14 +238,26 @@ impl Work for World {
         let waiting = groups.iter().map(|group| group.len() as u64).sum();
         Ok(Claimed::Rows { now: Timestamp::default(), rows, suspects: waiting })
     }
-    async fn commit(&self, c: &Claim, v: u64, t: &Transition, after: &After) -> Result<Outcome, StoreError> {
+    async fn commit(
+        &self,
+        c: &Claim,
+        v: u64,
+        t: &Transition,
+        after: &After,
+    ) -> Result<CommitOutcome, StoreError> {
         let control = t.control.as_ref().map_or(String::new(), |control: &Control| format!(" {control:?}"));
         let (consumed, commands) = (t.consumed, t.commands.len());
         assert!(!self.panics.load(Ordering::Relaxed), "scripted");
         self.note(format!("commit {v}: {consumed} inputs, {commands} commands, {}{control}", name(after)));
         Ok(self.outcome(c, v + 1, after))
     }
-    async fn finish(&self, c: &Claim, v: u64, unsettled: u32, after: &After) -> Result<Outcome, StoreError> {
+    async fn finish(
+        &self,
+        c: &Claim,
+        v: u64,
+        unsettled: u32,
+        after: &After,
+    ) -> Result<CommitOutcome, StoreError> {
         self.note(format!("finish {v}: {unsettled} left, {}", name(after)));
         Ok(self.outcome(c, v, after))
     }
@@ -257,7 +271,7 @@ impl Work for World {
         }
         Ok(())
     }
-    async fn listen_ready(&self) -> Box<dyn Bell> {
+    async fn listen_ready(&self) -> Box<dyn Wakeups> {
         Box::new(Silent)
     }
 }
@@ -265,8 +279,8 @@ impl Work for World {
 struct Silent;
 
 #[async_trait]
-impl Bell for Silent {
-    async fn rung(&mut self) -> Shard {
+impl Wakeups for Silent {
+    async fn next(&mut self) -> Shard {
         std::future::pending().await
     }
 }
@@ -309,20 +323,27 @@ impl Catalogue for World {
     async fn now(&self) -> Result<Timestamp, StoreError> {
         Ok(Timestamp::default())
     }
-    async fn record_edge(&self, edge: &Edge) -> Result<EdgeRecord, StoreError> {
-        Ok(EdgeRecord { edge: edge.clone(), recorded_at: Timestamp::default(), published: true })
+    async fn record_route_transition(
+        &self,
+        transition: &RouteTransition,
+    ) -> Result<RouteTransitionRecord, StoreError> {
+        Ok(RouteTransitionRecord {
+            transition: transition.clone(),
+            recorded_at: Timestamp::default(),
+            published: true,
+        })
     }
-    async fn edge_published(&self, _: &Edge) -> Result<(), StoreError> {
+    async fn route_transition_published(&self, _: &RouteTransition) -> Result<(), StoreError> {
         Ok(())
     }
-    async fn edges(&self) -> Result<Vec<EdgeRecord>, StoreError> {
+    async fn route_transitions(&self) -> Result<Vec<RouteTransitionRecord>, StoreError> {
         Ok(Vec::new())
     }
 }
 
 #[async_trait]
 impl Members for World {
-    async fn beat(&self, me: &Member, _: &[MemberId]) -> Result<Vec<Member>, StoreError> {
+    async fn heartbeat(&self, me: &Member, _: &[MemberId]) -> Result<Vec<Member>, StoreError> {
         Ok(vec![me.clone()])
     }
     async fn leave(&self, _: MemberId) -> Result<(), StoreError> {
@@ -352,7 +373,7 @@ impl Clock for World {
 pub fn world() -> Arc<World> {
     let world = World::default();
     let bundle = bundle();
-    world.bundles.lock().unwrap().insert(hex(&seed().bundle), bundle.to_bytes().to_vec());
+    world.bundles.lock().unwrap().insert(hex(&spec().bundle), bundle.to_bytes().to_vec());
     Arc::new(world)
 }
 

@@ -15,24 +15,24 @@ mod bounds;
 mod broker;
 mod bundles;
 mod claim;
+mod claim_scheduler;
 mod commit;
 #[cfg(test)]
 mod fakes;
-mod hunger;
+mod membership;
 pub mod metrics;
 pub mod perform;
 mod rest;
-mod standing;
 pub mod turn;
 
-pub use advance::{Fate, StoreTime, advance};
+pub use advance::{AdvanceOutcome, StoreTime, advance};
 
 use broker::Broker;
 use bundles::Bundles;
 use claim::Claims;
 use common::ports::{Bus, Catalogue, Clock, Members, Work};
+use membership::Membership;
 use serde::Deserialize;
-use standing::Standing;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -51,7 +51,7 @@ pub struct Ports {
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Where this process runs, for people: `host:pid`.
-    pub place: String,
+    pub instance: String,
     /// As the store was installed with.
     pub shards: u16,
     /// How many activeflows are held at once.
@@ -65,15 +65,15 @@ pub struct Config {
     /// How many compiled bundles are kept.
     pub bundles: usize,
     /// How often it beats.
-    pub beat: Duration,
+    pub heartbeat_interval: Duration,
     /// How often it looks at every shard, rung or not.
-    pub look: Duration,
+    pub poll_interval: Duration,
     /// After how long without a beat another executor's shards are taken over.
     pub lease: Duration,
     /// How long an activeflow is kept that cannot move now (its bundle is missing) before it is given back.
     pub retry_after: Duration,
     /// How long what is held may take after a shutdown was asked for.
-    pub grace: Duration,
+    pub shutdown_grace: Duration,
 }
 
 /// What the handling of every activeflow shares.
@@ -91,18 +91,18 @@ impl Executor {
     }
 }
 
-/// Runs an executor until `shutdown`, and then as long as what it holds needs, at most `config.grace`.
+/// Runs an executor until `shutdown`, and then as long as what it holds needs, at most `config.shutdown_grace`.
 pub async fn run(ports: Ports, config: Config, shutdown: CancellationToken) {
     metrics::describe();
     let executor = Arc::new(Executor::new(ports, config));
-    let (standing, mut keeper) = Standing::begin(executor.clone());
-    let beats = AbortOnDropHandle::new(tokio::spawn(async move { keeper.keep().await }));
-    let left = Claims::new(executor.clone(), standing).serve(&shutdown).await;
-    drop(beats);
+    let (membership, mut heartbeats) = Membership::begin(executor.clone());
+    let heartbeats = AbortOnDropHandle::new(tokio::spawn(async move { heartbeats.run().await }));
+    let left = Claims::new(executor.clone(), membership).serve(&shutdown).await;
+    drop(heartbeats);
     if let Some(id) = left
         && let Err(error) = executor.ports.members.leave(id).await
     {
-        tracing::debug!(worker_id = %id, %error, "Could not leave the roll; its lease runs out");
+        tracing::debug!(worker_id = %id, %error, "Could not leave the member list; its lease runs out");
     }
     tracing::info!("Executor has stopped");
 }

@@ -1,7 +1,7 @@
 //! Publishing commands: all in order in one window, and after a failure the suffix from the first that was not
 //! confirmed again, with the same bytes.
 
-use crate::commit::Halt;
+use crate::commit::AbortReason;
 use crate::{Executor, metrics};
 use common::BusError;
 use common::attempt::Backoff;
@@ -12,8 +12,8 @@ use std::time::Duration;
 /// Publishes `commands` until all of them are confirmed.
 ///
 /// # Errors
-/// [`Halt::BrokerAway`] or, when the broker answers but refuses, [`Halt::Later`]: the oldest confirm is overdue.
-pub async fn publish(executor: &Executor, commands: &[Message]) -> Result<(), Halt> {
+/// [`AbortReason::BrokerAway`] or, when the broker answers but refuses, [`AbortReason::Later`]: the oldest confirm is overdue.
+pub async fn publish(executor: &Executor, commands: &[Message]) -> Result<(), AbortReason> {
     let clock = &executor.ports.clock;
     let mut window = Window { confirmed: 0, oldest_sent: clock.monotonic(), refused: false };
     let mut backoff = Backoff::default();
@@ -74,12 +74,12 @@ async fn send(executor: &Executor, commands: &[Message], window: &mut Window) {
     }
 }
 
-fn give_up(executor: &Executor, window: &Window) -> Halt {
+fn give_up(executor: &Executor, window: &Window) -> AbortReason {
     if window.refused {
-        return Halt::Later;
+        return AbortReason::Later;
     }
     executor.broker.overdue();
-    Halt::BrokerAway
+    AbortReason::BrokerAway
 }
 
 #[cfg(test)]

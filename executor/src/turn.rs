@@ -6,7 +6,7 @@ use common::ActiveflowId;
 use common::command::Message;
 use common::journal;
 use common::ports::work::{After, Control, Transition};
-use common::record::{Entry, Seed};
+use common::record::{ActiveflowSpec, Entry};
 use flow::cursor::{Identity, Input, Rest};
 use flow::step::{Effect, Note, limits};
 use flow::{Bundle, Cursor, Event, FormatError, Timestamp};
@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// What a turn is about and rests on.
 pub struct Turn<'a> {
     pub id: ActiveflowId,
-    pub seed: &'a Seed,
+    pub spec: &'a ActiveflowSpec,
     pub bundle: &'a Bundle,
     pub version: u64,
     /// The stored cursor; empty before the first transition.
@@ -125,12 +125,12 @@ impl<'a> Stepper<'a> {
         while let Some(entry) = self.next_entry() {
             let Entry::Event { input, .. } = entry else { continue };
             let event = self.event(input)?;
-            let Turn { id, seed, bundle, control, .. } = self.turn;
+            let Turn { id, spec, bundle, control, .. } = self.turn;
             let identity = Identity {
                 activeflow_id: id.to_string(),
-                customer_id: seed.customer_id.clone(),
-                reference_type: seed.reference.kind.clone(),
-                reference_id: seed.reference.subject.clone(),
+                customer_id: spec.customer_id.clone(),
+                reference_type: spec.reference.kind.clone(),
+                reference_id: spec.reference.subject.clone(),
             };
             let new = catch_unwind(AssertUnwindSafe(|| Cursor::new(bundle, identity)));
             self.cursor = Some(new.map_err(|panic| self.failed("panic", None, text_of(&*panic)))?);
@@ -198,7 +198,7 @@ impl<'a> Stepper<'a> {
 
     fn step(&mut self, input: Input) -> Result<(), Failed> {
         let Some(cursor) = self.cursor.take() else { return Ok(()) };
-        let Turn { id, seed, bundle, now, actions, .. } = self.turn;
+        let Turn { id, spec, bundle, now, actions, .. } = self.turn;
         let action_id = cursor.current_action().map(str::to_owned);
         let step =
             catch_unwind(AssertUnwindSafe(|| flow::step_within(bundle, cursor, input, *now, *actions)))
@@ -208,8 +208,8 @@ impl<'a> Stepper<'a> {
         self.steps += 1;
         let message = |effect: Effect| match effect {
             Effect::Command(command) => {
-                let traceparent = seed.traceparent.clone();
-                Message { traceparent, ..Message::command(*id, &seed.reference, &command, *now) }
+                let traceparent = spec.traceparent.clone();
+                Message { traceparent, ..Message::command(*id, &spec.reference, &command, *now) }
             }
         };
         let commands = step.effects.into_iter().map(message);

@@ -36,7 +36,7 @@ pub(crate) trait Lookup {
 
 /// What a template came to, and which of the paths that it read were missing.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Outcome {
+pub(crate) struct Evaluation {
     pub value: Value,
     pub missing: Vec<String>,
 }
@@ -116,11 +116,11 @@ impl Template {
             .map(Vec::as_slice)
     }
 
-    pub(crate) fn evaluate(&self, variables: &dyn Lookup) -> Result<Outcome, String> {
+    pub(crate) fn evaluate(&self, variables: &dyn Lookup) -> Result<Evaluation, String> {
         let mut missing = Vec::new();
         if let [Part::Expression(only)] = self.parts.as_slice() {
             let value = only.evaluate(variables, &mut missing)?;
-            return bounded(&value).map(|()| Outcome { value, missing });
+            return bounded(&value).map(|()| Evaluation { value, missing });
         }
         let mut text = String::new();
         for part in &self.parts {
@@ -134,7 +134,7 @@ impl Template {
                 return Err(too_long(text.len()));
             }
         }
-        Ok(Outcome { value: Value::String(text), missing })
+        Ok(Evaluation { value: Value::String(text), missing })
     }
 }
 

@@ -20,7 +20,7 @@ pub mod finding;
 mod format;
 mod lint;
 mod options;
-pub mod outlook;
+pub mod preview;
 mod program;
 mod reader;
 pub mod route;

@@ -1,6 +1,6 @@
 //! The types that options are made of, and the one place that reads them from JSON.
 //!
-//! [`Text`], [`Whole`] and [`Data`] may hold `${…}`; they are compiled when the document is read.
+//! [`Text`], [`Count`] and [`Data`] may hold `${…}`; they are compiled when the document is read.
 
 use crate::expression::Template;
 use crate::finding::{self, Code, Report, child, did_you_mean};
@@ -15,7 +15,7 @@ pub struct Text(pub(crate) Template);
 
 /// A whole number, or an expression that gives one.
 #[derive(Debug)]
-pub enum Whole {
+pub enum Count {
     Fixed(u64),
     Computed(Template),
 }
@@ -126,11 +126,11 @@ impl<'de> Deserialize<'de> for Condition {
     }
 }
 
-impl<'de> Deserialize<'de> for Whole {
+impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
-            Value::String(text) if text.contains("${") => template(&text).map(Whole::Computed),
-            value => value.as_u64().map(Whole::Fixed).ok_or_else(|| {
+            Value::String(text) if text.contains("${") => template(&text).map(Count::Computed),
+            value => value.as_u64().map(Count::Fixed).ok_or_else(|| {
                 D::Error::custom(format!(
                     "expected a whole number from 0 or an expression, got {}",
                     finding::shown(&value)
@@ -165,12 +165,12 @@ fn not_an_expression<E: Error>(what: String) -> E {
     E::custom(format!("{NOT_AN_EXPRESSION}{what}"))
 }
 
-impl Whole {
+impl Count {
     /// The number, where it is known before the flow runs.
     pub(crate) fn fixed(&self) -> Option<u64> {
         match self {
-            Whole::Fixed(number) => Some(*number),
-            Whole::Computed(_) => None,
+            Count::Fixed(number) => Some(*number),
+            Count::Computed(_) => None,
         }
     }
 }
@@ -219,8 +219,8 @@ schema!(
 );
 schema!(Data, "Data", json_schema!({ "description": "Any JSON; texts may hold `${…}`." }));
 schema!(
-    Whole,
-    "Whole",
+    Count,
+    "Count",
     json_schema!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "\\$\\{" }] })
 );
 

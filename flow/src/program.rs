@@ -41,7 +41,7 @@ pub(crate) enum Onward {
     /// Out of this flow: back to the caller, or the end.
     Leave,
     /// The end of the activeflow.
-    Halt,
+    End,
 }
 
 /// What a flow says about an action's errors.
@@ -55,7 +55,7 @@ pub(crate) enum OnError {
 /// Ids with a meaning of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reserved {
-    Halt,
+    End,
     Start,
     Finish,
     Next,
@@ -74,7 +74,7 @@ impl Node {
 impl Onward {
     pub fn reserved(id: &str) -> Option<Reserved> {
         match id.strip_prefix("00000000-0000-0000-0000-00000000000")? {
-            "0" => Some(Reserved::Halt),
+            "0" => Some(Reserved::End),
             "1" => Some(Reserved::Start),
             "2" => Some(Reserved::Finish),
             "3" => Some(Reserved::Next),
@@ -150,7 +150,7 @@ impl Flow {
     /// Where a target leads from the action at `index`.
     pub fn resolve(&self, index: usize, target: &str) -> Onward {
         match Onward::reserved(target) {
-            Some(Reserved::Halt) => Onward::Halt,
+            Some(Reserved::End) => Onward::End,
             Some(Reserved::Start) => Onward::Node(0),
             Some(Reserved::Finish) => Onward::Leave,
             Some(Reserved::Next) => self.nodes.get(index).map_or(Onward::Leave, |node| node.next),

@@ -133,7 +133,7 @@ impl Reader<'_> {
         let following = if index + 1 < count { Onward::Node(index + 1) } else { Onward::Leave };
         let Some(id) = next_id.filter(|id| !is_unset(id)) else { return following };
         match (Onward::reserved(id), positions.get(id)) {
-            (Some(Reserved::Halt), _) => Onward::Halt,
+            (Some(Reserved::End), _) => Onward::End,
             (Some(Reserved::Start), _) => Onward::Node(0),
             (Some(Reserved::Finish), _) => Onward::Leave,
             (Some(Reserved::Next), _) => following,
@@ -200,5 +200,5 @@ impl Reader<'_> {
 
 /// Voipbin writes an id that is not set as an empty text or as the nil UUID.
 fn is_unset(id: &str) -> bool {
-    id.is_empty() || Onward::reserved(id) == Some(Reserved::Halt)
+    id.is_empty() || Onward::reserved(id) == Some(Reserved::End)
 }

@@ -38,19 +38,19 @@ pub struct Window {
     pub active_until: Option<Timestamp>,
 }
 
-/// What happens to a route at an edge of its window.
+/// What happens to a route at a transition of its window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Edge {
+pub enum WindowTransition {
     Activated,
     Expired,
 }
 
-impl Edge {
+impl WindowTransition {
     pub fn name(self) -> &'static str {
         match self {
-            Edge::Activated => "activated",
-            Edge::Expired => "expired",
+            WindowTransition::Activated => "activated",
+            WindowTransition::Expired => "expired",
         }
     }
 }
@@ -78,10 +78,10 @@ impl Window {
         self.active_from.is_none_or(|from| from <= at) && self.active_until.is_none_or(|until| at < until)
     }
 
-    /// The edges that the window has, in their order; one that is open has none.
-    pub fn edges(&self) -> Vec<(Edge, Timestamp)> {
-        let from = self.active_from.map(|at| (Edge::Activated, at));
-        let until = self.active_until.map(|at| (Edge::Expired, at));
+    /// The transitions that the window has, in their order; one that is open has none.
+    pub fn transitions(&self) -> Vec<(WindowTransition, Timestamp)> {
+        let from = self.active_from.map(|at| (WindowTransition::Activated, at));
+        let until = self.active_until.map(|at| (WindowTransition::Expired, at));
         from.into_iter().chain(until).collect()
     }
 }
@@ -97,10 +97,10 @@ impl Route {
         self.window.contains(at) && self.closed_at.is_none_or(|closed| at < closed)
     }
 
-    /// The edges of its window; a route that was deleted has none from then on.
-    pub fn edges(&self) -> Vec<(Edge, Timestamp)> {
+    /// The transitions of its window; a route that was deleted has none from then on.
+    pub fn transitions(&self) -> Vec<(WindowTransition, Timestamp)> {
         let lives = |at: &Timestamp| self.closed_at.is_none_or(|closed| *at < closed);
-        self.window.edges().into_iter().filter(|(_, at)| lives(at)).collect()
+        self.window.transitions().into_iter().filter(|(_, at)| lives(at)).collect()
     }
 
     /// How exactly the pattern fits: exact before prefixes, longer prefixes before shorter ones.

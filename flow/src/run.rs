@@ -4,7 +4,7 @@ use crate::bundle::{Bundle, Flow};
 use crate::context::Scope;
 use crate::cursor::{Cursor, Early, Failure, Wait};
 use crate::expression::{self, Template};
-use crate::options::{Condition, Data, Text, Whole};
+use crate::options::{Condition, Count, Data, Text};
 use crate::route::command_id;
 use crate::step::{Command, Effect, Note, limits};
 use crate::{Event, Timestamp};
@@ -67,11 +67,11 @@ impl<'a> Run<'a> {
         Ok(expression::is_true(&self.evaluate(&condition.0)?))
     }
 
-    pub fn whole_or(&mut self, whole: Option<&Whole>, default: u64) -> Result<u64, Failure> {
+    pub fn whole_or(&mut self, whole: Option<&Count>, default: u64) -> Result<u64, Failure> {
         let template = match whole {
             None => return Ok(default),
-            Some(Whole::Fixed(number)) => return Ok(*number),
-            Some(Whole::Computed(template)) => template,
+            Some(Count::Fixed(number)) => return Ok(*number),
+            Some(Count::Computed(template)) => template,
         };
         let value = self.evaluate(template)?;
         let number =

@@ -4,7 +4,7 @@
 //! after another (`walk.rs`), so that all their commands are one step. What actions may do is in `run.rs`.
 
 use crate::Timestamp;
-use crate::actions::{Heard, Taken};
+use crate::actions::{Reaction, Signal};
 use crate::bundle::{Bundle, Node, Onward};
 use crate::cursor::{Cursor, Early, Failure, Input};
 use crate::run::Run;
@@ -119,10 +119,10 @@ impl<'a> Run<'a> {
             Input::Event { event, start } => self.hear(event, start),
             // A timer of a wait that is gone names its id in vain.
             Input::Timer { wait } if self.cursor.wait.as_ref().is_some_and(|current| current.id == wait) => {
-                self.offer_and_proceed(Heard::Timeout);
+                self.offer_and_proceed(Signal::Timeout);
             }
             Input::Timer { .. } => {}
-            Input::Continued if self.cursor.wait.is_some() => self.offer_and_proceed(Heard::Continued),
+            Input::Continued if self.cursor.wait.is_some() => self.offer_and_proceed(Signal::Continued),
             Input::Continued => {}
             Input::Resumed => self.proceed(),
             Input::Forwarded { action_id } => self.forward(&action_id),
@@ -153,15 +153,15 @@ impl<'a> Run<'a> {
     }
 
     fn hear(&mut self, event: Event, start: Option<Vec<u8>>) {
-        match self.offer(Heard::Event(&event)) {
-            Some((node, Ok(Taken::Done(next)))) => self.complete(node, next),
-            Some((node, Ok(Taken::DoneLeaving(next, left)))) => {
+        match self.offer(Signal::Event(&event)) {
+            Some((node, Ok(Reaction::Done(next)))) => self.complete(node, next),
+            Some((node, Ok(Reaction::DoneWithRest(next, left)))) => {
                 self.keep_early(0, Early { event: left, start });
                 self.complete(node, next);
             }
             Some((node, Err(failure))) => self.follow(node, Err(failure)),
-            Some((_, Ok(Taken::Kept))) => return,
-            Some((_, Ok(Taken::Not))) | None => return self.set_aside(event, start),
+            Some((_, Ok(Reaction::Consumed))) => return,
+            Some((_, Ok(Reaction::Ignored))) | None => return self.set_aside(event, start),
         }
         self.proceed();
     }
@@ -182,21 +182,23 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn offer_and_proceed(&mut self, heard: Heard<'_>) {
-        match self.offer(heard) {
-            Some((node, Ok(Taken::Done(next) | Taken::DoneLeaving(next, _)))) => self.complete(node, next),
+    fn offer_and_proceed(&mut self, signal: Signal<'_>) {
+        match self.offer(signal) {
+            Some((node, Ok(Reaction::Done(next) | Reaction::DoneWithRest(next, _)))) => {
+                self.complete(node, next)
+            }
             Some((node, Err(failure))) => self.follow(node, Err(failure)),
-            Some((_, Ok(Taken::Kept | Taken::Not))) => return,
+            Some((_, Ok(Reaction::Consumed | Reaction::Ignored))) => return,
             None => return self.lost(),
         }
         self.proceed();
     }
 
     /// Offers what came to the waiting action.
-    fn offer(&mut self, heard: Heard<'_>) -> Option<(&'a Node, Result<Taken, Failure>)> {
+    fn offer(&mut self, signal: Signal<'_>) -> Option<(&'a Node, Result<Reaction, Failure>)> {
         self.cursor.wait.as_ref()?;
         let node = self.node()?;
-        let taken = node.action.take(self, heard);
+        let taken = node.action.take(self, signal);
         Some((node, taken))
     }
 

@@ -1,6 +1,6 @@
 //! How the cursor walks: from action to action, into subroutines and back, until it rests.
 
-use crate::actions::{Family, Heard, Next, Policy, Taken};
+use crate::actions::{Family, Next, Policy, Reaction, Signal};
 use crate::bundle::{Node, OnError, Onward, Reserved};
 use crate::cursor::{Early, Ending, Failure, Frame, Wait};
 use crate::run::Run;
@@ -99,20 +99,20 @@ impl<'a> Run<'a> {
         self.cursor.wait = Some(Wait { id: self.cursor.waits, until, ..wait });
         let mut index = 0;
         while let Some(early) = self.cursor.early.get(index).cloned() {
-            match node.action.take(self, Heard::Event(&early.event)) {
-                Ok(Taken::Not) => {
+            match node.action.take(self, Signal::Event(&early.event)) {
+                Ok(Reaction::Ignored) => {
                     index += 1;
                     continue;
                 }
-                Ok(Taken::Kept) => {
+                Ok(Reaction::Consumed) => {
                     self.cursor.early.remove(index);
                     continue;
                 }
-                Ok(Taken::Done(next)) => {
+                Ok(Reaction::Done(next)) => {
                     self.cursor.early.remove(index);
                     self.complete(node, next);
                 }
-                Ok(Taken::DoneLeaving(next, left)) => {
+                Ok(Reaction::DoneWithRest(next, left)) => {
                     self.cursor.early.remove(index);
                     self.keep_early(index, Early { event: left, start: early.start });
                     self.complete(node, next);
@@ -153,7 +153,7 @@ impl<'a> Run<'a> {
     pub fn jump(&mut self, target: &str) {
         let (Some(flow), current) = (self.flow(), self.node()) else { return self.lost() };
         match Onward::reserved(target) {
-            Some(Reserved::Halt) => self.end("finished", None),
+            Some(Reserved::End) => self.end("finished", None),
             Some(Reserved::Start) => self.go(Onward::Node(0)),
             Some(Reserved::Finish) => self.leave_frame(),
             Some(Reserved::Next) => self.go(current.map_or(Onward::Leave, |node| node.next)),
@@ -169,7 +169,7 @@ impl<'a> Run<'a> {
         let node = match onward {
             Onward::Node(index) => flow.nodes.get(index),
             Onward::Leave => return self.leave_frame(),
-            Onward::Halt => return self.end("finished", None),
+            Onward::End => return self.end("finished", None),
         };
         let (Some(node), Some(frame)) = (node, self.cursor.frames.last_mut()) else { return self.lost() };
         frame.at.clone_from(&node.id);

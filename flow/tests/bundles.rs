@@ -72,7 +72,7 @@ fn an_action_without_an_id_gets_one_that_no_other_has() {
         &json!({ "actions": [{ "type": "answer" }, { "id": "action-1", "type": "answer" }, { "type": "answer" }] }),
         &[],
     );
-    assert_eq!(flow::outlook::jumps(&bundle, None), ["action-4", "action-1", "action-3"]);
+    assert_eq!(flow::preview::jumps(&bundle, None), ["action-4", "action-1", "action-3"]);
 }
 
 fn calling(name: &str, called: &str) -> Value {

@@ -1,4 +1,4 @@
-//! When a reconciler ticks: when its bell rings, when something is due, and on a period in case a ring was lost.
+//! When a reconciler ticks: when its wakeup rings, when something is due, and on a period in case a ring was lost.
 
 use crate::{Ports, Shared};
 use async_trait::async_trait;
@@ -36,7 +36,7 @@ pub async fn drive(
     ports: &Ports,
     mut reconciler: impl Reconciler,
     period: Duration,
-    bell: &Notify,
+    wakeup: &Notify,
     outage: &AtomicBool,
 ) {
     loop {
@@ -49,7 +49,7 @@ pub async fn drive(
         let pause = tick.due_in.map_or(period, |due_in| due_in.max(SHORTEST).min(period));
         tokio::select! {
             biased;
-            () = bell.notified() => {}
+            () = wakeup.notified() => {}
             () = ports.clock.sleep(pause) => {}
         }
     }
@@ -73,13 +73,13 @@ fn tell(name: &str, tick: &Result<Tick, StoreError>, outage: &AtomicBool) {
     }
 }
 
-/// Passes rings of the store on to the shards' bells; never returns.
-pub async fn ring(ports: &Ports, shared: &Shared) {
+/// Passes rings of the store on to the shards' wakeups; never returns.
+pub async fn forward_wakeups(ports: &Ports, shared: &Shared) {
     let mut due = ports.upkeep.listen_due().await;
     loop {
-        let shard = due.rung().await;
-        if let Some(bell) = shared.bells.get(&shard) {
-            bell.notify_one();
+        let shard = due.next().await;
+        if let Some(wakeup) = shared.wakeups.get(&shard) {
+            wakeup.notify_one();
         }
     }
 }

@@ -4,8 +4,8 @@
 //! | reconciler | looks at | does |
 //! | --- | --- | --- |
 //! | [`waits`], one for each shard | waits that are due, what dead workers held | makes them inputs, makes it ready |
-//! | [`workers`] | the roll | beats, judges death, strikes who was swept everywhere |
-//! | [`windows`] | edges of routes' windows | records and publishes each once, also those that passed during downtime |
+//! | [`workers`] | the member list | beats, judges death, strikes who was swept everywhere |
+//! | [`windows`] | transitions of routes' windows | records and publishes each once, also those that passed during downtime |
 //! | [`depth`] | how full the shards are | gauges |
 
 pub mod depth;
@@ -19,7 +19,7 @@ use common::Shard;
 use common::member::MemberId;
 use common::ports::upkeep::Upkeep;
 use common::ports::{Bus, Catalogue, Clock, Members};
-use driver::{drive, ring};
+use driver::{drive, forward_wakeups};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use serde::Deserialize;
@@ -43,45 +43,45 @@ pub struct Ports {
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Where this process runs, for people: `host:pid`.
-    pub place: String,
+    pub instance: String,
     /// As the store was installed with.
     pub shards: u16,
     /// Who has not beaten for so long is dead.
     pub lease: Duration,
     /// How often it beats.
-    pub beat: Duration,
+    pub heartbeat_interval: Duration,
     /// How often every shard is looked at, rung or not.
-    pub look: Duration,
+    pub poll_interval: Duration,
     /// How often windows are looked at.
-    pub windows: Duration,
+    pub windows_interval: Duration,
     /// How often the depth of the shards is measured.
-    pub depth: Duration,
+    pub depth_interval: Duration,
 }
 
 /// What the reconcilers tell one another.
 pub struct Shared {
     /// The generation of the definitions that this scheduler has loaded.
     pub generation: AtomicU64,
-    pub mourned: workers::Mourned,
+    pub pending_sweeps: workers::PendingSweeps,
     /// One for each shard: look at it now.
-    pub bells: BTreeMap<Shard, Notify>,
+    pub wakeups: BTreeMap<Shard, Notify>,
     /// The store did not answer the last reconciler that asked it.
     pub outage: AtomicBool,
 }
 
 impl Shared {
     pub fn new(shards: u16) -> Shared {
-        let bells = (0..shards).map(|shard| (Shard(shard), Notify::new())).collect();
+        let wakeups = (0..shards).map(|shard| (Shard(shard), Notify::new())).collect();
         Shared {
             generation: AtomicU64::new(0),
-            mourned: workers::Mourned::default(),
-            bells,
+            pending_sweeps: workers::PendingSweeps::default(),
+            wakeups,
             outage: AtomicBool::default(),
         }
     }
 
-    fn ring_all(&self) {
-        self.bells.values().for_each(Notify::notify_one);
+    fn notify_all(&self) {
+        self.wakeups.values().for_each(Notify::notify_one);
     }
 }
 
@@ -92,21 +92,30 @@ pub async fn run(ports: Ports, config: Config, shutdown: CancellationToken) {
     let shared = Shared::new(config.shards);
     let silent = Notify::new();
     let mut table: Vec<BoxFuture<'_, ()>> = vec![
-        drive(&ports, workers::Workers::new(id, &config, &shared), config.beat, &silent, &shared.outage)
+        drive(
+            &ports,
+            workers::Workers::new(id, &config, &shared),
+            config.heartbeat_interval,
+            &silent,
+            &shared.outage,
+        )
+        .boxed(),
+        drive(&ports, windows::Windows::new(&shared), config.windows_interval, &silent, &shared.outage)
             .boxed(),
-        drive(&ports, windows::Windows::new(&shared), config.windows, &silent, &shared.outage).boxed(),
-        drive(&ports, depth::Depths::new(config.shards), config.depth, &silent, &shared.outage).boxed(),
-        ring(&ports, &shared).boxed(),
+        drive(&ports, depth::Depths::new(config.shards), config.depth_interval, &silent, &shared.outage)
+            .boxed(),
+        forward_wakeups(&ports, &shared).boxed(),
     ];
-    for (shard, bell) in &shared.bells {
+    for (shard, wakeup) in &shared.wakeups {
         table.push(
-            drive(&ports, waits::Waits::new(*shard, &shared), config.look, bell, &shared.outage).boxed(),
+            drive(&ports, waits::Waits::new(*shard, &shared), config.poll_interval, wakeup, &shared.outage)
+                .boxed(),
         );
     }
     tracing::info!(member_id = %id, shards = config.shards, "Scheduler looks after waits, workers and windows");
     shutdown.run_until_cancelled(join_all(table)).await;
     if let Err(error) = ports.members.leave(id).await {
-        tracing::debug!(member_id = %id, %error, "Could not leave the roll; it forgets by itself");
+        tracing::debug!(member_id = %id, %error, "Could not leave the member list; it forgets by itself");
     }
     tracing::info!(member_id = %id, "Scheduler has stopped");
 }

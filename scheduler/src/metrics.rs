@@ -14,7 +14,7 @@ const SUSPECTS: &str = "signalbox_suspects_total";
 const QUARANTINED: &str = "signalbox_quarantined_total";
 const OVERDUE: &str = "signalbox_overdue_claims_total";
 const FORGOTTEN: &str = "signalbox_forgotten_total";
-const EDGES: &str = "signalbox_edges_total";
+const ROUTE_TRANSITIONS: &str = "signalbox_route_transitions_total";
 
 pub fn describe() {
     describe_gauge!(READY, "Activeflows that are ready to be claimed, by lane");
@@ -30,7 +30,7 @@ pub fn describe() {
     describe_counter!(QUARANTINED, "Activeflows quarantined after five deaths alone");
     describe_counter!(OVERDUE, "Claims that were too old and became ready as they were");
     describe_counter!(FORGOTTEN, "Ended activeflows forgotten");
-    describe_counter!(EDGES, "Edges of windows published, by edge");
+    describe_counter!(ROUTE_TRANSITIONS, "RouteTransitions of windows published, by transition");
 }
 
 pub fn swept(swept: &Swept) {
@@ -48,8 +48,8 @@ pub fn died() {
     counter!(DEATHS).increment(1);
 }
 
-pub fn edge(edge: &str) {
-    counter!(EDGES, "edge" => edge.to_owned()).increment(1);
+pub fn transition(transition: &str) {
+    counter!(ROUTE_TRANSITIONS, "transition" => transition.to_owned()).increment(1);
 }
 
 /// Sums over all shards.

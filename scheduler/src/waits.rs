@@ -25,12 +25,12 @@ impl Reconciler for Waits<'_> {
     }
 
     async fn tick(&mut self, ports: &Ports) -> Result<Tick, StoreError> {
-        let dead = self.shared.mourned.of(self.shard);
+        let dead = self.shared.pending_sweeps.of(self.shard);
         let swept = ports.upkeep.sweep(self.shard, &dead).await?;
         metrics::swept(&swept);
         self.tell(&swept);
         if !swept.more {
-            self.shared.mourned.swept(self.shard, &dead);
+            self.shared.pending_sweeps.swept(self.shard, &dead);
         }
         Ok(Tick { more: swept.more, due_in: due_in(&swept) })
     }

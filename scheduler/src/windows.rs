@@ -1,4 +1,4 @@
-//! Edges of routes' windows: each that has passed is recorded once, published, and then marked as published. Nothing is
+//! Transitions of routes' windows: each that has passed is recorded once, published, and then marked as published. Nothing is
 //! missed by being down meanwhile: what is due is what has passed and is not marked.
 
 use crate::driver::{Reconciler, Tick};
@@ -7,21 +7,21 @@ use async_trait::async_trait;
 use common::command::Message;
 use common::identity::hex;
 use common::mask::masked;
-use common::ports::catalogue::{Edge, EdgeRecord};
+use common::ports::catalogue::{RouteTransition, RouteTransitionRecord};
 use common::{EventKey, StoreError};
 use flow::route::Route;
 use flow::{Definitions, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-/// So many edges one tick handles.
+/// So many transitions one tick handles.
 const BATCH: usize = 64;
 
 pub struct Windows<'a> {
     shared: &'a Shared,
     definitions: Definitions,
-    /// Edges known to be published; `None` until the history was read.
-    published: Option<BTreeSet<Edge>>,
+    /// RouteTransitions known to be published; `None` until the history was read.
+    published: Option<BTreeSet<RouteTransition>>,
 }
 
 impl<'a> Windows<'a> {
@@ -41,8 +41,8 @@ impl Reconciler for Windows<'_> {
         let now = ports.catalogue.now().await?;
         let due = self.due(now);
         let more = due.len() > BATCH;
-        for (edge, flow_id) in due.into_iter().take(BATCH) {
-            if !self.handle(ports, &edge, &flow_id).await? {
+        for (transition, flow_id) in due.into_iter().take(BATCH) {
+            if !self.handle(ports, &transition, &flow_id).await? {
                 // The broker is away; the next tick goes on from here.
                 return Ok(Tick::default());
             }
@@ -59,66 +59,78 @@ impl Windows<'_> {
             self.published = None;
         }
         if self.published.is_none() {
-            let edges = ports.catalogue.edges().await?;
-            let published = edges.into_iter().filter(|record| record.published).map(|record| record.edge);
+            let transitions = ports.catalogue.route_transitions().await?;
+            let published =
+                transitions.into_iter().filter(|record| record.published).map(|record| record.transition);
             self.published = Some(published.collect());
         }
         Ok(())
     }
 
     /// What has passed and is not known to be published, in the order of time, each with the route's flow.
-    fn due(&self, now: Timestamp) -> Vec<(Edge, String)> {
-        let published = |edge: &Edge| self.published.as_ref().is_some_and(|all| all.contains(edge));
-        let mut due: Vec<(Edge, String)> = self
+    fn due(&self, now: Timestamp) -> Vec<(RouteTransition, String)> {
+        let published = |transition: &RouteTransition| {
+            self.published.as_ref().is_some_and(|all| all.contains(transition))
+        };
+        let mut due: Vec<(RouteTransition, String)> = self
             .definitions
             .routes
             .iter()
-            .flat_map(|route| edges(route).into_iter().map(|edge| (edge, route.flow_id.clone())))
-            .filter(|(edge, _)| edge.at <= now && !published(edge))
+            .flat_map(|route| {
+                transitions(route).into_iter().map(|transition| (transition, route.flow_id.clone()))
+            })
+            .filter(|(transition, _)| transition.at <= now && !published(transition))
             .collect();
-        due.sort_by(|(a, _), (b, _)| (a.at, &a.edge, &a.route_id).cmp(&(b.at, &b.edge, &b.route_id)));
+        due.sort_by(|(a, _), (b, _)| {
+            (a.at, &a.transition, &a.route_id).cmp(&(b.at, &b.transition, &b.route_id))
+        });
         due
     }
 
-    /// Whether the edge is published, by this or another scheduler.
-    async fn handle(&mut self, ports: &Ports, edge: &Edge, flow_id: &str) -> Result<bool, StoreError> {
-        let record = ports.catalogue.record_edge(edge).await?;
+    /// Whether the transition is published, by this or another scheduler.
+    async fn handle(
+        &mut self,
+        ports: &Ports,
+        transition: &RouteTransition,
+        flow_id: &str,
+    ) -> Result<bool, StoreError> {
+        let record = ports.catalogue.record_route_transition(transition).await?;
         if !record.published {
             if let Err(error) = ports.bus.announce(notice(&record, flow_id)).await {
-                tracing::warn!(route_id = masked(&edge.route_id), edge = edge.edge, %error, "An edge is not published yet");
+                tracing::warn!(route_id = masked(&transition.route_id), transition = transition.transition, %error, "An transition is not published yet");
                 return Ok(false);
             }
-            ports.catalogue.edge_published(edge).await?;
-            metrics::edge(&edge.edge);
+            ports.catalogue.route_transition_published(transition).await?;
+            metrics::transition(&transition.transition);
             tracing::info!(
-                route_id = masked(&edge.route_id),
-                edge = edge.edge,
-                at = %edge.at,
-                late_us = record.recorded_at.micros_since(edge.at),
-                "A route's window has an edge"
+                route_id = masked(&transition.route_id),
+                transition = transition.transition,
+                at = %transition.at,
+                late_us = record.recorded_at.micros_since(transition.at),
+                "A route's window has a transition"
             );
         }
         if let Some(published) = &mut self.published {
-            published.insert(edge.clone());
+            published.insert(transition.clone());
         }
         Ok(true)
     }
 }
 
-fn edges(route: &Route) -> Vec<Edge> {
-    let named = |(edge, at): (flow::route::Edge, Timestamp)| Edge {
+fn transitions(route: &Route) -> Vec<RouteTransition> {
+    let named = |(transition, at): (flow::route::WindowTransition, Timestamp)| RouteTransition {
         route_id: route.id.clone(),
-        edge: edge.name().to_owned(),
+        transition: transition.name().to_owned(),
         at,
     };
-    route.edges().into_iter().map(named).collect()
+    route.transitions().into_iter().map(named).collect()
 }
 
-/// The same bytes whoever publishes the edge: all of it comes from the record.
-fn notice(record: &EdgeRecord, flow_id: &str) -> Message {
-    let Edge { route_id, edge, at } = &record.edge;
-    let kind = format!("route.{edge}");
-    let id = hex(&EventKey::derive("signalbox", route_id, &format!("{edge}@{at}")).0[..16]);
+/// The same bytes whoever publishes the transition: all of it comes from the record.
+fn notice(record: &RouteTransitionRecord, flow_id: &str) -> Message {
+    let RouteTransition { route_id, transition, at } = &record.transition;
+    let kind = format!("route.{transition}");
+    let id = hex(&EventKey::derive("signalbox", route_id, &format!("{transition}@{at}")).0[..16]);
     let body = serde_json::json!({
         "specversion": "1.0",
         "id": id,

@@ -9,7 +9,7 @@ use common::member::MemberId;
 use common::ports::intake::{Deliver, Delivered, To};
 use common::ports::work::{After, Claimed, Transition, Want};
 use common::ports::{Intake, Work};
-use common::record::{Seed, SeedFlow, Start};
+use common::record::{ActiveflowSpec, FlowRef, Start};
 use common::{ActiveflowId, EventKey, Shard};
 use flow::Class;
 use flow::route::Reference;
@@ -82,7 +82,7 @@ async fn moving(store: Arc<Store>, worker: u64, rounds: u64) {
                 journal: Some(vec![b'j'; 200]),
                 control: None,
             };
-            store.commit(&row.claim, row.record.version, &made, &After::Keep).await.unwrap();
+            store.commit(&row.claim, row.record.version, &made, &After::KeepClaim).await.unwrap();
             let after = After::End { rest: vec![] };
             store.finish(&row.claim, row.record.version + 1, 0, &after).await.unwrap();
         }
@@ -116,12 +116,12 @@ fn event(subject: &str) -> Deliver {
     let start = Start {
         id: ActiveflowId::derive(&reference, "sbc-1", "e1", "flow-1"),
         class: Class::Voice,
-        seed: Seed {
+        spec: ActiveflowSpec {
             reference: reference.clone(),
             customer_id: "00000000-0000-0000-0000-000000000000".into(),
             bundle: [7; 32],
             hears: ["call.incoming", "call.digits", "call.hangup"].map(String::from).into(),
-            flow: SeedFlow { id: "flow-1".into(), name: "Support line".into(), version: 1 },
+            flow: FlowRef { id: "flow-1".into(), name: "Support line".into(), version: 1 },
             traceparent: None,
         },
     };

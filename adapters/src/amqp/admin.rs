@@ -40,7 +40,7 @@ pub async fn send_event(
         ("reference".to_owned(), reference.to_owned()),
     ]);
     let event = event(&original, body.to_vec())?;
-    let session = Session::open(url).await?;
+    let session = AdminSession::open(url).await?;
     let sent = session.publish(event).await;
     session.close().await;
     sent
@@ -48,7 +48,7 @@ pub async fn send_event(
 
 /// Logs in, and says which version the server has (over TLS: `unknown`).
 pub async fn probe(url: &str) -> Result<String, AdminError> {
-    Session::open(url).await?.close().await;
+    AdminSession::open(url).await?.close().await;
     let uri = connection::parse(url)?;
     if uri.scheme == lapin::uri::AMQPScheme::AMQPS {
         return Ok("unknown".into());
@@ -61,20 +61,20 @@ pub async fn probe(url: &str) -> Result<String, AdminError> {
         .unwrap_or_else(|| "unknown".into()))
 }
 
-pub(super) struct Session {
+pub(super) struct AdminSession {
     connection: Connection,
     pub(super) channel: Channel,
     endpoint: String,
 }
 
-impl Session {
-    pub(super) async fn open(url: &str) -> Result<Session, AdminError> {
+impl AdminSession {
+    pub(super) async fn open(url: &str) -> Result<AdminSession, AdminError> {
         let connection = connection::open(url, "signalbox admin", HEARTBEAT).await?;
         let endpoint = connection::endpoint(url);
         let failed = |e: lapin::Error| failure(&endpoint, "opening a channel", &e.to_string());
         let channel = connection.create_channel().await.map_err(failed)?;
         channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(failed)?;
-        Ok(Session { connection, channel, endpoint })
+        Ok(AdminSession { connection, channel, endpoint })
     }
 
     pub(super) async fn close(self) {

@@ -1,7 +1,7 @@
 //! The port, put together from its two sides.
 
 use super::connection::{Backoff, Consuming, Health};
-use super::consume::Life;
+use super::consume::Session;
 use super::publish::Publisher;
 use super::{Settings, queues, wire};
 use async_trait::async_trait;
@@ -66,7 +66,8 @@ impl Port for Bus {
         let mut backoff = Backoff::default();
         self.health.set_consuming(Consuming::Waiting);
         while !self.closing.is_cancelled() {
-            match Life::begin(&self.settings, self.health.clone(), self.closing.clone(), &self.tasks).await {
+            match Session::begin(&self.settings, self.health.clone(), self.closing.clone(), &self.tasks).await
+            {
                 Ok(life) => return Box::new(life),
                 Err(e) => {
                     let pause = backoff.next();

@@ -64,7 +64,7 @@ impl Carrier {
         let settings = Arc::new(settings);
         let closing = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let first = Life::begin(&settings, queue).await?;
+        let first = Session::begin(&settings, queue).await?;
         let (publisher, publishing) =
             Publisher::new(settings.clone(), Arc::new(Health::default()), closing.clone());
         tasks.spawn(publishing);
@@ -104,13 +104,13 @@ fn publication(event: &Event<'_>) -> Result<Publication, String> {
 }
 
 /// One connection with its consumer.
-struct Life {
+struct Session {
     connection: Connection,
     consumer: Consumer,
 }
 
-impl Life {
-    async fn begin(settings: &Settings, queue: &str) -> Result<Life, GatewayError> {
+impl Session {
+    async fn begin(settings: &Settings, queue: &str) -> Result<Session, GatewayError> {
         let connection = connection::open_for(settings, "commands").await?;
         let subscribed = async {
             let channel = connection.create_channel().await?;
@@ -118,7 +118,7 @@ impl Life {
         };
         let refused = |reason: String| GatewayError::Refused { queue: queue.to_owned(), reason };
         match tokio::time::timeout(settings.confirm_timeout, subscribed).await {
-            Ok(Ok(consumer)) => Ok(Life { connection, consumer }),
+            Ok(Ok(consumer)) => Ok(Session { connection, consumer }),
             Ok(Err(error)) => Err(refused(error.to_string())),
             Err(_) => Err(refused("the broker does not answer".into())),
         }
@@ -151,7 +151,7 @@ async fn subscribe(channel: &Channel, queue: &str) -> lapin::Result<Consumer> {
 }
 
 async fn keep_reading(
-    first: Life,
+    first: Session,
     settings: Arc<Settings>,
     queue: String,
     taken: mpsc::Sender<Vec<u8>>,
@@ -171,7 +171,7 @@ async fn keep_reading(
             () = closing.cancelled() => return,
             () = tokio::time::sleep(backoff.next()) => {}
         }
-        match Life::begin(&settings, &queue).await {
+        match Session::begin(&settings, &queue).await {
             Ok(next) => {
                 backoff.reset();
                 life = Some(next);

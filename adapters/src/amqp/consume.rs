@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(super) struct Life {
+pub(super) struct Session {
     consumer: Consumer,
     /// The greatest tag to acknowledge; dropping it closes the connection. `None`: this life is over.
     acknowledged: Option<watch::Sender<u64>>,
@@ -25,13 +25,13 @@ pub(super) struct Life {
     closing: CancellationToken,
 }
 
-impl Life {
+impl Session {
     pub async fn begin(
         settings: &Settings,
         health: Arc<Health>,
         closing: CancellationToken,
         tasks: &TaskTracker,
-    ) -> Result<Life, String> {
+    ) -> Result<Session, String> {
         let connection = connection::open_for(settings, "consume").await.map_err(|e| e.to_string())?;
         let (channel, consumer) =
             match timeout(settings.confirm_timeout, subscribe(&connection, settings)).await {
@@ -41,7 +41,7 @@ impl Life {
         let (acknowledged, tags) = watch::channel(0);
         tasks.spawn(acknowledge(tags, channel, connection, closing.clone()));
         health.set_consuming(Consuming::Up);
-        Ok(Life { consumer, acknowledged: Some(acknowledged), delivered: 0, health, closing })
+        Ok(Session { consumer, acknowledged: Some(acknowledged), delivered: 0, health, closing })
     }
 
     fn end(&mut self, reason: &str) {
@@ -56,7 +56,7 @@ impl Life {
 }
 
 #[async_trait]
-impl Deliveries for Life {
+impl Deliveries for Session {
     async fn next(&mut self) -> Option<Delivery> {
         self.acknowledged.as_ref()?;
         let item = tokio::select! {
@@ -91,7 +91,7 @@ impl Deliveries for Life {
     }
 }
 
-impl Drop for Life {
+impl Drop for Session {
     fn drop(&mut self) {
         if self.acknowledged.is_some() {
             self.health.set_consuming(Consuming::Idle);

@@ -1,6 +1,6 @@
 //! The rejected queue of the broker: one connection for each call, every publish confirmed.
 
-use super::admin::{self, AdminError, Session};
+use super::admin::{self, AdminError, AdminSession};
 use super::topology::REJECTED;
 use super::wire::{self, REFERENCE, REJECTION_PREFIX, TRACEPARENT};
 use async_trait::async_trait;
@@ -23,7 +23,7 @@ pub struct Rejects {
 impl ports::Rejects for Rejects {
     async fn list(&self, limit: usize) -> Result<Vec<Rejected>, Unusable> {
         let unusable = |error| unusable("listing rejected events", error);
-        let session = Session::open(&self.url).await.map_err(unusable)?;
+        let session = AdminSession::open(&self.url).await.map_err(unusable)?;
         let listed = session.list(limit).await;
         session.close().await;
         listed.map_err(unusable)
@@ -42,7 +42,7 @@ impl ports::Rejects for Rejects {
 
 impl Rejects {
     async fn settle(&self, selection: &Selection, replay: bool) -> Result<usize, AdminError> {
-        let session = Session::open(&self.url).await?;
+        let session = AdminSession::open(&self.url).await?;
         let settled = session.settle(selection, replay).await;
         session.close().await;
         settled
@@ -53,7 +53,7 @@ fn unusable(what: &str, error: AdminError) -> Unusable {
     Unusable { what: what.to_owned(), reason: error.to_string() }
 }
 
-impl Session {
+impl AdminSession {
     /// What is got and not acknowledged returns to its queue when the session closes.
     async fn get(&self) -> Result<Option<BasicGetMessage>, AdminError> {
         let got = self.channel.basic_get(REJECTED.into(), BasicGetOptions { no_ack: false }).await;

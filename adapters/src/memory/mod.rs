@@ -1,15 +1,15 @@
 //! The model: the whole state store in plain ordered maps, one function per operation. Other adapters are measured
 //! against it, and the simulation runs on it. [`crate::embedded`] is the same with a disk behind it.
 
-pub(crate) mod kept;
+pub(crate) mod dedup;
 pub(crate) mod model;
 mod ports;
-pub(crate) mod seen;
 pub(crate) mod shard;
 pub(crate) mod time;
+pub(crate) mod tracked;
 
 use common::ports::lookup::Found;
-use common::ports::work::Bell;
+use common::ports::work::Wakeups;
 use common::{ActiveflowId, Shard, StoreError};
 use flow::Timestamp;
 use std::collections::BTreeSet;
@@ -17,14 +17,14 @@ use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
 
-use model::Ring;
+use model::Wakeup;
 pub use model::{Limits, Model};
 pub use time::ManualTime;
 use time::Time;
 
 /// What becomes of the records that an operation changed.
-pub trait Keep: Send + Sync {
-    /// What [`Keep::wait`] waits for.
+pub trait Persistence: Send + Sync {
+    /// What [`Persistence::wait`] waits for.
     type Written: Send;
 
     /// Whether an operation may begin.
@@ -48,9 +48,9 @@ pub trait Keep: Send + Sync {
 }
 
 /// Keeps nothing: what is in memory is all there is.
-pub struct Nothing;
+pub struct NoPersistence;
 
-impl Keep for Nothing {
+impl Persistence for NoPersistence {
     type Written = ();
 
     fn admit(&self, _: &'static str) -> Result<(), StoreError> {
@@ -68,9 +68,9 @@ impl Keep for Nothing {
 
 /// Keeps nothing, and remembers which activeflows changed until somebody asks.
 #[derive(Default)]
-pub struct Watched(Mutex<BTreeSet<ActiveflowId>>);
+pub struct ChangeTracker(Mutex<BTreeSet<ActiveflowId>>);
 
-impl Keep for Watched {
+impl Persistence for ChangeTracker {
     type Written = ();
 
     fn admit(&self, _: &'static str) -> Result<(), StoreError> {
@@ -88,14 +88,14 @@ impl Keep for Watched {
     }
 }
 
-impl Watched {
+impl ChangeTracker {
     fn lock(&self) -> MutexGuard<'_, BTreeSet<ActiveflowId>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The model behind the ports.
-pub struct Store<K = Nothing> {
+pub struct Store<K = NoPersistence> {
     model: Mutex<Model>,
     time: Time,
     ready: broadcast::Sender<Shard>,
@@ -105,13 +105,13 @@ pub struct Store<K = Nothing> {
 
 impl Store {
     pub fn new(shards: u16, limits: Limits, time: ManualTime) -> Store {
-        Store::over(Model::new(shards, limits), Time::Manual(time), Nothing)
+        Store::over(Model::new(shards, limits), Time::Manual(time), NoPersistence)
     }
 }
 
-impl Store<Watched> {
-    pub fn watched(shards: u16, limits: Limits, time: ManualTime) -> Store<Watched> {
-        Store::over(Model::new(shards, limits), Time::Manual(time), Watched::default())
+impl Store<ChangeTracker> {
+    pub fn tracked(shards: u16, limits: Limits, time: ManualTime) -> Store<ChangeTracker> {
+        Store::over(Model::new(shards, limits), Time::Manual(time), ChangeTracker::default())
     }
 
     /// The activeflows that changed since the last call, as they are now; `None`: forgotten.
@@ -122,7 +122,7 @@ impl Store<Watched> {
     }
 }
 
-impl<K: Keep> Store<K> {
+impl<K: Persistence> Store<K> {
     pub(crate) fn over(model: Model, time: Time, keeper: K) -> Store<K> {
         Store {
             model: Mutex::new(model),
@@ -140,11 +140,11 @@ impl<K: Keep> Store<K> {
 
     /// # Errors
     /// The first activeflow that is not in exactly one place.
-    pub fn census(&self) -> Result<(), String> {
-        self.lock().census()
+    pub fn check_invariants(&self) -> Result<(), String> {
+        self.lock().check_invariants()
     }
 
-    /// Runs one operation at the store's time, and rings what it asks to ring.
+    /// Runs one operation at the store's time, and wakeups what it asks to ring.
     pub(crate) async fn run<T>(
         &self,
         name: &'static str,
@@ -160,11 +160,11 @@ impl<K: Keep> Store<K> {
         let mut model = self.lock();
         let answer = operation(&mut model, self.time.now());
         let written = self.keeper.keep(&mut model);
-        for ring in model.take_rings() {
+        for wakeup in model.take_wakeups() {
             // Nobody listening is fine: everybody also looks once a second.
-            let _ = match ring {
-                Ring::Ready(shard) => self.ready.send(shard),
-                Ring::Due(shard) => self.due.send(shard),
+            let _ = match wakeup {
+                Wakeup::Ready(shard) => self.ready.send(shard),
+                Wakeup::Due(shard) => self.due.send(shard),
             };
         }
         (answer, written)
@@ -175,12 +175,12 @@ impl<K: Keep> Store<K> {
     }
 }
 
-/// A bell on a broadcast channel; the redis adapter rings the same kind.
-pub(crate) struct BroadcastBell(pub(crate) broadcast::Receiver<Shard>);
+/// A wakeups on a broadcast channel; the redis adapter wakeups the same kind.
+pub(crate) struct BroadcastWakeups(pub(crate) broadcast::Receiver<Shard>);
 
 #[async_trait::async_trait]
-impl Bell for BroadcastBell {
-    async fn rung(&mut self) -> Shard {
+impl Wakeups for BroadcastWakeups {
+    async fn next(&mut self) -> Shard {
         loop {
             match self.0.recv().await {
                 Ok(shard) => return shard,
@@ -195,7 +195,7 @@ impl Bell for BroadcastBell {
 mod tests {
     use super::*;
     use common::member::{Member, MemberId, Role};
-    use common::ports::catalogue::{Edge, Publication};
+    use common::ports::catalogue::{Publication, RouteTransition};
     use common::ports::intake::{Deliver, To};
     use common::ports::{Catalogue, Intake, Members, Upkeep};
     use common::{ActiveflowId, EventKey};
@@ -204,10 +204,10 @@ mod tests {
     #[test]
     fn the_census_of_a_store_is_that_of_every_shard() {
         let store = Store::new(3, Limits::default(), ManualTime::default());
-        assert_eq!(store.census(), Ok(()));
+        assert_eq!(store.check_invariants(), Ok(()));
         let nobody = ActiveflowId::from_bytes([9; 16]);
         store.lock().shard(Shard(2)).lanes.fresh.push_back(nobody);
-        assert!(store.census().is_err());
+        assert!(store.check_invariants().is_err());
     }
 
     /// What nobody will ask for would only grow.
@@ -219,15 +219,19 @@ mod tests {
         let member = Member {
             id: me,
             role: Role::Executor,
-            place: "here".into(),
-            beat: 1,
+            instance: "here".into(),
+            heartbeats: 1,
             generation: 0,
             formats: (1, 1),
         };
-        store.beat(&member, &[]).await.unwrap();
+        store.heartbeat(&member, &[]).await.unwrap();
         store.sweep(Shard(0), &[me]).await.unwrap();
         store
-            .record_edge(&Edge { route_id: "r".into(), edge: "activated".into(), at: time.now() })
+            .record_route_transition(&RouteTransition {
+                route_id: "r".into(),
+                transition: "activated".into(),
+                at: time.now(),
+            })
             .await
             .unwrap();
         let definitions = Definitions { generation: 1, ..Definitions::default() };
@@ -251,7 +255,7 @@ mod tests {
 
         let mut model = store.lock();
         assert_eq!(model.members.take_changes().1.len(), 0);
-        assert_eq!(model.edges.take_changes().1.len(), 0);
+        assert_eq!(model.route_transitions.take_changes().1.len(), 0);
         assert_eq!((model.bundles.take_changes().1.len(), model.published), (0, false));
         let shard = model.shard(Shard(0));
         assert_eq!(shard.dead.take_changes().1.len(), 0);

@@ -1,9 +1,9 @@
 //! The whole store: shards, and what belongs to all of them.
 
-use super::kept::Kept;
 use super::shard::ShardState;
+use super::tracked::TrackedMap;
 use common::member::{Member, MemberId};
-use common::ports::catalogue::{Edge, EdgeRecord, Publication, Published};
+use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use common::ports::lookup::{Found, ListQuery};
 use common::{ActiveflowId, Shard};
 use flow::{Definitions, Timestamp};
@@ -13,7 +13,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// How long an ended activeflow can be looked at.
-    pub ended_kept: Duration,
+    pub ended_retention: Duration,
     /// The shortest life of a dedup generation; three are looked up.
     pub dedup_rotation: Duration,
     /// Feed entries kept per shard.
@@ -23,7 +23,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            ended_kept: Duration::from_secs(3_600),
+            ended_retention: Duration::from_secs(3_600),
             dedup_rotation: Duration::from_secs(12 * 3_600),
             feed_length: 1_000,
         }
@@ -32,30 +32,30 @@ impl Default for Limits {
 
 /// Something to ring after an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ring {
+pub enum Wakeup {
     Ready(Shard),
     Due(Shard),
 }
 
 pub struct Model {
     pub(crate) shards: Vec<ShardState>,
-    pub(crate) members: Kept<MemberId, Member>,
+    pub(crate) members: TrackedMap<MemberId, Member>,
     pub(crate) definitions: Definitions,
     /// The definitions were published since the last look at what changed.
     pub(crate) published: bool,
-    pub(crate) bundles: Kept<String, Vec<u8>>,
-    pub(crate) edges: Kept<Edge, EdgeRecord>,
+    pub(crate) bundles: TrackedMap<String, Vec<u8>>,
+    pub(crate) route_transitions: TrackedMap<RouteTransition, RouteTransitionRecord>,
 }
 
 impl Model {
     pub fn new(shards: u16, limits: Limits) -> Model {
         Model {
             shards: (0..shards).map(|n| ShardState::new(Shard(n), limits)).collect(),
-            members: Kept::default(),
+            members: TrackedMap::default(),
             definitions: Definitions::default(),
             published: false,
-            bundles: Kept::default(),
-            edges: Kept::default(),
+            bundles: TrackedMap::default(),
+            route_transitions: TrackedMap::default(),
         }
     }
 
@@ -88,12 +88,12 @@ impl Model {
 
     /// # Errors
     /// The first activeflow that is not in exactly one place.
-    pub fn census(&self) -> Result<(), String> {
-        self.shards.iter().try_for_each(ShardState::census)
+    pub fn check_invariants(&self) -> Result<(), String> {
+        self.shards.iter().try_for_each(ShardState::check_invariants)
     }
 
-    pub fn take_rings(&mut self) -> Vec<Ring> {
-        self.shards.iter_mut().flat_map(ShardState::take_rings).collect()
+    pub fn take_wakeups(&mut self) -> Vec<Wakeup> {
+        self.shards.iter_mut().flat_map(ShardState::take_wakeups).collect()
     }
 
     /// Nobody writes what changed.
@@ -102,12 +102,12 @@ impl Model {
         self.members.forget_changes();
         self.published = false;
         self.bundles.forget_changes();
-        self.edges.forget_changes();
+        self.route_transitions.forget_changes();
     }
 
-    pub fn beat(&mut self, me: &Member, gone: &[MemberId]) -> Vec<Member> {
+    pub fn heartbeat(&mut self, me: &Member, gone: &[MemberId]) -> Vec<Member> {
         self.members.retain(|id, _| !gone.contains(id));
-        let unchanged = |known: &Member| Member { beat: me.beat, ..known.clone() } == *me;
+        let unchanged = |known: &Member| Member { heartbeats: me.heartbeats, ..known.clone() } == *me;
         if self.members.get(&me.id).is_some_and(unchanged) {
             self.members.insert_passing(me.id, me.clone());
         } else {
@@ -155,25 +155,30 @@ impl Model {
         self.bundles.get(hash).cloned()
     }
 
-    pub fn record_edge(&mut self, edge: &Edge, now: Timestamp) -> EdgeRecord {
-        if let Some(recorded) = self.edges.get(edge) {
+    pub fn record_route_transition(
+        &mut self,
+        transition: &RouteTransition,
+        now: Timestamp,
+    ) -> RouteTransitionRecord {
+        if let Some(recorded) = self.route_transitions.get(transition) {
             return recorded.clone();
         }
-        let new = EdgeRecord { edge: edge.clone(), recorded_at: now, published: false };
-        self.edges.insert(edge.clone(), new.clone());
+        let new =
+            RouteTransitionRecord { transition: transition.clone(), recorded_at: now, published: false };
+        self.route_transitions.insert(transition.clone(), new.clone());
         new
     }
 
-    pub fn edge_published(&mut self, edge: &Edge) {
-        if let Some(record) = self.edges.get_mut(edge) {
+    pub fn route_transition_published(&mut self, transition: &RouteTransition) {
+        if let Some(record) = self.route_transitions.get_mut(transition) {
             record.published = true;
         }
     }
 
-    pub fn edges(&self) -> Vec<EdgeRecord> {
-        let mut edges: Vec<EdgeRecord> = self.edges.values().cloned().collect();
-        edges.sort_by(|a, b| (a.edge.at, &a.edge).cmp(&(b.edge.at, &b.edge)));
-        edges
+    pub fn route_transitions(&self) -> Vec<RouteTransitionRecord> {
+        let mut transitions: Vec<RouteTransitionRecord> = self.route_transitions.values().cloned().collect();
+        transitions.sort_by(|a, b| (a.transition.at, &a.transition).cmp(&(b.transition.at, &b.transition)));
+        transitions
     }
 
     pub fn list(&self, query: &ListQuery) -> Vec<Found> {

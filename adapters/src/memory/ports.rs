@@ -1,19 +1,19 @@
 //! The model behind the ports: each operation is one call under the lock, answered when what it changed is kept.
 
-use super::{BroadcastBell, Keep, Store};
+use super::{BroadcastWakeups, Persistence, Store};
 use async_trait::async_trait;
 use common::member::{Member, MemberId};
-use common::ports::catalogue::{Edge, EdgeRecord, Publication, Published};
+use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use common::ports::intake::{Deliver, Delivered};
 use common::ports::lookup::{Controlled, FeedEntry, Found, ListQuery};
 use common::ports::upkeep::{Depth, Swept};
-use common::ports::work::{After, Bell, Claim, Claimed, Control, Outcome, Token, Transition, Want};
+use common::ports::work::{After, Claim, Claimed, CommitOutcome, Control, Token, Transition, Wakeups, Want};
 use common::ports::{Catalogue, Intake, Lookup, Members, Upkeep, Work};
 use common::{ActiveflowId, EventKey, Shard, StoreError};
 use flow::{Definitions, Timestamp};
 
 #[async_trait]
-impl<K: Keep> Intake for Store<K> {
+impl<K: Persistence> Intake for Store<K> {
     fn shards(&self) -> u16 {
         self.lock().shards()
     }
@@ -28,7 +28,7 @@ impl<K: Keep> Intake for Store<K> {
 }
 
 #[async_trait]
-impl<K: Keep> Work for Store<K> {
+impl<K: Persistence> Work for Store<K> {
     async fn claim(
         &self,
         shard: Shard,
@@ -45,7 +45,7 @@ impl<K: Keep> Work for Store<K> {
         version: u64,
         transition: &Transition,
         after: &After,
-    ) -> Result<Outcome, StoreError> {
+    ) -> Result<CommitOutcome, StoreError> {
         self.run("commit", |model, now| {
             model.shard(claim.shard).commit(claim, version, transition, after, now)
         })
@@ -58,7 +58,7 @@ impl<K: Keep> Work for Store<K> {
         version: u64,
         unsettled: u32,
         after: &After,
-    ) -> Result<Outcome, StoreError> {
+    ) -> Result<CommitOutcome, StoreError> {
         self.run("finish", |model, now| {
             model.shard(claim.shard).finish(claim, version, unsettled, after, now)
         })
@@ -69,13 +69,13 @@ impl<K: Keep> Work for Store<K> {
         self.run("release", |model, now| model.shard(claim.shard).release(claim, now)).await
     }
 
-    async fn listen_ready(&self) -> Box<dyn Bell> {
-        Box::new(BroadcastBell(self.ready.subscribe()))
+    async fn listen_ready(&self) -> Box<dyn Wakeups> {
+        Box::new(BroadcastWakeups(self.ready.subscribe()))
     }
 }
 
 #[async_trait]
-impl<K: Keep> Upkeep for Store<K> {
+impl<K: Persistence> Upkeep for Store<K> {
     async fn sweep(&self, shard: Shard, dead: &[MemberId]) -> Result<Swept, StoreError> {
         self.run("sweep", |model, now| model.shard(shard).sweep(dead, now)).await
     }
@@ -84,15 +84,15 @@ impl<K: Keep> Upkeep for Store<K> {
         self.run("depth", |model, now| model.shard(shard).depth(now)).await
     }
 
-    async fn listen_due(&self) -> Box<dyn Bell> {
-        Box::new(BroadcastBell(self.due.subscribe()))
+    async fn listen_due(&self) -> Box<dyn Wakeups> {
+        Box::new(BroadcastWakeups(self.due.subscribe()))
     }
 }
 
 #[async_trait]
-impl<K: Keep> Members for Store<K> {
-    async fn beat(&self, me: &Member, gone: &[MemberId]) -> Result<Vec<Member>, StoreError> {
-        self.run("beat", |model, _| model.beat(me, gone)).await
+impl<K: Persistence> Members for Store<K> {
+    async fn heartbeat(&self, me: &Member, gone: &[MemberId]) -> Result<Vec<Member>, StoreError> {
+        self.run("heartbeat", |model, _| model.heartbeat(me, gone)).await
     }
 
     async fn leave(&self, me: MemberId) -> Result<(), StoreError> {
@@ -105,7 +105,7 @@ impl<K: Keep> Members for Store<K> {
 }
 
 #[async_trait]
-impl<K: Keep> Catalogue for Store<K> {
+impl<K: Persistence> Catalogue for Store<K> {
     async fn publish(&self, publication: &Publication) -> Result<Published, StoreError> {
         self.run("publish", |model, _| model.publish(publication)).await
     }
@@ -122,21 +122,24 @@ impl<K: Keep> Catalogue for Store<K> {
         self.run("now", |_, now| now).await
     }
 
-    async fn record_edge(&self, edge: &Edge) -> Result<EdgeRecord, StoreError> {
-        self.run("record edge", |model, now| model.record_edge(edge, now)).await
+    async fn record_route_transition(
+        &self,
+        transition: &RouteTransition,
+    ) -> Result<RouteTransitionRecord, StoreError> {
+        self.run("record transition", |model, now| model.record_route_transition(transition, now)).await
     }
 
-    async fn edge_published(&self, edge: &Edge) -> Result<(), StoreError> {
-        self.run("edge published", |model, _| model.edge_published(edge)).await
+    async fn route_transition_published(&self, transition: &RouteTransition) -> Result<(), StoreError> {
+        self.run("transition published", |model, _| model.route_transition_published(transition)).await
     }
 
-    async fn edges(&self) -> Result<Vec<EdgeRecord>, StoreError> {
-        self.run("edges", |model, _| model.edges()).await
+    async fn route_transitions(&self) -> Result<Vec<RouteTransitionRecord>, StoreError> {
+        self.run("route_transitions", |model, _| model.route_transitions()).await
     }
 }
 
 #[async_trait]
-impl<K: Keep> Lookup for Store<K> {
+impl<K: Persistence> Lookup for Store<K> {
     async fn get(&self, id: ActiveflowId) -> Result<Option<Found>, StoreError> {
         self.run("get", |model, _| {
             let shard = id.shard(model.shards());

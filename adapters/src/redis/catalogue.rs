@@ -1,9 +1,9 @@
-//! Definitions, bundles, edges of windows.
+//! Definitions, bundles, transitions of windows.
 
 use super::{Store, keys};
 use async_trait::async_trait;
 use common::ports::Catalogue;
-use common::ports::catalogue::{Edge, EdgeRecord, Publication, Published};
+use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use common::{Shard, StoreError};
 use flow::{Definitions, Timestamp};
 use serde::de::DeserializeOwned;
@@ -74,45 +74,59 @@ impl Catalogue for Store {
         Ok(Timestamp::from_micros(seconds * 1_000_000 + micros))
     }
 
-    async fn record_edge(&self, edge: &Edge) -> Result<EdgeRecord, StoreError> {
-        let new = EdgeRecord { edge: edge.clone(), recorded_at: self.now().await?, published: false };
+    async fn record_route_transition(
+        &self,
+        transition: &RouteTransition,
+    ) -> Result<RouteTransitionRecord, StoreError> {
+        let new = RouteTransitionRecord {
+            transition: transition.clone(),
+            recorded_at: self.now().await?,
+            published: false,
+        };
         let mut pipe = redis::pipe();
-        pipe.atomic().hset_nx(keys::EDGES, field(edge), json(&new)).ignore().hget(keys::EDGES, field(edge));
-        let (bytes,): (Vec<u8>,) =
-            self.link.run("record an edge", async |connection| pipe.query_async(connection).await).await?;
-        decode("record an edge", &bytes)
+        pipe.atomic()
+            .hset_nx(keys::ROUTE_TRANSITIONS, field(transition), json(&new))
+            .ignore()
+            .hget(keys::ROUTE_TRANSITIONS, field(transition));
+        let (bytes,): (Vec<u8>,) = self
+            .link
+            .run("record a transition", async |connection| pipe.query_async(connection).await)
+            .await?;
+        decode("record a transition", &bytes)
     }
 
-    async fn edge_published(&self, edge: &Edge) -> Result<(), StoreError> {
-        let operation = "record an edge";
+    async fn route_transition_published(&self, transition: &RouteTransition) -> Result<(), StoreError> {
+        let operation = "record a transition";
         let mut command = redis::cmd("HGET");
-        command.arg(keys::EDGES).arg(field(edge));
+        command.arg(keys::ROUTE_TRANSITIONS).arg(field(transition));
         let recorded: Option<Vec<u8>> =
             self.link.run(operation, async |connection| command.query_async(connection).await).await?;
         let Some(recorded) = recorded else { return Ok(()) };
-        let published = EdgeRecord { published: true, ..decode(operation, &recorded)? };
+        let published = RouteTransitionRecord { published: true, ..decode(operation, &recorded)? };
         let mut command = redis::cmd("HSET");
-        command.arg(keys::EDGES).arg(field(edge)).arg(json(&published));
+        command.arg(keys::ROUTE_TRANSITIONS).arg(field(transition)).arg(json(&published));
         self.link.run(operation, async |connection| command.query_async(connection).await).await
     }
 
-    async fn edges(&self) -> Result<Vec<EdgeRecord>, StoreError> {
+    async fn route_transitions(&self) -> Result<Vec<RouteTransitionRecord>, StoreError> {
         let mut command = redis::cmd("HVALS");
-        command.arg(keys::EDGES);
-        let said: Vec<Vec<u8>> =
-            self.link.run("read the edges", async |connection| command.query_async(connection).await).await?;
-        let mut edges: Vec<EdgeRecord> =
-            said.iter().map(|bytes| decode("read the edges", bytes)).collect::<Result<_, _>>()?;
-        edges.sort_by(|a, b| (a.edge.at, &a.edge).cmp(&(b.edge.at, &b.edge)));
-        Ok(edges)
+        command.arg(keys::ROUTE_TRANSITIONS);
+        let said: Vec<Vec<u8>> = self
+            .link
+            .run("read the transitions", async |connection| command.query_async(connection).await)
+            .await?;
+        let mut transitions: Vec<RouteTransitionRecord> =
+            said.iter().map(|bytes| decode("read the transitions", bytes)).collect::<Result<_, _>>()?;
+        transitions.sort_by(|a, b| (a.transition.at, &a.transition).cmp(&(b.transition.at, &b.transition)));
+        Ok(transitions)
     }
 }
 
-fn field(edge: &Edge) -> String {
-    format!("{} {} {}", edge.route_id, edge.edge, edge.at)
+fn field(transition: &RouteTransition) -> String {
+    format!("{} {} {}", transition.route_id, transition.transition, transition.at)
 }
 
-fn json(record: &EdgeRecord) -> Vec<u8> {
+fn json(record: &RouteTransitionRecord) -> Vec<u8> {
     // Strings, times and a flag always serialise.
     serde_json::to_vec(record).unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 //! scripts build from a shard's prefix is listed here too.
 //!
 //! ```text
-//! sb:{7}:a:<id>        activeflow: head, seed, body (common/src/record.rs)   sb:{7}:owners     reference key -> activeflow
+//! sb:{7}:a:<id>        activeflow: head, spec, body (common/src/record.rs)   sb:{7}:owners     reference key -> activeflow
 //! sb:{7}:i:<id>        inbox, while not empty                                sb:{7}:claims     by time of the claim
 //! sb:{7}:o:<id>        unsettled commands, while not empty                   sb:{7}:waits      by deadline
 //! sb:{7}:j:<id>        the last 64 journal entries                           sb:{7}:ended      by time of the end
@@ -11,7 +11,7 @@
 //! sb:{7}:d:<g>:<b>     dedup: generation, bucket -> marks                    sb:{7}:nonces     worker -> last nonce and its rows
 //! sb:{7}:try:<mark>    solo attempts at an event                             sb:{7}:bundles    bundle -> activeflows that pin it
 //! sb:{7}:meta          generation, dedup generation                          sb:{7}:feed       stream of what happened
-//! sb:{definitions}     generation, definitions, shards   :bundle:<hash>   :edges
+//! sb:{definitions}     generation, definitions, shards   :bundle:<hash>   :transitions
 //! sb:{members}         member -> its last beat
 //! ```
 //!
@@ -20,7 +20,7 @@
 use common::{ActiveflowId, EventKey, Shard};
 
 pub const DEFINITIONS: &str = "sb:{definitions}";
-pub const EDGES: &str = "sb:{definitions}:edges";
+pub const ROUTE_TRANSITIONS: &str = "sb:{definitions}:transitions";
 pub const MEMBERS: &str = "sb:{members}";
 pub const READY: &str = "sb:ready";
 pub const DUE: &str = "sb:due";

@@ -1,4 +1,4 @@
-//! The roll: one hash, one field a member.
+//! The member list: one hash, one field a member.
 
 use super::{Store, keys};
 use async_trait::async_trait;
@@ -8,7 +8,7 @@ use common::{Shard, StoreError};
 
 #[async_trait]
 impl Members for Store {
-    async fn beat(&self, me: &Member, gone: &[MemberId]) -> Result<Vec<Member>, StoreError> {
+    async fn heartbeat(&self, me: &Member, gone: &[MemberId]) -> Result<Vec<Member>, StoreError> {
         let mut pipe = redis::pipe();
         pipe.atomic();
         for id in gone {
@@ -18,7 +18,7 @@ impl Members for Store {
         let said = serde_json::to_vec(me).unwrap_or_default();
         pipe.hset(keys::MEMBERS, me.id.as_bytes(), said).ignore().hvals(keys::MEMBERS);
         let (said,): (Vec<Vec<u8>>,) =
-            self.link.run("beat", async |connection| pipe.query_async(connection).await).await?;
+            self.link.run("heartbeat", async |connection| pipe.query_async(connection).await).await?;
         Ok(members(&said))
     }
 

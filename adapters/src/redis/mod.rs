@@ -3,7 +3,6 @@
 //! Every operation may be repeated with the same arguments after an unanswered call; a command that a dead connection
 //! still delivers late is refused by claim and version.
 
-mod bells;
 mod catalogue;
 mod inspect;
 mod intake;
@@ -16,6 +15,7 @@ mod reply;
 mod scripts;
 mod server;
 mod upkeep;
+mod wakeups;
 mod work;
 
 use crate::memory::ManualTime;
@@ -37,7 +37,7 @@ pub struct Settings {
     pub response_timeout: Duration,
     pub shards: u16,
     pub dedup_rotation: Duration,
-    pub ended_kept: Duration,
+    pub ended_retention: Duration,
     pub feed_length: u32,
     /// Tests move the store's time by hand; `None` is the server's clock.
     pub clock: Option<ManualTime>,
@@ -54,7 +54,7 @@ impl Settings {
             response_timeout: Duration::from_secs(2),
             shards,
             dedup_rotation: limits.dedup_rotation,
-            ended_kept: limits.ended_kept,
+            ended_retention: limits.ended_retention,
             feed_length: limits.feed_length,
             clock: None,
             format: FORMAT,
@@ -66,7 +66,7 @@ pub struct Store {
     settings: Settings,
     link: Arc<link::Link>,
     scripts: scripts::Scripts,
-    bells: bells::Bells,
+    wakeups: wakeups::Subscription,
 }
 
 impl Store {
@@ -77,8 +77,8 @@ impl Store {
     pub fn connect(settings: Settings) -> Result<Store, StoreError> {
         metrics::describe();
         let link = Arc::new(link::Link::new(&settings)?);
-        let bells = bells::Bells::new(&settings)?;
-        Ok(Store { settings, link, scripts: scripts::Scripts::default(), bells })
+        let wakeups = wakeups::Subscription::new(&settings)?;
+        Ok(Store { settings, link, scripts: scripts::Scripts::default(), wakeups })
     }
 
     /// An invocation on a shard, with the two arguments that record.lua reads.

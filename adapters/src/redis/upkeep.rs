@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use common::member::MemberId;
 use common::ports::Upkeep;
 use common::ports::upkeep::{Depth, Swept};
-use common::ports::work::Bell;
+use common::ports::work::Wakeups;
 use common::{Shard, StoreError};
 
 #[async_trait]
 impl Upkeep for Store {
     async fn sweep(&self, shard: Shard, dead: &[MemberId]) -> Result<Swept, StoreError> {
         let mut call = self.on(&self.scripts.sweep, shard);
-        call.arg(self.settings.ended_kept.as_micros() as u64).arg(self.settings.feed_length);
+        call.arg(self.settings.ended_retention.as_micros() as u64).arg(self.settings.feed_length);
         for id in dead {
             call.arg(id.as_bytes());
         }
@@ -42,7 +42,7 @@ impl Upkeep for Store {
         })
     }
 
-    async fn listen_due(&self) -> Box<dyn Bell> {
-        self.bells.due()
+    async fn listen_due(&self) -> Box<dyn Wakeups> {
+        self.wakeups.due()
     }
 }

@@ -5,7 +5,9 @@ use super::reply::{Reply, token, unexpected};
 use async_trait::async_trait;
 use common::member::MemberId;
 use common::ports::Work;
-use common::ports::work::{After, Bell, Claim, Claimed, Control, Outcome, Row, Token, Transition, Want};
+use common::ports::work::{
+    After, Claim, Claimed, CommitOutcome, Control, Row, Token, Transition, Wakeups, Want,
+};
 use common::record::Entry;
 use common::{Shard, StoreError};
 use redis::ScriptInvocation;
@@ -45,7 +47,7 @@ impl Work for Store {
         version: u64,
         transition: &Transition,
         after: &After,
-    ) -> Result<Outcome, StoreError> {
+    ) -> Result<CommitOutcome, StoreError> {
         let mut call = self.on(&self.scripts.commit, claim.shard);
         call.arg(claim.id.as_bytes())
             .arg(&claim.token.to_bytes())
@@ -69,7 +71,7 @@ impl Work for Store {
         version: u64,
         unsettled: u32,
         after: &After,
-    ) -> Result<Outcome, StoreError> {
+    ) -> Result<CommitOutcome, StoreError> {
         let mut call = self.on(&self.scripts.finish, claim.shard);
         call.arg(claim.id.as_bytes())
             .arg(&claim.token.to_bytes())
@@ -86,14 +88,14 @@ impl Work for Store {
         self.invoke("release", &call).await.map(|_| ())
     }
 
-    async fn listen_ready(&self) -> Box<dyn Bell> {
-        self.bells.ready()
+    async fn listen_ready(&self) -> Box<dyn Wakeups> {
+        self.wakeups.ready()
     }
 }
 
 fn put_after(call: &mut ScriptInvocation<'_>, after: &After) {
     match after {
-        After::Keep => call.arg("k"),
+        After::KeepClaim => call.arg("k"),
         After::Park { wait, until } => {
             call.arg("p").arg(*wait).arg(until.map(|time| time.as_micros()).unwrap_or_default())
         }
@@ -118,15 +120,15 @@ fn row(mut reply: Reply, shard: Shard, token: Token) -> Result<Row, StoreError> 
     Ok(Row { claim: Claim { id, shard, token }, record, inbox, outbox, control })
 }
 
-fn outcome(mut reply: Reply) -> Result<Outcome, StoreError> {
+fn outcome(mut reply: Reply) -> Result<CommitOutcome, StoreError> {
     Ok(match reply.text()?.as_str() {
-        "kept" => Outcome::Kept { version: reply.number()? },
-        "released" => Outcome::Released { version: reply.number()? },
+        "kept" => CommitOutcome::ClaimKept { version: reply.number()? },
+        "released" => CommitOutcome::Released { version: reply.number()? },
         "more" => {
             let (version, control) = (reply.number()?, reply.control()?);
-            Outcome::More { version, inbox: reply.entries()?, control }
+            CommitOutcome::More { version, inbox: reply.entries()?, control }
         }
-        "fenced" => Outcome::Fenced,
+        "fenced" => CommitOutcome::Fenced,
         other => return Err(unexpected("commit", &format!("an outcome, got `{other}`"))),
     })
 }

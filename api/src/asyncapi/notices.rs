@@ -15,7 +15,7 @@ pub const ALL: &[MessageKind] = &[
         subject: ROUTE,
         data: SchemaGenerator::subschema_for::<WindowEdge>,
         example: || {
-            edge("route.activated", "d256a8ff58117a8c456c440a509f0999", "2026-11-22T17:00:00.000000Z")
+            transition("route.activated", "d256a8ff58117a8c456c440a509f0999", "2026-11-22T17:00:00.000000Z")
         },
     },
     MessageKind {
@@ -23,16 +23,18 @@ pub const ALL: &[MessageKind] = &[
         summary: "The window of a route has closed.",
         subject: ROUTE,
         data: SchemaGenerator::subschema_for::<WindowEdge>,
-        example: || edge("route.expired", "9e51a911fe2d7f6f86f0938423db8985", "2026-11-23T07:00:00.000000Z"),
+        example: || {
+            transition("route.expired", "9e51a911fe2d7f6f86f0938423db8985", "2026-11-23T07:00:00.000000Z")
+        },
     },
 ];
 
-/// Also told of edges that passed while no scheduler ran.
+/// Also told of transitions that passed while no scheduler ran.
 #[derive(Serialize, JsonSchema)]
 struct WindowEdge {
     route_id: String,
     flow_id: String,
-    /// The edge, as the window has it.
+    /// The transition, as the window has it.
     #[schemars(with = "String", extend("format" = "date-time"))]
     at: Timestamp,
     /// When it was noticed.
@@ -40,7 +42,7 @@ struct WindowEdge {
     recorded_at: Timestamp,
 }
 
-fn edge(kind: &str, id: &str, at: &str) -> Value {
+fn transition(kind: &str, id: &str, at: &str) -> Value {
     json!({
         "specversion": "1.0", "id": id, "source": "signalbox", "type": kind, "subject": "call=+15550111",
         "time": at, "datacontenttype": "application/json",

@@ -182,8 +182,8 @@ fn every_notice_of_the_document_is_derived_as_the_scheduler_does_it() {
         assert_eq!(example["type"], kind.kind);
         let text = |pointer: &str| example.pointer(pointer).and_then(Value::as_str).unwrap();
         assert_eq!(text("/subject"), text("/data/route_id"));
-        let edge = format!("{}@{}", kind.kind.trim_start_matches("route."), text("/data/at"));
-        let identity = EventKey::derive("signalbox", text("/subject"), &edge);
+        let transition = format!("{}@{}", kind.kind.trim_start_matches("route."), text("/data/at"));
+        let identity = EventKey::derive("signalbox", text("/subject"), &transition);
         assert_eq!(text("/id"), hex(&identity.0[..16]), "as the scheduler derives it");
         assert_fields(
             &document()["components"]["messages"][kind.component(super::Table::Notice)]["payload"],

@@ -1,8 +1,8 @@
 //! `GET /v1/activeflows/events`: what happens to activeflows, as it happens.
 
-use super::feed::{self, Change, News};
-use super::follow::Heard;
-use super::place::Places;
+use super::broadcast::Broadcast;
+use super::feed::{self, Change, FeedBatch};
+use super::offset::FeedOffsets;
 use super::sse::{self, Gone, KEEP_ALIVE, Outlet};
 use crate::auth::Caller;
 use crate::extract::Query;
@@ -48,7 +48,7 @@ pub enum ChangeName {
 /// Follow what happens to a customer's activeflows
 ///
 /// Server-sent events: `created`, `moved`, `waiting` (it moved and now waits) and `ended`; `data` is the activeflow as it
-/// is when the change is told, on one line. With the header `Last-Event-ID` the stream goes on behind that event. What
+/// is when the change is told, on one line. With the header `Last-Event-ID` the stream goes on slice that event. What
 /// cannot be told any more is an event `gap`: list the activeflows again, and go on. Only changes that leave an activeflow
 /// that fits the filters are told. A comment comes every 15 seconds when there is nothing to tell.
 #[utoipa::path(
@@ -71,21 +71,21 @@ pub async fn follow_activeflows(
     Query(filter): Query<Filter>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let seat = api.live.seat(&caller)?;
+    let permit = api.live.permit(&caller)?;
     let from = match sse::last_event_id(&headers) {
         None => From::Now,
-        Some(id) => match Places::read(id, usize::from(api.ports.intake.shards())) {
-            Some(places) => From::Behind(places),
+        Some(id) => match FeedOffsets::read(id, usize::from(api.ports.intake.shards())) {
+            Some(offsets) => From::Offsets(offsets),
             None => From::Nowhere,
         },
     };
-    let (heard, at) = api.live.follower.listen(&api).await?;
-    Ok(sse::respond(seat, |outlet| async move {
+    let (signal, at) = api.live.broadcaster.listen(&api).await?;
+    Ok(sse::respond(permit, |outlet| async move {
         let shutdown = api.config.shutdown.clone();
         let mut listener = Listener { alive: api.ports.clock.monotonic(), api, caller, filter, at, outlet };
-        match shutdown.run_until_cancelled(listener.serve(from, heard)).await {
+        match shutdown.run_until_cancelled(listener.serve(from, signal)).await {
             Some(Gone) => {}
-            None => listener.outlet.remark("Signalbox stops; connect again with Last-Event-ID"),
+            None => listener.outlet.remark("Broadcastbox stops; connect again with Last-Event-ID"),
         }
     }))
 }
@@ -93,7 +93,7 @@ pub async fn follow_activeflows(
 /// Where a stream begins.
 enum From {
     Now,
-    Behind(Places),
+    Offsets(FeedOffsets),
     /// The id is of another installation, or was made up.
     Nowhere,
 }
@@ -103,60 +103,60 @@ struct Listener {
     caller: Caller,
     filter: Filter,
     /// Everything up to here was told, or is not for this listener.
-    at: Places,
+    at: FeedOffsets,
     outlet: Outlet,
     /// When something was sent last.
     alive: Duration,
 }
 
 impl Listener {
-    async fn serve(&mut self, from: From, mut heard: Receiver<Heard>) -> Gone {
-        let Err(gone) = self.tell(from, &mut heard).await;
+    async fn serve(&mut self, from: From, mut broadcasts: Receiver<Broadcast>) -> Gone {
+        let Err(gone) = self.tell(from, &mut broadcasts).await;
         gone
     }
 
     async fn tell(
         &mut self,
         from: From,
-        heard: &mut Receiver<Heard>,
+        broadcasts: &mut Receiver<Broadcast>,
     ) -> Result<std::convert::Infallible, Gone> {
         match from {
             From::Now => self.stand().await?,
-            From::Behind(places) => self.catch_up(places).await?,
+            From::Offsets(offsets) => self.catch_up(offsets).await?,
             From::Nowhere => self.gap().await?,
         }
         loop {
             let silent = self.api.ports.clock.monotonic().saturating_sub(self.alive);
             let next = tokio::select! {
-                next = heard.recv() => next,
+                next = broadcasts.recv() => next,
                 () = self.api.ports.clock.sleep(KEEP_ALIVE.saturating_sub(silent)) => {
                     self.stand().await?;
                     continue;
                 }
             };
             match next {
-                Ok(Heard::Changes(changes)) => self.changes(&changes).await?,
-                Ok(Heard::Gap(places)) => {
-                    self.at = (*places).clone();
+                Ok(Broadcast::Changes(changes)) => self.changes(&changes).await?,
+                Ok(Broadcast::Gap(offsets)) => {
+                    self.at = (*offsets).clone();
                     self.gap().await?;
                 }
-                // What the channel dropped is missing; what it kept goes on behind it.
+                // What the channel dropped is missing; what it kept goes on slice it.
                 Err(RecvError::Lagged(_)) => self.gap().await?,
                 Err(RecvError::Closed) => return Err(Gone),
             }
         }
     }
 
-    /// What came between `places` and where the live changes begin.
-    async fn catch_up(&mut self, places: Places) -> Result<(), Gone> {
-        let to = std::mem::replace(&mut self.at, places);
+    /// What came between `offsets` and where the live changes begin.
+    async fn catch_up(&mut self, offsets: FeedOffsets) -> Result<(), Gone> {
+        let to = std::mem::replace(&mut self.at, offsets);
         for (shard, end) in to.0.iter().enumerate() {
             match feed::missed(&self.api, shard, self.at.0[shard], *end).await {
-                Ok(News::Changes(changes)) => {
+                Ok(FeedBatch::Changes(changes)) => {
                     self.changes(&changes).await?;
                     self.at.0[shard] = self.at.0[shard].max(*end);
                 }
-                Ok(News::Gap) | Err(_) => {
+                Ok(FeedBatch::Gap) | Err(_) => {
                     self.at.0.splice(shard.., to.0[shard..].iter().copied());
                     return self.gap().await;
                 }
@@ -166,12 +166,12 @@ impl Listener {
     }
 
     async fn changes(&mut self, changes: &[Change]) -> Result<(), Gone> {
-        for Change { shard, place, name, shown } in changes {
-            if *place <= self.at.0[*shard] {
+        for Change { shard, offset, name, shown } in changes {
+            if *offset <= self.at.0[*shard] {
                 continue;
             }
-            self.at.0[*shard] = *place;
-            let is_theirs = shown.found.record.seed.customer_id == self.caller.customer_id;
+            self.at.0[*shard] = *offset;
+            let is_theirs = shown.found.record.spec.customer_id == self.caller.customer_id;
             if is_theirs && self.filter.fits(&shown.found) {
                 self.send(Event::default().event(name).data(&shown.text)).await?;
             }

@@ -85,7 +85,7 @@ pub struct Removed {
 /// Take commands, for a gateway without AMQP
 ///
 /// Server-sent events `command`: `data` is the command as it goes over AMQP, on one line, and `id` its position in the
-/// queue. Everything that is not acknowledged comes again when the queue is read again; `Last-Event-ID` begins behind that
+/// queue. Everything that is not acknowledged comes again when the queue is read again; `Last-Event-ID` begins slice that
 /// position. One stream reads a queue: a second one takes it over, and the first one ends with a comment that says so.
 #[utoipa::path(
     get,
@@ -94,7 +94,7 @@ pub struct Removed {
     tag = "commands",
     params(
         Reading,
-        ("Last-Event-ID" = Option<String>, Header, description = "A position: begin behind it; what is none is as if it were not there"),
+        ("Last-Event-ID" = Option<String>, Header, description = "A position: begin slice it; what is none is as if it were not there"),
     ),
     responses(
         (status = 200, description = "A stream of events", body = CommandEvent, content_type = "text/event-stream"),
@@ -113,19 +113,19 @@ pub async fn take_commands(
     must_name_a_queue(&reading.queue, "`queue`").map_err(in_query)?;
     let patterns = patterns(reading.types.as_deref()).map_err(in_query)?;
     let after = sse::last_event_id(&headers).and_then(|id| id.parse().ok());
-    let seat = api.live.seat(&caller)?;
+    let permit = api.live.permit(&caller)?;
     if method == Method::HEAD {
         // To open the queue would end the stream of whoever reads it.
         return Ok(StatusCode::OK.into_response());
     }
     let reader = port.open(&reading.queue, &patterns, after).await?;
-    Ok(sse::respond(seat, |outlet| async move {
+    Ok(sse::respond(permit, |outlet| async move {
         let shutdown = api.config.shutdown.clone();
         match shutdown.run_until_cancelled(hand_out(&api, reader, &outlet)).await {
             Some(Ok(())) => outlet
                 .remark("this stream is over: another reader has opened the queue, or the queue was removed"),
             Some(Err(Gone)) => {}
-            None => outlet.remark("Signalbox stops; connect again: what is not acknowledged comes again"),
+            None => outlet.remark("Broadcastbox stops; connect again: what is not acknowledged comes again"),
         }
     }))
 }
@@ -207,15 +207,15 @@ fn in_query(why: String) -> Problem {
     Problem::bad_request("invalid_query", why)
 }
 
-fn must_name_a_queue(name: &str, place: &str) -> Result<(), String> {
+fn must_name_a_queue(name: &str, field: &str) -> Result<(), String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c);
     match name.chars().find(|c| !is_plain(*c)) {
         _ if name.is_empty() => {
-            Err(format!("{place} is empty; give the queue a name of your own, for example gateway-1"))
+            Err(format!("{field} is empty; give the queue a name of your own, for example gateway-1"))
         }
-        Some(wrong) => Err(format!("{place} has {wrong:?} in it; use letters, digits, `.`, `_` and `-`")),
+        Some(wrong) => Err(format!("{field} has {wrong:?} in it; use letters, digits, `.`, `_` and `-`")),
         None if name.len() > MAX_QUEUE_NAME => {
-            Err(format!("{place} has {} characters, the limit is {MAX_QUEUE_NAME}", name.len()))
+            Err(format!("{field} has {} characters, the limit is {MAX_QUEUE_NAME}", name.len()))
         }
         None => Ok(()),
     }

@@ -1,6 +1,6 @@
-//! Reading the feeds of the shards: what is behind a place, whether something is missing, and what to tell of it.
+//! Reading the feeds of the shards: what is slice a offset, whether something is missing, and what to tell of it.
 
-use super::place::{Place, Places};
+use super::offset::{FeedOffset, FeedOffsets};
 use crate::problem::Problem;
 use crate::resource::Activeflow;
 use crate::state::Api;
@@ -16,7 +16,7 @@ const AT_ONCE: usize = 16;
 /// Something that happened to an activeflow, as it is told.
 pub struct Change {
     pub shard: usize,
-    pub place: Place,
+    pub offset: FeedOffset,
     /// `created`, `moved`, `waiting` or `ended`.
     pub name: &'static str,
     pub shown: Arc<Shown>,
@@ -31,16 +31,16 @@ pub struct Shown {
 }
 
 /// What a reader gets.
-pub enum News {
+pub enum FeedBatch {
     /// In the order of each feed.
     Changes(Vec<Change>),
     /// Something is missing: it was trimmed, or the activeflow is forgotten.
     Gap,
 }
 
-/// What lies behind `from`, and whether it is whole.
-struct Behind {
-    entries: Vec<(Place, FeedEntry)>,
+/// What lies slice `from`, and whether it is whole.
+struct FeedSlice {
+    entries: Vec<(FeedOffset, FeedEntry)>,
     /// As many entries as are kept at all: some may have been trimmed.
     is_cut: bool,
 }
@@ -49,73 +49,74 @@ struct Behind {
 ///
 /// # Errors
 /// The store does not answer.
-pub async fn ends(api: &Api) -> Result<Places, Problem> {
+pub async fn ends(api: &Api) -> Result<FeedOffsets, Problem> {
     let end = async |shard: usize| {
-        let mut end = Place::default();
+        let mut end = FeedOffset::default();
         loop {
-            let behind = read(api, shard, end).await?;
-            end = behind.entries.last().map_or(end, |(place, _)| *place);
-            if !behind.is_cut {
+            let slice = read(api, shard, end).await?;
+            end = slice.entries.last().map_or(end, |(offset, _)| *offset);
+            if !slice.is_cut {
                 return Ok::<_, Problem>(end);
             }
         }
     };
     let shards = 0..usize::from(api.ports.intake.shards());
-    Ok(Places(stream::iter(shards).map(end).buffered(AT_ONCE).try_collect().await?))
+    Ok(FeedOffsets(stream::iter(shards).map(end).buffered(AT_ONCE).try_collect().await?))
 }
 
-/// Everything that came behind `from` in all shards, and where it ends.
+/// Everything that came slice `from` in all shards, and where it ends.
 ///
 /// # Errors
-/// The store does not answer; asking again from the same places is right.
-pub async fn news(api: &Api, from: &Places) -> Result<(News, Places), Problem> {
-    let reads = from.0.clone().into_iter().enumerate().map(|(shard, place)| read(api, shard, place));
-    let behind: Vec<Behind> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
-    if behind.iter().any(|behind| behind.is_cut) {
-        return Ok((News::Gap, ends(api).await?));
+/// The store does not answer; asking again from the same offsets is right.
+pub async fn news(api: &Api, from: &FeedOffsets) -> Result<(FeedBatch, FeedOffsets), Problem> {
+    let reads = from.0.clone().into_iter().enumerate().map(|(shard, offset)| read(api, shard, offset));
+    let slice: Vec<FeedSlice> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+    if slice.iter().any(|slice| slice.is_cut) {
+        return Ok((FeedBatch::Gap, ends(api).await?));
     }
-    let last = |(behind, from): (&Behind, &Place)| behind.entries.last().map_or(*from, |(place, _)| *place);
-    let to = Places(behind.iter().zip(&from.0).map(last).collect());
-    let entries = behind.into_iter().enumerate().flat_map(|(shard, behind)| {
-        behind.entries.into_iter().map(move |(place, entry)| (shard, place, entry))
+    let last =
+        |(slice, from): (&FeedSlice, &FeedOffset)| slice.entries.last().map_or(*from, |(offset, _)| *offset);
+    let to = FeedOffsets(slice.iter().zip(&from.0).map(last).collect());
+    let entries = slice.into_iter().enumerate().flat_map(|(shard, slice)| {
+        slice.entries.into_iter().map(move |(offset, entry)| (shard, offset, entry))
     });
     Ok((tell(api, entries.collect()).await?, to))
 }
 
-/// What one shard has between two places: for who was away since `from` and hears everything behind `to` anyway.
+/// What one shard has between two offsets: for who was away since `from` and hears everything slice `to` anyway.
 ///
 /// # Errors
 /// The store does not answer.
-pub async fn missed(api: &Api, shard: usize, from: Place, to: Place) -> Result<News, Problem> {
+pub async fn missed(api: &Api, shard: usize, from: FeedOffset, to: FeedOffset) -> Result<FeedBatch, Problem> {
     if from == to {
-        return Ok(News::Changes(Vec::new()));
+        return Ok(FeedBatch::Changes(Vec::new()));
     }
     if from > to {
         // Another process told it before this one has read so far; or the feed began anew, which is a gap.
         let ahead = read(api, shard, to).await?;
-        let is_there = ahead.entries.iter().any(|(place, _)| *place == from);
-        return Ok(if is_there { News::Changes(Vec::new()) } else { News::Gap });
+        let is_there = ahead.entries.iter().any(|(offset, _)| *offset == from);
+        return Ok(if is_there { FeedBatch::Changes(Vec::new()) } else { FeedBatch::Gap });
     }
-    let behind = read(api, shard, from).await?;
-    if behind.is_cut || !(from.is_before_all() || is_kept(api, shard, from).await?) {
-        return Ok(News::Gap);
+    let slice = read(api, shard, from).await?;
+    if slice.is_cut || !(from.is_before_all() || is_kept(api, shard, from).await?) {
+        return Ok(FeedBatch::Gap);
     }
-    let entries = behind.entries.into_iter().filter(|(place, _)| *place <= to);
-    tell(api, entries.map(|(place, entry)| (shard, place, entry)).collect()).await
+    let entries = slice.entries.into_iter().filter(|(offset, _)| *offset <= to);
+    tell(api, entries.map(|(offset, entry)| (shard, offset, entry)).collect()).await
 }
 
-/// Whether the feed still reaches back to `place`.
-async fn is_kept(api: &Api, shard: usize, place: Place) -> Result<bool, Problem> {
+/// Whether the feed still reaches back to `offset`.
+async fn is_kept(api: &Api, shard: usize, offset: FeedOffset) -> Result<bool, Problem> {
     let oldest = ask(api, shard, "", 1).await?;
-    Ok(oldest.first().map(placed).transpose()?.is_some_and(|oldest| oldest <= place))
+    Ok(oldest.first().map(placed).transpose()?.is_some_and(|oldest| oldest <= offset))
 }
 
-async fn read(api: &Api, shard: usize, from: Place) -> Result<Behind, Problem> {
+async fn read(api: &Api, shard: usize, from: FeedOffset) -> Result<FeedSlice, Problem> {
     let most = api.config.feed_length;
     let entries = ask(api, shard, &from.text(), most).await?;
     let is_cut = entries.len() >= most as usize;
     let placed = entries.into_iter().map(|entry| Ok((placed(&entry)?, entry)));
-    Ok(Behind { entries: placed.collect::<Result<_, Problem>>()?, is_cut })
+    Ok(FeedSlice { entries: placed.collect::<Result<_, Problem>>()?, is_cut })
 }
 
 async fn ask(api: &Api, shard: usize, after: &str, max: u32) -> Result<Vec<FeedEntry>, Problem> {
@@ -123,23 +124,23 @@ async fn ask(api: &Api, shard: usize, after: &str, max: u32) -> Result<Vec<FeedE
     api.ask(|| api.ports.lookup.feed(shard, after, max)).await
 }
 
-fn placed(entry: &FeedEntry) -> Result<Place, Problem> {
-    Place::read(&entry.position).ok_or_else(|| {
+fn placed(entry: &FeedEntry) -> Result<FeedOffset, Problem> {
+    FeedOffset::read(&entry.position).ok_or_else(|| {
         let what =
             format!("`{}` is not a position: expected a number, or two with a dash between", entry.position);
         StoreError::Corrupt { operation: "read the feed", what }.into()
     })
 }
 
-async fn tell(api: &Api, entries: Vec<(usize, Place, FeedEntry)>) -> Result<News, Problem> {
+async fn tell(api: &Api, entries: Vec<(usize, FeedOffset, FeedEntry)>) -> Result<FeedBatch, Problem> {
     let ids: BTreeSet<ActiveflowId> = entries.iter().map(|(_, _, entry)| entry.id).collect();
     let shown = stream::iter(ids).map(async |id| Ok::<_, Problem>((id, show(api, id).await?)));
     let shown: BTreeMap<ActiveflowId, Option<Arc<Shown>>> = shown.buffered(AT_ONCE).try_collect().await?;
-    let change = |(shard, place, entry): (usize, Place, FeedEntry)| {
-        Some(Change { shard, place, name: name(&entry), shown: shown.get(&entry.id)?.clone()? })
+    let change = |(shard, offset, entry): (usize, FeedOffset, FeedEntry)| {
+        Some(Change { shard, offset, name: name(&entry), shown: shown.get(&entry.id)?.clone()? })
     };
     let changes: Option<Vec<Change>> = entries.into_iter().map(change).collect();
-    Ok(changes.map_or(News::Gap, News::Changes))
+    Ok(changes.map_or(FeedBatch::Gap, FeedBatch::Changes))
 }
 
 async fn show(api: &Api, id: ActiveflowId) -> Result<Option<Arc<Shown>>, Problem> {

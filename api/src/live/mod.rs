@@ -1,40 +1,40 @@
 //! What is told as it happens: changes of activeflows, and commands for gateways without AMQP.
 //!
 //! ```text
-//! feeds of the shards ─► follow.rs: one task, while somebody listens ─► changes.rs: each client's own filter and place
+//! feeds of the shards ─► follow.rs: one task, while somebody listens ─► changes.rs: each client's own filter and offset
 //!                          └ feed.rs: read, look up, render once          └ sse.rs: the response
 //! queue of commands ─────────────────────────────────────────────────► commands.rs
 //! ```
-//! An event's id is a client's place in every feed (`place.rs`), so any process of the API can go on with it.
+//! An event's id is a client's offset in every feed (`offset.rs`), so any process of the API can go on with it.
 
+mod broadcast;
 mod changes;
 mod commands;
 mod feed;
-mod follow;
-mod place;
-mod seats;
+mod offset;
 mod sse;
+mod stream_limiter;
 
 use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::state::Api;
 use axum::http::StatusCode;
-use follow::Follower;
-use seats::{PER_KEY, Seat, Seats};
+use broadcast::Broadcaster;
 use std::sync::Arc;
+use stream_limiter::{PER_KEY, StreamLimiter, StreamPermit};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// What streams share.
 #[derive(Default)]
 pub struct Live {
-    follower: Follower,
-    seats: Seats,
+    broadcaster: Broadcaster,
+    limiter: StreamLimiter,
 }
 
 impl Live {
-    fn seat(&self, caller: &Caller) -> Result<Seat, Problem> {
-        self.seats.take(caller.key).ok_or_else(|| {
+    fn permit(&self, caller: &Caller) -> Result<StreamPermit, Problem> {
+        self.limiter.take(caller.key).ok_or_else(|| {
             let detail = format!("this key has {PER_KEY} streams open, the limit; close one of them");
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail).retry_after(1)
         })

@@ -1,6 +1,6 @@
 //! A stream of server-sent events: one task writes, the response's body reads, and either end ends both.
 
-use super::seats::Seat;
+use super::stream_limiter::StreamPermit;
 use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
@@ -23,7 +23,7 @@ pub struct Outlet(mpsc::Sender<Event>);
 pub struct Gone;
 
 impl Outlet {
-    /// Waits while the client is behind.
+    /// Waits while the client is slice.
     ///
     /// # Errors
     /// [`Gone`]
@@ -31,7 +31,7 @@ impl Outlet {
         self.0.send(event).await.map_err(|_| Gone)
     }
 
-    /// A line for people; clients skip it. One that is behind does not get it.
+    /// A line for people; clients skip it. One that is slice does not get it.
     pub fn remark(&self, text: &str) {
         let _ = self.0.try_send(Event::default().comment(text));
     }
@@ -44,17 +44,17 @@ pub fn last_event_id(headers: &HeaderMap) -> Option<&str> {
     id.filter(|id| !id.is_empty())
 }
 
-/// Answers with what `write` writes, until it is done or the client goes. The seat is kept as long.
-pub fn respond<W, F>(seat: Seat, write: W) -> Response
+/// Answers with what `write` writes, until it is done or the client goes. The permit is kept as long.
+pub fn respond<W, F>(permit: StreamPermit, write: W) -> Response
 where
     W: FnOnce(Outlet) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
     let (sender, receiver) = mpsc::channel(AHEAD);
     let writer = AbortOnDropHandle::new(tokio::spawn(write(Outlet(sender))));
-    let events = stream::unfold((receiver, writer, seat), async |(mut receiver, writer, seat)| {
+    let events = stream::unfold((receiver, writer, permit), async |(mut receiver, writer, permit)| {
         let event = receiver.recv().await?;
-        Some((Ok::<_, Infallible>(event), (receiver, writer, seat)))
+        Some((Ok::<_, Infallible>(event), (receiver, writer, permit)))
     });
     // A proxy that buffers would hold events back.
     ([(HeaderName::from_static("x-accel-buffering"), "no")], Sse::new(events)).into_response()

@@ -77,7 +77,7 @@ pub struct EventOutcome {
     pub id: String,
     #[schema(example = "sbc-1.example")]
     pub source: String,
-    pub outcome: Outcome,
+    pub outcome: EventResult,
     /// Who took it.
     #[schema(required = true, example = "fe6e0574-42f9-886b-ad12-41bfd8526d50")]
     pub activeflow_id: Option<String>,
@@ -89,7 +89,7 @@ pub struct EventOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(rename_all = "lowercase")]
-pub enum Outcome {
+pub enum EventResult {
     /// An activeflow took it, or was started by it.
     Applied,
     /// It was seen before, within the dedup window: nothing changed.
@@ -192,10 +192,10 @@ async fn one(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<EventOutcom
     let stored =
         tokio::time::timeout(PATIENCE, store(api, &read)).await.unwrap_or_else(|_| Err(unanswered()))?;
     let (outcome, activeflow_id, started) = match stored {
-        Delivered::Applied { to, started, .. } => (Outcome::Applied, to, started),
-        Delivered::Duplicate => (Outcome::Duplicate, None, Vec::new()),
-        Delivered::Unmatched => (Outcome::Unmatched, None, Vec::new()),
-        Delivered::Late => (Outcome::Late, None, Vec::new()),
+        Delivered::Applied { to, started, .. } => (EventResult::Applied, to, started),
+        Delivered::Duplicate => (EventResult::Duplicate, None, Vec::new()),
+        Delivered::Unmatched => (EventResult::Unmatched, None, Vec::new()),
+        Delivered::Late => (EventResult::Late, None, Vec::new()),
         Delivered::InboxFull { owner } => {
             let detail = format!(
                 "the inbox of activeflow {owner} is full; the event was not stored, send it again later"

@@ -1,7 +1,7 @@
 //! Every operation, one file each. What makes a route here also documents it.
 
 pub mod activeflows;
-mod documented;
+mod compat_v1_0;
 mod events;
 mod flows;
 mod rejected;
@@ -10,7 +10,7 @@ mod routes;
 mod status;
 
 pub use activeflows::{ActiveflowPage, Forward, Journal, JournalEntry, JournalNote};
-pub use events::{EventAnswer, EventOutcome, EventRefused, EventsAnswer, Outcome};
+pub use events::{EventAnswer, EventOutcome, EventRefused, EventResult, EventsAnswer};
 pub use flows::{
     DeployRequest, Deployed, Document, Findings, FlowPage, PlacedRoute, RouteRequest, ValidateRequest,
 };
@@ -32,7 +32,7 @@ pub fn open() -> OpenApiRouter<Arc<Api>> {
 pub fn guarded() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default()
         .merge(activeflows::routes())
-        .merge(documented::routes())
+        .merge(compat_v1_0::routes())
         .merge(rejected::routes())
         .merge(routes::routes())
         .merge(status::routes())

@@ -48,10 +48,10 @@ pub struct MemberStatus {
     pub role: String,
     /// Where it runs: `host:pid`
     #[schema(example = "node-1:4711")]
-    pub place: String,
+    pub instance: String,
     /// Counts its beats; one that stands still is dead.
     #[schema(example = 1234)]
-    pub beat: u64,
+    pub heartbeats: u64,
     /// The generation of the definitions that it has loaded.
     #[schema(example = 4)]
     pub generation: u64,
@@ -93,8 +93,8 @@ async fn status(State(api): State<Arc<Api>>) -> Result<Json<Status>, Problem> {
     let members = members.into_iter().map(|member| MemberStatus {
         id: member.id.to_string(),
         role: member.role.to_string(),
-        place: member.place,
-        beat: member.beat,
+        instance: member.instance,
+        heartbeats: member.heartbeats,
         generation: member.generation,
     });
     Ok(Json(Status {

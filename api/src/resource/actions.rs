@@ -5,7 +5,7 @@ use common::journal::Entry;
 use common::ports::lookup::Found;
 use common::record::State;
 use flow::cursor::Identity;
-use flow::outlook::{self, Planned};
+use flow::preview::{self, Planned};
 use flow::step::Note;
 use flow::{Bundle, Cursor, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -89,23 +89,23 @@ impl Actions {
         let mut completed: Vec<CompletedAction> = over(entries.flat_map(|entry| entry.notes));
         completed.drain(..completed.len().saturating_sub(MAX_COMPLETED));
         for action in &mut completed {
-            let option = bundle.and_then(|bundle| outlook::option(bundle, &action.id, &action.kind));
+            let option = bundle.and_then(|bundle| preview::option(bundle, &action.id, &action.kind));
             action.inputs = option.unwrap_or_else(|| Value::Object(Map::new()));
         }
         // An action that ran several times has left behind what the last run did.
         let mut seen = std::collections::BTreeSet::new();
         for action in completed.iter_mut().rev().filter(|action| seen.insert(action.id.clone())) {
-            let outputs = cursor.as_ref().and_then(|cursor| outlook::outputs(cursor, &action.id));
+            let outputs = cursor.as_ref().and_then(|cursor| preview::outputs(cursor, &action.id));
             action.outputs = outputs.cloned().unwrap_or_default();
         }
         let ahead = cursor.as_ref().zip(bundle).filter(|_| found.record.state != State::Ended);
         Actions {
             completed,
             current: ahead
-                .and_then(|(cursor, bundle)| outlook::current(bundle, cursor))
+                .and_then(|(cursor, bundle)| preview::current(bundle, cursor))
                 .map(CurrentAction::from),
             pending: ahead
-                .map(|(cursor, bundle)| outlook::pending(bundle, cursor))
+                .map(|(cursor, bundle)| preview::pending(bundle, cursor))
                 .unwrap_or_default()
                 .into_iter()
                 .map(PendingAction::from)
@@ -131,12 +131,12 @@ fn cursor_of(found: &Found, bundle: Option<&Bundle>) -> Option<Cursor> {
     if !found.record.body.is_empty() {
         return Cursor::from_bytes(&found.record.body).ok();
     }
-    let seed = &found.record.seed;
+    let spec = &found.record.spec;
     let identity = Identity {
         activeflow_id: found.id.to_string(),
-        customer_id: seed.customer_id.clone(),
-        reference_type: seed.reference.kind.clone(),
-        reference_id: seed.reference.subject.clone(),
+        customer_id: spec.customer_id.clone(),
+        reference_type: spec.reference.kind.clone(),
+        reference_id: spec.reference.subject.clone(),
     };
     bundle.map(|bundle| Cursor::new(bundle, identity))
 }

@@ -4,7 +4,7 @@ use common::ports::lookup::Found;
 use common::ports::work::Control;
 use common::record::State;
 use flow::cursor::Rest;
-use flow::outlook::{self, Planned};
+use flow::preview::{self, Planned};
 use flow::{Bundle, Cursor, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -109,17 +109,17 @@ impl Activeflow {
     /// Without the bundle the current action is only its id.
     pub fn of(found: &Found, bundle: Option<&Bundle>) -> Activeflow {
         let record = &found.record;
-        let seed = &record.seed;
+        let spec = &record.spec;
         // Nothing has moved yet, or a newer version wrote it: the record tells what it can.
         let cursor = Cursor::from_bytes(&record.body).ok();
         let (end_reason, error) = ending(record.state, cursor.as_ref());
         Activeflow {
             id: found.id.to_string(),
-            customer_id: seed.customer_id.clone(),
-            flow_id: seed.flow.id.clone(),
+            customer_id: spec.customer_id.clone(),
+            flow_id: spec.flow.id.clone(),
             status: if record.state == State::Ended { "ended" } else { "running" }.to_owned(),
-            reference_type: seed.reference.kind.clone(),
-            reference_id: seed.reference.subject.clone(),
+            reference_type: spec.reference.kind.clone(),
+            reference_id: spec.reference.subject.clone(),
             current_action: current_action(cursor.as_ref(), bundle),
             forward_action_id: match &found.control {
                 Some(Control::Forward { action_id }) => action_id.clone(),
@@ -132,13 +132,13 @@ impl Activeflow {
             end_reason,
             error,
             waiting_for: match (record.state, &cursor, bundle) {
-                (State::Waiting, Some(cursor), Some(bundle)) => outlook::waiting_for(bundle, cursor),
+                (State::Waiting, Some(cursor), Some(bundle)) => preview::waiting_for(bundle, cursor),
                 _ => Vec::new(),
             },
             waiting_until: record.deadline,
-            version_id: common::identity::hex(&seed.bundle),
-            flow_name: seed.flow.name.clone(),
-            flow_version: seed.flow.version,
+            version_id: common::identity::hex(&spec.bundle),
+            flow_name: spec.flow.name.clone(),
+            flow_version: spec.flow.version,
             attempts: u32::from(record.attempts),
             inbox: count(found.inbox.len()),
             outbox: count(found.outbox.len()),
@@ -187,7 +187,7 @@ fn ending(state: State, cursor: Option<&Cursor>) -> (Option<String>, Option<Acti
 }
 
 fn current_action(cursor: Option<&Cursor>, bundle: Option<&Bundle>) -> CurrentAction {
-    let planned = cursor.zip(bundle).and_then(|(cursor, bundle)| outlook::current(bundle, cursor));
+    let planned = cursor.zip(bundle).and_then(|(cursor, bundle)| preview::current(bundle, cursor));
     if let Some(planned) = planned {
         return CurrentAction::from(planned);
     }

@@ -2,7 +2,7 @@
 
 mod actions;
 mod activeflow;
-pub mod documented;
+pub mod compat_v1_0;
 mod flow;
 
 pub use actions::{ActionOutcome, Actions, CompletedAction, PendingAction};

@@ -139,18 +139,18 @@ impl World {
             clock,
         };
         let config = executor::Config {
-            place: "here".into(),
+            instance: "here".into(),
             shards: common::ports::Intake::shards(&*self.store),
             capacity: 64,
             resumes: 4,
             actions_per_commit: 256,
             confirm_timeout: Duration::from_secs(10),
             bundles: 8,
-            beat: Duration::from_millis(100),
-            look: Duration::from_millis(100),
+            heartbeat_interval: Duration::from_millis(100),
+            poll_interval: Duration::from_millis(100),
             lease: Duration::from_secs(10),
             retry_after: Duration::from_secs(1),
-            grace: Duration::from_secs(1),
+            shutdown_grace: Duration::from_secs(1),
         };
         let run = executor::run(ports, config, CancellationToken::new());
         self.executor = Some(AbortOnDropHandle::new(tokio::spawn(run)));

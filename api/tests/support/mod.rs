@@ -211,18 +211,18 @@ impl World {
             clock: Arc::new(SystemClock::default()),
         };
         let config = executor::Config {
-            place: "test:1".into(),
+            instance: "test:1".into(),
             shards: 16,
             capacity: 64,
             resumes: 4,
             actions_per_commit: 256,
             confirm_timeout: SECOND,
             bundles: 8,
-            beat: SECOND,
-            look: Duration::from_millis(5),
+            heartbeat_interval: SECOND,
+            poll_interval: Duration::from_millis(5),
             lease: 10 * SECOND,
             retry_after: SECOND,
-            grace: SECOND,
+            shutdown_grace: SECOND,
         };
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(executor::run(ports, config, shutdown.clone()));

@@ -59,7 +59,7 @@ pub trait Bus: Send + Sync {
     /// Publishes a command. Commands leave in the order of the calls, on one channel.
     fn publish(&self, message: Message) -> Confirm;
 
-    /// Publishes a notice (a window's edge) for whoever is interested.
+    /// Publishes a notice (a window's transition) for whoever is interested.
     fn announce(&self, message: Message) -> Confirm;
 
     /// Keeps a rejected event. `Nacked` means that the rejected queue is full.

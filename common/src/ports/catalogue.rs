@@ -1,4 +1,4 @@
-//! What is deployed, and the edges of windows.
+//! What is deployed, and the transitions of windows.
 
 use super::error::StoreError;
 use async_trait::async_trait;
@@ -24,18 +24,18 @@ pub enum Published {
 
 /// A window of a route opened or closed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Edge {
+pub struct RouteTransition {
     pub route_id: String,
     /// `activated` or `expired`.
-    pub edge: String,
+    pub transition: String,
     /// When the window says.
     pub at: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EdgeRecord {
+pub struct RouteTransitionRecord {
     #[serde(flatten)]
-    pub edge: Edge,
+    pub transition: RouteTransition,
     /// When a scheduler recorded it.
     pub recorded_at: Timestamp,
     pub published: bool,
@@ -54,12 +54,15 @@ pub trait Catalogue: Send + Sync {
     /// The store's time.
     async fn now(&self) -> Result<Timestamp, StoreError>;
 
-    /// Records an edge once; answers with the record that stands.
-    async fn record_edge(&self, edge: &Edge) -> Result<EdgeRecord, StoreError>;
+    /// Records a transition once; answers with the record that stands.
+    async fn record_route_transition(
+        &self,
+        transition: &RouteTransition,
+    ) -> Result<RouteTransitionRecord, StoreError>;
 
-    /// Of an edge that was recorded; another changes nothing.
-    async fn edge_published(&self, edge: &Edge) -> Result<(), StoreError>;
+    /// Of a transition that was recorded; another changes nothing.
+    async fn route_transition_published(&self, transition: &RouteTransition) -> Result<(), StoreError>;
 
-    /// The history of edges, in order of their times.
-    async fn edges(&self) -> Result<Vec<EdgeRecord>, StoreError>;
+    /// The history of transitions, in order of their times.
+    async fn route_transitions(&self) -> Result<Vec<RouteTransitionRecord>, StoreError>;
 }

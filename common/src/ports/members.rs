@@ -6,10 +6,10 @@ use async_trait::async_trait;
 
 #[async_trait]
 pub trait Members: Send + Sync {
-    /// Says that `me` lives, strikes `gone` from the roll, and answers with the whole roll.
-    async fn beat(&self, me: &Member, gone: &[MemberId]) -> Result<Vec<Member>, StoreError>;
+    /// Says that `me` lives, removes `gone` from the members, and answers with all members.
+    async fn heartbeat(&self, me: &Member, gone: &[MemberId]) -> Result<Vec<Member>, StoreError>;
 
-    /// Leaves the roll: nothing is held any more, and no claim is asked for again.
+    /// Leaves the member list: nothing is held any more, and no claim is asked for again.
     async fn leave(&self, me: MemberId) -> Result<(), StoreError>;
 
     async fn members(&self) -> Result<Vec<Member>, StoreError>;

@@ -1,7 +1,7 @@
 //! What a scheduler does to a shard: due waits become inputs, what the dead held becomes ready, the old is forgotten.
 
 use super::error::StoreError;
-use super::work::Bell;
+use super::work::Wakeups;
 use crate::Shard;
 use crate::member::MemberId;
 use async_trait::async_trait;
@@ -47,5 +47,5 @@ pub trait Upkeep: Send + Sync {
     async fn depth(&self, shard: Shard) -> Result<Depth, StoreError>;
 
     /// What rings when a wait is due earlier than the earliest before.
-    async fn listen_due(&self) -> Box<dyn Bell>;
+    async fn listen_due(&self) -> Box<dyn Wakeups>;
 }

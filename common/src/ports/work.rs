@@ -117,8 +117,8 @@ pub struct Transition {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum After {
     /// Keep it: commands have to be published first.
-    Keep,
-    /// Release and wait; refused with [`Outcome::More`] while inbox or control hold something.
+    KeepClaim,
+    /// Release and wait; refused with [`CommitOutcome::More`] while inbox or control hold something.
     Park { wait: u64, until: Option<Timestamp> },
     /// Release and take no input until resumed; what comes meanwhile is kept.
     Pause,
@@ -129,9 +129,9 @@ pub enum After {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum CommitOutcome {
     /// Stored; the claim is kept.
-    Kept { version: u64 },
+    ClaimKept { version: u64 },
     /// Stored; the claim is released.
     Released { version: u64 },
     /// Stored, but not parked: this came meanwhile. The claim is kept.
@@ -153,35 +153,35 @@ pub trait Work: Send + Sync {
         want: Want,
     ) -> Result<Claimed, StoreError>;
 
-    /// Moves an activeflow from `version` to `version + 1`. With commands, `after` is [`After::Keep`].
+    /// Moves an activeflow from `version` to `version + 1`. With commands, `after` is [`After::KeepClaim`].
     async fn commit(
         &self,
         claim: &Claim,
         version: u64,
         transition: &Transition,
         after: &After,
-    ) -> Result<Outcome, StoreError>;
+    ) -> Result<CommitOutcome, StoreError>;
 
-    /// Settles all but the last `unsettled` commands, and then does `after` ([`After::Keep`] only settles).
+    /// Settles all but the last `unsettled` commands, and then does `after` ([`After::KeepClaim`] only settles).
     async fn finish(
         &self,
         claim: &Claim,
         version: u64,
         unsettled: u32,
         after: &After,
-    ) -> Result<Outcome, StoreError>;
+    ) -> Result<CommitOutcome, StoreError>;
 
     /// Gives the claim back unchanged: ready again, no death counted.
     async fn release(&self, claim: &Claim) -> Result<(), StoreError>;
 
     /// What rings when a shard has something to claim.
-    async fn listen_ready(&self) -> Box<dyn Bell>;
+    async fn listen_ready(&self) -> Box<dyn Wakeups>;
 }
 
 /// Rings when there is something to do, at best once for each change from nothing to something. A ring may be lost:
 /// every listener also looks once a second.
 #[async_trait]
-pub trait Bell: Send {
+pub trait Wakeups: Send {
     /// Waits for a ring. Dropping the future loses nothing.
-    async fn rung(&mut self) -> Shard;
+    async fn next(&mut self) -> Shard;
 }

@@ -16,12 +16,12 @@ fn record() -> Record {
         created: Timestamp::from_micros(1_800_000_000_000_000),
         updated: Timestamp::from_micros(1_800_000_002_000_000),
         inbox_bytes: 640,
-        seed: Seed {
+        spec: ActiveflowSpec {
             reference,
             customer_id: "00000000-0000-0000-0000-000000000000".into(),
             bundle: [0xab; 32],
             hears: ["call.digits", "call.hangup"].map(String::from).into(),
-            flow: SeedFlow { id: "flow-1".into(), name: "Support line".into(), version: 4 },
+            flow: FlowRef { id: "flow-1".into(), name: "Support line".into(), version: 4 },
             traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
         },
         body: b"{\"a\":1}".to_vec(),
@@ -34,7 +34,7 @@ fn format_1_is_read_and_written_as_released() {
     let golden = include_str!("../../golden/activeflow-1.hex").trim();
     assert_eq!(crate::identity::hex(&record().to_bytes(false)), golden);
     assert_eq!(Record::from_bytes(&unhex(golden)).unwrap(), record());
-    let start = Start { id: ActiveflowId::from_bytes([5; 16]), class: Class::Chat, seed: record().seed };
+    let start = Start { id: ActiveflowId::from_bytes([5; 16]), class: Class::Chat, spec: record().spec };
     let golden = include_str!("../../golden/start-1.hex").trim();
     assert_eq!(crate::identity::hex(&start.to_bytes()), golden);
     assert_eq!(Start::from_bytes(&unhex(golden)).unwrap(), start);
@@ -60,7 +60,7 @@ fn a_newer_format_is_named_before_anything_is_read() {
 #[test]
 fn damaged_bytes_never_panic_and_name_the_place() {
     let whole = record().to_bytes(true);
-    for length in 0..SEED_AT + 200 {
+    for length in 0..SPEC_AT + 200 {
         assert!(Record::from_bytes(&whole[..length.min(whole.len() - 8)]).is_err());
     }
     for at in 1..whole.len() {

@@ -40,7 +40,7 @@ fn an_incoming_call_starts_the_flow_of_its_route_under_a_derived_id() {
     assert_eq!(deliver.shard, Shard::of(&reference, 16));
     let start = owner(deliver).unwrap();
     assert_eq!(start.id, ActiveflowId::derive(&reference, "sbc", "e1", "flow"));
-    assert_eq!((start.seed.bundle, start.seed.customer_id.as_str()), ([0xab; 32], "acme"));
+    assert_eq!((start.spec.bundle, start.spec.customer_id.as_str()), ([0xab; 32], "acme"));
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_result_of_a_command_goes_to_its_activeflow_in_the_lane_of_its_subject() {
     let data = serde_json::json!({ "command_id": format!("{id}:3") });
     let read = read_in_default(&published("command.completed", Some("call-1"), data));
     let digits = published("call.digits", Some("call-1"), serde_json::json!({ "digits": "1" }));
-    assert_eq!(lane(&read), lane(&read_in_default(&digits)));
+    assert_eq!(key(&read), key(&read_in_default(&digits)));
     let deliver = address(&read, &definitions(), Timestamp::default(), 16).unwrap();
     let id: ActiveflowId = id.parse().unwrap();
     assert!(deliver.always_fits);
@@ -70,8 +70,8 @@ fn a_result_of_a_command_goes_to_its_activeflow_in_the_lane_of_its_subject() {
 fn an_event_without_a_reference_has_one_of_its_own_that_a_redelivery_finds_again() {
     let custom = published("custom.order", None, serde_json::json!({}));
     let (first, again) = (read_in_default(&custom), read_in_default(&custom));
-    assert_eq!(lane(&first), lane(&again));
-    assert_eq!(lane(&first).1.len(), 64);
+    assert_eq!(key(&first), key(&again));
+    assert_eq!(key(&first).1.len(), 64);
 }
 
 #[test]

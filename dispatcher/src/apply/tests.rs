@@ -29,7 +29,7 @@ async fn looked(kind: &'static str) -> bool {
     assert!(starts_something(
         &address(&read.clone().unwrap(), &dispatcher.view.definitions(), Timestamp::default(), 4).unwrap()
     ));
-    assert_eq!(apply(&dispatcher, &delivery, read).await, Outcome::Applied);
+    assert_eq!(apply(&dispatcher, &delivery, read).await, EventOutcome::Applied);
     world.log().iter().any(|line| line == "depth")
 }
 
@@ -45,6 +45,6 @@ async fn in_a_full_shard_a_call_waits_and_what_may_be_for_who_runs_already_does_
 async fn who_is_handled_alone_does_not_wait_for_a_full_shard() {
     let world = Arc::new(World::default());
     let dispatcher = crowded(&world, "call.incoming").await;
-    assert_eq!(apply_alone(&dispatcher, &of("call.incoming")).await, Outcome::Applied);
+    assert_eq!(apply_alone(&dispatcher, &of("call.incoming")).await, EventOutcome::Applied);
     assert!(!world.log().iter().any(|line| line == "depth"), "{:?}", world.log());
 }

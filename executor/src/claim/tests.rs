@@ -79,14 +79,14 @@ async fn serve_while(world: &Arc<World>, unfinished: impl Fn(&World) -> bool) {
     tokio::time::timeout(Duration::from_secs(5), both).await.expect("it comes to an end");
 }
 
-/// Claims of an executor that is enrolled and whose broker is away.
+/// Claims of an executor that is assignment and whose broker is away.
 fn away(world: &Arc<World>) -> Claims {
     let executor = Arc::new(world.executor());
     executor.broker.overdue();
-    let (standing, _) = Standing::begin(executor.clone());
-    let mut claims = Claims::new(executor, standing);
-    claims.me = Some(Enrolled { id: MemberId::from(1), shards: [Shard(0)].into() });
-    claims.hunger.feel([Shard(0)]);
+    let (membership, _) = Membership::begin(executor.clone());
+    let mut claims = Claims::new(executor, membership);
+    claims.me = Some(Assignment { id: MemberId::from(1), shards: [Shard(0)].into() });
+    claims.scheduler.mark_ready([Shard(0)]);
     claims
 }
 
@@ -116,7 +116,7 @@ async fn while_the_broker_is_away_what_needs_no_confirm_is_done_without_a_pause(
 async fn a_connection_that_is_back_is_probed_at_once() {
     let world = world();
     let mut claims = away(&world);
-    claims.hunger.probed(Duration::ZERO);
+    claims.scheduler.probed(Duration::ZERO);
     world.down.store(true, Ordering::Relaxed);
     assert_eq!(claims.next(), None);
     world.down.store(false, Ordering::Relaxed);
@@ -129,11 +129,11 @@ async fn what_panics_is_given_back_at_once_three_times() {
     world.panics.store(true, Ordering::Relaxed);
     world.ready.lock().unwrap().insert(Shard(0), vec![row(1, Suspect::No)]);
     let executor = Arc::new(world.executor());
-    let (standing, _) = Standing::begin(executor.clone());
-    let mut claims = Claims::new(executor, standing);
-    claims.me = Some(Enrolled { id: MemberId::from(1), shards: [Shard(0)].into() });
+    let (membership, _) = Membership::begin(executor.clone());
+    let mut claims = Claims::new(executor, membership);
+    claims.me = Some(Assignment { id: MemberId::from(1), shards: [Shard(0)].into() });
     for released in [1, 2, 3, 3] {
-        claims.hunger.feel([Shard(0)]);
+        claims.scheduler.mark_ready([Shard(0)]);
         claims.ask();
         claims.finish().await;
         assert_eq!(world.log(), vec!["release"; released]);

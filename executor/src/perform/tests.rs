@@ -16,7 +16,7 @@ async fn a_confirm_that_never_comes_closes_the_gate_until_one_comes() {
     let world = Arc::new(World::default());
     world.confirms.lock().unwrap().push_back(None);
     let executor = world.executor();
-    assert_eq!(publish(&executor, &[message(1)]).await, Err(Halt::BrokerAway));
+    assert_eq!(publish(&executor, &[message(1)]).await, Err(AbortReason::BrokerAway));
     assert!(executor.broker.is_away());
     assert_eq!(publish(&executor, &[message(1)]).await, Ok(()));
     assert!(!executor.broker.is_away());
@@ -27,6 +27,6 @@ async fn a_queue_that_stays_full_is_not_a_broker_that_is_away() {
     let world = Arc::new(World::default());
     world.confirms.lock().unwrap().extend((0..100).map(|_| nacked()));
     let executor = world.executor();
-    assert_eq!(publish(&executor, &[message(1)]).await, Err(Halt::Later));
+    assert_eq!(publish(&executor, &[message(1)]).await, Err(AbortReason::Later));
     assert!(!executor.broker.is_away());
 }

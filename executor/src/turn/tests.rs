@@ -1,5 +1,5 @@
 use super::*;
-use crate::fakes::{event, incoming, seed};
+use crate::fakes::{event, incoming, spec};
 use common::record::Suspect;
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ fn decided(bundle: &Bundle, inbox: &[Entry], resumes: u32) -> Result<Decision, F
     let row = crate::fakes::row(1, Suspect::No);
     decide(&Turn {
         id: row.claim.id,
-        seed: &seed(),
+        spec: &spec(),
         bundle,
         version: 0,
         body: &[],
@@ -48,7 +48,7 @@ fn a_cursor_that_yielded_goes_on_at_least_once_in_each_turn() {
     let row = crate::fakes::row(1, Suspect::No);
     let turn = Turn {
         id: row.claim.id,
-        seed: &seed(),
+        spec: &spec(),
         bundle: &bundle,
         version: 1,
         body: &body,
@@ -99,7 +99,7 @@ fn a_turn_of_few_actions_is_one_step_and_leaves_the_rest() {
     for version in 0..3 {
         let turn = Turn {
             id: row.claim.id,
-            seed: &seed(),
+            spec: &spec(),
             bundle: &bundle,
             version,
             body: &body,

@@ -9,10 +9,10 @@
 //! Digits that came before (a prompt that was interrupted, typing ahead) are taken first.
 
 use super::prompt::DIGITS;
-use super::{Action, Check, Described, Family, Heard, Next, Policy, Taken};
+use super::{Action, Check, Described, Family, Next, Policy, Reaction, Signal};
 use crate::Event;
 use crate::cursor::Failure;
-use crate::options::Whole;
+use crate::options::Count;
 use crate::run::Run;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -28,13 +28,13 @@ const MAX_LENGTH: u64 = 256;
 pub struct DigitsReceive {
     /// How many digits end the wait. Without it (or 0), `key` or `duration` does.
     #[serde(default)]
-    length: Option<Whole>,
+    length: Option<Count>,
     /// The digit that ends the wait: one or more of `0123456789*#ABCD`.
     #[serde(default)]
     key: Option<String>,
     /// How long to wait, in milliseconds. Without it, 10 s.
     #[serde(default)]
-    duration: Option<Whole>,
+    duration: Option<Count>,
 }
 
 impl Described for DigitsReceive {
@@ -50,12 +50,12 @@ impl Action for DigitsReceive {
         Ok(Next::Wait(run.wait_ms(duration)))
     }
 
-    fn take(&self, run: &mut Run<'_>, heard: Heard<'_>) -> Result<Taken, Failure> {
-        let event = match heard {
-            Heard::Event(event) if event.kind == DIGITS => event,
-            Heard::Event(_) => return Ok(Taken::Not),
-            Heard::Timeout => return Ok(self.done(run, true)),
-            Heard::Continued => return Ok(self.done(run, false)),
+    fn take(&self, run: &mut Run<'_>, signal: Signal<'_>) -> Result<Reaction, Failure> {
+        let event = match signal {
+            Signal::Event(event) if event.kind == DIGITS => event,
+            Signal::Event(_) => return Ok(Reaction::Ignored),
+            Signal::Timeout => return Ok(self.done(run, true)),
+            Signal::Continued => return Ok(self.done(run, false)),
         };
         let length = self.length(run)?;
         let mut digits = run.digits_so_far();
@@ -71,7 +71,7 @@ impl Action for DigitsReceive {
             }
         }
         run.collect_digits(digits);
-        Ok(Taken::Kept)
+        Ok(Reaction::Consumed)
     }
 
     fn hears(&self) -> &'static [&'static str] {
@@ -85,7 +85,7 @@ impl Action for DigitsReceive {
     fn check(&self, check: &mut Check<'_>) {
         check.duration("duration", self.duration.as_ref(), 0);
         if let Some(length) =
-            self.length.as_ref().and_then(Whole::fixed).filter(|length| *length > MAX_LENGTH)
+            self.length.as_ref().and_then(Count::fixed).filter(|length| *length > MAX_LENGTH)
         {
             check.range("length", length, "at most 256 digits");
         }
@@ -101,12 +101,12 @@ impl DigitsReceive {
         Ok(if length == 0 { MAX_LENGTH } else { length.min(MAX_LENGTH) })
     }
 
-    fn done(&self, run: &mut Run<'_>, timed_out: bool) -> Taken {
+    fn done(&self, run: &mut Run<'_>, timed_out: bool) -> Reaction {
         let digits = run.digits_so_far();
         run.result("digits", json!(digits));
         run.result("timed_out", json!(timed_out));
         run.set_call_digits(digits);
-        Taken::Done(Next::On)
+        Reaction::Done(Next::On)
     }
 }
 
@@ -119,12 +119,12 @@ fn is_digit(c: char) -> bool {
     "0123456789*#ABCDabcd".contains(c)
 }
 
-fn leaving(taken: Taken, event: &Event, rest: &str) -> Taken {
+fn leaving(taken: Reaction, event: &Event, rest: &str) -> Reaction {
     match taken {
-        Taken::Done(next) if !rest.is_empty() => {
+        Reaction::Done(next) if !rest.is_empty() => {
             let mut left = event.clone();
             left.data.insert("digits".to_owned(), json!(rest));
-            Taken::DoneLeaving(next, left)
+            Reaction::DoneWithRest(next, left)
         }
         taken => taken,
     }

@@ -2,7 +2,7 @@
 
 use super::{Action, Described, Family, Next};
 use crate::cursor::Failure;
-use crate::options::Whole;
+use crate::options::Count;
 use crate::run::Run;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ pub struct Goto {
     target_id: String,
     /// How often to jump; without it (or 0), always.
     #[serde(default)]
-    loop_count: Option<Whole>,
+    loop_count: Option<Count>,
 }
 
 impl Described for Goto {

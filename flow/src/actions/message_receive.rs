@@ -1,8 +1,8 @@
 //! `message_receive`: waits for the next message of the conversation that started the flow.
 
-use super::{Action, Check, Described, Family, Heard, Next, Policy, Taken};
+use super::{Action, Check, Described, Family, Next, Policy, Reaction, Signal};
 use crate::cursor::Failure;
-use crate::options::Whole;
+use crate::options::Count;
 use crate::run::Run;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,7 +17,7 @@ const DEFAULT_DURATION_MS: u64 = 24 * 60 * 60 * 1_000;
 pub struct MessageReceive {
     /// How long to wait, in milliseconds. Without it, one day.
     #[serde(default)]
-    duration: Option<Whole>,
+    duration: Option<Count>,
 }
 
 impl Described for MessageReceive {
@@ -32,22 +32,22 @@ impl Action for MessageReceive {
         Ok(Next::Wait(run.wait_ms(duration)))
     }
 
-    fn take(&self, run: &mut Run<'_>, heard: Heard<'_>) -> Result<Taken, Failure> {
-        match heard {
-            Heard::Event(event) if event.kind == RECEIVED => {
+    fn take(&self, run: &mut Run<'_>, signal: Signal<'_>) -> Result<Reaction, Failure> {
+        match signal {
+            Signal::Event(event) if event.kind == RECEIVED => {
                 for key in ["from", "to", "text"] {
                     run.result(key, event.data.get(key).cloned().unwrap_or(Value::String(String::new())));
                 }
                 run.result("timed_out", json!(false));
                 run.set_message(event.data.clone());
             }
-            Heard::Event(_) => return Ok(Taken::Not),
-            Heard::Timeout | Heard::Continued => {
+            Signal::Event(_) => return Ok(Reaction::Ignored),
+            Signal::Timeout | Signal::Continued => {
                 run.result("text", json!(""));
-                run.result("timed_out", json!(matches!(heard, Heard::Timeout)));
+                run.result("timed_out", json!(matches!(signal, Signal::Timeout)));
             }
         }
-        Ok(Taken::Done(Next::On))
+        Ok(Reaction::Done(Next::On))
     }
 
     fn hears(&self) -> &'static [&'static str] {

@@ -3,7 +3,7 @@
 //! Without a source the own number is it, without destinations the peer of the call or of the conversation. With
 //! `wait_delivery` the flow goes on when every command was answered, otherwise at once.
 
-use super::{Action, Check, Described, Family, Heard, Next, Taken};
+use super::{Action, Check, Described, Family, Next, Reaction, Signal};
 use crate::cursor::Failure;
 use crate::options::Text;
 use crate::run::{Answered, Run, fields};
@@ -95,19 +95,19 @@ impl Action for MessageSend {
         Ok(if self.wait_delivery { Next::Wait(run.wait_for(sent, DELIVERY_DEADLINE_MS)) } else { Next::On })
     }
 
-    fn take(&self, run: &mut Run<'_>, heard: Heard<'_>) -> Result<Taken, Failure> {
-        match heard {
-            Heard::Event(event) => match run.answer(event) {
-                Answered::No => Ok(Taken::Not),
-                Answered::Some => Ok(Taken::Kept),
+    fn take(&self, run: &mut Run<'_>, signal: Signal<'_>) -> Result<Reaction, Failure> {
+        match signal {
+            Signal::Event(event) => match run.answer(event) {
+                Answered::No => Ok(Reaction::Ignored),
+                Answered::Some => Ok(Reaction::Consumed),
                 Answered::All => {
                     run.result("result", event.data.get("result").cloned().unwrap_or_default());
-                    Ok(Taken::Done(Next::On))
+                    Ok(Reaction::Done(Next::On))
                 }
                 Answered::Failed(failure) => Err(failure),
             },
-            Heard::Timeout => Err(Failure::new("timeout", "the delivery was not confirmed within a day")),
-            Heard::Continued => Ok(Taken::Done(Next::On)),
+            Signal::Timeout => Err(Failure::new("timeout", "the delivery was not confirmed within a day")),
+            Signal::Continued => Ok(Reaction::Done(Next::On)),
         }
     }
 

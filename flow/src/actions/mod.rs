@@ -53,10 +53,10 @@ pub(crate) trait Action: std::fmt::Debug + Send + Sync {
     fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure>;
 
     /// Something came while the action waits.
-    fn take(&self, _run: &mut Run<'_>, heard: Heard<'_>) -> Result<Taken, Failure> {
-        Ok(match heard {
-            Heard::Event(_) => Taken::Not,
-            Heard::Timeout | Heard::Continued => Taken::Done(Next::On),
+    fn take(&self, _run: &mut Run<'_>, signal: Signal<'_>) -> Result<Reaction, Failure> {
+        Ok(match signal {
+            Signal::Event(_) => Reaction::Ignored,
+            Signal::Timeout | Signal::Continued => Reaction::Done(Next::On),
         })
     }
 
@@ -131,21 +131,21 @@ pub(crate) enum Next {
 
 /// What a waiting action is offered.
 #[derive(Clone, Copy)]
-pub(crate) enum Heard<'a> {
+pub(crate) enum Signal<'a> {
     Event(&'a Event),
     Timeout,
     Continued,
 }
 
 /// What a waiting action made of it.
-pub(crate) enum Taken {
+pub(crate) enum Reaction {
     /// It is not for this wait.
-    Not,
+    Ignored,
     /// The wait took it and goes on.
-    Kept,
+    Consumed,
     Done(Next),
     /// The wait is over, and this is left for the next action that hears it.
-    DoneLeaving(Next, Event),
+    DoneWithRest(Next, Event),
 }
 
 /// What an error does where the flow does not say (`on_error`).
@@ -228,9 +228,9 @@ impl Check<'_> {
     }
 
     /// A duration in milliseconds: `least` to 30 days, where it is known.
-    pub fn duration(&mut self, key: &str, value: Option<&options::Whole>, least: u64) {
+    pub fn duration(&mut self, key: &str, value: Option<&options::Count>, least: u64) {
         if let Some(ms) =
-            value.and_then(options::Whole::fixed).filter(|ms| !(least..=MAX_DURATION_MS).contains(ms))
+            value.and_then(options::Count::fixed).filter(|ms| !(least..=MAX_DURATION_MS).contains(ms))
         {
             self.range(key, ms, &format!("{least} to {MAX_DURATION_MS} milliseconds"));
         }

@@ -1,7 +1,7 @@
 //! `play`: plays audio files one after another, and waits until they were played.
 
 use super::prompt::{self, DigitsHandle};
-use super::{Action, Check, Described, Family, Heard, Next, Policy, Taken};
+use super::{Action, Check, Described, Family, Next, Policy, Reaction, Signal};
 use crate::cursor::Failure;
 use crate::options::Text;
 use crate::run::{Run, fields};
@@ -38,8 +38,8 @@ impl Action for Play {
         Ok(prompt::enter(run, "call.play", data, self.digits_handle, self.asynchronous))
     }
 
-    fn take(&self, run: &mut Run<'_>, heard: Heard<'_>) -> Result<Taken, Failure> {
-        prompt::take(run, heard, self.digits_handle)
+    fn take(&self, run: &mut Run<'_>, signal: Signal<'_>) -> Result<Reaction, Failure> {
+        prompt::take(run, signal, self.digits_handle)
     }
 
     fn hears(&self) -> &'static [&'static str] {

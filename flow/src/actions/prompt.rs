@@ -7,7 +7,7 @@
 //! | `call.digits`, with `digits_handle` = `next` | on; the digits stay for the next `digits_receive` |
 
 use super::digits_receive::pressed;
-use super::{Heard, Next, Taken};
+use super::{Next, Reaction, Signal};
 use crate::Event;
 use crate::cursor::Failure;
 use crate::run::{Answered, Run};
@@ -55,21 +55,21 @@ pub(super) fn enter(
     if asynchronous { Next::On } else { Next::Wait(run.wait_for([sequence], SAFETY_DEADLINE_MS)) }
 }
 
-pub(super) fn take(run: &mut Run<'_>, heard: Heard<'_>, digits: DigitsHandle) -> Result<Taken, Failure> {
-    match heard {
-        Heard::Event(event) if digits == DigitsHandle::Next && has_digits(event) => {
-            Ok(Taken::DoneLeaving(Next::On, event.clone()))
+pub(super) fn take(run: &mut Run<'_>, signal: Signal<'_>, digits: DigitsHandle) -> Result<Reaction, Failure> {
+    match signal {
+        Signal::Event(event) if digits == DigitsHandle::Next && has_digits(event) => {
+            Ok(Reaction::DoneWithRest(Next::On, event.clone()))
         }
-        Heard::Event(event) => match run.answer(event) {
-            Answered::No => Ok(Taken::Not),
+        Signal::Event(event) => match run.answer(event) {
+            Answered::No => Ok(Reaction::Ignored),
             Answered::Some | Answered::All => {
                 run.result("result", event.data.get("result").cloned().unwrap_or_default());
-                Ok(Taken::Done(Next::On))
+                Ok(Reaction::Done(Next::On))
             }
             Answered::Failed(failure) => Err(failure),
         },
-        Heard::Timeout => Err(Failure::new("timeout", "no gateway answered the command within ten minutes")),
-        Heard::Continued => Ok(Taken::Done(Next::On)),
+        Signal::Timeout => Err(Failure::new("timeout", "no gateway answered the command within ten minutes")),
+        Signal::Continued => Ok(Reaction::Done(Next::On)),
     }
 }
 

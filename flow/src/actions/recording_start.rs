@@ -5,7 +5,7 @@
 
 use super::{Action, Check, Described, Family, Next, Policy};
 use crate::cursor::Failure;
-use crate::options::{Text, Whole};
+use crate::options::{Count, Text};
 use crate::run::{Run, fields};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,10 +27,10 @@ pub struct RecordingStart {
     format: Format,
     /// How long the recording is at most, in seconds; 0 is no limit.
     #[serde(default)]
-    duration: Option<Whole>,
+    duration: Option<Count>,
     /// So many seconds of silence end it; 0 is never.
     #[serde(default)]
-    end_of_silence: Option<Whole>,
+    end_of_silence: Option<Count>,
     /// The key that ends it.
     #[serde(default)]
     end_of_key: EndKey,
@@ -93,7 +93,7 @@ impl Action for RecordingStart {
 
     fn check(&self, check: &mut Check<'_>) {
         for (key, value) in [("duration", &self.duration), ("end_of_silence", &self.end_of_silence)] {
-            if let Some(given) = value.as_ref().and_then(Whole::fixed).filter(|given| *given > MAX_SECONDS) {
+            if let Some(given) = value.as_ref().and_then(Count::fixed).filter(|given| *given > MAX_SECONDS) {
                 check.range(key, given, "at most 86400 seconds, a day");
             }
         }
@@ -116,7 +116,7 @@ pub(super) fn named(name: String) -> Result<String, Failure> {
     ))
 }
 
-fn seconds(run: &mut Run<'_>, key: &str, value: Option<&Whole>) -> Result<u64, Failure> {
+fn seconds(run: &mut Run<'_>, key: &str, value: Option<&Count>) -> Result<u64, Failure> {
     match run.whole_or(value, 0)? {
         seconds @ 0..=MAX_SECONDS => Ok(seconds),
         seconds => Err(Failure::new(

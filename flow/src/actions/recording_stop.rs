@@ -4,7 +4,7 @@
 //! length) is `actions.<id>.result`. One that has ended by itself is answered in the same way.
 
 use super::recording_start::named;
-use super::{Action, Described, Family, Heard, Next, Policy, Taken};
+use super::{Action, Described, Family, Next, Policy, Reaction, Signal};
 use crate::cursor::Failure;
 use crate::options::Text;
 use crate::run::{Answered, Run, fields};
@@ -42,18 +42,20 @@ impl Action for RecordingStop {
         Ok(if self.wait { Next::Wait(run.wait_for([stop], KEPT_DEADLINE_MS)) } else { Next::On })
     }
 
-    fn take(&self, run: &mut Run<'_>, heard: Heard<'_>) -> Result<Taken, Failure> {
-        match heard {
-            Heard::Event(event) => match run.answer(event) {
-                Answered::No => Ok(Taken::Not),
+    fn take(&self, run: &mut Run<'_>, signal: Signal<'_>) -> Result<Reaction, Failure> {
+        match signal {
+            Signal::Event(event) => match run.answer(event) {
+                Answered::No => Ok(Reaction::Ignored),
                 Answered::Some | Answered::All => {
                     run.result("result", event.data.get("result").cloned().unwrap_or_default());
-                    Ok(Taken::Done(Next::On))
+                    Ok(Reaction::Done(Next::On))
                 }
                 Answered::Failed(failure) => Err(failure),
             },
-            Heard::Timeout => Err(Failure::new("timeout", "no gateway answered the command within a minute")),
-            Heard::Continued => Ok(Taken::Done(Next::On)),
+            Signal::Timeout => {
+                Err(Failure::new("timeout", "no gateway answered the command within a minute"))
+            }
+            Signal::Continued => Ok(Reaction::Done(Next::On)),
         }
     }
 

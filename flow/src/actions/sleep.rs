@@ -2,7 +2,7 @@
 
 use super::{Action, Check, Described, Family, Next};
 use crate::cursor::Failure;
-use crate::options::Whole;
+use crate::options::Count;
 use crate::run::Run;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Sleep {
     /// In milliseconds.
-    duration: Whole,
+    duration: Count,
 }
 
 impl Described for Sleep {

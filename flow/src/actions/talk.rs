@@ -1,7 +1,7 @@
 //! `talk`: speaks a text, and waits until it was spoken.
 
 use super::prompt::{self, DigitsHandle};
-use super::{Action, Described, Family, Heard, Next, Policy, Taken};
+use super::{Action, Described, Family, Next, Policy, Reaction, Signal};
 use crate::cursor::Failure;
 use crate::options::Text;
 use crate::run::{Run, fields};
@@ -46,8 +46,8 @@ impl Action for Talk {
         Ok(prompt::enter(run, "call.talk", data, self.digits_handle, self.asynchronous))
     }
 
-    fn take(&self, run: &mut Run<'_>, heard: Heard<'_>) -> Result<Taken, Failure> {
-        prompt::take(run, heard, self.digits_handle)
+    fn take(&self, run: &mut Run<'_>, signal: Signal<'_>) -> Result<Reaction, Failure> {
+        prompt::take(run, signal, self.digits_handle)
     }
 
     fn hears(&self) -> &'static [&'static str] {

@@ -13,7 +13,7 @@ impl Lookup for Variables {
     }
 }
 
-fn evaluate(text: &str) -> Outcome {
+fn evaluate(text: &str) -> Evaluation {
     let variables = Variables(json!({
         "call": { "from": "+15550100" }, "n": 3, "list": [1, 2],
         "actions": { "9e-1": { "digits": "42" } }
@@ -43,9 +43,15 @@ fn an_action_id_needs_not_be_an_identifier() {
 
 #[test]
 fn what_is_missing_is_empty_and_named() {
-    assert_eq!(evaluate("Hello ${name}"), Outcome { value: json!("Hello "), missing: vec!["name".into()] });
-    assert_eq!(evaluate("${call.to ~ '!'}"), Outcome { value: json!("!"), missing: vec!["call.to".into()] });
-    assert_eq!(evaluate("${name | default('you')}"), Outcome { value: json!("you"), missing: vec![] });
+    assert_eq!(
+        evaluate("Hello ${name}"),
+        Evaluation { value: json!("Hello "), missing: vec!["name".into()] }
+    );
+    assert_eq!(
+        evaluate("${call.to ~ '!'}"),
+        Evaluation { value: json!("!"), missing: vec!["call.to".into()] }
+    );
+    assert_eq!(evaluate("${name | default('you')}"), Evaluation { value: json!("you"), missing: vec![] });
 }
 
 #[test]

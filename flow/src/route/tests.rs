@@ -117,8 +117,11 @@ fn a_window_begins_with_its_start_and_ends_before_its_end() {
     let at = Timestamp::from_micros;
     let window = Window { active_from: Some(at(10)), active_until: Some(at(20)) };
     assert_eq!([9, 10, 19, 20].map(|t| window.contains(at(t))), [false, true, true, false]);
-    assert_eq!(window.edges(), [(Edge::Activated, at(10)), (Edge::Expired, at(20))]);
-    assert!(Window::default().contains(at(0)) && Window::default().edges().is_empty());
+    assert_eq!(
+        window.transitions(),
+        [(WindowTransition::Activated, at(10)), (WindowTransition::Expired, at(20))]
+    );
+    assert!(Window::default().contains(at(0)) && Window::default().transitions().is_empty());
 }
 
 #[test]
@@ -139,11 +142,11 @@ fn a_route_takes_addresses_of_its_own_kind_while_it_is_active() {
     assert!(!route.takes(&address("call", "+4955"), at(10)));
     assert!(!route.takes(&address("call", "+1555"), at(20)));
 
-    let (begins, ends) = ((Edge::Activated, at(10)), (Edge::Expired, at(20)));
-    let closed = |closed_at| Route { closed_at, ..route.clone() }.edges();
+    let (begins, ends) = ((WindowTransition::Activated, at(10)), (WindowTransition::Expired, at(20)));
+    let closed = |closed_at| Route { closed_at, ..route.clone() }.transitions();
     assert_eq!(closed(None), [begins, ends]);
     assert_eq!(closed(Some(at(21))), [begins, ends]);
     assert_eq!(closed(Some(at(20))), [begins], "deleted before its end, it does not expire");
     assert_eq!(closed(Some(at(10))), []);
-    assert_eq!([begins, ends].map(|(edge, _)| edge.name()), ["activated", "expired"]);
+    assert_eq!([begins, ends].map(|(transition, _)| transition.name()), ["activated", "expired"]);
 }

@@ -7,7 +7,7 @@ use common::member::{Member, MemberId};
 use common::ports::bus::{Confirm, Deliveries, Rejection};
 use common::ports::catalogue::{Publication, Published};
 use common::ports::upkeep::{Depth, Swept, Upkeep};
-use common::ports::work::Bell;
+use common::ports::work::Wakeups;
 use common::ports::{Bus, Catalogue, Clock, Members};
 use flow::route::Window;
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use std::time::Duration;
 struct World {
     definitions: Definitions,
     now: Timestamp,
-    edges: Mutex<Vec<EdgeRecord>>,
+    route_transitions: Mutex<Vec<RouteTransitionRecord>>,
     announced: Mutex<Vec<String>>,
     broker_away: Mutex<bool>,
 }
@@ -35,8 +35,13 @@ async fn edges_that_passed_during_downtime_are_published_once_and_in_order() {
 #[tokio::test]
 async fn an_edge_that_was_recorded_but_not_published_goes_out_as_it_was_recorded() {
     let world = world(15);
-    let edge = Edge { route_id: "call=+15550111".into(), edge: "activated".into(), at: at(10) };
-    world.edges.lock().unwrap().push(EdgeRecord { edge, recorded_at: at(11), published: false });
+    let transition =
+        RouteTransition { route_id: "call=+15550111".into(), transition: "activated".into(), at: at(10) };
+    world.route_transitions.lock().unwrap().push(RouteTransitionRecord {
+        transition,
+        recorded_at: at(11),
+        published: false,
+    });
     tick(&world).await;
     assert_eq!(*world.announced.lock().unwrap(), ["route.activated 10 11"]);
 }
@@ -46,10 +51,10 @@ async fn while_the_broker_is_away_an_edge_is_kept_for_the_next_tick() {
     let world = world(15);
     *world.broker_away.lock().unwrap() = true;
     tick(&world).await;
-    assert!(!world.edges.lock().unwrap()[0].published);
+    assert!(!world.route_transitions.lock().unwrap()[0].published);
     *world.broker_away.lock().unwrap() = false;
     tick(&world).await;
-    assert!(world.edges.lock().unwrap()[0].published);
+    assert!(world.route_transitions.lock().unwrap()[0].published);
     assert_eq!(world.announced.lock().unwrap().len(), 1);
 }
 
@@ -57,7 +62,10 @@ async fn while_the_broker_is_away_an_edge_is_kept_for_the_next_tick() {
 fn a_route_that_was_deleted_has_no_later_edges() {
     let mut route = route("call=*", Some(10), Some(30));
     route.closed_at = Some(at(20));
-    assert_eq!(edges(&route).into_iter().map(|edge| edge.edge).collect::<Vec<_>>(), ["activated"]);
+    assert_eq!(
+        transitions(&route).into_iter().map(|transition| transition.transition).collect::<Vec<_>>(),
+        ["activated"]
+    );
 }
 
 /// One tick of a scheduler that has just been started.
@@ -111,22 +119,29 @@ impl Catalogue for World {
     async fn now(&self) -> Result<Timestamp, StoreError> {
         Ok(self.now)
     }
-    async fn record_edge(&self, edge: &Edge) -> Result<EdgeRecord, StoreError> {
-        let mut edges = self.edges.lock().unwrap();
-        if let Some(stands) = edges.iter().find(|record| record.edge == *edge) {
+    async fn record_route_transition(
+        &self,
+        transition: &RouteTransition,
+    ) -> Result<RouteTransitionRecord, StoreError> {
+        let mut transitions = self.route_transitions.lock().unwrap();
+        if let Some(stands) = transitions.iter().find(|record| record.transition == *transition) {
             return Ok(stands.clone());
         }
-        let record = EdgeRecord { edge: edge.clone(), recorded_at: self.now, published: false };
-        edges.push(record.clone());
+        let record =
+            RouteTransitionRecord { transition: transition.clone(), recorded_at: self.now, published: false };
+        transitions.push(record.clone());
         Ok(record)
     }
-    async fn edge_published(&self, edge: &Edge) -> Result<(), StoreError> {
-        let mut edges = self.edges.lock().unwrap();
-        edges.iter_mut().filter(|record| record.edge == *edge).for_each(|record| record.published = true);
+    async fn route_transition_published(&self, transition: &RouteTransition) -> Result<(), StoreError> {
+        let mut transitions = self.route_transitions.lock().unwrap();
+        transitions
+            .iter_mut()
+            .filter(|record| record.transition == *transition)
+            .for_each(|record| record.published = true);
         Ok(())
     }
-    async fn edges(&self) -> Result<Vec<EdgeRecord>, StoreError> {
-        Ok(self.edges.lock().unwrap().clone())
+    async fn route_transitions(&self) -> Result<Vec<RouteTransitionRecord>, StoreError> {
+        Ok(self.route_transitions.lock().unwrap().clone())
     }
 }
 
@@ -167,14 +182,14 @@ impl Upkeep for World {
     async fn depth(&self, _: Shard) -> Result<Depth, StoreError> {
         Ok(Depth::default())
     }
-    async fn listen_due(&self) -> Box<dyn Bell> {
+    async fn listen_due(&self) -> Box<dyn Wakeups> {
         std::future::pending().await
     }
 }
 
 #[async_trait]
 impl Members for World {
-    async fn beat(&self, me: &Member, _: &[MemberId]) -> Result<Vec<Member>, StoreError> {
+    async fn heartbeat(&self, me: &Member, _: &[MemberId]) -> Result<Vec<Member>, StoreError> {
         Ok(vec![me.clone()])
     }
     async fn leave(&self, _: MemberId) -> Result<(), StoreError> {

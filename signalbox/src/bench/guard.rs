@@ -38,7 +38,7 @@ pub async fn look(config: &Config, yes: bool) -> Result<bool, Failure> {
         "{}: somebody else uses these services.\n       \
          The bench would deploy three flows of its own, publish thousands of events to signalbox.events, run every role in this \
          process (its dispatcher takes whatever else waits there, its executors work on other activeflows too), remove flows and \
-         routes at the end, and leave the ended activeflows until engine.ended_kept.\n       \
+         routes at the end, and leave the ended activeflows until engine.ended_retention.\n       \
          Use empty services, or none (redis.url and amqp.url empty: a data folder of its own); or say --yes",
         found.join("; ")
     )))

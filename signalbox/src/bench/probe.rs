@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use common::command::Message;
 use common::member::{Member, MemberId};
 use common::ports::bus::{Confirm, Deliveries, Rejection};
-use common::ports::catalogue::{Edge, EdgeRecord, Publication, Published};
+use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use common::ports::intake::{Deliver, Delivered};
 use common::ports::lookup::{Controlled, FeedEntry, Found, ListQuery};
 use common::ports::upkeep::{Depth, Swept};
-use common::ports::work::{After, Bell, Claim, Claimed, Control, Outcome, Transition, Want};
+use common::ports::work::{After, Claim, Claimed, CommitOutcome, Control, Transition, Wakeups, Want};
 use common::ports::{Bus, Catalogue, Intake, Lookup, Members, StateStore, Upkeep, Work};
 use common::{ActiveflowId, EventKey, Shard, StoreError};
 use flow::{Definitions, Timestamp};
@@ -56,14 +56,14 @@ impl Store {
         }
     }
 
-    fn rested(&self, id: ActiveflowId, after: &After, outcome: &Outcome) {
-        if !matches!(outcome, Outcome::Released { .. }) {
+    fn rested(&self, id: ActiveflowId, after: &After, outcome: &CommitOutcome) {
+        if !matches!(outcome, CommitOutcome::Released { .. }) {
             return;
         }
         match after {
             After::End { .. } => self.note(|book| book.ended(id)),
             After::Park { .. } => self.note(|book| book.parked(id)),
-            After::Keep | After::Pause | After::Yield => {}
+            After::KeepClaim | After::Pause | After::Yield => {}
         }
     }
 }
@@ -103,7 +103,7 @@ impl Work for Store {
         version: u64,
         transition: &Transition,
         after: &After,
-    ) -> Result<Outcome, StoreError> {
+    ) -> Result<CommitOutcome, StoreError> {
         let outcome = self.inner.commit(claim, version, transition, after).await?;
         self.rested(claim.id, after, &outcome);
         Ok(outcome)
@@ -115,7 +115,7 @@ impl Work for Store {
         version: u64,
         unsettled: u32,
         after: &After,
-    ) -> Result<Outcome, StoreError> {
+    ) -> Result<CommitOutcome, StoreError> {
         let outcome = self.inner.finish(claim, version, unsettled, after).await?;
         self.rested(claim.id, after, &outcome);
         Ok(outcome)
@@ -125,7 +125,7 @@ impl Work for Store {
         self.inner.release(claim).await
     }
 
-    async fn listen_ready(&self) -> Box<dyn Bell> {
+    async fn listen_ready(&self) -> Box<dyn Wakeups> {
         self.inner.listen_ready().await
     }
 }
@@ -142,15 +142,15 @@ impl Upkeep for Store {
         self.inner.depth(shard).await
     }
 
-    async fn listen_due(&self) -> Box<dyn Bell> {
+    async fn listen_due(&self) -> Box<dyn Wakeups> {
         self.inner.listen_due().await
     }
 }
 
 #[async_trait]
 impl Members for Store {
-    async fn beat(&self, me: &Member, gone: &[MemberId]) -> Result<Vec<Member>, StoreError> {
-        self.inner.beat(me, gone).await
+    async fn heartbeat(&self, me: &Member, gone: &[MemberId]) -> Result<Vec<Member>, StoreError> {
+        self.inner.heartbeat(me, gone).await
     }
 
     async fn leave(&self, me: MemberId) -> Result<(), StoreError> {
@@ -180,16 +180,19 @@ impl Catalogue for Store {
         self.inner.now().await
     }
 
-    async fn record_edge(&self, edge: &Edge) -> Result<EdgeRecord, StoreError> {
-        self.inner.record_edge(edge).await
+    async fn record_route_transition(
+        &self,
+        transition: &RouteTransition,
+    ) -> Result<RouteTransitionRecord, StoreError> {
+        self.inner.record_route_transition(transition).await
     }
 
-    async fn edge_published(&self, edge: &Edge) -> Result<(), StoreError> {
-        self.inner.edge_published(edge).await
+    async fn route_transition_published(&self, transition: &RouteTransition) -> Result<(), StoreError> {
+        self.inner.route_transition_published(transition).await
     }
 
-    async fn edges(&self) -> Result<Vec<EdgeRecord>, StoreError> {
-        self.inner.edges().await
+    async fn route_transitions(&self) -> Result<Vec<RouteTransitionRecord>, StoreError> {
+        self.inner.route_transitions().await
     }
 }
 

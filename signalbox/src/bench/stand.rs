@@ -9,9 +9,9 @@ use super::{amqp, guard, probe};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::host::roles;
+use crate::services::backends::{self, Backends};
 use crate::services::external;
 use crate::services::unusable_broker;
-use crate::services::world::{self, World};
 use adapters::amqp::admin;
 use adapters::redis::Server;
 use common::member::Role;
@@ -47,8 +47,8 @@ pub struct Stand {
     pub server: Option<Server>,
     pub source: Source,
     gateway: Gateway,
-    world: World,
-    /// The data folder, where something is embedded. Behind the world, which has it open.
+    backends: Backends,
+    /// The data folder, where something is embedded. Behind the backends, which has it open.
     scratch: Option<Scratch>,
     /// Nothing was there before.
     was_empty: bool,
@@ -74,16 +74,16 @@ impl Stand {
             config.data.dir = scratch.path().to_owned();
         }
         external::migrate(&config).await?;
-        let mut world = world::open(&config, "bench").await?;
-        let probe = Arc::new(probe::Store::new(world.store.clone()));
-        world.store = probe.clone();
-        world.bus = Arc::new(probe::Rerouted(world.bus.clone()));
+        let mut backends = backends::open(&config, "bench").await?;
+        let probe = Arc::new(probe::Store::new(backends.store.clone()));
+        backends.store = probe.clone();
+        backends.bus = Arc::new(probe::Rerouted(backends.bus.clone()));
         flows::place(&*probe, steps).await?;
         let server = match config.redis.url.as_str() {
             "" => None,
             url => Some(Server::connect(url).await?),
         };
-        let (source, gateway) = match &world.commands {
+        let (source, gateway) = match &backends.commands {
             None => {
                 let publisher = amqp::Publisher::open(&config.amqp.url).await?;
                 (Source::Amqp(publisher), Gateway::Amqp(config.amqp.url.clone()))
@@ -96,7 +96,7 @@ impl Stand {
         };
         let name = format!("{KIND}-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
         let runs = AtomicU32::new(0);
-        Ok(Stand { config, probe, server, source, gateway, world, scratch, was_empty, name, runs })
+        Ok(Stand { config, probe, server, source, gateway, backends, scratch, was_empty, name, runs })
     }
 
     /// Store and bus, for people: `redis 7.0.15 appendfsync always`, `rabbitmq 3.10.8`.
@@ -157,7 +157,7 @@ impl Stand {
         }
         let mut running = Running { shutdown: CancellationToken::new(), tasks: JoinSet::new() };
         for role in roles {
-            roles::spawn(*role, &self.world, &config, &running.shutdown, &mut running.tasks);
+            roles::spawn(*role, &self.backends, &config, &running.shutdown, &mut running.tasks);
         }
         running
     }
@@ -167,7 +167,7 @@ impl Stand {
     /// # Errors
     /// A service does not answer; what was written stays then.
     pub async fn close(self) -> Result<(), Failure> {
-        self.world.close().await;
+        self.backends.close().await;
         match (&self.server, self.was_empty) {
             (Some(server), true) => Ok(server.clear().await?),
             (Some(_), false) => flows::remove(&*self.probe).await,

@@ -4,7 +4,7 @@ use super::{Client, Transport};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::host::api_settings;
-use crate::services::world::Kinds;
+use crate::services::backends::Kinds;
 use crate::services::{key, open_store};
 use adapters::amqp;
 use adapters::clock::SystemClock;

@@ -67,7 +67,7 @@ pub async fn run(args: BenchArgs, context: &Context) -> Result<(), Failure> {
             "none of these measurements is about this store and this kind of commit: leave out --commit, or see `signalbox bench --help`",
         ));
     }
-    let stop = shutdown::on_signals(config.engine.grace.0)?;
+    let stop = shutdown::on_signals(config.engine.shutdown_grace.0)?;
     // As in a process that is watched: what counting costs is in the figures.
     let metrics = ops::install_metrics()?;
     tokio::spawn(async move {

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::host::{self, Host, Rest};
 use crate::ops::{self, Readiness, Watched};
-use crate::services::{need_servers, world};
+use crate::services::{backends, need_servers};
 use crate::shutdown;
 use common::member::Role;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -17,11 +17,11 @@ use tokio_util::sync::CancellationToken;
 /// Everything in one process.
 pub async fn serve(context: &Context) -> Result<(), Failure> {
     let config = context.config();
-    let shutdown = shutdown::on_signals(config.engine.grace.0)?;
+    let shutdown = shutdown::on_signals(config.engine.shutdown_grace.0)?;
     let metrics = ops::install_metrics()?;
-    let (world, rest) = host::open(config, &shutdown).await?;
+    let (backends, rest) = host::open(config, &shutdown).await?;
     let listener = ops::bind(&config.ops.listen).await?;
-    let host = host::start(world, rest, config, &host::ALL, shutdown);
+    let host = host::start(backends, rest, config, &host::ALL, shutdown);
     say_where(&host, config);
     watch(host, config, &host::ALL, metrics, listener).await
 }
@@ -30,11 +30,11 @@ pub async fn serve(context: &Context) -> Result<(), Failure> {
 pub async fn run(context: &Context, roles: &[Role]) -> Result<(), Failure> {
     let config = context.config();
     need_servers(config)?;
-    let shutdown = shutdown::on_signals(config.engine.grace.0)?;
+    let shutdown = shutdown::on_signals(config.engine.shutdown_grace.0)?;
     let metrics = ops::install_metrics()?;
-    let world = world::open(config, &host::names(roles)).await?;
+    let backends = backends::open(config, &host::names(roles)).await?;
     let listener = ops::bind(&config.ops.listen).await?;
-    let host = host::start(world, None, config, roles, shutdown);
+    let host = host::start(backends, None, config, roles, shutdown);
     watch(host, config, roles, metrics, listener).await
 }
 
@@ -47,14 +47,14 @@ pub async fn api(context: &Context) -> Result<(), Failure> {
             "api.listen is \"\", so there is nothing to run; write for example SIGNALBOX_API__LISTEN=127.0.0.1:8080",
         ));
     }
-    let shutdown = shutdown::on_signals(config.engine.grace.0)?;
+    let shutdown = shutdown::on_signals(config.engine.shutdown_grace.0)?;
     let metrics = ops::install_metrics()?;
-    let world = world::open(config, "api").await?;
-    let rest = Rest::open(&world, config, &shutdown).await?.ok_or_else(|| {
+    let backends = backends::open(config, "api").await?;
+    let rest = Rest::open(&backends, config, &shutdown).await?.ok_or_else(|| {
         Failure::usage(format!("api.bootstrap_key is not set, so nobody could be let in; {CHOOSE_KEY}"))
     })?;
     let listener = ops::bind(&config.ops.listen).await?;
-    let host = host::start(world, Some(rest), config, &[], shutdown);
+    let host = host::start(backends, Some(rest), config, &[], shutdown);
     say_where(&host, config);
     watch(host, config, &[], metrics, listener).await
 }
@@ -79,7 +79,7 @@ fn say_where(host: &Host, config: &Config) {
             "api.listen {address} can be reached from other machines, and keys travel in clear: put a proxy that speaks TLS in front of it"
         );
     }
-    if host.world.kinds.store == "embedded" {
+    if host.backends.kinds.store == "embedded" {
         tracing::info!("the state is in {}", config.data.dir.display());
     }
 }
@@ -94,18 +94,18 @@ pub async fn watch(
 ) -> Result<(), Failure> {
     let names = if roles.is_empty() { "api".to_owned() } else { host::names(roles) };
     let version = env!("CARGO_PKG_VERSION");
-    tracing::info!(version, place = %host.world.place, "Signalbox {version} runs as {names}");
+    tracing::info!(version, instance = %host.backends.instance, "Signalbox {version} runs as {names}");
 
     // Health answers while roles finish, and stops with them.
     let done = CancellationToken::new();
-    let bus = host.world.bus.clone();
+    let bus = host.backends.bus.clone();
     let readiness = Arc::new(Readiness::new(Watched {
-        store: host.world.store.clone(),
-        ping: host.world.ping.clone(),
+        store: host.backends.store.clone(),
+        ping: host.backends.ping.clone(),
         is_broker_up: Box::new(move || bus.is_up()),
-        kinds: host.world.kinds,
+        kinds: host.backends.kinds,
         roles: roles.to_vec(),
-        place: host.world.place.clone(),
+        instance: host.backends.instance.clone(),
         lease: config.engine.lease.0,
     }));
     let observer = tokio::spawn(ops::watch_process(metrics.clone(), readiness.clone()));

@@ -37,7 +37,7 @@ fn shown(status: &Value) -> String {
     for member in members {
         row(
             &text(&member["role"]),
-            format!("{}, generation {}", text(&member["place"]), text(&member["generation"])),
+            format!("{}, generation {}", text(&member["instance"]), text(&member["generation"])),
         );
     }
     for (name, value) in status["depth"].as_object().into_iter().flatten() {

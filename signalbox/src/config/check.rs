@@ -37,17 +37,17 @@ impl Config {
             ),
         );
         require(
-            engine.beat.0 >= Duration::from_millis(100),
+            engine.heartbeat_interval.0 >= Duration::from_millis(100),
             format!(
-                "engine.beat is {}: below 100ms members would be busy with nothing but beats",
-                engine.beat
+                "engine.heartbeat_interval is {}: below 100ms members would be busy with nothing but beats",
+                engine.heartbeat_interval
             ),
         );
         require(
-            engine.lease.0 >= engine.beat.0 * 4,
+            engine.lease.0 >= engine.heartbeat_interval.0 * 4,
             format!(
-                "engine.lease ({}) must be at least four times engine.beat ({}): with fewer, one late beat makes a live worker count as dead",
-                engine.lease, engine.beat
+                "engine.lease ({}) must be at least four times engine.heartbeat_interval ({}): with fewer, one late beat makes a live worker count as dead",
+                engine.lease, engine.heartbeat_interval
             ),
         );
         require(
@@ -90,10 +90,10 @@ impl Config {
             ),
         );
         require(
-            engine.ended_kept.0 >= Duration::from_secs(1),
+            engine.ended_retention.0 >= Duration::from_secs(1),
             format!(
-                "engine.ended_kept is {}: below 1s an activeflow is gone before anybody can ask how it ended, and what is late for it looks unknown",
-                engine.ended_kept
+                "engine.ended_retention is {}: below 1s an activeflow is gone before anybody can ask how it ended, and what is late for it looks unknown",
+                engine.ended_retention
             ),
         );
         require(
@@ -151,10 +151,10 @@ impl Config {
             "executor.bundles is 0: every step would compile its flow anew; write at least 1".into(),
         );
         for (key, span) in [
-            ("engine.look", engine.look),
+            ("engine.poll_interval", engine.poll_interval),
             ("executor.retry_after", self.executor.retry_after),
-            ("scheduler.windows", self.scheduler.windows),
-            ("scheduler.depth", self.scheduler.depth),
+            ("scheduler.windows_interval", self.scheduler.windows_interval),
+            ("scheduler.depth_interval", self.scheduler.depth_interval),
         ] {
             require(
                 (Duration::from_millis(10)..=Duration::from_secs(60)).contains(&span.0),
@@ -244,7 +244,10 @@ mod tests {
     fn what_does_not_fit_names_both_settings_and_what_goes_wrong() {
         for (settings, expected) in [
             (vec!["engine.shards=12"], "engine.shards is 12"),
-            (vec!["engine.lease=2s"], "engine.lease (2s) must be at least four times engine.beat (1s)"),
+            (
+                vec!["engine.lease=2s"],
+                "engine.lease (2s) must be at least four times engine.heartbeat_interval (1s)",
+            ),
             (vec!["amqp.prefetch=10"], "amqp.prefetch (10) is below dispatcher.max_in_flight (64)"),
             (
                 vec!["dispatcher.backlog_low=60000"],
@@ -258,7 +261,7 @@ mod tests {
             (vec!["dispatcher.backlog_low=0"], "dispatcher.backlog_low is 0"),
             (vec!["dispatcher.backlog_low=7", "dispatcher.backlog_high=7"], "dispatcher.backlog_low (7)"),
             (vec!["engine.dedup_rotation=59s"], "engine.dedup_rotation is 59s"),
-            (vec!["engine.ended_kept=10ms"], "engine.ended_kept is 10ms"),
+            (vec!["engine.ended_retention=10ms"], "engine.ended_retention is 10ms"),
             (vec!["data.dir="], "data.dir is empty"),
             (vec!["api.listen=8080"], "api.listen is `8080`"),
             (vec!["api.listen=127.0.0.1:9090"], "api.listen and ops.listen are both 127.0.0.1:9090"),

@@ -69,10 +69,10 @@ pub struct Amqp {
 pub struct Engine {
     pub shards: u16,
     pub lease: Span,
-    pub beat: Span,
-    pub look: Span,
-    pub grace: Span,
-    pub ended_kept: Span,
+    pub heartbeat_interval: Span,
+    pub poll_interval: Span,
+    pub shutdown_grace: Span,
+    pub ended_retention: Span,
     pub dedup_rotation: Span,
     pub feed_length: u32,
 }
@@ -95,8 +95,8 @@ pub struct Executor {
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Scheduler {
-    pub windows: Span,
-    pub depth: Span,
+    pub windows_interval: Span,
+    pub depth_interval: Span,
 }
 
 #[derive(Clone, Debug, Deserialize)]

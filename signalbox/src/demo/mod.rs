@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 /// What the end may take after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(30);
-const BEAT: Span = Span(Duration::from_millis(100));
+const HEARTBEAT: Span = Span(Duration::from_millis(100));
 const LATE: Duration = Duration::from_secs(5);
 /// One demo runs on a data folder; the queue of one that was killed is used on.
 const QUEUE: &str = "demo";
@@ -126,7 +126,7 @@ async fn entertain(
 fn settings(set: &Config, fresh: Option<&Temporary>) -> (Config, Vec<String>) {
     let mut config = set.clone();
     // What is deployed is in force with the next beat of the dispatcher; nobody wants to wait for it here.
-    config.engine.beat = BEAT;
+    config.engine.heartbeat_interval = HEARTBEAT;
     let mut notes = Vec::new();
     for (name, url) in [("redis.url", &mut config.redis.url), ("amqp.url", &mut config.amqp.url)] {
         if !url.is_empty() {

@@ -14,8 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const MEMBERS: &str = "members";
 const CLOCK: &str = "clock";
 const LAG: &str = "lag";
-/// Between two looks at the roll, in beats.
-pub const BEATS: u32 = 3;
+/// Between two looks at the member list, in beats.
+pub const HEARTBEATS: u32 = 3;
 const CLOCK_OFF: Duration = Duration::from_secs(1);
 const CLOCK_FAR_OFF: Duration = Duration::from_secs(30);
 /// What is ready should be claimed in far less.
@@ -38,8 +38,8 @@ pub struct Look {
 struct Seen {
     id: String,
     role: String,
-    place: String,
-    beat: u64,
+    instance: String,
+    heartbeats: u64,
     generation: u64,
 }
 
@@ -61,8 +61,8 @@ impl Look {
         let members = store.members().await?.into_iter().map(|member| Seen {
             id: member.id.to_string(),
             role: member.role.to_string(),
-            place: member.place,
-            beat: member.beat,
+            instance: member.instance,
+            heartbeats: member.heartbeats,
             generation: member.generation,
         });
         let mut look =
@@ -128,8 +128,8 @@ fn members(first: &Look, second: &Look) -> Vec<Finding> {
         return vec![warn(MEMBERS, "nobody runs: events wait and nothing moves", advice)];
     }
     let before: BTreeMap<&str, u64> =
-        first.members.iter().map(|seen| (seen.id.as_str(), seen.beat)).collect();
-    let moved = |seen: &&Seen| before.get(seen.id.as_str()) != Some(&seen.beat);
+        first.members.iter().map(|seen| (seen.id.as_str(), seen.heartbeats)).collect();
+    let moved = |seen: &&Seen| before.get(seen.id.as_str()) != Some(&seen.heartbeats);
     let (living, silent): (Vec<&Seen>, Vec<&Seen>) = second.members.iter().partition(moved);
     let mut findings = Vec::new();
     for role in ["dispatcher", "executor", "scheduler"] {
@@ -162,7 +162,7 @@ fn members(first: &Look, second: &Look) -> Vec<Finding> {
 }
 
 fn places(members: &[&Seen]) -> String {
-    members.iter().map(|seen| format!("{} at {}", seen.role, seen.place)).collect::<Vec<_>>().join(", ")
+    members.iter().map(|seen| format!("{} at {}", seen.role, seen.instance)).collect::<Vec<_>>().join(", ")
 }
 
 fn lag(look: &Look, backlog_high: u64) -> Vec<Finding> {
@@ -209,8 +209,8 @@ mod tests {
         let seen = |at: usize| Seen {
             id: at.to_string(),
             role: roles[at].into(),
-            place: format!("host:{at}"),
-            beat: beats[at],
+            instance: format!("host:{at}"),
+            heartbeats: beats[at],
             generation: generations[at],
         };
         Look { generation: 7, members: (0..3).map(seen).collect(), ..Look::default() }

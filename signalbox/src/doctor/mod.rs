@@ -55,7 +55,7 @@ async fn watch(store: &dyn StateStore, config: &Config) -> Vec<Finding> {
     let looks = async {
         let clock = engine::clock(store).await?;
         let first = Look::at_store(store, config).await?;
-        sleep(config.engine.beat.0 * engine::BEATS).await;
+        sleep(config.engine.heartbeat_interval.0 * engine::HEARTBEATS).await;
         let second = Look::at_store(store, config).await?;
         Ok((clock, engine::judge(&first, &second, config.dispatcher.backlog_high)))
     };
@@ -80,7 +80,7 @@ async fn watch_api(config: &Config) -> Vec<Finding> {
     let looks = async {
         let client = client::open(config).await?;
         let first = Look::at_api(&client).await?;
-        sleep(config.engine.beat.0 * engine::BEATS).await;
+        sleep(config.engine.heartbeat_interval.0 * engine::HEARTBEATS).await;
         let second = Look::at_api(&client).await?;
         Ok::<_, crate::failure::Failure>(engine::judge(&first, &second, config.dispatcher.backlog_high))
     };

@@ -1,4 +1,4 @@
-//! A Signalbox in this process: roles and REST over one world, until it is told to stop. `serve`, single roles, `demo`
+//! A Signalbox in this process: roles and REST over one backends, until it is told to stop. `serve`, single roles, `demo`
 //! and `bench` all run this.
 
 mod rest;
@@ -8,8 +8,8 @@ pub use rest::{Rest, settings as api_settings};
 
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::services::backends::{self, Backends};
 use crate::services::external;
-use crate::services::world::{self, World};
 use common::member::Role;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -20,7 +20,7 @@ pub const ALL: [Role; 3] = [Role::Dispatcher, Role::Executor, Role::Scheduler];
 
 /// What runs. When this is dropped everything is aborted; [`Host::ended`] waits for it.
 pub struct Host {
-    pub world: Arc<World>,
+    pub backends: Arc<Backends>,
     /// `None` where REST is not served.
     pub rest: Option<Rest>,
     running: JoinSet<()>,
@@ -32,46 +32,49 @@ pub struct Host {
 /// # Errors
 /// As [`open`].
 pub async fn serve(config: &Config, shutdown: CancellationToken) -> Result<Host, Failure> {
-    let (world, rest) = open(config, &shutdown).await?;
-    Ok(start(world, rest, config, &ALL, shutdown))
+    let (backends, rest) = open(config, &shutdown).await?;
+    Ok(start(backends, rest, config, &ALL, shutdown))
 }
 
 /// Creates what is needed, opens what is configured, and takes the address of REST.
 ///
 /// # Errors
 /// A service cannot be used, another process has the data folder, or api.listen cannot be taken.
-pub async fn open(config: &Config, shutdown: &CancellationToken) -> Result<(World, Option<Rest>), Failure> {
+pub async fn open(
+    config: &Config,
+    shutdown: &CancellationToken,
+) -> Result<(Backends, Option<Rest>), Failure> {
     for done in external::migrate(config).await? {
         tracing::info!("migrate: {done}");
     }
-    let world = world::open(config, &names(&ALL)).await?;
-    let rest = Rest::open(&world, config, shutdown).await?;
-    Ok((world, rest))
+    let backends = backends::open(config, &names(&ALL)).await?;
+    let rest = Rest::open(&backends, config, shutdown).await?;
+    Ok((backends, rest))
 }
 
-/// Starts `roles`, and `rest` where there is one, over `world`; they stop when `shutdown` is cancelled.
+/// Starts `roles`, and `rest` where there is one, over `backends`; they stop when `shutdown` is cancelled.
 pub fn start(
-    world: World,
+    backends: Backends,
     mut rest: Option<Rest>,
     config: &Config,
     roles: &[Role],
     shutdown: CancellationToken,
 ) -> Host {
     if roles.contains(&Role::Scheduler) {
-        world.watch_queues(config);
+        backends.watch_queues(config);
     }
     let mut running = JoinSet::new();
     for role in roles {
-        roles::spawn(*role, &world, config, &shutdown, &mut running);
+        roles::spawn(*role, &backends, config, &shutdown, &mut running);
     }
     if let Some(serving) = rest.as_mut().and_then(|rest| rest.serve(shutdown.clone())) {
         running.spawn(serving);
     }
-    Host { world: Arc::new(world), rest, running, shutdown }
+    Host { backends: Arc::new(backends), rest, running, shutdown }
 }
 
 impl Host {
-    /// Waits until everything has stopped, and closes the world. What stops by itself, or panics, stops the rest.
+    /// Waits until everything has stopped, and closes the backends. What stops by itself, or panics, stops the rest.
     ///
     /// # Errors
     /// Something stopped without having been told to.
@@ -87,7 +90,7 @@ impl Host {
             }
             self.shutdown.cancel();
         }
-        self.world.close().await;
+        self.backends.close().await;
         outcome
     }
 }

@@ -3,8 +3,8 @@
 use crate::client::{Client, Transport};
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::services::backends::{Backends, Kinds};
 use crate::services::key::{self, Key};
-use crate::services::world::{Kinds, World};
 use axum::Router;
 use axum::serve::ListenerExt;
 use std::net::SocketAddr;
@@ -30,12 +30,12 @@ impl Rest {
     /// # Errors
     /// The address cannot be taken, or would let others in with a key that nobody chose; the key file cannot be used.
     pub async fn open(
-        world: &World,
+        backends: &Backends,
         config: &Config,
         shutdown: &CancellationToken,
     ) -> Result<Option<Rest>, Failure> {
         let set = &config.api.bootstrap_key;
-        let key = if world.has_data_folder() {
+        let key = if backends.has_data_folder() {
             key::of_data_folder(config)?
         } else if set.is_empty() {
             return Ok(None);
@@ -45,7 +45,8 @@ impl Rest {
         let listener = bind(config).await?;
         let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let keys = vec![key::administrator(config, &key.text)];
-        let router = api::router(world.api_ports(), settings(config, keys, world.kinds, shutdown.clone()));
+        let router =
+            api::router(backends.api_ports(), settings(config, keys, backends.kinds, shutdown.clone()));
         Ok(Some(Rest { key, address, router, listener }))
     }
 

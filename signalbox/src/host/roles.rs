@@ -1,14 +1,14 @@
-//! What each role is given of the world and of the settings.
+//! What each role is given of the backends and of the settings.
 
 use crate::config::Config;
-use crate::services::world::World;
+use crate::services::backends::Backends;
 use common::member::Role;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub fn spawn(
     role: Role,
-    world: &World,
+    backends: &Backends,
     config: &Config,
     shutdown: &CancellationToken,
     running: &mut JoinSet<()>,
@@ -16,88 +16,88 @@ pub fn spawn(
     let shutdown = shutdown.clone();
     match role {
         Role::Dispatcher => {
-            let config = dispatcher_config(world, config);
-            running.spawn(dispatcher::run(dispatcher_ports(world), config, shutdown))
+            let config = dispatcher_config(backends, config);
+            running.spawn(dispatcher::run(dispatcher_ports(backends), config, shutdown))
         }
         Role::Executor => {
-            let config = executor_config(world, config);
-            running.spawn(executor::run(executor_ports(world), config, shutdown))
+            let config = executor_config(backends, config);
+            running.spawn(executor::run(executor_ports(backends), config, shutdown))
         }
         Role::Scheduler => {
-            let config = scheduler_config(world, config);
-            running.spawn(scheduler::run(scheduler_ports(world), config, shutdown))
+            let config = scheduler_config(backends, config);
+            running.spawn(scheduler::run(scheduler_ports(backends), config, shutdown))
         }
     };
 }
 
-fn dispatcher_ports(world: &World) -> dispatcher::Ports {
+fn dispatcher_ports(backends: &Backends) -> dispatcher::Ports {
     dispatcher::Ports {
-        bus: world.bus.clone(),
-        intake: world.store.clone(),
-        catalogue: world.store.clone(),
-        members: world.store.clone(),
-        upkeep: world.store.clone(),
-        clock: world.clock.clone(),
+        bus: backends.bus.clone(),
+        intake: backends.store.clone(),
+        catalogue: backends.store.clone(),
+        members: backends.store.clone(),
+        upkeep: backends.store.clone(),
+        clock: backends.clock.clone(),
     }
 }
 
-fn dispatcher_config(world: &World, config: &Config) -> dispatcher::Config {
+fn dispatcher_config(backends: &Backends, config: &Config) -> dispatcher::Config {
     dispatcher::Config {
-        place: world.place.clone(),
+        instance: backends.instance.clone(),
         realms: config.amqp.realms.clone(),
         max_in_flight: config.dispatcher.max_in_flight,
         backlog_high: config.dispatcher.backlog_high,
         backlog_low: config.dispatcher.backlog_low,
-        beat: config.engine.beat.0,
-        grace: config.engine.grace.0,
+        heartbeat_interval: config.engine.heartbeat_interval.0,
+        shutdown_grace: config.engine.shutdown_grace.0,
     }
 }
 
-fn executor_ports(world: &World) -> executor::Ports {
+fn executor_ports(backends: &Backends) -> executor::Ports {
     executor::Ports {
-        work: world.store.clone(),
-        catalogue: world.store.clone(),
-        members: world.store.clone(),
-        bus: world.bus.clone(),
-        clock: world.clock.clone(),
+        work: backends.store.clone(),
+        catalogue: backends.store.clone(),
+        members: backends.store.clone(),
+        bus: backends.bus.clone(),
+        clock: backends.clock.clone(),
     }
 }
 
-fn executor_config(world: &World, config: &Config) -> executor::Config {
+fn executor_config(backends: &Backends, config: &Config) -> executor::Config {
     executor::Config {
-        place: world.place.clone(),
+        instance: backends.instance.clone(),
         shards: config.engine.shards,
         capacity: config.executor.capacity,
         resumes: config.executor.resumes,
         actions_per_commit: config.executor.actions_per_commit,
         confirm_timeout: config.amqp.confirm_timeout.0,
         bundles: config.executor.bundles,
-        beat: config.engine.beat.0,
-        look: config.engine.look.0,
+        heartbeat_interval: config.engine.heartbeat_interval.0,
+        poll_interval: config.engine.poll_interval.0,
         lease: config.engine.lease.0,
         retry_after: config.executor.retry_after.0,
-        grace: config.engine.grace.0,
+        shutdown_grace: config.engine.shutdown_grace.0,
     }
 }
 
-fn scheduler_ports(world: &World) -> scheduler::Ports {
+fn scheduler_ports(backends: &Backends) -> scheduler::Ports {
     scheduler::Ports {
-        upkeep: world.store.clone(),
-        members: world.store.clone(),
-        catalogue: world.store.clone(),
-        bus: world.bus.clone(),
-        clock: world.clock.clone(),
+        upkeep: backends.store.clone(),
+        members: backends.store.clone(),
+        catalogue: backends.store.clone(),
+        bus: backends.bus.clone(),
+        clock: backends.clock.clone(),
     }
 }
 
-fn scheduler_config(world: &World, config: &Config) -> scheduler::Config {
+fn scheduler_config(backends: &Backends, config: &Config) -> scheduler::Config {
     scheduler::Config {
-        place: world.place.clone(),
+        instance: backends.instance.clone(),
         shards: config.engine.shards,
         lease: config.engine.lease.0,
-        beat: config.engine.beat.0,
-        look: config.engine.look.0,
-        windows: config.scheduler.windows.0,
-        depth: config.scheduler.depth.0,
+        heartbeat_interval: config.engine.heartbeat_interval.0,
+        poll_interval: config.engine.poll_interval.0,
+        windows_interval: config.scheduler.windows_interval.0,
+        depth_interval: config.scheduler.depth_interval.0,
     }
 }

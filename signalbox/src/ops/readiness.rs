@@ -1,8 +1,8 @@
 //! Whether this process can do its work, seen from the outside: can the store be written, is the broker there, do its
 //! roles beat, and do they know the newest definitions.
 
+use crate::services::backends::Kinds;
 use crate::services::reason;
-use crate::services::world::Kinds;
 use common::StoreError;
 use common::member::{Member, MemberId, Role};
 use common::ports::StateStore;
@@ -28,7 +28,7 @@ pub struct Watched {
     pub kinds: Kinds,
     /// The roles of this process, and the place under which they beat.
     pub roles: Vec<Role>,
-    pub place: String,
+    pub instance: String,
     /// A beat older than this is a failure.
     pub lease: Duration,
 }
@@ -91,9 +91,9 @@ impl Readiness {
     }
 
     async fn role_checks(&self, role: Role, members: &[Member]) -> Vec<Check> {
-        let Watched { place, lease, .. } = &self.watched;
-        // An earlier life at the same place may be on the roll still: the one that moves is meant.
-        let mine = members.iter().filter(|m| m.role == role && m.place == *place);
+        let Watched { instance, lease, .. } = &self.watched;
+        // An earlier life at the same place may be on the member list still: the one that moves is meant.
+        let mine = members.iter().filter(|m| m.role == role && m.instance == *instance);
         let Some((age, me)) = mine.map(|m| (self.beat_age(m), m)).min_by_key(|(age, _)| *age) else {
             return vec![check(&format!("{role} beat"), false, "not a member yet")];
         };
@@ -102,7 +102,7 @@ impl Readiness {
             age <= *lease,
             format!(
                 "beat {}, seen to move {:.1} s ago (lease {:.0} s)",
-                me.beat,
+                me.heartbeats,
                 age.as_secs_f64(),
                 lease.as_secs_f64()
             ),
@@ -130,9 +130,9 @@ impl Readiness {
     fn beat_age(&self, member: &Member) -> Duration {
         let now = Instant::now();
         let mut beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = beats.entry(member.id).or_insert((member.beat, now));
-        if last.0 != member.beat {
-            *last = (member.beat, now);
+        let last = beats.entry(member.id).or_insert((member.heartbeats, now));
+        if last.0 != member.heartbeats {
+            *last = (member.heartbeats, now);
         }
         now.duration_since(last.1)
     }
@@ -163,21 +163,21 @@ mod tests {
             is_broker_up: Box::new(move || is_up),
             kinds: Kinds { store: "redis", bus: "amqp" },
             roles: vec![Role::Dispatcher],
-            place: "here:1".into(),
+            instance: "here:1".into(),
             lease: Duration::from_millis(50),
         })
     }
 
-    async fn beat(store: &Store, beat: u64) {
+    async fn heartbeat(store: &Store, beat: u64) {
         let member = Member {
             id: MemberId(uuid::Uuid::from_u128(1)),
             role: Role::Dispatcher,
-            place: "here:1".into(),
-            beat,
+            instance: "here:1".into(),
+            heartbeats: beat,
             generation: 0,
             formats: (1, 1),
         };
-        store.beat(&member, &[]).await.unwrap();
+        store.heartbeat(&member, &[]).await.unwrap();
     }
 
     fn failing(checks: &[Check]) -> Vec<&str> {
@@ -189,18 +189,18 @@ mod tests {
         let store = Arc::new(Store::new(16, Limits::default(), ManualTime::default()));
         let readiness = readiness(store.clone(), true);
         assert_eq!(failing(&readiness.look().await), ["dispatcher beat"]);
-        beat(&store, 1).await;
+        heartbeat(&store, 1).await;
         assert_eq!(failing(&readiness.look().await), Vec::<&str>::new());
         tokio::time::sleep(Duration::from_millis(80)).await;
         assert_eq!(failing(&readiness.look().await), ["dispatcher beat"]);
-        beat(&store, 2).await;
+        heartbeat(&store, 2).await;
         assert_eq!(failing(&readiness.look().await), Vec::<&str>::new());
     }
 
     #[tokio::test]
     async fn a_broker_that_is_away_is_a_failing_line() {
         let store = Arc::new(Store::new(16, Limits::default(), ManualTime::default()));
-        beat(&store, 1).await;
+        heartbeat(&store, 1).await;
         let checks = readiness(store, false).look().await;
         assert_eq!(failing(&checks), ["broker"]);
         assert_eq!(checks[1].to_string(), "[-] broker failed: no connection to the broker (amqp.url)");

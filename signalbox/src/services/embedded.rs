@@ -1,6 +1,6 @@
 //! The data folder, where store or bus are embedded.
 
-use super::world::Kinds;
+use super::backends::Kinds;
 use crate::config::Config;
 use crate::failure::Failure;
 use adapters::embedded::disk::OpenError;
@@ -71,7 +71,7 @@ fn unused(config: &Config) -> String {
 
 fn settings(config: &Config) -> embedded::Settings {
     let limits = Limits {
-        ended_kept: config.engine.ended_kept.0,
+        ended_retention: config.engine.ended_retention.0,
         dedup_rotation: config.engine.dedup_rotation.0,
         feed_length: config.engine.feed_length,
     };

@@ -1,10 +1,10 @@
 //! The real services, as the settings name them.
 
+pub mod backends;
 pub mod embedded;
 pub mod external;
 pub mod key;
 pub mod preflight;
-pub mod world;
 
 use crate::config::{Config, masked_url};
 use crate::failure::Failure;
@@ -19,7 +19,7 @@ pub fn store_settings(config: &Config) -> redis::Settings {
         connections: config.redis.connections,
         response_timeout: config.redis.response_timeout.0,
         dedup_rotation: config.engine.dedup_rotation.0,
-        ended_kept: config.engine.ended_kept.0,
+        ended_retention: config.engine.ended_retention.0,
         feed_length: config.engine.feed_length,
         ..redis::Settings::new(&config.redis.url, config.engine.shards)
     }
@@ -115,7 +115,7 @@ pub fn unusable_topology(config: &Config, error: &TopologyError) -> Failure {
 }
 
 /// Where this process runs, for people: `host:pid`.
-pub fn place() -> String {
+pub fn instance() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = if host.trim().is_empty() { "localhost" } else { host.trim() };
     format!("{host}:{}", std::process::id())

@@ -41,14 +41,14 @@ struct Job {
 }
 
 /// What became of one attempt, or that the pause after a nack is over.
-enum Outcome {
+enum CommitOutcome {
     Confirmed,
     Nacked,
     Unknown,
     Rested,
 }
 
-type Pending = FuturesUnordered<Pin<Box<dyn Future<Output = (Job, Outcome)> + Send>>>;
+type Pending = FuturesUnordered<Pin<Box<dyn Future<Output = (Job, CommitOutcome)> + Send>>>;
 
 impl Link {
     pub fn open(amqp_url: &str) -> Link {
@@ -139,9 +139,9 @@ async fn publish_over(
     }
     while let Some((job, outcome)) = pending.next().await {
         match outcome {
-            Outcome::Confirmed => drop(settle(job, outcome, again, &pending, counts)),
-            Outcome::Rested => again.push_back(job),
-            Outcome::Nacked | Outcome::Unknown => {
+            CommitOutcome::Confirmed => drop(settle(job, outcome, again, &pending, counts)),
+            CommitOutcome::Rested => again.push_back(job),
+            CommitOutcome::Nacked | CommitOutcome::Unknown => {
                 counts.unknown.fetch_add(1, Ordering::Relaxed);
                 again.push_back(job);
             }
@@ -167,9 +167,9 @@ async fn send(channel: &Channel, job: Job, pending: &mut Pending) -> Result<(), 
         Ok(Ok(confirm)) => {
             pending.push(Box::pin(async move {
                 let outcome = match tokio::time::timeout(PATIENCE, confirm).await {
-                    Ok(Ok(Confirmation::Ack(_))) => Outcome::Confirmed,
-                    Ok(Ok(_)) => Outcome::Nacked,
-                    _ => Outcome::Unknown,
+                    Ok(Ok(Confirmation::Ack(_))) => CommitOutcome::Confirmed,
+                    Ok(Ok(_)) => CommitOutcome::Nacked,
+                    _ => CommitOutcome::Unknown,
                 };
                 (job, outcome)
             }));
@@ -180,21 +180,27 @@ async fn send(channel: &Channel, job: Job, pending: &mut Pending) -> Result<(), 
 }
 
 /// False when the connection is not to be trusted any more.
-fn settle(job: Job, outcome: Outcome, again: &mut VecDeque<Job>, pending: &Pending, counts: &Counts) -> bool {
+fn settle(
+    job: Job,
+    outcome: CommitOutcome,
+    again: &mut VecDeque<Job>,
+    pending: &Pending,
+    counts: &Counts,
+) -> bool {
     match outcome {
-        Outcome::Confirmed => {
+        CommitOutcome::Confirmed => {
             counts.confirmed.fetch_add(1, Ordering::Relaxed);
             let _ = job.done.send(());
         }
-        Outcome::Nacked => {
+        CommitOutcome::Nacked => {
             counts.nacked.fetch_add(1, Ordering::Relaxed);
             pending.push(Box::pin(async move {
                 tokio::time::sleep(PAUSE).await;
-                (job, Outcome::Rested)
+                (job, CommitOutcome::Rested)
             }));
         }
-        Outcome::Rested => again.push_back(job),
-        Outcome::Unknown => {
+        CommitOutcome::Rested => again.push_back(job),
+        CommitOutcome::Unknown => {
             counts.unknown.fetch_add(1, Ordering::Relaxed);
             again.push_back(job);
             return false;

@@ -56,15 +56,15 @@ const CALLS: &[(&str, u64, &[Fault])] = &[
     ("release", 3, ANY),
     ("sweep", 14, ANY),
     ("depth", 14, ANY),
-    ("beat", 14, ANY),
+    ("heartbeat", 14, ANY),
     ("leave", 5, ANY),
     ("members", 2, OF_OTHERS),
     ("definitions", 14, ANY),
     ("bundle", 5, ANY),
     ("now", 14, ANY),
-    ("record_edge", 3, ANY),
-    ("edge_published", 3, ANY),
-    ("edges", 10, ANY),
+    ("record_route_transition", 3, ANY),
+    ("route_transition_published", 3, ANY),
+    ("route_transitions", 10, ANY),
     ("publish", 2, OF_PERSONS),
     ("get", 3, OF_OTHERS),
     ("list", 3, OF_OTHERS),
@@ -75,7 +75,7 @@ const CALLS: &[(&str, u64, &[Fault])] = &[
     ("ack", 14, &[Broken]),
     ("publish_command", 12, COMMANDS),
     ("announce", 3, COMMANDS),
-    ("bell", 7, &[LostBefore]),
+    ("wakeup", 7, &[LostBefore]),
 ];
 
 /// What happens beside port calls.

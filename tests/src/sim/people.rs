@@ -99,7 +99,7 @@ impl Person {
         }
     }
 
-    /// Follows the feed and the roll, and trims what it has; never returns.
+    /// Follows the feed and the member list, and trims what it has; never returns.
     pub async fn archive(&mut self) {
         let mut places = vec![String::new(); usize::from(SHARDS)];
         loop {

@@ -53,9 +53,9 @@ impl Process {
         self.writes.load(Ordering::Relaxed)
     }
 
-    /// It writes the newest format that everybody on the roll reads.
-    pub fn write_what_all_read(&self, roll: &[Member]) {
-        let all_read = roll.iter().map(|member| member.formats.1).min().unwrap_or(FORMAT);
+    /// It writes the newest format that everybody on the member list reads.
+    pub fn write_what_all_read(&self, members: &[Member]) {
+        let all_read = members.iter().map(|member| member.formats.1).min().unwrap_or(FORMAT);
         self.writes.store(all_read.min(self.reads), Ordering::Relaxed);
     }
 

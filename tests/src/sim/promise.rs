@@ -53,7 +53,7 @@ promises! {
     Lease = "lease",
     /// What has ended is kept for its time, and what has not is never forgotten.
     Kept = "kept",
-    /// An edge of a window is recorded when it has passed, and told of at least once with the same bytes.
+    /// An transition of a window is recorded when it has passed, and told of at least once with the same bytes.
     Windows = "windows",
     /// The feed tells the birth, every move with its journal, and the end, in order.
     Feed = "feed",

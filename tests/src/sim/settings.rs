@@ -7,19 +7,19 @@ use std::time::Duration;
 
 pub fn dispatcher(place: &str) -> dispatcher::Config {
     dispatcher::Config {
-        place: place.into(),
+        instance: place.into(),
         realms: BTreeMap::new(),
         max_in_flight: 8,
         backlog_high: 100,
         backlog_low: 50,
-        beat: Duration::from_millis(700),
-        grace: Duration::from_secs(2),
+        heartbeat_interval: Duration::from_millis(700),
+        shutdown_grace: Duration::from_secs(2),
     }
 }
 
 pub fn executor(place: &str, dice: &mut Dice) -> executor::Config {
     executor::Config {
-        place: place.into(),
+        instance: place.into(),
         shards: SHARDS,
         capacity: *dice.pick(&[1, 3, 8, 40]),
         resumes: 2,
@@ -27,22 +27,22 @@ pub fn executor(place: &str, dice: &mut Dice) -> executor::Config {
         actions_per_commit: *dice.pick(&[4, 5, 256, 256]),
         confirm_timeout: Duration::from_secs(4),
         bundles: 10,
-        beat: Duration::from_millis(700),
-        look: Duration::from_secs(1),
+        heartbeat_interval: Duration::from_millis(700),
+        poll_interval: Duration::from_secs(1),
         lease: LEASE,
         retry_after: Duration::from_millis(500),
-        grace: Duration::from_secs(2),
+        shutdown_grace: Duration::from_secs(2),
     }
 }
 
 pub fn scheduler(place: &str) -> scheduler::Config {
     scheduler::Config {
-        place: place.into(),
+        instance: place.into(),
         shards: SHARDS,
         lease: LEASE,
-        beat: Duration::from_millis(700),
-        look: Duration::from_secs(1),
-        windows: Duration::from_secs(5),
-        depth: Duration::from_secs(10),
+        heartbeat_interval: Duration::from_millis(700),
+        poll_interval: Duration::from_secs(1),
+        windows_interval: Duration::from_secs(5),
+        depth_interval: Duration::from_secs(10),
     }
 }

@@ -1,5 +1,5 @@
 //! A rolling upgrade to a release whose records have the next format. What the next release does is played here: it
-//! reads both formats, and writes the newer one when everybody on the roll reads it. What this release does about it is
+//! reads both formats, and writes the newer one when everybody on the member list reads it. What this release does about it is
 //! its own: it says which formats it reads, and must live with the answer `TooNew`.
 
 use super::process::Process;
@@ -47,7 +47,7 @@ impl Upgrade {
             Touch::Owner(key) => last.values().any(|found| {
                 let record = &found.record;
                 let over = [State::Ended, State::Quarantined].contains(&record.state);
-                let owns = common::identity::reference_key(&record.seed.reference) == key;
+                let owns = common::identity::reference_key(&record.spec.reference) == key;
                 owns && record.owner && !over && newer.contains(&found.id)
             }),
             Touch::Shard(shard) => last.values().any(|found| {

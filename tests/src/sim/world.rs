@@ -1,13 +1,13 @@
 //! What everything in one history shares: time, dice, the model, the broker, the auditor, and the history in words.
 
-use super::audit::{Audit, ENDED_KEPT};
+use super::audit::{Audit, ENDED_RETENTION};
 use super::broker::Broker;
 use super::fault::{Fault, Tally};
 use super::process::Process;
 use super::time::Time;
 use super::upgrade::{Touch, Upgrade};
 use crate::carrier::Dice;
-use adapters::memory::{Limits, ManualTime, Store, Watched};
+use adapters::memory::{ChangeTracker, Limits, ManualTime, Store};
 use common::StoreError;
 use common::ports::work::Row;
 use flow::Timestamp;
@@ -25,7 +25,7 @@ const EPOCH: i64 = 1_800_000_000_000_000;
 
 pub struct World {
     pub time: Arc<Time>,
-    pub store: Arc<Store<Watched>>,
+    pub store: Arc<Store<ChangeTracker>>,
     store_time: ManualTime,
     /// How far the store's clock was stepped, in microseconds.
     stepped: Mutex<i64>,
@@ -66,8 +66,8 @@ impl World {
             active_until: Some(at(dice.millis(25_000, 110_000))),
         };
         let store_time = ManualTime::at(Timestamp::from_micros(EPOCH));
-        let limits = Limits { ended_kept: ENDED_KEPT, ..Limits::default() };
-        let store = Arc::new(Store::watched(SHARDS, limits, store_time.clone()));
+        let limits = Limits { ended_retention: ENDED_RETENTION, ..Limits::default() };
+        let store = Arc::new(Store::tracked(SHARDS, limits, store_time.clone()));
         Arc::new(World {
             broker: Broker::default(),
             upgrade: Upgrade::default(),
@@ -168,7 +168,7 @@ impl World {
         let cursed = lock(&self.cursed).clone();
         let quarantined = self.audit(|audit| audit.quarantined());
         let cursed = cursed.filter(|cursed| quarantined.iter().all(|(subject, _)| subject != cursed));
-        let is_cursed = rows.iter().any(|row| Some(&row.record.seed.reference.subject) == cursed.as_ref());
+        let is_cursed = rows.iter().any(|row| Some(&row.record.spec.reference.subject) == cursed.as_ref());
         if is_cursed && !self.is_healed() {
             let (world, process, soon) = (self.clone(), process.clone(), self.dice(|dice| dice.millis(1, 4)));
             tokio::spawn(async move {

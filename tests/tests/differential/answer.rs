@@ -4,7 +4,7 @@ use super::operation::Answer;
 use common::ports::catalogue::Published;
 use common::ports::intake::Delivered;
 use common::ports::lookup::Controlled;
-use common::ports::work::{Claimed, Outcome};
+use common::ports::work::{Claimed, CommitOutcome};
 
 impl Answer {
     /// What is counted, so that one sees that every kind of answer was given.
@@ -12,12 +12,12 @@ impl Answer {
         match self {
             Answer::Delivered(delivered) => vec![of_delivered(delivered)],
             Answer::Claimed(claimed) => of_claimed(claimed),
-            Answer::Outcome(outcome) => vec![match outcome {
-                Outcome::Kept { .. } => "kept",
-                Outcome::Released { .. } => "released",
-                Outcome::More { control: Some(_), .. } => "more, with a control",
-                Outcome::More { .. } => "more",
-                Outcome::Fenced => "fenced",
+            Answer::CommitOutcome(outcome) => vec![match outcome {
+                CommitOutcome::ClaimKept { .. } => "kept",
+                CommitOutcome::Released { .. } => "released",
+                CommitOutcome::More { control: Some(_), .. } => "more, with a control",
+                CommitOutcome::More { .. } => "more",
+                CommitOutcome::Fenced => "fenced",
             }],
             Answer::Controlled(controlled) => vec![match controlled {
                 Controlled::Accepted => "accepted",
@@ -40,11 +40,17 @@ impl Answer {
             Answer::Definitions(found) => vec![some(found.is_some())],
             Answer::Bundle(found) => vec![some(found.is_some())],
             Answer::Found(found) => vec![some(found.is_some())],
-            Answer::Edge(edge) => vec![if edge.published { "published" } else { "not published" }],
-            Answer::Edges(edges) => vec![some(!edges.is_empty())],
+            Answer::RouteTransition(transition) => {
+                vec![if transition.published { "published" } else { "not published" }]
+            }
+            Answer::RouteTransitions(transitions) => vec![some(!transitions.is_empty())],
             Answer::List(found) => vec![some(!found.is_empty())],
             Answer::Feed(entries) => vec![some(!entries.is_empty())],
-            Answer::Roll(_) | Answer::Counted(_) | Answer::Depth(_) | Answer::Now(_) | Answer::Done => {
+            Answer::FailureDetector(_)
+            | Answer::Counted(_)
+            | Answer::Depth(_)
+            | Answer::Now(_)
+            | Answer::Done => {
                 vec!["answered"]
             }
             Answer::Corrupt => vec!["refused as a mistake"],
@@ -64,7 +70,7 @@ impl Answer {
                     || (again.late_us.is_empty() && again.suspects + again.overdue + again.forgotten == 0)
             }
             // Others may have beaten.
-            (Answer::Roll(_), Answer::Roll(_)) => true,
+            (Answer::FailureDetector(_), Answer::FailureDetector(_)) => true,
             (first, again) => first == again,
         }
     }

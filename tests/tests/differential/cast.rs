@@ -3,9 +3,9 @@
 use super::stores::{SHARDS, START};
 use common::identity::reference_key;
 use common::member::{Member, MemberId, Role};
-use common::ports::catalogue::{Edge, Publication};
+use common::ports::catalogue::{Publication, RouteTransition};
 use common::ports::intake::{Deliver, To};
-use common::record::{Seed, SeedFlow, Start};
+use common::record::{ActiveflowSpec, FlowRef, Start};
 use common::{ActiveflowId, EventKey, Shard};
 use flow::Class;
 use flow::route::Reference;
@@ -48,12 +48,12 @@ impl Call {
         Start {
             id: ActiveflowId::derive(&reference, "sbc-1", &event.to_string(), &starter),
             class: [Class::Voice, Class::Chat, Class::Forms, Class::Service][(event % 4) as usize],
-            seed: Seed {
+            spec: ActiveflowSpec {
                 customer_id: customer(self.0 % CUSTOMERS),
                 reference,
                 bundle: [(event % 3) as u8; 32],
                 hears: hears.iter().map(|kind| kind.to_string()).collect(),
-                flow: SeedFlow { id: starter, name: "Support line".into(), version: 1 + (event % 2) as u32 },
+                flow: FlowRef { id: starter, name: "Support line".into(), version: 1 + (event % 2) as u32 },
                 traceparent: event.is_multiple_of(2).then(|| format!("00-{event:032x}-0000000000000001-01")),
             },
         }
@@ -107,13 +107,20 @@ pub fn worker(number: u64) -> MemberId {
 }
 
 pub fn member(id: MemberId, beat: u64, generation: u64) -> Member {
-    Member { id, role: Role::Executor, place: "here:1".into(), beat, generation, formats: (1, 1) }
+    Member {
+        id,
+        role: Role::Executor,
+        instance: "here:1".into(),
+        heartbeats: beat,
+        generation,
+        formats: (1, 1),
+    }
 }
 
-pub fn edge(dice: &mut Dice) -> Edge {
+pub fn transition(dice: &mut Dice) -> RouteTransition {
     let at = Timestamp::from_micros(START + dice.between(0, 2) as i64 * 3_600_000_000);
     let route_id = (*dice.pick(&["sim=8944*", "a b"])).into();
-    Edge { route_id, edge: (*dice.pick(&["activated", "expired"])).into(), at }
+    RouteTransition { route_id, transition: (*dice.pick(&["activated", "expired"])).into(), at }
 }
 
 /// One of two publications of a generation, so that two may compete.

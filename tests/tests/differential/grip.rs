@@ -1,7 +1,7 @@
 //! What the workers believe that they hold, and what they held once: the claims of the past are used again too.
 
 use super::operation::{Answer, Operation};
-use common::ports::work::{Claim, Claimed, Control, Outcome, Row};
+use common::ports::work::{Claim, Claimed, CommitOutcome, Control, Row};
 use common::record::Entry;
 use tests::carrier::Dice;
 
@@ -40,7 +40,7 @@ impl Grip {
                     self.held.push(Held::from(row));
                 }
             }
-            (Operation::Commit { claim, made, .. }, Answer::Outcome(outcome)) => {
+            (Operation::Commit { claim, made, .. }, Answer::CommitOutcome(outcome)) => {
                 if let Some(at) = self.take_back(claim, outcome) {
                     let held = &mut self.held[at];
                     held.inbox.drain(..held.inbox.len().min(made.consumed as usize));
@@ -51,7 +51,7 @@ impl Grip {
                     held.learn(outcome);
                 }
             }
-            (Operation::Finish { claim, unsettled, .. }, Answer::Outcome(outcome)) => {
+            (Operation::Finish { claim, unsettled, .. }, Answer::CommitOutcome(outcome)) => {
                 if let Some(at) = self.take_back(claim, outcome) {
                     self.held[at].unsettled = self.held[at].unsettled.min(*unsettled);
                     self.held[at].learn(outcome);
@@ -65,12 +65,12 @@ impl Grip {
     }
 
     /// Where the claim is, if it is still held after `outcome`.
-    fn take_back(&mut self, claim: &Claim, outcome: &Outcome) -> Option<usize> {
+    fn take_back(&mut self, claim: &Claim, outcome: &CommitOutcome) -> Option<usize> {
         match outcome {
-            Outcome::Kept { .. } | Outcome::More { .. } => {
+            CommitOutcome::ClaimKept { .. } | CommitOutcome::More { .. } => {
                 self.held.iter().position(|held| held.claim == *claim)
             }
-            Outcome::Released { .. } | Outcome::Fenced => {
+            CommitOutcome::Released { .. } | CommitOutcome::Fenced => {
                 self.lose(claim);
                 None
             }
@@ -93,15 +93,15 @@ impl Held {
         }
     }
 
-    fn learn(&mut self, outcome: &Outcome) {
+    fn learn(&mut self, outcome: &CommitOutcome) {
         match outcome {
-            Outcome::Kept { version } => self.version = *version,
-            Outcome::More { version, inbox, control } => {
+            CommitOutcome::ClaimKept { version } => self.version = *version,
+            CommitOutcome::More { version, inbox, control } => {
                 self.version = *version;
                 self.inbox.clone_from(inbox);
                 self.control.clone_from(control);
             }
-            Outcome::Released { .. } | Outcome::Fenced => {}
+            CommitOutcome::Released { .. } | CommitOutcome::Fenced => {}
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use common::member::{Member, MemberId};
 use common::ports::StateStore;
-use common::ports::catalogue::{Edge, EdgeRecord, Publication, Published};
+use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use common::ports::intake::{Deliver, Delivered};
 use common::ports::lookup::{Controlled, FeedEntry, Found, ListQuery};
 use common::ports::upkeep::{Depth, Swept};
-use common::ports::work::{After, Claim, Claimed, Control, Outcome, Transition, Want};
+use common::ports::work::{After, Claim, Claimed, CommitOutcome, Control, Transition, Want};
 use common::{ActiveflowId, EventKey, Shard, StoreError};
 use flow::{Definitions, Timestamp};
 
@@ -50,7 +50,7 @@ pub enum Operation {
         dead: Vec<MemberId>,
     },
     Depth(Shard),
-    Beat {
+    Heartbeat {
         me: Member,
         gone: Vec<MemberId>,
     },
@@ -60,9 +60,9 @@ pub enum Operation {
     Definitions(u64),
     Bundle(String),
     Now,
-    RecordEdge(Edge),
-    EdgePublished(Edge),
-    Edges,
+    RecordRouteTransition(RouteTransition),
+    RouteTransitionPublished(RouteTransition),
+    RouteTransitions,
     Get(ActiveflowId),
     List(ListQuery),
     /// Behind the entry that is so many before the newest; `None`: from the oldest.
@@ -90,17 +90,17 @@ pub enum Answer {
     Delivered(Delivered),
     Counted(u32),
     Claimed(Claimed),
-    Outcome(Outcome),
+    CommitOutcome(CommitOutcome),
     Controlled(Controlled),
     Swept(Swept),
     Depth(Depth),
-    Roll(Vec<Member>),
+    FailureDetector(Vec<Member>),
     Published(Published),
     Definitions(Option<Definitions>),
     Bundle(Option<Vec<u8>>),
     Now(Timestamp),
-    Edge(EdgeRecord),
-    Edges(Vec<EdgeRecord>),
+    RouteTransition(RouteTransitionRecord),
+    RouteTransitions(Vec<RouteTransitionRecord>),
     Found(Option<Found>),
     List(Vec<Found>),
     Feed(Vec<FeedEntry>),
@@ -130,25 +130,29 @@ async fn answer(store: &dyn StateStore, operation: &Operation) -> Result<Answer,
             Answer::Claimed(store.claim(*shard, *worker, *nonce, *want).await?)
         }
         Operation::Commit { claim, version, made, after } => {
-            Answer::Outcome(store.commit(claim, *version, made, after).await?)
+            Answer::CommitOutcome(store.commit(claim, *version, made, after).await?)
         }
         Operation::Finish { claim, version, unsettled, after } => {
-            Answer::Outcome(store.finish(claim, *version, *unsettled, after).await?)
+            Answer::CommitOutcome(store.finish(claim, *version, *unsettled, after).await?)
         }
         Operation::Release(claim) => done(store.release(claim).await?),
         Operation::Control { id, control } => Answer::Controlled(store.control(*id, control).await?),
         Operation::Sweep { shard, dead } => Answer::Swept(store.sweep(*shard, dead).await?),
         Operation::Depth(shard) => Answer::Depth(store.depth(*shard).await?),
-        Operation::Beat { me, gone } => Answer::Roll(store.beat(me, gone).await?),
+        Operation::Heartbeat { me, gone } => Answer::FailureDetector(store.heartbeat(me, gone).await?),
         Operation::Leave(me) => done(store.leave(*me).await?),
-        Operation::Members => Answer::Roll(store.members().await?),
+        Operation::Members => Answer::FailureDetector(store.members().await?),
         Operation::Publish(publication) => Answer::Published(store.publish(publication).await?),
         Operation::Definitions(than) => Answer::Definitions(store.definitions(*than).await?),
         Operation::Bundle(hash) => Answer::Bundle(store.bundle(hash).await?),
         Operation::Now => Answer::Now(store.now().await?),
-        Operation::RecordEdge(edge) => Answer::Edge(store.record_edge(edge).await?),
-        Operation::EdgePublished(edge) => done(store.edge_published(edge).await?),
-        Operation::Edges => Answer::Edges(store.edges().await?),
+        Operation::RecordRouteTransition(transition) => {
+            Answer::RouteTransition(store.record_route_transition(transition).await?)
+        }
+        Operation::RouteTransitionPublished(transition) => {
+            done(store.route_transition_published(transition).await?)
+        }
+        Operation::RouteTransitions => Answer::RouteTransitions(store.route_transitions().await?),
         Operation::Get(id) => Answer::Found(store.get(*id).await?),
         Operation::List(query) => Answer::List(store.list(query).await?),
         Operation::Feed { shard, behind, max } => Answer::Feed(feed(store, *shard, *behind, *max).await?),
@@ -212,14 +216,14 @@ impl Operation {
             Operation::CountAttempt { .. } => "count_attempt",
             Operation::Claim { .. } => "claim",
             Operation::Commit { after, .. } => match after {
-                After::Keep => "commit, keep",
+                After::KeepClaim => "commit, keep",
                 After::Park { .. } => "commit, park",
                 After::Pause => "commit, pause",
                 After::Yield => "commit, yield",
                 After::End { .. } => "commit, end",
             },
             Operation::Finish { after, .. } => match after {
-                After::Keep => "finish, keep",
+                After::KeepClaim => "finish, keep",
                 After::Park { .. } => "finish, park",
                 After::Pause => "finish, pause",
                 After::Yield => "finish, yield",
@@ -233,16 +237,16 @@ impl Operation {
             },
             Operation::Sweep { .. } => "sweep",
             Operation::Depth(_) => "depth",
-            Operation::Beat { .. } => "beat",
+            Operation::Heartbeat { .. } => "heartbeat",
             Operation::Leave(_) => "leave",
             Operation::Members => "members",
             Operation::Publish(_) => "publish",
             Operation::Definitions(_) => "definitions",
             Operation::Bundle(_) => "bundle",
             Operation::Now => "now",
-            Operation::RecordEdge(_) => "record_edge",
-            Operation::EdgePublished(_) => "edge_published",
-            Operation::Edges => "edges",
+            Operation::RecordRouteTransition(_) => "record_route_transition",
+            Operation::RouteTransitionPublished(_) => "route_transition_published",
+            Operation::RouteTransitions => "route_transitions",
             Operation::Get(_) => "get",
             Operation::List(_) => "list",
             Operation::Feed { .. } => "feed",

@@ -77,7 +77,7 @@ impl Plan {
                     ..Transition::default()
                 };
                 let Held { claim, version, .. } = held;
-                let commit = Operation::Commit { claim, version, made, after: After::Keep };
+                let commit = Operation::Commit { claim, version, made, after: After::KeepClaim };
                 (Some(commit), Some(Plan::Journal { left: left - 1 }))
             }
             Plan::Crowd { left: 0, all } => {

@@ -148,10 +148,12 @@ impl Player {
         questions.extend((0..CUSTOMERS).map(|number| {
             Operation::List(ListQuery { customer_id: customer(number), before: None, limit: 1_000 })
         }));
-        questions.extend([Operation::Members, Operation::Edges, Operation::Definitions(0)]);
+        questions.extend([Operation::Members, Operation::RouteTransitions, Operation::Definitions(0)]);
         questions.extend((0..8).map(|hash| Operation::Bundle(format!("{hash:02x}"))));
         self.ask(questions).await?;
-        self.stores.census().map_err(|misplaced| self.differ(&"the census", &[("census", &misplaced)]))?;
+        self.stores
+            .check_invariants()
+            .map_err(|misplaced| self.differ(&"the check_invariants", &[("check_invariants", &misplaced)]))?;
         let [expected, found] = self.stores.leftovers().await;
         match expected == found {
             true => Ok(()),

@@ -66,12 +66,12 @@ impl Stores {
             Operation::Kill => {
                 self.reopen();
                 // Of a member's beats only the first is written: who lives beats again.
-                let roll = self.memory.members().await.unwrap();
-                return self.all(async |store| all_beat(store, &roll).await).await;
+                let members = self.memory.members().await.unwrap();
+                return self.all(async |store| all_heartbeat(store, &members).await).await;
             }
             Operation::Bury => return self.bury().await,
             Operation::Claim { worker, .. } => _ = self.workers.insert(*worker),
-            Operation::Beat { me, .. } => _ = self.workers.insert(me.id),
+            Operation::Heartbeat { me, .. } => _ = self.workers.insert(me.id),
             _ => {}
         }
         self.all(async |store| ask(store, operation).await).await
@@ -117,9 +117,9 @@ impl Stores {
 
     /// # Errors
     /// The first activeflow that is not in exactly one place, in the model or behind the disk.
-    pub fn census(&self) -> Result<(), String> {
-        self.memory.census()?;
-        self.embedded.census()
+    pub fn check_invariants(&self) -> Result<(), String> {
+        self.memory.check_invariants()?;
+        self.embedded.check_invariants()
     }
 
     /// Keys of Redis that hold something of activeflows, by kind; as many as the model says, and as there are.
@@ -142,9 +142,9 @@ impl Stores {
     }
 }
 
-async fn all_beat(store: &dyn StateStore, roll: &[Member]) -> Answer {
-    for member in roll {
-        store.beat(&Member { beat: member.beat + 1, ..member.clone() }, &[]).await.unwrap();
+async fn all_heartbeat(store: &dyn StateStore, members: &[Member]) -> Answer {
+    for member in members {
+        store.heartbeat(&Member { heartbeats: member.heartbeats + 1, ..member.clone() }, &[]).await.unwrap();
     }
     ask(store, &Operation::Members).await
 }

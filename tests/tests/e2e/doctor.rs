@@ -59,7 +59,7 @@ async fn planted_faults_are_found_each_with_what_to_do() {
 
     site.redis.ask(&["CONFIG", "SET", "appendfsync", "everysec"]);
     let ghost = json!({
-        "id": "00000000-0000-4000-8000-000000000001", "role": "executor", "place": "ghost:1", "beat": 7,
+        "id": "00000000-0000-4000-8000-000000000001", "role": "executor", "instance": "ghost:1", "heartbeats": 7,
         "generation": 0, "formats": [1, 1],
     });
     site.redis.ask(&["HSET", "sb:{members}", "sixteen bytes id", &ghost.to_string()]);

@@ -13,7 +13,7 @@ async fn a_caller_interrupts_the_greeting_and_is_known_by_the_subroutine() {
     stage.deploy(&sample("opening-hours.json"), None);
     stage.deploy(&sample("ivr.json"), Some("call=+15550111"));
 
-    stage.ring("call-4711", "+15550100", OWN).await;
+    stage.incoming_call("call-4711", "+15550100", OWN).await;
     stage.expect("call.answer").await;
     let greeting = stage.expect("call.talk").await;
     assert!(greeting.text("text").starts_with("Welcome to Example Telecom."), "{greeting:?}");
@@ -36,7 +36,7 @@ async fn a_wrong_digit_and_silence_go_back_to_the_greeting() {
     stage.deploy(&sample("opening-hours.json"), None);
     stage.deploy(&sample("ivr.json"), Some("call=+1555*"));
 
-    stage.ring("call-4712", "+15550177", OWN).await;
+    stage.incoming_call("call-4712", "+15550177", OWN).await;
     stage.expect("call.answer").await;
     stage.expect("call.talk").await;
     stage.press("call-4712", "9").await;
@@ -50,7 +50,7 @@ async fn a_wrong_digit_and_silence_go_back_to_the_greeting() {
     assert_eq!(sorry.action_id, "wrong", "five seconds of silence end the wait for a digit");
     stage.send("call.hangup", "call-4712", json!({ "reason": "normal" })).await;
 
-    stage.ring("call-4713", "+15550177", OWN).await;
+    stage.incoming_call("call-4713", "+15550177", OWN).await;
     stage.expect("call.answer").await;
     stage.expect("call.talk").await;
     stage.press("call-4713", "3").await;

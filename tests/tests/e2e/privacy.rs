@@ -43,7 +43,7 @@ async fn numbers_are_in_no_log_and_in_no_metric() {
 
 async fn call(stage: &mut Stage) {
     let subject = format!("sip:{CALLER}@sbc");
-    stage.ring(&subject, CALLER, CALLED).await;
+    stage.incoming_call(&subject, CALLER, CALLED).await;
     stage.expect("call.answer").await;
     stage.expect("call.talk").await;
     stage.press(&subject, "1").await;
@@ -80,7 +80,7 @@ async fn mishaps(stage: &mut Stage) {
     stage.link.publish(Outgoing::raw("x-1", "call.incoming", CALLER, body)).await;
     stage.send("call.incoming", CALLER, json!({ "from": CALLER })).await;
     stage.send("message.received", CALLER, json!({ "from": CALLER, "text": SUBSCRIBER })).await;
-    stage.ring("call-unknown", CALLER, SUBSCRIBER).await;
+    stage.incoming_call("call-unknown", CALLER, SUBSCRIBER).await;
     let data = json!({ "from": CALLER, "to": CALLED });
     let copy = Outgoing::event("sbc", "copied", "call.incoming", "call-copied", data);
     stage.link.publish(copy.clone()).await;

@@ -69,7 +69,7 @@ impl Stage {
     }
 
     /// A call of `from` to `to`.
-    pub async fn ring(&mut self, subject: &str, from: &str, to: &str) {
+    pub async fn incoming_call(&mut self, subject: &str, from: &str, to: &str) {
         self.send("call.incoming", subject, json!({ "from": from, "to": to, "direction": "incoming" })).await;
     }
 

@@ -25,12 +25,12 @@ async fn a_running_activeflow_finishes_on_its_version() {
     let mut stage = Stage::open(&["dispatcher", "executor", "scheduler"], &[]).await;
     let folder = stage.site.folder().to_owned();
     stage.deploy(&flow(&folder, "This is the first version."), Some("call=*"));
-    stage.ring("call-old", "+15550100", "+15550111").await;
+    stage.incoming_call("call-old", "+15550100", "+15550111").await;
     stage.expect("call.answer").await;
     stage.expect("call.talk").await;
 
     stage.deploy(&flow(&folder, "This is the second version."), Some("call=*"));
-    stage.ring("call-new", "+15550100", "+15550111").await;
+    stage.incoming_call("call-new", "+15550100", "+15550111").await;
     stage.expect("call.answer").await;
     stage.expect("call.talk").await;
     stage.press("call-old", "1").await;

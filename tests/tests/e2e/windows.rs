@@ -1,4 +1,4 @@
-//! Windows of routes: an event is judged by its own time, and edges that nobody saw are told later.
+//! Windows of routes: an event is judged by its own time, and transitions that nobody saw are told later.
 
 use crate::stage::Stage;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ async fn edges_that_passed_while_the_scheduler_was_down_are_told_after_it_is_bac
     set_route(&stage, "call=+15550111", &from, &until);
     stage.fleet.member("scheduler-1").unwrap().kill().await;
     tokio::time::sleep(Duration::from_secs(7)).await;
-    assert!(notices.try_recv().is_err(), "nobody is there to tell of edges");
+    assert!(notices.try_recv().is_err(), "nobody is there to tell of transitions");
 
     let member = stage.fleet.member("scheduler-1").unwrap();
     member.revive();

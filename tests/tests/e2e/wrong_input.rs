@@ -207,7 +207,7 @@ fn files_flags_and_settings_are_refused_before_anything_is_asked() {
         setting(
             "SIGNALBOX_ENGINE__LEASE",
             "2s",
-            "engine.lease (2s) must be at least four times engine.beat (1s)",
+            "engine.lease (2s) must be at least four times engine.heartbeat_interval (1s)",
         ),
         setting("SIGNALBOX_ENGINE__LAESE", "10s", "Did you mean SIGNALBOX_ENGINE__LEASE?"),
         setting(

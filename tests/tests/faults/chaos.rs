@@ -140,7 +140,7 @@ fn open_site() -> anyhow::Result<Site> {
     let site = tokio::task::block_in_place(|| {
         Site::open(&[
             ("SIGNALBOX_ENGINE__LEASE", "3s"),
-            ("SIGNALBOX_ENGINE__BEAT", "500ms"),
+            ("SIGNALBOX_ENGINE__HEARTBEAT_INTERVAL", "500ms"),
             ("SIGNALBOX_REDIS__RESPONSE_TIMEOUT", "1500ms"),
         ])
     })?;

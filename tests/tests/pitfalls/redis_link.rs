@@ -3,7 +3,7 @@
 use super::world::*;
 use common::StoreError;
 use common::ports::intake::Delivered;
-use common::ports::work::{After, Outcome};
+use common::ports::work::{After, CommitOutcome};
 use common::ports::{Intake, Lookup, Upkeep, Work};
 use std::time::Duration;
 use tests::support::{Hold, RedisOptions};
@@ -24,7 +24,7 @@ async fn a_silent_connection_is_replaced_and_what_it_delivers_late_changes_nothi
     let (bells_and_ours, before) = (proxy.accepted(), calls(&redis, "evalsha"));
     proxy.hold(Hold::Requests);
     for version in 0..2 {
-        let late = store.commit(&row.claim, version, &transition("late", 0), &After::Keep).await;
+        let late = store.commit(&row.claim, version, &transition("late", 0), &After::KeepClaim).await;
         assert!(matches!(late, Err(StoreError::Unanswered { .. })), "{late:?}");
     }
     let late = store.deliver(&event("second")).await;
@@ -34,8 +34,8 @@ async fn a_silent_connection_is_replaced_and_what_it_delivers_late_changes_nothi
     assert!(proxy.accepted() > bells_and_ours);
     for version in 0..2 {
         let made = transition(&format!("body {version}"), 0);
-        let outcome = store.commit(&row.claim, version, &made, &After::Keep).await.unwrap();
-        assert_eq!(outcome, Outcome::Kept { version: version + 1 });
+        let outcome = store.commit(&row.claim, version, &made, &After::KeepClaim).await.unwrap();
+        assert_eq!(outcome, CommitOutcome::ClaimKept { version: version + 1 });
     }
     let found = store.get(started("first")).await.unwrap();
     let newer = calls(&redis, "evalsha");
@@ -54,7 +54,7 @@ async fn a_slow_moment_costs_no_connection() {
     let (_redis, proxy) = server(RedisOptions::default()).await;
     let store = store(proxy.port(), SHORT);
     store.deliver(&event("first")).await.unwrap();
-    until("the bells listen", async || proxy.accepted() == 2).await;
+    until("the wakeups listen", async || proxy.accepted() == 2).await;
     for name in ["second", "third", "fourth"] {
         for _ in 0..2 {
             proxy.hold(Hold::Replies);
@@ -113,20 +113,20 @@ async fn a_closed_connection_costs_one_call() {
     }
 }
 
-/// The bell's subscription has no time-out of its own in redis-rs, neither in connecting nor in subscribing:
-/// `redis/bells.rs` brings both, and listens again after either.
+/// The wakeups's subscription has no time-out of its own in redis-rs, neither in connecting nor in subscribing:
+/// `redis/wakeups.rs` brings both, and listens again after either.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bell_leaves_a_silent_connection() {
     let (_redis, proxy) = server(RedisOptions::default()).await;
     let store = store(proxy.port(), LONG);
-    let mut bell = store.listen_ready().await;
-    within("a subscription rings for what it missed", bell.rung()).await;
+    let mut wakeups = store.listen_ready().await;
+    within("a subscription rings for what it missed", wakeups.next()).await;
     let listening = proxy.accepted();
     proxy.hold(Hold::Both);
     proxy.hold_new(Hold::Both);
     until("a ping without an answer ends it", async || proxy.accepted() > listening).await;
     proxy.hold_new(Hold::Nothing);
-    within("and a subscription that is not answered, too", bell.rung()).await;
+    within("and a subscription that is not answered, too", wakeups.next()).await;
 }
 
 /// deadpool-redis asks twice more whenever a connection is taken out of the pool: `Slot::line` takes each out for life.

@@ -15,8 +15,8 @@ fn me() -> Member {
     Member {
         id: MemberId(uuid::Uuid::from_u128(1)),
         role: Role::Executor,
-        place: "here:1".into(),
-        beat: 1,
+        instance: "here:1".into(),
+        heartbeats: 1,
         generation: 0,
         formats: (1, 1),
     }
@@ -95,7 +95,7 @@ async fn refuses(store: &Store, proxy: &Proxy, word: &str) {
     for store in [store, &self::store(proxy.port(), LONG)] {
         until(word, async || {
             let script = store.deliver(&event("refused")).await.map(drop);
-            let transaction = store.beat(&me(), &[]).await.map(drop);
+            let transaction = store.heartbeat(&me(), &[]).await.map(drop);
             let command = store.members().await.map(drop);
             let refused: Vec<StoreError> =
                 [script, transaction, command].into_iter().filter_map(Result::err).collect();

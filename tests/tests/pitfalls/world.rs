@@ -8,7 +8,7 @@ use common::member::MemberId;
 use common::ports::Work;
 use common::ports::intake::{Deliver, To};
 use common::ports::work::{Claimed, Row, Transition, Want};
-use common::record::{Seed, SeedFlow, Start};
+use common::record::{ActiveflowSpec, FlowRef, Start};
 use common::{ActiveflowId, EventKey, Shard};
 use flow::Class;
 use flow::route::Reference;
@@ -71,12 +71,12 @@ pub fn event(name: &str) -> Deliver {
     let start = Start {
         id: started(name),
         class: Class::Voice,
-        seed: Seed {
+        spec: ActiveflowSpec {
             reference: reference.clone(),
             customer_id: "00000000-0000-0000-0000-000000000000".into(),
             bundle: [7; 32],
             hears: ["call.incoming".to_owned()].into(),
-            flow: SeedFlow { id: "flow-1".into(), name: "Support line".into(), version: 1 },
+            flow: FlowRef { id: "flow-1".into(), name: "Support line".into(), version: 1 },
             traceparent: None,
         },
     };

@@ -12,24 +12,24 @@ use std::sync::Arc;
 use tokio::sync::OwnedMutexGuard;
 use tokio::sync::watch::Receiver;
 
-pub(super) struct Life {
+pub(super) struct Session {
     inner: Arc<Inner>,
     changed: Receiver<()>,
     reach: Recorded,
     _turn: OwnedMutexGuard<()>,
 }
 
-impl Life {
-    pub async fn begin(inner: Arc<Inner>) -> Life {
+impl Session {
+    pub async fn begin(inner: Arc<Inner>) -> Session {
         let turn = inner.consumer.clone().lock_owned().await;
         let changed = inner.changed.subscribe();
         inner.change(|state, changes| state.events.begin(changes));
-        Life { inner, changed, reach: Recorded::default(), _turn: turn }
+        Session { inner, changed, reach: Recorded::default(), _turn: turn }
     }
 }
 
 #[async_trait]
-impl Deliveries for Life {
+impl Deliveries for Session {
     async fn next(&mut self) -> Option<Delivery> {
         loop {
             self.changed.mark_unchanged();
@@ -48,7 +48,7 @@ impl Deliveries for Life {
     }
 }
 
-impl Drop for Life {
+impl Drop for Session {
     fn drop(&mut self) {
         self.inner.state().events.end();
     }

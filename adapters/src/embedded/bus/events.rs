@@ -124,7 +124,7 @@ impl Events {
             None => self.next_position + (window - self.waiting.len()) as u64 - 1,
         };
         self.lives.insert(life, reach);
-        changes.push(Change::Put { key: Key::Life(life).to_bytes(), value: encode(&reach, b"") });
+        changes.push(Change::Put { key: Key::Session(life).to_bytes(), value: encode(&reach, b"") });
     }
 
     /// Lives that reached nothing of what waits.
@@ -134,7 +134,7 @@ impl Events {
         self.lives.retain(|number, reach| {
             let keep = *reach >= first || Some(*number) == last;
             if !keep {
-                changes.push(Change::Delete { key: Key::Life(*number).to_bytes() });
+                changes.push(Change::Delete { key: Key::Session(*number).to_bytes() });
             }
             keep
         });

@@ -126,7 +126,7 @@ impl Bus {
 impl Port for Bus {
     /// One consumer at a time: another stands by until the life before it is dropped.
     async fn consume(&self) -> Box<dyn Deliveries> {
-        Box::new(consume::Life::begin(self.inner.clone()).await)
+        Box::new(consume::Session::begin(self.inner.clone()).await)
     }
 
     fn publish(&self, message: Message) -> Confirm {

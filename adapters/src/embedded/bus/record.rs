@@ -16,7 +16,7 @@ const FORMAT: u8 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
     Event(u64),
-    Life(u64),
+    Session(u64),
     Queue(u32),
     Command { queue: u32, position: u64 },
     LastCommand,
@@ -27,7 +27,7 @@ impl Key {
     pub fn to_bytes(self) -> Vec<u8> {
         let (kind, numbers) = match self {
             Key::Event(position) => (b'e', position.to_be_bytes().to_vec()),
-            Key::Life(number) => (b'l', number.to_be_bytes().to_vec()),
+            Key::Session(number) => (b'l', number.to_be_bytes().to_vec()),
             Key::Queue(queue) => (b'q', queue.to_be_bytes().to_vec()),
             Key::Command { queue, position } => {
                 (b'c', [queue.to_be_bytes().as_slice(), &position.to_be_bytes()].concat())
@@ -44,7 +44,7 @@ impl Key {
         let number = || Some(u64::from_be_bytes(numbers.try_into().ok()?));
         match prefix {
             b"be" => Some(Key::Event(number()?)),
-            b"bl" => Some(Key::Life(number()?)),
+            b"bl" => Some(Key::Session(number()?)),
             b"bq" => Some(Key::Queue(u32::from_be_bytes(numbers.try_into().ok()?))),
             b"bc" => {
                 let (queue, position) = numbers.split_at_checked(4)?;
@@ -115,7 +115,7 @@ mod tests {
             Key::Command { queue: 2, position: 1 },
             Key::Event(255),
             Key::Event(256),
-            Key::Life(3),
+            Key::Session(3),
             Key::LastCommand,
             Key::Queue(7),
             Key::Rejection(1),

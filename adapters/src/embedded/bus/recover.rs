@@ -59,7 +59,7 @@ impl State {
                 let (event, body) = decode::<Event>(record)?;
                 self.events.recover_event(position, size, Event { body: body.to_vec(), ..event });
             }
-            Key::Life(number) => self.events.recover_life(number, decode(record)?.0),
+            Key::Session(number) => self.events.recover_life(number, decode(record)?.0),
             Key::Queue(number) => self.queues.recover_queue(number, decode::<Definition>(record)?.0),
             Key::Command { queue, position } => {
                 self.queues.recover_command(queue, position, size, decode::<Message>(record)?.0)?;

@@ -4,8 +4,8 @@ use super::keys::Key;
 use super::records;
 use crate::embedded::disk::Change;
 use crate::memory::Model;
-use crate::memory::kept::Kept;
 use crate::memory::shard::ShardState;
+use crate::memory::tracked::TrackedMap;
 
 /// Takes what changed since the last call.
 pub fn take(model: &mut Model) -> Vec<Change> {
@@ -22,7 +22,12 @@ pub fn take(model: &mut Model) -> Vec<Change> {
         |bundle| records::bytes(&[bundle]),
         &mut changes,
     );
-    of_map(&mut model.edges, |edge| Key::Edge(edge.clone()), records::json, &mut changes);
+    of_map(
+        &mut model.route_transitions,
+        |transition| Key::RouteTransition(transition.clone()),
+        records::json,
+        &mut changes,
+    );
     of_map(&mut model.members, |id| Key::Member(*id), records::json, &mut changes);
     changes
 }
@@ -76,7 +81,7 @@ fn of_activeflows(shard: &mut ShardState, changes: &mut Vec<Change>) {
 
 /// A map whose every entry is a record.
 fn of_map<K: Ord + Clone, V>(
-    map: &mut Kept<K, V>,
+    map: &mut TrackedMap<K, V>,
     key: impl Fn(&K) -> Key,
     record: impl Fn(&V) -> Vec<u8>,
     changes: &mut Vec<Change>,

@@ -5,10 +5,10 @@
 //! sa <shard> <number>             an activeflow with all that waits for it
 //! sa <shard> <number> <entry>     an entry of its journal
 //! sb <hash>                       a bundle            sg                      the definitions
-//! sd <shard> <member>             a dead member       se <time> <edge> 0 <route>   an edge of a window
+//! sd <shard> <member>             a dead member       se <time> <transition> 0 <route>   a transition of a window
 //! sf <shard> <entry>              an entry of the feed
 //! sh <shard>                      what a shard knows beside its records
-//! sm <member>                     a member on the roll
+//! sm <member>                     a member on the member list
 //! sn <shard> <member>             the last claim of a worker
 //! ss <shard> <generation> <chunk> marks of events that were applied
 //! st <shard> <event key>          solo attempts at an event
@@ -16,7 +16,7 @@
 
 use common::Shard;
 use common::member::MemberId;
-use common::ports::catalogue::Edge;
+use common::ports::catalogue::RouteTransition;
 use flow::Timestamp;
 use std::ops::Range;
 
@@ -27,7 +27,7 @@ pub enum Key {
     Journal(Shard, u64, u64),
     Bundle(String),
     Dead(Shard, MemberId),
-    Edge(Edge),
+    RouteTransition(RouteTransition),
     Feed(Shard, u64),
     Definitions,
     Head(Shard),
@@ -54,9 +54,9 @@ impl Key {
             }
             Key::Bundle(hash) => of(b'b', &[hash.as_bytes()]),
             Key::Dead(shard, member) => of(b'd', &[&shard.0.to_be_bytes(), member.as_bytes()]),
-            Key::Edge(edge) => {
-                let at = edge.at.as_micros().to_be_bytes();
-                of(b'e', &[&at, edge.edge.as_bytes(), &[0], edge.route_id.as_bytes()])
+            Key::RouteTransition(transition) => {
+                let at = transition.at.as_micros().to_be_bytes();
+                of(b'e', &[&at, transition.transition.as_bytes(), &[0], transition.route_id.as_bytes()])
             }
             Key::Feed(shard, entry) => of(b'f', &[&shard.0.to_be_bytes(), &be(*entry)]),
             Key::Definitions => of(b'g', &[]),
@@ -91,8 +91,9 @@ impl Key {
             b'd' => Key::Dead(parts.shard()?, parts.member()?),
             b'e' => {
                 let at = Timestamp::from_micros(i64::from_be_bytes(parts.array()?));
-                let (edge, route_id) = parts.text()?.split_once('\0').map(|(a, b)| (a.into(), b.into()))?;
-                Key::Edge(Edge { route_id, edge, at })
+                let (transition, route_id) =
+                    parts.text()?.split_once('\0').map(|(a, b)| (a.into(), b.into()))?;
+                Key::RouteTransition(RouteTransition { route_id, transition, at })
             }
             b'f' => Key::Feed(parts.shard()?, parts.number()?),
             b'g' => Key::Definitions,
@@ -174,9 +175,9 @@ mod tests {
     #[test]
     fn keys_are_read_as_they_are_written_and_sort_by_their_numbers() {
         let member = MemberId(uuid::Uuid::from_u128(7));
-        let edge = Edge {
+        let transition = RouteTransition {
             route_id: "sim=8944*".into(),
-            edge: "activated".into(),
+            transition: "activated".into(),
             at: Timestamp::from_micros(1_800_000_000_000_000),
         };
         let keys = [
@@ -188,7 +189,7 @@ mod tests {
             Key::Activeflow(Shard(256), 1),
             Key::Bundle("aa".into()),
             Key::Dead(Shard(1), member),
-            Key::Edge(edge),
+            Key::RouteTransition(transition),
             Key::Feed(Shard(1), 255),
             Key::Feed(Shard(1), 256),
             Key::Definitions,

@@ -15,7 +15,7 @@ mod recovery;
 use super::disk::{Change, Disk, Written};
 use crate::memory::model::Model;
 use crate::memory::time::Time;
-use crate::memory::{self, Keep, ManualTime};
+use crate::memory::{self, ManualTime, Persistence};
 use common::member::MemberId;
 use common::ports::{Members, Upkeep};
 use common::{Shard, StoreError};
@@ -31,7 +31,7 @@ pub struct OnDisk {
     disk: Arc<Disk>,
 }
 
-impl Keep for OnDisk {
+impl Persistence for OnDisk {
     type Written = Written;
 
     /// While the disk refuses, nothing begins: what was begun waits in memory, and that must not grow.
@@ -79,7 +79,7 @@ impl Store {
         Ok(begun.elapsed())
     }
 
-    /// Whoever is on the roll or holds a claim lived in an earlier life of this folder, which one process has at a time:
+    /// Whoever is on the member list or holds a claim lived in an earlier life of this folder, which one process has at a time:
     /// what they held becomes ready at once, under the usual suspicion. Called before anything of this life begins.
     /// Answers how many activeflows that were.
     ///

@@ -8,9 +8,9 @@
 
 use super::keys::Parts;
 use crate::embedded::disk::Unreadable;
-use crate::memory::kept::Trail;
-use crate::memory::seen::Mark;
-use crate::memory::shard::{Head, Held};
+use crate::memory::dedup::Mark;
+use crate::memory::shard::{ActiveflowEntry, Head};
+use crate::memory::tracked::BoundedLog;
 use common::ActiveflowId;
 use common::ports::lookup::FeedEntry;
 use common::ports::work::Control;
@@ -47,7 +47,7 @@ pub fn bytes(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 pub fn json(value: &impl Serialize) -> Vec<u8> {
-    // Definitions, members and edges are structs of strings and numbers: they always serialise.
+    // Definitions, members and transitions are structs of strings and numbers: they always serialise.
     bytes(&[&serde_json::to_vec(value).unwrap_or_default()])
 }
 
@@ -58,7 +58,7 @@ pub fn from_json<T: DeserializeOwned>(mut parts: Parts<'_>, what: &str) -> Resul
         .map_err(|error| Unreadable::Damaged { what: format!("{what} is not readable: {error}") })
 }
 
-pub fn activeflow(id: ActiveflowId, held: &Held) -> Vec<u8> {
+pub fn activeflow(id: ActiveflowId, held: &ActiveflowEntry) -> Vec<u8> {
     let control = held.control.as_ref().map(Control::to_bytes).unwrap_or_default();
     let record = held.record.to_bytes(held.control.is_some());
     let mut bytes = bytes(&[
@@ -83,15 +83,18 @@ fn put_counted(bytes: &mut Vec<u8>, part: &[u8]) {
 
 /// # Errors
 /// The record is of a newer format, or damaged.
-pub fn from_activeflow(mut parts: Parts<'_>, number: u64) -> Result<(ActiveflowId, Held), Unreadable> {
+pub fn from_activeflow(
+    mut parts: Parts<'_>,
+    number: u64,
+) -> Result<(ActiveflowId, ActiveflowEntry), Unreadable> {
     let waiting = waiting(&mut parts).ok_or_else(|| damaged("an activeflow's head"))?;
     let entry = |bytes: &&[u8]| Entry::from_bytes(bytes).map_err(unreadable);
-    let held = Held {
+    let held = ActiveflowEntry {
         record: Record::from_bytes(parts.rest()).map_err(unreadable)?,
         inbox: waiting.inbox.iter().map(entry).collect::<Result<VecDeque<Entry>, _>>()?,
         outbox: waiting.outbox.into_iter().map(<[u8]>::to_vec).collect(),
         control: waiting.control,
-        journal: Trail::default(),
+        journal: BoundedLog::default(),
         claimed_at: waiting.claimed_at,
         number,
         place: waiting.place,

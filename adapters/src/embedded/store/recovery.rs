@@ -3,7 +3,7 @@
 use super::keys::Key;
 use super::records;
 use crate::embedded::disk::Unreadable;
-use crate::memory::shard::{Held, ShardState, feed_position};
+use crate::memory::shard::{ActiveflowEntry, ShardState, feed_position};
 use crate::memory::{Limits, Model};
 use common::identity::reference_key;
 use common::record::State;
@@ -55,10 +55,11 @@ impl Recovery {
             }
             Key::Bundle(hash) => self.model.bundles.insert_passing(hash, parts.0.to_vec()),
             Key::Definitions => self.model.definitions = records::from_json(parts, "the definitions")?,
-            Key::Edge(edge) => {
-                let record: common::ports::catalogue::EdgeRecord = records::from_json(parts, "an edge")?;
+            Key::RouteTransition(transition) => {
+                let record: common::ports::catalogue::RouteTransitionRecord =
+                    records::from_json(parts, "a transition")?;
                 self.newest = self.newest.max(record.recorded_at);
-                self.model.edges.insert_passing(edge, record);
+                self.model.route_transitions.insert_passing(transition, record);
             }
             Key::Member(id) => {
                 self.model.members.insert_passing(id, records::from_json(parts, "a member")?);
@@ -112,15 +113,15 @@ impl Recovery {
         self.model.shards.get_mut(usize::from(shard.0)).ok_or_else(missing)
     }
 
-    fn activeflow(&mut self, at: Shard, id: ActiveflowId, held: Held) -> Result<(), Unreadable> {
+    fn activeflow(&mut self, at: Shard, id: ActiveflowId, held: ActiveflowEntry) -> Result<(), Unreadable> {
         let record = &held.record;
         let newest = [record.created, record.updated, record.ready_since, held.claimed_at];
         self.newest = newest.into_iter().fold(self.newest, Timestamp::max);
         let shard = self.shard(at)?;
         shard.started = shard.started.max(held.number + 1);
-        shard.index.entry(record.seed.customer_id.clone()).or_default().insert((record.created, id));
+        shard.index.entry(record.spec.customer_id.clone()).or_default().insert((record.created, id));
         if record.owner && !matches!(record.state, State::Ended | State::Quarantined) {
-            shard.owners.insert(reference_key(&record.seed.reference), id);
+            shard.owners.insert(reference_key(&record.spec.reference), id);
         }
         shard.waits.extend(record.deadline.map(|deadline| (deadline, id)));
         match record.state {

@@ -41,7 +41,7 @@ impl ShardState {
         held.record.suspect = Suspect::Alone;
         held.record.attempts = 0;
         if held.record.owner {
-            let key = reference_key(&held.record.seed.reference);
+            let key = reference_key(&held.record.spec.reference);
             held.record.owner = *self.owners.entry(key).or_insert(id) == id;
         }
         self.make_ready(id, now);

@@ -1,7 +1,7 @@
 //! How an event enters: seen, then the owner or a new one, then side runs.
 
-use super::{Held, INBOX_BYTES, INBOX_ENTRIES, ShardState};
-use crate::memory::kept::Trail;
+use super::{ActiveflowEntry, INBOX_BYTES, INBOX_ENTRIES, ShardState};
+use crate::memory::tracked::BoundedLog;
 use common::identity::reference_key;
 use common::ports::intake::{Deliver, Delivered, To};
 use common::record::{Entry, Record, Start, State, Suspect};
@@ -38,8 +38,9 @@ impl ShardState {
     }
 
     fn deliver_to(&mut self, id: ActiveflowId, realm: &str, event: &Deliver, now: Timestamp) -> Delivered {
-        let lives =
-            |held: &Held| held.record.seed.reference.realm == realm && held.record.state != State::Ended;
+        let lives = |held: &ActiveflowEntry| {
+            held.record.spec.reference.realm == realm && held.record.state != State::Ended
+        };
         if !self.held.get(&id).is_some_and(lives) {
             return Delivered::Late;
         }
@@ -95,7 +96,7 @@ impl ShardState {
     }
 
     pub(super) fn hears(&self, id: ActiveflowId, kind: &str) -> bool {
-        self.held.get(&id).is_some_and(|held| held.record.seed.hears(kind))
+        self.held.get(&id).is_some_and(|held| held.record.spec.hears(kind))
     }
 
     fn fits(&self, id: ActiveflowId, entry: &Entry) -> bool {
@@ -124,19 +125,19 @@ impl ShardState {
             created: now,
             updated: now,
             inbox_bytes: first.to_bytes().len() as u32,
-            seed: start.seed.clone(),
+            spec: start.spec.clone(),
             body: Vec::new(),
         };
         if owner {
-            self.owners.insert(reference_key(&record.seed.reference), start.id);
+            self.owners.insert(reference_key(&record.spec.reference), start.id);
         }
-        self.index.entry(record.seed.customer_id.clone()).or_default().insert((now, start.id));
-        let held = Held {
+        self.index.entry(record.spec.customer_id.clone()).or_default().insert((now, start.id));
+        let held = ActiveflowEntry {
             record,
             inbox: VecDeque::from([first]),
             outbox: Vec::new(),
             control: None,
-            journal: Trail::default(),
+            journal: BoundedLog::default(),
             claimed_at: Timestamp::default(),
             number: self.started,
             place: 0,

@@ -1,6 +1,6 @@
 //! Looking at activeflows and at the feed.
 
-use super::{Held, ShardState};
+use super::{ActiveflowEntry, ShardState};
 use common::ActiveflowId;
 use common::ports::lookup::{FeedEntry, Found, ListQuery};
 
@@ -27,7 +27,7 @@ impl ShardState {
     }
 }
 
-fn found(id: ActiveflowId, held: &Held) -> Found {
+fn found(id: ActiveflowId, held: &ActiveflowEntry) -> Found {
     Found {
         id,
         record: held.record.clone(),

@@ -1,16 +1,16 @@
 //! One shard of the model: what a script of a real store may touch in one operation.
 
-mod census;
 mod control;
 mod deliver;
+mod invariants;
 mod look;
 mod settle;
 mod sweep;
 mod work;
 
-use super::kept::{Kept, Trail};
-use super::model::{Limits, Ring};
-use super::seen::Seen;
+use super::dedup::DedupWindow;
+use super::model::{Limits, Wakeup};
+use super::tracked::{BoundedLog, TrackedMap};
 use common::member::MemberId;
 use common::ports::lookup::FeedEntry;
 use common::ports::work::Control;
@@ -30,12 +30,12 @@ pub const DEAD_NOTED_MS: i64 = 3_600_000;
 pub const SWEEP_BATCH: usize = 256;
 
 /// An activeflow with what waits for it.
-pub(crate) struct Held {
+pub(crate) struct ActiveflowEntry {
     pub record: Record,
     pub inbox: VecDeque<Entry>,
     pub outbox: Vec<Vec<u8>>,
     pub control: Option<Control>,
-    pub journal: Trail<Vec<u8>>,
+    pub journal: BoundedLog<Vec<u8>>,
     /// When the standing claim was made.
     pub claimed_at: Timestamp,
     /// Counts those that were started in the shard.
@@ -59,7 +59,7 @@ pub(crate) struct ShardState {
     pub id: Shard,
     limits: Limits,
     pub generation: u64,
-    pub held: Kept<ActiveflowId, Held>,
+    pub held: TrackedMap<ActiveflowId, ActiveflowEntry>,
     /// The number that the next activeflow gets.
     pub started: u64,
     /// The place that the next one gets that becomes ready.
@@ -70,13 +70,13 @@ pub(crate) struct ShardState {
     pub waits: BTreeSet<(Timestamp, ActiveflowId)>,
     pub index: BTreeMap<String, BTreeSet<(Timestamp, ActiveflowId)>>,
     pub ended: BTreeSet<(Timestamp, ActiveflowId)>,
-    pub dead: Kept<MemberId, Timestamp>,
+    pub dead: TrackedMap<MemberId, Timestamp>,
     /// The last nonce of each worker with what it claimed.
-    pub nonces: Kept<MemberId, (u64, Vec<ActiveflowId>)>,
-    pub attempts: Kept<[u8; 32], BTreeSet<u64>>,
-    pub seen: Seen,
-    pub feed: Trail<FeedEntry>,
-    rings: Vec<Ring>,
+    pub nonces: TrackedMap<MemberId, (u64, Vec<ActiveflowId>)>,
+    pub attempts: TrackedMap<[u8; 32], BTreeSet<u64>>,
+    pub seen: DedupWindow,
+    pub feed: BoundedLog<FeedEntry>,
+    wakeups: Vec<Wakeup>,
     written: Head,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct Head {
 
 impl Lanes {
     /// The lane of one that is ready.
-    pub fn of(&mut self, held: &Held) -> &mut VecDeque<ActiveflowId> {
+    pub fn of(&mut self, held: &ActiveflowEntry) -> &mut VecDeque<ActiveflowId> {
         match held.record.suspect {
             Suspect::No if held.fresh => &mut self.fresh,
             Suspect::No => &mut self.resumed,
@@ -113,7 +113,7 @@ impl ShardState {
             id,
             limits,
             generation: 0,
-            held: Kept::default(),
+            held: TrackedMap::default(),
             started: 0,
             readied: 0,
             owners: BTreeMap::new(),
@@ -122,18 +122,18 @@ impl ShardState {
             waits: BTreeSet::new(),
             index: BTreeMap::new(),
             ended: BTreeSet::new(),
-            dead: Kept::default(),
-            nonces: Kept::default(),
-            attempts: Kept::default(),
-            seen: Seen::default(),
-            feed: Trail::default(),
-            rings: Vec::new(),
+            dead: TrackedMap::default(),
+            nonces: TrackedMap::default(),
+            attempts: TrackedMap::default(),
+            seen: DedupWindow::default(),
+            feed: BoundedLog::default(),
+            wakeups: Vec::new(),
             written: Head::default(),
         }
     }
 
-    pub fn take_rings(&mut self) -> Vec<Ring> {
-        std::mem::take(&mut self.rings)
+    pub fn take_wakeups(&mut self) -> Vec<Wakeup> {
+        std::mem::take(&mut self.wakeups)
     }
 
     /// The head, if it changed since the last call.
@@ -200,7 +200,7 @@ impl ShardState {
         let lane = self.lanes.of(held);
         lane.push_back(id);
         if lane.len() == 1 {
-            self.rings.push(Ring::Ready(self.id));
+            self.wakeups.push(Wakeup::Ready(self.id));
         }
     }
 

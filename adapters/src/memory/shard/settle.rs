@@ -1,11 +1,11 @@
 //! What becomes of a claim: kept, parked, paused, yielded, ended.
 
 use super::ShardState;
-use crate::memory::model::Ring;
+use crate::memory::model::Wakeup;
 use common::ActiveflowId;
 use common::identity::reference_key;
 use common::ports::error::StoreError;
-use common::ports::work::{After, Outcome};
+use common::ports::work::{After, CommitOutcome};
 use common::record::{Entry, Start, State};
 use flow::Timestamp;
 
@@ -15,11 +15,11 @@ impl ShardState {
         id: ActiveflowId,
         after: &After,
         now: Timestamp,
-    ) -> Result<Outcome, StoreError> {
-        let Some(held) = self.held.get(&id) else { return Ok(Outcome::Fenced) };
+    ) -> Result<CommitOutcome, StoreError> {
+        let Some(held) = self.held.get(&id) else { return Ok(CommitOutcome::Fenced) };
         let version = held.record.version;
-        if *after == After::Keep {
-            return Ok(Outcome::Kept { version });
+        if *after == After::KeepClaim {
+            return Ok(CommitOutcome::ClaimKept { version });
         }
         if !held.outbox.is_empty() {
             let what = format!("{id} would be released with {} unsettled commands", held.outbox.len());
@@ -29,17 +29,17 @@ impl ShardState {
             held.control.is_some() || (!held.inbox.is_empty() && matches!(after, After::Park { .. }));
         if waiting && matches!(after, After::Park { .. } | After::Pause) {
             let inbox = held.inbox.iter().cloned().collect();
-            return Ok(Outcome::More { version, inbox, control: held.control.clone() });
+            return Ok(CommitOutcome::More { version, inbox, control: held.control.clone() });
         }
         self.drop_claim(id);
         match after {
-            After::Keep => {}
+            After::KeepClaim => {}
             After::Park { wait, until } => self.park(id, *wait, *until),
             After::Pause => self.set_state(id, State::Paused),
             After::Yield => self.make_ready(id, now),
             After::End { rest } => self.end(id, rest, now),
         }
-        Ok(Outcome::Released { version })
+        Ok(CommitOutcome::Released { version })
     }
 
     fn set_state(&mut self, id: ActiveflowId, state: State) {
@@ -58,7 +58,7 @@ impl ShardState {
             let earliest = self.waits.first().is_none_or(|first| until < first.0);
             self.waits.insert((until, id));
             if earliest {
-                self.rings.push(Ring::Due(self.id));
+                self.wakeups.push(Wakeup::Due(self.id));
             }
         }
     }
@@ -73,7 +73,7 @@ impl ShardState {
         held.control = None;
         let left: Vec<Entry> = rest.iter().cloned().chain(held.inbox.drain(..)).collect();
         let owned = held.record.owner;
-        let key = reference_key(&held.record.seed.reference);
+        let key = reference_key(&held.record.spec.reference);
         self.ended.insert((now, id));
         self.note(id, "ended", now, Vec::new());
         let owned = owned && self.owners.get(&key) == Some(&id);

@@ -67,7 +67,7 @@ impl ShardState {
         let Some(held) = self.held.get_mut(&id) else { return };
         held.record.state = State::Quarantined;
         held.record.updated = now;
-        let key = reference_key(&held.record.seed.reference);
+        let key = reference_key(&held.record.spec.reference);
         let owned = self.owners.get(&key) == Some(&id);
         self.note(id, "quarantined", now, Vec::new());
         if owned {
@@ -112,12 +112,12 @@ impl ShardState {
     }
 
     fn forget_ended(&mut self, now: Timestamp, swept: &mut Swept) {
-        let oldest = now.plus_micros(-(self.limits.ended_kept.as_micros() as i64));
+        let oldest = now.plus_micros(-(self.limits.ended_retention.as_micros() as i64));
         for (at, id) in batch(self.ended.iter(), oldest, swept) {
             self.ended.remove(&(at, id));
             swept.forgotten += 1;
             let Some(held) = self.held.remove(&id) else { continue };
-            if let Some(index) = self.index.get_mut(&held.record.seed.customer_id) {
+            if let Some(index) = self.index.get_mut(&held.record.spec.customer_id) {
                 index.remove(&(held.record.created, id));
             }
         }

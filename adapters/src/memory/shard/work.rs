@@ -3,7 +3,7 @@
 use super::{JOURNAL_ENTRIES, SUSPECT_GROUP, ShardState};
 use common::ActiveflowId;
 use common::ports::error::StoreError;
-use common::ports::work::{After, Claim, Claimed, Outcome, Row, Token, Transition, Want};
+use common::ports::work::{After, Claim, Claimed, CommitOutcome, Row, Token, Transition, Want};
 use common::record::{State, Suspect};
 use flow::Timestamp;
 
@@ -82,11 +82,11 @@ impl ShardState {
         transition: &Transition,
         after: &After,
         now: Timestamp,
-    ) -> Result<Outcome, StoreError> {
-        let Some(held) = self.held.get(&claim.id) else { return Ok(Outcome::Fenced) };
+    ) -> Result<CommitOutcome, StoreError> {
+        let Some(held) = self.held.get(&claim.id) else { return Ok(CommitOutcome::Fenced) };
         let (state, at) = (held.record.state, held.record.version);
         if held.record.token != Some(claim.token) {
-            return Ok(Outcome::Fenced);
+            return Ok(CommitOutcome::Fenced);
         }
         if state == State::Claimed && at == version {
             self.apply(claim.id, transition, now);
@@ -95,10 +95,10 @@ impl ShardState {
             // The same commit again: its answer was lost.
             match state {
                 State::Claimed => self.settle(claim.id, after, now),
-                _ => Ok(Outcome::Released { version: at }),
+                _ => Ok(CommitOutcome::Released { version: at }),
             }
         } else {
-            Ok(Outcome::Fenced)
+            Ok(CommitOutcome::Fenced)
         }
     }
 
@@ -129,13 +129,13 @@ impl ShardState {
         unsettled: u32,
         after: &After,
         now: Timestamp,
-    ) -> Result<Outcome, StoreError> {
-        let Some(held) = self.held.get_mut(&claim.id) else { return Ok(Outcome::Fenced) };
+    ) -> Result<CommitOutcome, StoreError> {
+        let Some(held) = self.held.get_mut(&claim.id) else { return Ok(CommitOutcome::Fenced) };
         if held.record.token != Some(claim.token) || held.record.version != version {
-            return Ok(Outcome::Fenced);
+            return Ok(CommitOutcome::Fenced);
         }
         if held.record.state != State::Claimed {
-            return Ok(Outcome::Released { version });
+            return Ok(CommitOutcome::Released { version });
         }
         let settled = held.outbox.len().saturating_sub(unsettled as usize);
         held.outbox.drain(..settled);

@@ -8,7 +8,7 @@ if redis.call('HEXISTS', P .. ':dead', worker) == 1 then return { 'dead' } end
 
 local rows = {}
 local function row(r)
-  rows[#rows + 1] = { r.id, head(r) .. string.sub(r.bytes, SEED_AT), control_of(r),
+  rows[#rows + 1] = { r.id, head(r) .. string.sub(r.bytes, SPEC_AT), control_of(r),
     redis.call('LRANGE', key('i', r.id), 0, -1), redis.call('LRANGE', key('o', r.id), 0, -1) }
 end
 

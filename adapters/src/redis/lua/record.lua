@@ -1,10 +1,10 @@
 -- record.lua: what every script starts with. An activeflow's record is one string with a binary head (common/src/record.rs);
--- scripts read and write the head and the seed, never the body.
+-- scripts read and write the head and the spec, never the body.
 -- KEYS[1] is the shard's prefix sb:{n}; all keys are built from it and so share its cluster slot.
 -- ARGV[1] is the time in microseconds, empty for the server's; ARGV[2] the newest record format that the caller reads.
 local P = KEYS[1]
 local HEAD = '>BBBBBBBBI8c24I8I8I8I8I8I4I4'
-local SEED_AT = 89
+local SPEC_AT = 89
 local NOBODY = string.rep('\0', 24)
 
 local now
@@ -25,20 +25,20 @@ local function load(id)
   local format = string.byte(bytes, 1)
   if format > tonumber(ARGV[2]) then error({ err = 'TOONEW ' .. format }) end
   local r = { id = id, bytes = bytes }
-  local _, seed_length
+  local _, spec_length
   _, r.state, r.suspect, r.attempts, r.role, r.class, r.flags, _, r.version, r.token, r.wait, r.deadline, r.ready,
-    r.created, r.updated, r.inbox, seed_length = struct.unpack(HEAD, bytes)
+    r.created, r.updated, r.inbox, spec_length = struct.unpack(HEAD, bytes)
   r.state, r.role = string.char(r.state), string.char(r.role)
-  r.body_at = SEED_AT + seed_length
+  r.body_at = SPEC_AT + spec_length
   return r
 end
 
-local function seed(r) return string.sub(r.bytes, SEED_AT, r.body_at - 1) end
+local function spec(r) return string.sub(r.bytes, SPEC_AT, r.body_at - 1) end
 
 -- hears, customer, realm
-local function texts(r) return struct.unpack('>Hc0Hc0Hc0', r.bytes, SEED_AT + 48) end
+local function texts(r) return struct.unpack('>Hc0Hc0Hc0', r.bytes, SPEC_AT + 48) end
 
-local function reference(r) return string.sub(r.bytes, SEED_AT, SEED_AT + 15) end
+local function reference(r) return string.sub(r.bytes, SPEC_AT, SPEC_AT + 15) end
 
 -- Named, or by its family (sim.*).
 local function hears(r, kind)
@@ -49,13 +49,13 @@ end
 
 local function head(r)
   return struct.pack(HEAD, 1, string.byte(r.state), r.suspect, r.attempts, string.byte(r.role), r.class, r.flags, 0,
-    r.version, r.token, r.wait, r.deadline, r.ready, r.created, r.updated, r.inbox, r.body_at - SEED_AT)
+    r.version, r.token, r.wait, r.deadline, r.ready, r.created, r.updated, r.inbox, r.body_at - SPEC_AT)
 end
 
 -- Writes the head back; with a new body, the whole record.
 local function save(r)
   if r.body then
-    redis.call('SET', key('a', r.id), head(r) .. seed(r) .. r.body)
+    redis.call('SET', key('a', r.id), head(r) .. spec(r) .. r.body)
   else
     redis.call('SETRANGE', key('a', r.id), 0, head(r))
   end
@@ -99,7 +99,7 @@ local function create(start, role, kind, input, feed_length)
     version = 0, token = NOBODY, wait = 0, deadline = 0, ready = now, created = now, updated = now, inbox = #entry }
   local s = string.sub(start, 18)
   r.bytes = string.rep('\0', 88) .. s
-  r.body_at = SEED_AT + #s
+  r.body_at = SPEC_AT + #s
   redis.call('SET', k, head(r) .. s)
   redis.call('RPUSH', key('i', id), entry)
   if role == 'o' then redis.call('HSET', P .. ':owners', reference(r), id) end

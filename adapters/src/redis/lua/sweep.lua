@@ -110,7 +110,7 @@ for _, row in ipairs(ended) do
     local _, customer = texts(row.record)
     redis.call('ZREM', key('x', customer), row.id)
     redis.call('DEL', key('a', row.id), key('j', row.id), key('o', row.id))
-    local bundle = string.sub(row.record.bytes, SEED_AT + 16, SEED_AT + 47)
+    local bundle = string.sub(row.record.bytes, SPEC_AT + 16, SPEC_AT + 47)
     if redis.call('HINCRBY', P .. ':bundles', bundle, -1) <= 0 then redis.call('HDEL', P .. ':bundles', bundle) end
   end
 end

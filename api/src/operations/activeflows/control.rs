@@ -13,7 +13,7 @@ use common::ActiveflowId;
 use common::ports::lookup::{Controlled, Found};
 use common::ports::work::Control;
 use common::record::State as Standing;
-use flow::{Cursor, outlook};
+use flow::{Cursor, preview};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -207,8 +207,8 @@ fn verb(control: &Control) -> &'static str {
 async fn can_go_to(api: &Api, found: &Found, action_id: &str) -> Result<(), Problem> {
     let Some(bundle) = api.bundle_of(found).await? else { return Ok(()) };
     let cursor = Cursor::from_bytes(&found.record.body).ok();
-    let ids = outlook::jumps(&bundle, cursor.as_ref());
-    if outlook::is_reserved(action_id) || ids.iter().any(|id| id == action_id) {
+    let ids = preview::jumps(&bundle, cursor.as_ref());
+    if preview::is_reserved(action_id) || ids.iter().any(|id| id == action_id) {
         return Ok(());
     }
     let shown: Vec<&str> = ids.iter().take(SHOWN).map(String::as_str).collect();

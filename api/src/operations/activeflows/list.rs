@@ -56,13 +56,13 @@ pub enum StatusName {
 impl Filter {
     pub fn fits(&self, found: &Found) -> bool {
         let record = &found.record;
-        let reference = &record.seed.reference;
+        let reference = &record.spec.reference;
         let same = |asked: &Option<String>, value: &str| asked.as_deref().is_none_or(|asked| asked == value);
         self.state.is_none_or(|state| state == StateName::of(record.state))
             && self
                 .status
                 .is_none_or(|status| (status == StatusName::Ended) == (record.state == Standing::Ended))
-            && same(&self.flow_id, &record.seed.flow.id)
+            && same(&self.flow_id, &record.spec.flow.id)
             && same(&self.reference_type, &reference.kind)
             && same(&self.reference_id, &reference.subject)
     }
@@ -116,7 +116,7 @@ pub async fn list_activeflows(
     Query(paging): Query<Paging>,
 ) -> Result<Json<ActiveflowPage>, Problem> {
     let size = page::size(paging.page_size)?;
-    let before = page::place(paging.page_token.as_deref())?;
+    let before = page::position(paging.page_token.as_deref())?;
     let Page { found, next } =
         page::scan(&api, &caller.customer_id, before, size, |found| filter.fits(found)).await?;
     let mut result = Vec::with_capacity(found.len());

@@ -38,12 +38,12 @@ pub async fn find(api: &Api, caller: &Caller, id: &str) -> Result<Found, Problem
     let id: ActiveflowId =
         id.parse().map_err(|detail: String| Problem::bad_request("invalid_path", detail))?;
     let found = api.ask(|| api.ports.lookup.get(id)).await?;
-    found.filter(|found| caller.may_see(&found.record.seed.customer_id)).ok_or_else(|| unknown(id))
+    found.filter(|found| caller.may_see(&found.record.spec.customer_id)).ok_or_else(|| unknown(id))
 }
 
 fn unknown(id: ActiveflowId) -> Problem {
     Problem::not_found(format!(
-        "there is no activeflow {id}, or it ended longer ago than engine.ended_kept; GET /v1/activeflows shows those there are"
+        "there is no activeflow {id}, or it ended longer ago than engine.ended_retention; GET /v1/activeflows shows those there are"
     ))
 }
 

@@ -3,14 +3,14 @@
 use super::{Attempt, Link, Linked};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::services::{bus_settings, place, unusable_broker};
+use crate::services::{bus_settings, instance, unusable_broker};
 use crate::simulate::wire::Event;
 use adapters::amqp::carrier::{self, Carrier};
 use async_trait::async_trait;
 use std::sync::Arc;
 
 pub async fn open(config: &Config, queue: &str) -> Result<Linked, Failure> {
-    let settings = bus_settings(config, &format!("signalbox simulate {}", place()));
+    let settings = bus_settings(config, &format!("signalbox simulate {}", instance()));
     let (carrier, commands) =
         Carrier::connect(settings, queue).await.map_err(|error| unusable_broker(config, &error))?;
     Ok(Linked { link: Arc::new(carrier), commands })

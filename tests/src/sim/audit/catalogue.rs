@@ -1,9 +1,9 @@
-//! What was deployed, and which edges of windows were recorded and told of.
+//! What was deployed, and which transitions of windows were recorded and told of.
 
 use super::super::promise::Promise;
 use super::Audit;
 use common::command::Message;
-use common::ports::catalogue::{EdgeRecord, Publication, Published};
+use common::ports::catalogue::{Publication, Published, RouteTransitionRecord};
 use flow::{Definitions, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Catalogue {
     definitions: Definitions,
     bundles: BTreeSet<String>,
-    recorded: BTreeMap<String, EdgeRecord>,
-    /// Told of edges, by id.
+    recorded: BTreeMap<String, RouteTransitionRecord>,
+    /// Told of transitions, by id.
     told: BTreeMap<String, Message>,
-    /// Of these, the ones that the broker has, by route, edge and time.
+    /// Of these, the ones that the broker has, by route, transition and time.
     at_broker: BTreeSet<String>,
 }
 
@@ -50,27 +50,30 @@ impl Audit {
         flows.find(|flow| flow.name == name).map_or(0, |flow| flow.version)
     }
 
-    /// A scheduler's record of an edge took effect at the store's `now`, the latest time that the store ever had.
-    pub fn edge_recorded(&mut self, record: &EdgeRecord, now: Timestamp) {
-        let edge = &record.edge;
-        let known = self.catalogue.recorded.entry(place(edge)).or_insert_with(|| record.clone());
+    /// A scheduler's record of a transition took effect at the store's `now`, the latest time that the store ever had.
+    pub fn route_transition_recorded(&mut self, record: &RouteTransitionRecord, now: Timestamp) {
+        let transition = &record.transition;
+        let known = self.catalogue.recorded.entry(place(transition)).or_insert_with(|| record.clone());
         let same = known.recorded_at == record.recorded_at;
-        self.promises.demand(Promise::Windows, edge.at <= now && same, || {
+        self.promises.demand(Promise::Windows, transition.at <= now && same, || {
             format!(
                 "{} {} of {} was recorded at {now}, again otherwise: {}",
-                edge.route_id, edge.edge, edge.at, !same
+                transition.route_id, transition.transition, transition.at, !same
             )
         });
     }
 
-    pub fn edge_marked(&mut self, edge: &common::ports::catalogue::Edge) {
-        let told = self.catalogue.at_broker.contains(&place(edge));
+    pub fn route_transition_marked(&mut self, transition: &common::ports::catalogue::RouteTransition) {
+        let told = self.catalogue.at_broker.contains(&place(transition));
         self.promises.demand(Promise::Windows, told, || {
-            format!("{} {} is marked as published and the broker never had it", edge.route_id, edge.edge)
+            format!(
+                "{} {} is marked as published and the broker never had it",
+                transition.route_id, transition.transition
+            )
         });
     }
 
-    /// A scheduler tells of an edge.
+    /// A scheduler tells of a transition.
     pub fn announced(&mut self, message: &Message) {
         let known = self.catalogue.told.entry(message.id.clone()).or_insert_with(|| message.clone());
         let same = known == message;
@@ -81,24 +84,26 @@ impl Audit {
     pub fn announcement_stored(&mut self, message: &Message) {
         let body: serde_json::Value = serde_json::from_str(&message.body).unwrap_or_default();
         let text = |name: &str| body["data"][name].as_str().unwrap_or_default().to_owned();
-        let edge = message.routing_key.rsplit('.').next().unwrap_or_default();
-        self.catalogue.at_broker.insert(format!("{} {edge} {}", text("route_id"), text("at")));
+        let transition = message.routing_key.rsplit('.').next().unwrap_or_default();
+        self.catalogue.at_broker.insert(format!("{} {transition} {}", text("route_id"), text("at")));
     }
 
-    /// The edges that have passed at `now` and of which nobody was told.
+    /// The transitions that have passed at `now` and of which nobody was told.
     pub fn untold(&self, now: Timestamp) -> Vec<String> {
         let routes = self.catalogue.definitions.routes.iter();
-        let edges = routes.flat_map(|route| {
+        let transitions = routes.flat_map(|route| {
             route
-                .edges()
+                .transitions()
                 .into_iter()
-                .map(move |(edge, at)| (format!("{} {} {at}", route.id, edge.name()), at))
+                .map(move |(transition, at)| (format!("{} {} {at}", route.id, transition.name()), at))
         });
-        let due = edges.filter(|(_, at)| *at <= now);
-        due.map(|(edge, _)| edge).filter(|edge| !self.catalogue.at_broker.contains(edge)).collect()
+        let due = transitions.filter(|(_, at)| *at <= now);
+        due.map(|(transition, _)| transition)
+            .filter(|transition| !self.catalogue.at_broker.contains(transition))
+            .collect()
     }
 }
 
-fn place(edge: &common::ports::catalogue::Edge) -> String {
-    format!("{} {} {}", edge.route_id, edge.edge, edge.at)
+fn place(transition: &common::ports::catalogue::RouteTransition) -> String {
+    format!("{} {} {}", transition.route_id, transition.transition, transition.at)
 }

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How long the store keeps what ended.
-pub const ENDED_KEPT: Duration = Duration::from_secs(240);
+pub const ENDED_RETENTION: Duration = Duration::from_secs(240);
 
 #[derive(Default)]
 pub struct Audit {
@@ -55,11 +55,11 @@ impl Audit {
         port: &'static str,
         now: Timestamp,
         changed: Vec<(ActiveflowId, Option<Found>)>,
-        census: Result<(), String>,
+        check_invariants: Result<(), String>,
     ) -> Moved {
-        let census = census.err();
-        self.promises.demand(Promise::OnePlace, census.is_none(), || {
-            format!("after {port}: {}", census.as_deref().unwrap_or_default())
+        let check_invariants = check_invariants.err();
+        self.promises.demand(Promise::OnePlace, check_invariants.is_none(), || {
+            format!("after {port}: {}", check_invariants.as_deref().unwrap_or_default())
         });
         let mut moved = Moved::default();
         let mut claimed = Vec::new();
@@ -70,7 +70,7 @@ impl Audit {
                     moved.lines.push(format!(
                         "{} is there: {}",
                         short(id),
-                        found.record.seed.reference.subject
+                        found.record.spec.reference.subject
                     ));
                     self.created(port, found);
                 }
@@ -119,7 +119,7 @@ impl Audit {
     pub fn unfinished(&self) -> Vec<String> {
         let open = self.last.values().filter(|found| found.record.state != State::Ended);
         let place = |f: &Found| {
-            let reference = &f.record.seed.reference.subject;
+            let reference = &f.record.spec.reference.subject;
             let (state, version) = (f.record.state.name(), f.record.version);
             format!("{} ({reference}) is {state} at {version}, inbox {}", short(f.id), f.inbox.len())
         };
@@ -141,7 +141,7 @@ impl Audit {
 
     fn in_state(&self, is: impl Fn(State) -> bool) -> Vec<(String, ActiveflowId)> {
         let found = self.last.values().filter(|f| is(f.record.state));
-        found.map(|f| (f.record.seed.reference.subject.clone(), f.id)).collect()
+        found.map(|f| (f.record.spec.reference.subject.clone(), f.id)).collect()
     }
 
     /// What the store held after the last operation.
@@ -150,7 +150,7 @@ impl Audit {
     }
 
     fn created(&mut self, port: &str, found: &Found) {
-        let reference = &found.record.seed.reference;
+        let reference = &found.record.spec.reference;
         let key = (reference.kind.clone(), reference.subject.clone());
         let ids = self.started.entry(key).or_default();
         ids.insert(found.id);
@@ -162,7 +162,7 @@ impl Audit {
             format!("{} begins with version {}", short(found.id), found.record.version)
         });
         self.promises.demand(Promise::States, starts, || format!("{port} started {}", short(found.id)));
-        let bundle = self.catalogue.has_bundle(&found.record.seed.bundle);
+        let bundle = self.catalogue.has_bundle(&found.record.spec.bundle);
         self.promises.demand(Promise::Definitions, bundle, || {
             format!("{} was started with a bundle that nobody published", short(found.id))
         });
@@ -171,7 +171,7 @@ impl Audit {
 
     /// First occurrences come in the order of their source; what an ended one handed on was there before.
     fn events_taken(&mut self, found: &Found, entries: &[Entry]) {
-        let subject = &found.record.seed.reference.subject;
+        let subject = &found.record.spec.reference.subject;
         for entry in entries {
             let Entry::Event { input, .. } = entry else { continue };
             let id = event_id(input);
@@ -189,7 +189,7 @@ impl Audit {
     }
 
     fn forgotten(&mut self, port: &str, now: Timestamp, found: &Found) {
-        let kept = now.micros_since(found.record.updated) >= ENDED_KEPT.as_micros() as i64;
+        let kept = now.micros_since(found.record.updated) >= ENDED_RETENTION.as_micros() as i64;
         let right = port == "sweep" && found.record.state == State::Ended && kept;
         self.promises.demand(Promise::Kept, right, || {
             format!("{port} forgot {} in state {}", short(found.id), found.record.state.name())
@@ -201,8 +201,8 @@ impl Audit {
         for found in self.last.values() {
             let over = [State::Ended, State::Quarantined].contains(&found.record.state);
             if found.record.owner && !over {
-                let subject = &found.record.seed.reference.subject;
-                let only = owners.insert((&found.record.seed.reference.kind, subject));
+                let subject = &found.record.spec.reference.subject;
+                let only = owners.insert((&found.record.spec.reference.kind, subject));
                 self.promises.demand(Promise::StartedOnce, only, || format!("{subject} has two owners"));
             }
         }

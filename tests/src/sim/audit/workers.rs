@@ -25,7 +25,7 @@ pub struct Workers {
 
 impl Audit {
     /// A beat took effect.
-    pub fn beaten(&mut self, id: MemberId, now: Duration) {
+    pub fn heartbeat(&mut self, id: MemberId, now: Duration) {
         let (last, longest) = self.workers.beats.entry(id).or_insert((now, Duration::ZERO));
         *longest = (*longest).max(now.saturating_sub(*last));
         *last = now;

@@ -7,7 +7,7 @@ use super::process::Process;
 use super::upgrade::Touch;
 use super::world::World;
 use async_trait::async_trait;
-use common::ports::work::Bell;
+use common::ports::work::Wakeups;
 use common::{ActiveflowId, Shard, StoreError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -127,8 +127,8 @@ impl<F> Effect<F> {
         let answer = operation(world.clone()).now_or_never().unwrap();
         let changed = world.store.take_changed();
         if !changed.is_empty() {
-            let census = world.store.census();
-            let moved = world.audit(|audit| audit.store_moved(port, now, changed, census));
+            let check_invariants = world.store.check_invariants();
+            let moved = world.audit(|audit| audit.store_moved(port, now, changed, check_invariants));
             world.upgrade.written(process, moved.ids);
             for line in moved.lines {
                 world.say(format!("{}{late}: {port} {what}: {line}", process.name));
@@ -139,17 +139,17 @@ impl<F> Effect<F> {
 }
 
 /// Rings are lost now and then, and only make things sooner.
-struct SimBell {
+struct SimWakeups {
     world: Arc<World>,
-    bell: Box<dyn Bell>,
+    wakeups: Box<dyn Wakeups>,
 }
 
 #[async_trait]
-impl Bell for SimBell {
-    async fn rung(&mut self) -> Shard {
+impl Wakeups for SimWakeups {
+    async fn next(&mut self) -> Shard {
         loop {
-            let shard = self.bell.rung().await;
-            if self.world.fault("bell") == Fault::None {
+            let shard = self.wakeups.next().await;
+            if self.world.fault("wakeup") == Fault::None {
                 return shard;
             }
         }

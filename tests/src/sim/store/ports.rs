@@ -2,14 +2,14 @@
 
 use super::super::upgrade::Touch;
 use super::super::world::{LEASE, World};
-use super::{Answer, SimBell, SimStore, short};
+use super::{Answer, SimStore, SimWakeups, short};
 use async_trait::async_trait;
 use common::member::{Member, MemberId};
-use common::ports::catalogue::{Edge, EdgeRecord, Publication, Published};
+use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use common::ports::intake::{Deliver, Delivered, To};
 use common::ports::lookup::{Controlled, FeedEntry, Found, ListQuery};
 use common::ports::upkeep::{Depth, Swept};
-use common::ports::work::{After, Bell, Claim, Claimed, Control, Outcome, Transition, Want};
+use common::ports::work::{After, Claim, Claimed, CommitOutcome, Control, Transition, Wakeups, Want};
 use common::ports::{Catalogue, Intake, Lookup, Members, Upkeep, Work};
 use common::{ActiveflowId, EventKey, Shard};
 use flow::{Definitions, Timestamp};
@@ -73,14 +73,20 @@ impl Work for SimStore {
         version: u64,
         transition: &Transition,
         after: &After,
-    ) -> Answer<Outcome> {
+    ) -> Answer<CommitOutcome> {
         let what = format!("{} at {version}", short(claim.id));
         ask!(self, "commit", what, Touch::One(claim.id), [claim, transition, after], |world| {
             world.store.commit(&claim, version, &transition, &after).await
         })
     }
 
-    async fn finish(&self, claim: &Claim, version: u64, unsettled: u32, after: &After) -> Answer<Outcome> {
+    async fn finish(
+        &self,
+        claim: &Claim,
+        version: u64,
+        unsettled: u32,
+        after: &After,
+    ) -> Answer<CommitOutcome> {
         let what = format!("{} at {version}", short(claim.id));
         ask!(self, "finish", what, Touch::One(claim.id), [claim, after], |world| {
             world.store.finish(&claim, version, unsettled, &after).await
@@ -93,8 +99,8 @@ impl Work for SimStore {
         })
     }
 
-    async fn listen_ready(&self) -> Box<dyn Bell> {
-        Box::new(SimBell { world: self.world.clone(), bell: self.world.store.listen_ready().await })
+    async fn listen_ready(&self) -> Box<dyn Wakeups> {
+        Box::new(SimWakeups { world: self.world.clone(), wakeups: self.world.store.listen_ready().await })
     }
 }
 
@@ -113,22 +119,23 @@ impl Upkeep for SimStore {
         ask!(self, "depth", String::new(), Touch::Nothing, [], |world| world.store.depth(shard).await)
     }
 
-    async fn listen_due(&self) -> Box<dyn Bell> {
-        Box::new(SimBell { world: self.world.clone(), bell: self.world.store.listen_due().await })
+    async fn listen_due(&self) -> Box<dyn Wakeups> {
+        Box::new(SimWakeups { world: self.world.clone(), wakeups: self.world.store.listen_due().await })
     }
 }
 
 #[async_trait]
 impl Members for SimStore {
-    async fn beat(&self, me: &Member, gone: &[MemberId]) -> Answer<Vec<Member>> {
+    async fn heartbeat(&self, me: &Member, gone: &[MemberId]) -> Answer<Vec<Member>> {
         let me = &Member { formats: (me.formats.0, self.process.reads()), ..me.clone() };
-        let roll = ask!(self, "beat", me.beat.to_string(), Touch::Nothing, [me, gone], |world| {
-            let now = world.time.now();
-            world.audit(|audit| audit.beaten(me.id, now));
-            world.store.beat(&me, &gone).await
-        })?;
-        self.process.write_what_all_read(&roll);
-        Ok(roll)
+        let members =
+            ask!(self, "heartbeat", me.heartbeats.to_string(), Touch::Nothing, [me, gone], |world| {
+                let now = world.time.now();
+                world.audit(|audit| audit.heartbeat(me.id, now));
+                world.store.heartbeat(&me, &gone).await
+            })?;
+        self.process.write_what_all_read(&members);
+        Ok(members)
     }
 
     async fn leave(&self, me: MemberId) -> Answer<()> {
@@ -165,24 +172,41 @@ impl Catalogue for SimStore {
         ask!(self, "now", String::new(), Touch::Nothing, [], |world| world.store.now().await)
     }
 
-    async fn record_edge(&self, edge: &Edge) -> Answer<EdgeRecord> {
-        ask!(self, "record_edge", edge.edge.clone(), Touch::Nothing, [edge], |world| {
-            let record = world.store.record_edge(&edge).await?;
-            let latest = world.latest_store_time();
-            world.audit(|audit| audit.edge_recorded(&record, latest));
-            Ok(record)
-        })
+    async fn record_route_transition(&self, transition: &RouteTransition) -> Answer<RouteTransitionRecord> {
+        ask!(
+            self,
+            "record_route_transition",
+            transition.transition.clone(),
+            Touch::Nothing,
+            [transition],
+            |world| {
+                let record = world.store.record_route_transition(&transition).await?;
+                let latest = world.latest_store_time();
+                world.audit(|audit| audit.route_transition_recorded(&record, latest));
+                Ok(record)
+            }
+        )
     }
 
-    async fn edge_published(&self, edge: &Edge) -> Answer<()> {
-        ask!(self, "edge_published", edge.edge.clone(), Touch::Nothing, [edge], |world| {
-            world.audit(|audit| audit.edge_marked(&edge));
-            world.store.edge_published(&edge).await
-        })
+    async fn route_transition_published(&self, transition: &RouteTransition) -> Answer<()> {
+        ask!(
+            self,
+            "route_transition_published",
+            transition.transition.clone(),
+            Touch::Nothing,
+            [transition],
+            |world| {
+                world.audit(|audit| audit.route_transition_marked(&transition));
+                world.store.route_transition_published(&transition).await
+            }
+        )
     }
 
-    async fn edges(&self) -> Answer<Vec<EdgeRecord>> {
-        ask!(self, "edges", String::new(), Touch::Nothing, [], |world| world.store.edges().await)
+    async fn route_transitions(&self) -> Answer<Vec<RouteTransitionRecord>> {
+        ask!(self, "route_transitions", String::new(), Touch::Nothing, [], |world| world
+            .store
+            .route_transitions()
+            .await)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use common::member::{Member, MemberId};
-use common::ports::catalogue::{Edge, EdgeRecord, Publication, Published};
+use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use common::ports::intake::{Deliver, Delivered};
 use common::ports::lookup::{Controlled, FeedEntry, Found, ListQuery};
 use common::ports::upkeep::{Depth, Swept};
-use common::ports::work::{After, Bell, Claim, Claimed, Control, Outcome, Transition, Want};
+use common::ports::work::{After, Claim, Claimed, CommitOutcome, Control, Transition, Wakeups, Want};
 use common::ports::{Catalogue, Intake, Lookup, Members, StateStore, Upkeep, Work};
 use common::{ActiveflowId, EventKey, Shard, StoreError};
 use flow::{Definitions, Timestamp};
@@ -40,12 +40,24 @@ impl Work for Ambiguous {
         self.0.claim(shard, worker, nonce, want).await
     }
 
-    async fn commit(&self, claim: &Claim, version: u64, made: &Transition, after: &After) -> Answer<Outcome> {
+    async fn commit(
+        &self,
+        claim: &Claim,
+        version: u64,
+        made: &Transition,
+        after: &After,
+    ) -> Answer<CommitOutcome> {
         self.0.commit(claim, version, made, after).await?;
         self.0.commit(claim, version, made, after).await
     }
 
-    async fn finish(&self, claim: &Claim, version: u64, unsettled: u32, after: &After) -> Answer<Outcome> {
+    async fn finish(
+        &self,
+        claim: &Claim,
+        version: u64,
+        unsettled: u32,
+        after: &After,
+    ) -> Answer<CommitOutcome> {
         self.0.finish(claim, version, unsettled, after).await?;
         self.0.finish(claim, version, unsettled, after).await
     }
@@ -55,7 +67,7 @@ impl Work for Ambiguous {
         self.0.release(claim).await
     }
 
-    async fn listen_ready(&self) -> Box<dyn Bell> {
+    async fn listen_ready(&self) -> Box<dyn Wakeups> {
         self.0.listen_ready().await
     }
 }
@@ -73,16 +85,16 @@ impl Upkeep for Ambiguous {
         self.0.depth(shard).await
     }
 
-    async fn listen_due(&self) -> Box<dyn Bell> {
+    async fn listen_due(&self) -> Box<dyn Wakeups> {
         self.0.listen_due().await
     }
 }
 
 #[async_trait]
 impl Members for Ambiguous {
-    async fn beat(&self, me: &Member, gone: &[MemberId]) -> Answer<Vec<Member>> {
-        self.0.beat(me, gone).await?;
-        self.0.beat(me, gone).await
+    async fn heartbeat(&self, me: &Member, gone: &[MemberId]) -> Answer<Vec<Member>> {
+        self.0.heartbeat(me, gone).await?;
+        self.0.heartbeat(me, gone).await
     }
 
     async fn leave(&self, me: MemberId) -> Answer<()> {
@@ -114,18 +126,18 @@ impl Catalogue for Ambiguous {
         self.0.now().await
     }
 
-    async fn record_edge(&self, edge: &Edge) -> Answer<EdgeRecord> {
-        self.0.record_edge(edge).await?;
-        self.0.record_edge(edge).await
+    async fn record_route_transition(&self, transition: &RouteTransition) -> Answer<RouteTransitionRecord> {
+        self.0.record_route_transition(transition).await?;
+        self.0.record_route_transition(transition).await
     }
 
-    async fn edge_published(&self, edge: &Edge) -> Answer<()> {
-        self.0.edge_published(edge).await?;
-        self.0.edge_published(edge).await
+    async fn route_transition_published(&self, transition: &RouteTransition) -> Answer<()> {
+        self.0.route_transition_published(transition).await?;
+        self.0.route_transition_published(transition).await
     }
 
-    async fn edges(&self) -> Answer<Vec<EdgeRecord>> {
-        self.0.edges().await
+    async fn route_transitions(&self) -> Answer<Vec<RouteTransitionRecord>> {
+        self.0.route_transitions().await
     }
 }
 

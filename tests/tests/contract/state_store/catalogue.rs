@@ -1,8 +1,8 @@
-//! Definitions, edges, members.
+//! Definitions, transitions, members.
 
 use super::world::*;
 use common::member::{Member, Role};
-use common::ports::catalogue::{Edge, Publication, Published};
+use common::ports::catalogue::{Publication, Published, RouteTransition};
 use common::ports::intake::{Deliver, Delivered};
 use common::ports::work::{Claimed, Want};
 use flow::Definitions;
@@ -60,28 +60,30 @@ pub async fn bundles_are_there_before_the_definitions_that_name_them(w: &World) 
 }
 
 pub async fn an_edge_is_recorded_once(w: &World) {
-    let edge = |at: i64| Edge {
+    let transition = |at: i64| RouteTransition {
         route_id: "sim=8944*".into(),
-        edge: "activated".into(),
+        transition: "activated".into(),
         at: w.now().plus_millis(at),
     };
-    let first = w.store.record_edge(&edge(-5_000)).await.unwrap();
+    let first = w.store.record_route_transition(&transition(-5_000)).await.unwrap();
     assert_eq!((first.recorded_at, first.published), (w.now(), false));
     w.advance(60);
-    assert_eq!(w.store.record_edge(&first.edge).await.unwrap(), first);
-    w.store.edge_published(&first.edge).await.unwrap();
-    let again = w.store.record_edge(&first.edge).await.unwrap();
+    assert_eq!(w.store.record_route_transition(&first.transition).await.unwrap(), first);
+    w.store.route_transition_published(&first.transition).await.unwrap();
+    let again = w.store.record_route_transition(&first.transition).await.unwrap();
     assert_eq!((again.recorded_at, again.published), (first.recorded_at, true));
-    let earlier = w.store.record_edge(&edge(-900_000)).await.unwrap();
-    let history: Vec<_> = w.store.edges().await.unwrap().into_iter().map(|record| record.edge).collect();
-    assert_eq!(history, [earlier.edge, first.edge]);
+    let earlier = w.store.record_route_transition(&transition(-900_000)).await.unwrap();
+    let history: Vec<_> =
+        w.store.route_transitions().await.unwrap().into_iter().map(|record| record.transition).collect();
+    assert_eq!(history, [earlier.transition, first.transition]);
 }
 
 pub async fn an_edge_that_was_not_recorded_stays_unknown(w: &World) {
-    let edge = Edge { route_id: "sim=8944*".into(), edge: "expired".into(), at: w.now() };
-    w.store.edge_published(&edge).await.unwrap();
-    assert!(w.store.edges().await.unwrap().is_empty());
-    assert!(!w.store.record_edge(&edge).await.unwrap().published);
+    let transition =
+        RouteTransition { route_id: "sim=8944*".into(), transition: "expired".into(), at: w.now() };
+    w.store.route_transition_published(&transition).await.unwrap();
+    assert!(w.store.route_transitions().await.unwrap().is_empty());
+    assert!(!w.store.record_route_transition(&transition).await.unwrap().published);
 }
 
 pub async fn the_store_tells_its_time_and_its_shards(w: &World) {
@@ -95,17 +97,17 @@ pub async fn the_roll_knows_who_beats_and_forgets_who_is_gone(w: &World) {
     let member = |n: u128, beat: u64| Member {
         id: worker(n),
         role: Role::Executor,
-        place: "here:1".into(),
-        beat,
+        instance: "here:1".into(),
+        heartbeats: beat,
         generation: 3,
         formats: (1, 1),
     };
-    assert_eq!(w.store.beat(&member(1, 1), &[]).await.unwrap(), [member(1, 1)]);
-    assert_eq!(w.store.beat(&member(2, 1), &[]).await.unwrap(), [member(1, 1), member(2, 1)]);
-    assert_eq!(w.store.beat(&member(1, 2), &[worker(2)]).await.unwrap(), [member(1, 2)]);
+    assert_eq!(w.store.heartbeat(&member(1, 1), &[]).await.unwrap(), [member(1, 1)]);
+    assert_eq!(w.store.heartbeat(&member(2, 1), &[]).await.unwrap(), [member(1, 1), member(2, 1)]);
+    assert_eq!(w.store.heartbeat(&member(1, 2), &[worker(2)]).await.unwrap(), [member(1, 2)]);
     // A beat need not outlive the process; who is there does.
-    let roll = w.store.members().await.unwrap();
-    assert_eq!(roll.iter().map(|member| member.id).collect::<Vec<_>>(), [worker(1)]);
+    let members = w.store.members().await.unwrap();
+    assert_eq!(members.iter().map(|member| member.id).collect::<Vec<_>>(), [worker(1)]);
     w.store.leave(worker(1)).await.unwrap();
     assert!(w.store.members().await.unwrap().is_empty());
 }

@@ -13,7 +13,7 @@ pub async fn an_event_delivered_twice_counts_once(w: &World) {
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].claim.id, call.start("e1").id);
     assert_eq!(event_ids(&rows[0].inbox), ["e1"]);
-    assert_eq!(rows[0].record.seed, call.start("e1").seed);
+    assert_eq!(rows[0].record.spec, call.start("e1").spec);
 }
 
 pub async fn the_owner_takes_what_it_hears_in_order(w: &World) {
@@ -37,7 +37,7 @@ pub async fn a_family_of_events_is_heard_by_its_pattern(w: &World) {
     let call = call("call-1");
     let mut event = call.incoming("e1");
     if let To::Reference { owner: Some(start), .. } = &mut event.to {
-        start.seed.hears = ["sim.*".to_string()].into();
+        start.spec.hears = ["sim.*".to_string()].into();
     }
     w.applied(&event).await;
     w.applied(&call.event("e2", "sim.usage")).await;

@@ -20,8 +20,8 @@ async fn a_newer_record_stops_every_script_before_it_writes() {
     assert!(too_new(w.store.deliver(&call.event("e2", "call.digits")).await.unwrap_err()));
     let want = Want { max: 10, idle: false };
     assert!(too_new(w.store.claim(call.shard(), worker(2), 9, want).await.unwrap_err()));
-    assert!(too_new(w.store.commit(&row.claim, 0, &taking(&row), &After::Keep).await.unwrap_err()));
-    assert!(too_new(w.store.finish(&row.claim, 0, 0, &After::Keep).await.unwrap_err()));
+    assert!(too_new(w.store.commit(&row.claim, 0, &taking(&row), &After::KeepClaim).await.unwrap_err()));
+    assert!(too_new(w.store.finish(&row.claim, 0, 0, &After::KeepClaim).await.unwrap_err()));
     assert!(too_new(w.store.release(&row.claim).await.unwrap_err()));
     assert!(too_new(w.store.control(row.claim.id, &Control::Stop).await.unwrap_err()));
     assert!(too_new(w.store.get(row.claim.id).await.unwrap_err()));

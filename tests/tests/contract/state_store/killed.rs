@@ -1,14 +1,14 @@
 //! A store whose process is killed between any two calls: the folder is taken as it is at that moment, opened again, and
-//! the caller goes on there. The clock goes on; bells are lost.
+//! the caller goes on there. The clock goes on; wakeups are lost.
 
 use adapters::embedded::{self, Settings, Store};
 use async_trait::async_trait;
 use common::member::{Member, MemberId};
-use common::ports::catalogue::{Edge, EdgeRecord, Publication, Published};
+use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use common::ports::intake::{Deliver, Delivered};
 use common::ports::lookup::{Controlled, FeedEntry, Found, ListQuery};
 use common::ports::upkeep::{Depth, Swept};
-use common::ports::work::{After, Bell, Claim, Claimed, Control, Outcome, Transition, Want};
+use common::ports::work::{After, Claim, Claimed, CommitOutcome, Control, Transition, Wakeups, Want};
 use common::ports::{Catalogue, Intake, Lookup, Members, Upkeep, Work};
 use common::{ActiveflowId, EventKey, Shard, StoreError};
 use flow::{Definitions, Timestamp};
@@ -61,11 +61,23 @@ impl Work for Killed {
         self.next().await.claim(shard, worker, nonce, want).await
     }
 
-    async fn commit(&self, claim: &Claim, version: u64, made: &Transition, after: &After) -> Answer<Outcome> {
+    async fn commit(
+        &self,
+        claim: &Claim,
+        version: u64,
+        made: &Transition,
+        after: &After,
+    ) -> Answer<CommitOutcome> {
         self.next().await.commit(claim, version, made, after).await
     }
 
-    async fn finish(&self, claim: &Claim, version: u64, unsettled: u32, after: &After) -> Answer<Outcome> {
+    async fn finish(
+        &self,
+        claim: &Claim,
+        version: u64,
+        unsettled: u32,
+        after: &After,
+    ) -> Answer<CommitOutcome> {
         self.next().await.finish(claim, version, unsettled, after).await
     }
 
@@ -73,7 +85,7 @@ impl Work for Killed {
         self.next().await.release(claim).await
     }
 
-    async fn listen_ready(&self) -> Box<dyn Bell> {
+    async fn listen_ready(&self) -> Box<dyn Wakeups> {
         self.next().await.listen_ready().await
     }
 }
@@ -88,15 +100,15 @@ impl Upkeep for Killed {
         self.next().await.depth(shard).await
     }
 
-    async fn listen_due(&self) -> Box<dyn Bell> {
+    async fn listen_due(&self) -> Box<dyn Wakeups> {
         self.next().await.listen_due().await
     }
 }
 
 #[async_trait]
 impl Members for Killed {
-    async fn beat(&self, me: &Member, gone: &[MemberId]) -> Answer<Vec<Member>> {
-        self.next().await.beat(me, gone).await
+    async fn heartbeat(&self, me: &Member, gone: &[MemberId]) -> Answer<Vec<Member>> {
+        self.next().await.heartbeat(me, gone).await
     }
 
     async fn leave(&self, me: MemberId) -> Answer<()> {
@@ -126,16 +138,16 @@ impl Catalogue for Killed {
         self.next().await.now().await
     }
 
-    async fn record_edge(&self, edge: &Edge) -> Answer<EdgeRecord> {
-        self.next().await.record_edge(edge).await
+    async fn record_route_transition(&self, transition: &RouteTransition) -> Answer<RouteTransitionRecord> {
+        self.next().await.record_route_transition(transition).await
     }
 
-    async fn edge_published(&self, edge: &Edge) -> Answer<()> {
-        self.next().await.edge_published(edge).await
+    async fn route_transition_published(&self, transition: &RouteTransition) -> Answer<()> {
+        self.next().await.route_transition_published(transition).await
     }
 
-    async fn edges(&self) -> Answer<Vec<EdgeRecord>> {
-        self.next().await.edges().await
+    async fn route_transitions(&self) -> Answer<Vec<RouteTransitionRecord>> {
+        self.next().await.route_transitions().await
     }
 }
 

@@ -1,7 +1,7 @@
 //! What comes late, or again because its answer was lost.
 
 use super::world::*;
-use common::ports::work::{After, Claimed, Outcome, Transition, Want};
+use common::ports::work::{After, Claimed, CommitOutcome, Transition, Want};
 use common::record::State;
 
 const TEN: Want = Want { max: 10, idle: false };
@@ -28,8 +28,8 @@ pub async fn a_commit_at_another_version_is_fenced(w: &World) {
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
     for version in [1, 7] {
-        let outcome = w.store.commit(&row.claim, version, &taking(&row), &After::Keep).await.unwrap();
-        assert_eq!(outcome, Outcome::Fenced);
+        let outcome = w.store.commit(&row.claim, version, &taking(&row), &After::KeepClaim).await.unwrap();
+        assert_eq!(outcome, CommitOutcome::Fenced);
     }
     assert_eq!(w.store.get(row.claim.id).await.unwrap().unwrap().record.version, 0);
 }
@@ -39,14 +39,14 @@ pub async fn a_finish_at_another_version_is_fenced(w: &World) {
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
     let first = Transition { commands: vec![b"one".to_vec()], ..taking(&row) };
-    w.commit(&row, &first, &After::Keep).await;
+    w.commit(&row, &first, &After::KeepClaim).await;
     let second =
         Transition { body: b"body 2".to_vec(), commands: vec![b"two".to_vec()], ..Transition::default() };
-    w.store.commit(&row.claim, 1, &second, &After::Keep).await.unwrap();
+    w.store.commit(&row.claim, 1, &second, &After::KeepClaim).await.unwrap();
     // The finish that follows the first commit comes when the second one's command is not confirmed yet.
     for version in [1, 3] {
         let finish = w.store.finish(&row.claim, version, 0, &After::End { rest: vec![] }).await.unwrap();
-        assert_eq!(finish, Outcome::Fenced);
+        assert_eq!(finish, CommitOutcome::Fenced);
     }
     let found = w.store.get(row.claim.id).await.unwrap().unwrap();
     assert_eq!((found.record.state, found.outbox.len()), (State::Claimed, 2));
@@ -59,7 +59,10 @@ pub async fn a_repeated_commit_is_recognised(w: &World) {
     w.applied(&call.event("e2", "call.digits")).await;
     let transition = Transition { commands: vec![b"one".to_vec()], ..taking(&row) };
     for _ in 0..3 {
-        assert_eq!(w.commit(&row, &transition, &After::Keep).await, Outcome::Kept { version: 1 });
+        assert_eq!(
+            w.commit(&row, &transition, &After::KeepClaim).await,
+            CommitOutcome::ClaimKept { version: 1 }
+        );
     }
     let found = w.store.get(row.claim.id).await.unwrap().unwrap();
     assert_eq!((found.outbox.len(), found.inbox.len()), (1, 1));
@@ -69,13 +72,19 @@ pub async fn a_repeated_finish_is_recognised(w: &World) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
-    w.commit(&row, &Transition { commands: vec![b"one".to_vec()], ..taking(&row) }, &After::Keep).await;
+    w.commit(&row, &Transition { commands: vec![b"one".to_vec()], ..taking(&row) }, &After::KeepClaim).await;
     let park = After::Park { wait: 1, until: None };
     for _ in 0..2 {
-        assert_eq!(w.store.finish(&row.claim, 1, 0, &park).await.unwrap(), Outcome::Released { version: 1 });
+        assert_eq!(
+            w.store.finish(&row.claim, 1, 0, &park).await.unwrap(),
+            CommitOutcome::Released { version: 1 }
+        );
     }
     w.applied(&call.event("e2", "call.digits")).await;
-    assert_eq!(w.store.finish(&row.claim, 1, 0, &park).await.unwrap(), Outcome::Released { version: 1 });
+    assert_eq!(
+        w.store.finish(&row.claim, 1, 0, &park).await.unwrap(),
+        CommitOutcome::Released { version: 1 }
+    );
     let woken = w.claim_one(call.shard()).await;
     assert_eq!(event_ids(&woken.inbox), ["e2"]);
 }

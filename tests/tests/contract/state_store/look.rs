@@ -38,7 +38,7 @@ pub async fn the_journal_keeps_the_last_64_entries(w: &World) {
         let journal = Some(format!("entry {}", version + 1).into_bytes());
         let consumed = u32::from(version == 0);
         let transition = Transition { body: b"b".to_vec(), consumed, journal, ..Transition::default() };
-        w.store.commit(&row.claim, version, &transition, &After::Keep).await.unwrap();
+        w.store.commit(&row.claim, version, &transition, &After::KeepClaim).await.unwrap();
     }
     let journal = w.store.get(row.claim.id).await.unwrap().unwrap().journal;
     assert_eq!(journal.len(), 64);

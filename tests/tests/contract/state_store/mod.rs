@@ -3,7 +3,6 @@
 
 mod ambiguous;
 mod batches;
-mod bells;
 mod catalogue;
 mod control;
 mod deliver;
@@ -16,6 +15,7 @@ mod on_server;
 mod successors;
 mod suspects;
 mod upkeep;
+mod wakeups;
 mod work;
 mod world;
 

@@ -27,8 +27,8 @@ fn manual() -> ManualTime {
 }
 
 fn member(n: u128, beat: u64) -> Member {
-    let (place, formats) = ("here:1".to_string(), (1, 1));
-    Member { id: worker(n), role: Role::Executor, place, beat, generation: 0, formats }
+    let (instance, formats) = ("here:1".to_string(), (1, 1));
+    Member { id: worker(n), role: Role::Executor, instance, heartbeats: beat, generation: 0, formats }
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn work(store: Arc<Store>, name: String) {
                 _ => After::Park { wait: 1, until: None },
             };
             insist(async || store.commit(&row.claim, version, &made, &after).await).await;
-            println!("answered {} {}", row.record.seed.reference.subject, version + 1);
+            println!("answered {} {}", row.record.spec.reference.subject, version + 1);
         }
     }
 }
@@ -165,7 +165,7 @@ async fn what_an_earlier_life_held_is_ready_at_once_under_suspicion() {
         w.applied(&call.incoming("e1")).await;
     }
     let held = w.claim_as(worker(1), shard, 1).await;
-    w.store.beat(&member(1, 1), &[]).await.unwrap();
+    w.store.heartbeat(&member(1, 1), &[]).await.unwrap();
     drop(w);
     let store = embedded::open(folder.path(), &embedded_settings(&manual())).unwrap().store;
     assert_eq!(store.bury_earlier_lives().await.unwrap(), 1);
@@ -234,11 +234,11 @@ async fn an_idle_process_writes_nothing() {
     let w = World::on_folder(folder.path(), &manual());
     w.parked(&call("call-1"), None).await;
     let log = || std::fs::read(folder.path().join("signalbox.db-wal")).unwrap();
-    w.store.beat(&member(1, 1), &[]).await.unwrap();
+    w.store.heartbeat(&member(1, 1), &[]).await.unwrap();
     let before = log();
     for beat in 2..5 {
         w.advance(1);
-        w.store.beat(&member(1, beat), &[]).await.unwrap();
+        w.store.heartbeat(&member(1, beat), &[]).await.unwrap();
         for shard in (0..SHARDS).map(common::Shard) {
             assert!(w.claim_as(worker(1), shard, 10).await.is_empty());
             w.store.sweep(shard, &[]).await.unwrap();
@@ -247,7 +247,7 @@ async fn an_idle_process_writes_nothing() {
         assert_eq!(w.store.deliver(&call("call-1").incoming("start")).await.unwrap(), Delivered::Duplicate);
     }
     assert!(before == log(), "{} bytes became {}", before.len(), log().len());
-    w.store.beat(&Member { generation: 7, ..member(1, 5) }, &[]).await.unwrap();
+    w.store.heartbeat(&Member { generation: 7, ..member(1, 5) }, &[]).await.unwrap();
     assert!(before != log(), "what others should know of a member is written");
 }
 

@@ -2,7 +2,7 @@
 
 use super::world::*;
 use common::ports::intake::Delivered;
-use common::ports::work::{After, Outcome, Transition, Want};
+use common::ports::work::{After, CommitOutcome, Transition, Want};
 use common::record::{State, Suspect};
 
 const IDLE: Want = Want { max: 64, idle: true };
@@ -66,7 +66,7 @@ pub async fn a_wait_that_falls_due_while_claimed_is_not_lost(w: &World) {
     w.advance(6);
     assert_eq!(w.store.sweep(call.shard(), &[]).await.unwrap().late_us.len(), 1);
     let outcome = w.commit(&row, &taking(&row), &After::Park { wait: 1, until }).await;
-    let Outcome::More { inbox, .. } = outcome else { panic!("the timer waits, got {outcome:?}") };
+    let CommitOutcome::More { inbox, .. } = outcome else { panic!("the timer waits, got {outcome:?}") };
     assert_eq!(event_ids(&inbox), ["timer 1"]);
 }
 
@@ -80,7 +80,7 @@ pub async fn an_overdue_claim_becomes_ready_as_it_was(w: &World) {
     assert_eq!(w.store.sweep(call.shard(), &[]).await.unwrap().overdue, 1);
     let again = w.claim_as(worker(2), call.shard(), 10).await;
     assert_eq!(again[0].record.suspect, Suspect::No);
-    assert_eq!(w.commit(&row, &taking(&row), &After::Keep).await, Outcome::Fenced);
+    assert_eq!(w.commit(&row, &taking(&row), &After::KeepClaim).await, CommitOutcome::Fenced);
 }
 
 pub async fn ended_ones_are_forgotten_after_their_time(w: &World) {

@@ -1,7 +1,7 @@
 //! Claims and what is done under them.
 
 use super::world::*;
-use common::ports::work::{After, Claimed, Control, Outcome, Transition, Want};
+use common::ports::work::{After, Claimed, CommitOutcome, Control, Transition, Want};
 use common::record::{State, Suspect};
 
 const TEN: Want = Want { max: 10, idle: false };
@@ -82,7 +82,7 @@ pub async fn a_commit_stores_everything_in_one(w: &World) {
         journal: Some(b"journal".to_vec()),
         ..taking(&row)
     };
-    assert_eq!(w.commit(&row, &transition, &After::Keep).await, Outcome::Kept { version: 1 });
+    assert_eq!(w.commit(&row, &transition, &After::KeepClaim).await, CommitOutcome::ClaimKept { version: 1 });
     let found = w.store.get(row.claim.id).await.unwrap().unwrap();
     assert_eq!(found.record.body, b"body 1");
     assert_eq!(found.record.version, 1);
@@ -101,18 +101,18 @@ pub async fn a_commit_under_a_lost_claim_changes_nothing(w: &World) {
     w.bury(&row.claim).await;
     let transition = Transition { commands: vec![b"zombie".to_vec()], ..taking(&row) };
     let before = w.store.get(row.claim.id).await.unwrap();
-    assert_eq!(w.commit(&row, &transition, &After::Keep).await, Outcome::Fenced);
+    assert_eq!(w.commit(&row, &transition, &After::KeepClaim).await, CommitOutcome::Fenced);
     let finish = w.store.finish(&row.claim, 0, 0, &After::End { rest: vec![] }).await.unwrap();
-    assert_eq!(finish, Outcome::Fenced);
+    assert_eq!(finish, CommitOutcome::Fenced);
     w.store.release(&row.claim).await.unwrap();
     assert_eq!(w.store.get(row.claim.id).await.unwrap(), before);
     let successor = w.claim_wanting(worker(2), call.shard(), Want { max: 10, idle: true }).await;
-    assert_eq!(w.commit(&row, &transition, &After::Keep).await, Outcome::Fenced);
+    assert_eq!(w.commit(&row, &transition, &After::KeepClaim).await, CommitOutcome::Fenced);
     assert_eq!(
-        w.commit(&successor[0], &taking(&successor[0]), &After::Keep).await,
-        Outcome::Kept { version: 1 }
+        w.commit(&successor[0], &taking(&successor[0]), &After::KeepClaim).await,
+        CommitOutcome::ClaimKept { version: 1 }
     );
-    assert_eq!(w.commit(&row, &transition, &After::Keep).await, Outcome::Fenced);
+    assert_eq!(w.commit(&row, &transition, &After::KeepClaim).await, CommitOutcome::Fenced);
 }
 
 pub async fn parking_on_a_waiting_inbox_gives_it_back(w: &World) {
@@ -121,13 +121,13 @@ pub async fn parking_on_a_waiting_inbox_gives_it_back(w: &World) {
     let row = w.claim_one(call.shard()).await;
     w.applied(&call.event("e2", "call.digits")).await;
     let park = After::Park { wait: 1, until: None };
-    let Outcome::More { version, inbox, control } = w.commit(&row, &taking(&row), &park).await else {
+    let CommitOutcome::More { version, inbox, control } = w.commit(&row, &taking(&row), &park).await else {
         panic!("an input waits")
     };
     assert_eq!((version, event_ids(&inbox), control), (1, vec!["e2".to_string()], None));
     let next = Transition { body: b"body 2".to_vec(), consumed: 1, ..Transition::default() };
     let outcome = w.store.commit(&row.claim, 1, &next, &park).await.unwrap();
-    assert_eq!(outcome, Outcome::Released { version: 2 });
+    assert_eq!(outcome, CommitOutcome::Released { version: 2 });
     assert!(w.claim_as(worker(2), call.shard(), 10).await.is_empty());
 }
 
@@ -137,7 +137,7 @@ pub async fn parking_on_a_waiting_control_gives_it_back(w: &World) {
     let row = w.claim_one(call.shard()).await;
     w.store.control(row.claim.id, &Control::Stop).await.unwrap();
     let outcome = w.commit(&row, &taking(&row), &After::Park { wait: 1, until: None }).await;
-    assert_eq!(outcome, Outcome::More { version: 1, inbox: vec![], control: Some(Control::Stop) });
+    assert_eq!(outcome, CommitOutcome::More { version: 1, inbox: vec![], control: Some(Control::Stop) });
 }
 
 pub async fn an_input_wakes_what_is_parked(w: &World) {
@@ -156,7 +156,7 @@ pub async fn unsettled_commands_are_handed_to_the_successor(w: &World) {
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
     let transition = Transition { commands: vec![b"one".to_vec(), b"two".to_vec()], ..taking(&row) };
-    w.commit(&row, &transition, &After::Keep).await;
+    w.commit(&row, &transition, &After::KeepClaim).await;
     w.bury(&row.claim).await;
     let successor = w.claim_wanting(worker(2), call.shard(), Want { max: 10, idle: true }).await;
     assert_eq!(successor[0].outbox, [b"one".to_vec(), b"two".to_vec()]);
@@ -171,12 +171,15 @@ pub async fn finish_settles_a_prefix_and_keeps_the_rest(w: &World) {
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
     let commands = (1..=3).map(|n| format!("c{n}").into_bytes()).collect();
-    w.commit(&row, &Transition { commands, ..taking(&row) }, &After::Keep).await;
-    let kept = w.store.finish(&row.claim, 1, 1, &After::Keep).await.unwrap();
-    assert_eq!(kept, Outcome::Kept { version: 1 });
+    w.commit(&row, &Transition { commands, ..taking(&row) }, &After::KeepClaim).await;
+    let kept = w.store.finish(&row.claim, 1, 1, &After::KeepClaim).await.unwrap();
+    assert_eq!(kept, CommitOutcome::ClaimKept { version: 1 });
     assert_eq!(w.store.get(row.claim.id).await.unwrap().unwrap().outbox, [b"c3".to_vec()]);
     let park = After::Park { wait: 1, until: None };
-    assert_eq!(w.store.finish(&row.claim, 1, 0, &park).await.unwrap(), Outcome::Released { version: 1 });
+    assert_eq!(
+        w.store.finish(&row.claim, 1, 0, &park).await.unwrap(),
+        CommitOutcome::Released { version: 1 }
+    );
     let found = w.store.get(row.claim.id).await.unwrap().unwrap();
     assert_eq!((found.outbox.len(), found.record.state), (0, State::Waiting));
 }

@@ -9,8 +9,8 @@ use common::identity::reference_key;
 use common::member::MemberId;
 use common::ports::StateStore;
 use common::ports::intake::{Deliver, Delivered, To};
-use common::ports::work::{After, Claim, Claimed, Outcome, Row, Transition, Want};
-use common::record::{Entry, Seed, SeedFlow, Start};
+use common::ports::work::{After, Claim, Claimed, CommitOutcome, Row, Transition, Want};
+use common::record::{ActiveflowSpec, Entry, FlowRef, Start};
 use common::{ActiveflowId, EventKey, Shard};
 use flow::route::Reference;
 use flow::{Class, Timestamp};
@@ -137,15 +137,15 @@ impl World {
     pub async fn park(&self, row: &Row, wait: u64, until: Option<Timestamp>) {
         let after = After::Park { wait, until };
         let outcome = self.commit(row, &taking(row), &after).await;
-        assert_eq!(outcome, Outcome::Released { version: row.record.version + 1 });
+        assert_eq!(outcome, CommitOutcome::Released { version: row.record.version + 1 });
     }
 
     pub async fn end(&self, row: &Row) {
         let outcome = self.commit(row, &taking(row), &After::End { rest: vec![] }).await;
-        assert_eq!(outcome, Outcome::Released { version: row.record.version + 1 });
+        assert_eq!(outcome, CommitOutcome::Released { version: row.record.version + 1 });
     }
 
-    pub async fn commit(&self, row: &Row, transition: &Transition, after: &After) -> Outcome {
+    pub async fn commit(&self, row: &Row, transition: &Transition, after: &After) -> CommitOutcome {
         self.store.commit(&row.claim, row.record.version, transition, after).await.unwrap()
     }
 
@@ -207,12 +207,12 @@ impl Call {
         Start {
             id: ActiveflowId::derive(&self.reference, "sbc-1", event_id, &self.starter),
             class: Class::Voice,
-            seed: Seed {
+            spec: ActiveflowSpec {
                 reference: self.reference.clone(),
                 customer_id: CUSTOMER.into(),
                 bundle: [7; 32],
                 hears,
-                flow: SeedFlow { id: self.starter.clone(), name: "Support line".into(), version: 1 },
+                flow: FlowRef { id: self.starter.clone(), name: "Support line".into(), version: 1 },
                 traceparent: None,
             },
         }

@@ -1,20 +1,20 @@
-//! The roll, the definitions, the edges of windows, and whoever only looks.
+//! The member list, the definitions, the transitions of windows, and whoever only looks.
 
 use super::{CALLS, Generator};
-use crate::cast::{CUSTOMERS, Call, customer, edge, member, publication, worker};
+use crate::cast::{CUSTOMERS, Call, customer, member, publication, transition, worker};
 use crate::operation::Operation;
 use common::ports::lookup::ListQuery;
 use flow::Timestamp;
 
 impl Generator {
-    pub(super) fn roll(&mut self) -> Operation {
+    pub(super) fn members(&mut self) -> Operation {
         let me = worker(*self.dice.pick(&self.workers));
-        self.beat += 1;
+        self.heartbeats += 1;
         match self.dice.between(0, 10) {
             0..7 => {
                 let gone =
                     if self.dice.percent(20) { vec![worker(*self.dice.pick(&self.workers))] } else { vec![] };
-                Operation::Beat { me: member(me, self.beat, self.dice.between(0, 3)), gone }
+                Operation::Heartbeat { me: member(me, self.heartbeats, self.dice.between(0, 3)), gone }
             }
             7..9 => Operation::Leave(me),
             _ => Operation::Members,
@@ -31,11 +31,11 @@ impl Generator {
     }
 
     pub(super) fn of_edges(&mut self) -> Operation {
-        let edge = edge(&mut self.dice);
+        let transition = transition(&mut self.dice);
         match self.dice.between(0, 10) {
-            0..5 => Operation::RecordEdge(edge),
-            5..8 => Operation::EdgePublished(edge),
-            _ => Operation::Edges,
+            0..5 => Operation::RecordRouteTransition(transition),
+            5..8 => Operation::RouteTransitionPublished(transition),
+            _ => Operation::RouteTransitions,
         }
     }
 

@@ -38,7 +38,7 @@ pub struct Generator {
     lives: u64,
     nonce: u64,
     crowd: u64,
-    beat: u64,
+    heartbeats: u64,
 }
 
 impl Generator {
@@ -56,7 +56,7 @@ impl Generator {
             lives: WORKERS as u64,
             nonce: 0,
             crowd: 0,
-            beat: 0,
+            heartbeats: 0,
         }
     }
 
@@ -136,7 +136,7 @@ impl Generator {
             750..800 => self.sweep(),
             800..860 => Operation::Step(self.step()),
             860..910 => self.late_copy().unwrap_or(Operation::Now),
-            910..940 => self.roll(),
+            910..940 => self.members(),
             940..955 => self.publish(),
             955..970 => self.of_edges(),
             970..990 => self.look(now),

@@ -64,7 +64,8 @@ impl Generator {
             control: if self.dice.percent(80) { held.control.clone() } else { Some(Control::Pause) },
         };
         // With commands the claim has to be kept; the rest is a mistake that both must answer.
-        let after = if commands > 0 && self.dice.percent(93) { After::Keep } else { self.after(&held, now) };
+        let after =
+            if commands > 0 && self.dice.percent(93) { After::KeepClaim } else { self.after(&held, now) };
         Operation::Commit { claim: held.claim, version, made, after }
     }
 
@@ -74,7 +75,8 @@ impl Generator {
             0..6 => 0,
             _ => self.dice.between(0, u64::from(held.unsettled) + 2) as u32,
         };
-        let after = if unsettled > 0 && self.dice.percent(80) { After::Keep } else { self.after(&held, now) };
+        let after =
+            if unsettled > 0 && self.dice.percent(80) { After::KeepClaim } else { self.after(&held, now) };
         Operation::Finish { claim: held.claim, version, unsettled, after }
     }
 
@@ -97,7 +99,7 @@ impl Generator {
 
     fn after(&mut self, held: &Held, now: Timestamp) -> After {
         match self.dice.between(0, 100) {
-            0..20 => After::Keep,
+            0..20 => After::KeepClaim,
             20..65 => {
                 let until = self.dice.percent(70).then(|| now.plus_millis(self.step().abs() / 2_000 - 500));
                 After::Park { wait: self.dice.between(1, 90), until }

@@ -10,24 +10,24 @@ type Counts = BTreeMap<usize, usize>;
 
 /// By the key's number.
 #[derive(Clone, Default)]
-pub struct Seats(Arc<Mutex<Counts>>);
+pub struct StreamLimiter(Arc<Mutex<Counts>>);
 
-/// One stream's seat; free again when it is dropped.
-pub struct Seat {
+/// One stream's permit; free again when it is dropped.
+pub struct StreamPermit {
     key: usize,
-    seats: Seats,
+    limiter: StreamLimiter,
 }
 
-impl Seats {
+impl StreamLimiter {
     /// `None`: the key has [`PER_KEY`] streams open.
-    pub fn take(&self, key: usize) -> Option<Seat> {
+    pub fn take(&self, key: usize) -> Option<StreamPermit> {
         let mut counts = self.counts();
         let count = counts.entry(key).or_default();
         if *count == PER_KEY {
             return None;
         }
         *count += 1;
-        Some(Seat { key, seats: self.clone() })
+        Some(StreamPermit { key, limiter: self.clone() })
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -35,9 +35,9 @@ impl Seats {
     }
 }
 
-impl Drop for Seat {
+impl Drop for StreamPermit {
     fn drop(&mut self) {
-        let mut counts = self.seats.counts();
+        let mut counts = self.limiter.counts();
         if let Some(count) = counts.get_mut(&self.key) {
             *count -= 1;
         }
@@ -50,10 +50,10 @@ mod tests {
 
     #[test]
     fn a_key_has_so_many_seats_and_another_key_its_own() {
-        let seats = Seats::default();
-        let mut taken: Vec<Seat> = (0..PER_KEY).map(|_| seats.take(0).unwrap()).collect();
-        assert!(seats.take(0).is_none() && seats.take(1).is_some());
+        let limiter = StreamLimiter::default();
+        let mut taken: Vec<StreamPermit> = (0..PER_KEY).map(|_| limiter.take(0).unwrap()).collect();
+        assert!(limiter.take(0).is_none() && limiter.take(1).is_some());
         taken.pop();
-        assert!(seats.take(0).is_some());
+        assert!(limiter.take(0).is_some());
     }
 }

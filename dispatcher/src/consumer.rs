@@ -1,9 +1,9 @@
-//! The concurrency of a dispatcher: takes deliveries, gives each its turn in its lane, acknowledges what is settled.
+//! The concurrency of a dispatcher: takes deliveries, gives each its turn in its key, acknowledges what is settled.
 
 use crate::acks::Acks;
-use crate::address::lane;
+use crate::address::key;
 use crate::apply::{apply, apply_alone, read_guarded};
-use crate::lanes::{Lane, Lanes};
+use crate::key_queues::{Key, KeyQueues};
 use crate::source::Source;
 use crate::{Dispatcher, metrics};
 use common::address::{Read, Refusal};
@@ -16,28 +16,28 @@ use tokio_util::sync::CancellationToken;
 /// An event that was delivered so often without an acknowledgement is handled alone.
 const SUSPICIOUS: u64 = 3;
 
-pub struct Desk<'a> {
+pub struct Consumer<'a> {
     dispatcher: &'a Dispatcher,
     source: Source,
-    /// Counts consumer lives: tags mean something only within one.
-    life: u64,
+    /// Counts consumer sessions: tags mean something only within one.
+    session: u64,
     acks: Acks,
-    lanes: Lanes<Held>,
+    key_queues: KeyQueues<PendingDelivery>,
     running: FuturesUnordered<BoxFuture<'a, Done>>,
     waiting: usize,
     alone: Alone,
 }
 
-struct Held {
-    life: u64,
+struct PendingDelivery {
+    session: u64,
     delivery: Delivery,
     read: Result<Read, Refusal>,
 }
 
 struct Done {
-    life: u64,
+    session: u64,
     tag: u64,
-    lane: Option<Lane>,
+    key: Option<Key>,
 }
 
 /// A suspicious event waits until nothing else is held, and nothing else is taken until it is done.
@@ -47,14 +47,14 @@ enum Alone {
     UnderWay,
 }
 
-impl<'a> Desk<'a> {
-    pub fn new(dispatcher: &'a Dispatcher) -> Desk<'a> {
-        Desk {
+impl<'a> Consumer<'a> {
+    pub fn new(dispatcher: &'a Dispatcher) -> Consumer<'a> {
+        Consumer {
             dispatcher,
             source: Source::new(dispatcher.ports.bus.clone()),
-            life: 0,
+            session: 0,
             acks: Acks::default(),
-            lanes: Lanes::default(),
+            key_queues: KeyQueues::default(),
             running: FuturesUnordered::new(),
             waiting: 0,
             alone: Alone::No,
@@ -70,16 +70,16 @@ impl<'a> Desk<'a> {
                 Some(done) = self.running.next() => self.settle(done),
                 next = self.source.next(), if self.has_room() => match next {
                     Some(delivery) => self.take(delivery),
-                    None => self.begin_life(),
+                    None => self.begin_session(),
                 },
             }
         }
-        self.waiting -= self.lanes.forget_waiting();
+        self.waiting -= self.key_queues.forget_waiting();
         let Dispatcher { ports, config, .. } = self.dispatcher;
         tokio::select! {
             biased;
             () = self.drain() => {}
-            () = ports.clock.sleep(config.grace) => {
+            () = ports.clock.sleep(config.shutdown_grace) => {
                 tracing::warn!(held = self.running.len(), "Grace period is over; what is held comes again");
             }
         }
@@ -109,24 +109,24 @@ impl<'a> Desk<'a> {
             return self.begin_alone();
         }
         let read = read_guarded(&delivery, &self.dispatcher.config.realms);
-        let lane = read.as_ref().ok().map(lane);
-        let held = Held { life: self.life, delivery, read };
-        let Some(lane) = lane else {
+        let key = read.as_ref().ok().map(key);
+        let held = PendingDelivery { session: self.session, delivery, read };
+        let Some(key) = key else {
             return self.begin(held, None);
         };
-        match self.lanes.enter(&lane, held) {
-            Some(held) => self.begin(held, Some(lane)),
+        match self.key_queues.enter(&key, held) {
+            Some(held) => self.begin(held, Some(key)),
             None => self.waiting += 1,
         }
         metrics::held(self.running.len() + self.waiting);
     }
 
-    fn begin(&mut self, held: Held, lane: Option<Lane>) {
+    fn begin(&mut self, held: PendingDelivery, key: Option<Key>) {
         let dispatcher = self.dispatcher;
-        let Held { life, delivery, read } = held;
+        let PendingDelivery { session, delivery, read } = held;
         let turn = async move {
             apply(dispatcher, &delivery, read).await;
-            Done { life, tag: delivery.tag, lane }
+            Done { session, tag: delivery.tag, key }
         };
         self.running.push(turn.boxed());
     }
@@ -137,7 +137,7 @@ impl<'a> Desk<'a> {
         }
         match std::mem::replace(&mut self.alone, Alone::UnderWay) {
             Alone::Next(delivery) => {
-                let (dispatcher, life) = (self.dispatcher, self.life);
+                let (dispatcher, session) = (self.dispatcher, self.session);
                 let turn = async move {
                     let outcome = apply_alone(dispatcher, &delivery).await;
                     tracing::info!(
@@ -145,7 +145,7 @@ impl<'a> Desk<'a> {
                         ?outcome,
                         "Handled an event alone that was delivered several times"
                     );
-                    Done { life, tag: delivery.tag, lane: None }
+                    Done { session, tag: delivery.tag, key: None }
                 };
                 self.running.push(turn.boxed());
             }
@@ -157,15 +157,15 @@ impl<'a> Desk<'a> {
     fn settle(&mut self, done: Done) {
         let mut through = None;
         let mut next = Some(done);
-        while let Some(Done { life, tag, lane }) = next {
-            if life == self.life {
+        while let Some(Done { session, tag, key }) = next {
+            if session == self.session {
                 through = self.acks.settle(tag).or(through);
             }
-            if let Some(lane) = lane
-                && let Some(held) = self.lanes.leave(&lane)
+            if let Some(key) = key
+                && let Some(held) = self.key_queues.leave(&key)
             {
                 self.waiting -= 1;
-                self.begin(held, Some(lane));
+                self.begin(held, Some(key));
             }
             next = self.running.next().now_or_never().flatten();
         }
@@ -176,14 +176,14 @@ impl<'a> Desk<'a> {
         metrics::held(self.running.len() + self.waiting);
     }
 
-    /// Everything unacknowledged comes again. What is under way goes on and keeps its lane, so that its next copy
+    /// Everything unacknowledged comes again. What is under way goes on and keeps its key, so that its next copy
     /// waits behind it; who had not begun is left to its copy.
-    fn begin_life(&mut self) {
+    fn begin_session(&mut self) {
         metrics::consumer_ended();
         tracing::info!(held = self.running.len() + self.waiting, "The consumer ended; opening the next one");
-        self.life += 1;
+        self.session += 1;
         self.acks = Acks::default();
-        self.waiting -= self.lanes.forget_waiting();
+        self.waiting -= self.key_queues.forget_waiting();
         if let Alone::Next(_) = self.alone {
             self.alone = Alone::No;
         }

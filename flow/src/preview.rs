@@ -137,7 +137,7 @@ fn ahead(flow: &Flow, at: usize) -> Ahead {
             match onward {
                 Onward::Node(next) if !seen.contains(&next) && perhaps.insert(next) => open.push(next),
                 Onward::Leave => leaves_perhaps = true,
-                Onward::Node(_) | Onward::Halt => {}
+                Onward::Node(_) | Onward::End => {}
             }
         }
     }
@@ -172,7 +172,7 @@ fn planned(flow: &Flow, index: usize, conditional: bool) -> Planned {
     let Node { id, kind, option, next, .. } = &flow.nodes[index];
     let next_id = match next {
         Onward::Node(next) => flow.nodes.get(*next).map(|node| node.id.clone()),
-        Onward::Leave | Onward::Halt => None,
+        Onward::Leave | Onward::End => None,
     };
     Planned { id: id.clone(), kind: kind.name, option: option.clone(), next_id, conditional }
 }

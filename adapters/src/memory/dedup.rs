@@ -12,10 +12,10 @@ const CHUNK: usize = 64;
 pub(crate) type Mark = [u8; 12];
 
 #[derive(Default)]
-pub(crate) struct Seen {
+pub(crate) struct DedupWindow {
     generations: VecDeque<Generation>,
     since: Timestamp,
-    /// Generations that were dropped since the last [`Seen::take_changes`].
+    /// Generations that were dropped since the last [`DedupWindow::take_changes`].
     dropped: Vec<u64>,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Chunk<'a> {
     pub marks: &'a [Mark],
 }
 
-impl Seen {
+impl DedupWindow {
     pub fn contains(&self, key: &EventKey) -> bool {
         let mark = mark(key);
         self.generations.iter().any(|generation| generation.marks.contains(&mark))
@@ -153,8 +153,8 @@ mod tests {
     }
 
     /// One mark in each of so many generations.
-    fn marked(generations: usize) -> Seen {
-        let mut seen = Seen::default();
+    fn marked(generations: usize) -> DedupWindow {
+        let mut seen = DedupWindow::default();
         for n in 0..generations {
             seen.rotate(at(1 + n as i64 * LIFE_US), LIFE_US);
             seen.mark(&key(n));
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(seen.take_changes().0, [0, 1]);
         assert_eq!([1, 2, 3, 4].map(|n| seen.contains(&key(n))), [false, true, true, true]);
 
-        let mut again = Seen::default();
+        let mut again = DedupWindow::default();
         again.restore_window(seen.since(), 4);
         for n in [2, 3, 4] {
             again.restore(n, [mark(&key(n as usize))].into_iter());
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_chunk_is_written_again_until_it_is_full() {
-        let mut seen = Seen::default();
+        let mut seen = DedupWindow::default();
         seen.rotate(at(1), LIFE_US);
         let mut written = Vec::new();
         for n in 0..130 {

@@ -1,4 +1,4 @@
-//! The suspicious events whose handling this process survived. When such a one comes again, its connection broke before it
+//! The suspicious events whose handling this process handled_suspects. When such a one comes again, its connection broke before it
 //! was acknowledged: nobody died of it, and it is not counted again.
 
 use common::EventKey;
@@ -9,9 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const LENGTH: usize = 256;
 
 #[derive(Default)]
-pub struct Survived(Mutex<VecDeque<EventKey>>);
+pub struct HandledSuspects(Mutex<VecDeque<EventKey>>);
 
-impl Survived {
+impl HandledSuspects {
     pub fn knows(&self, key: &EventKey) -> bool {
         self.lock().contains(key)
     }

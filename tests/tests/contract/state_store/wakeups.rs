@@ -1,8 +1,8 @@
-//! What rings in the same process. Elsewhere a bell is a message that may be late or lost.
+//! What rings in the same process. Elsewhere a wakeups is a message that may be late or lost.
 
 use super::world::*;
 use common::Shard;
-use common::ports::work::Bell;
+use common::ports::work::Wakeups;
 use futures_util::FutureExt;
 
 #[tokio::test]
@@ -11,13 +11,13 @@ async fn a_lane_that_begins_to_fill_and_an_earlier_deadline_ring_their_shard() {
         let (mut ready, mut due) = (w.store.listen_ready().await, w.store.listen_due().await);
         let calls = calls_of_one_shard(3);
         let shard = calls[0].shard();
-        let mut rung = || (rung(&mut ready), rung(&mut due));
+        let mut next = || (next(&mut ready), next(&mut due));
 
         w.applied(&calls[0].incoming("e1")).await;
-        assert_eq!(rung(), (Some(shard), None));
+        assert_eq!(next(), (Some(shard), None));
         w.applied(&calls[1].incoming("e1")).await;
         w.applied(&calls[2].incoming("e1")).await;
-        assert_eq!(rung(), (None, None), "whoever comes for the first finds the others");
+        assert_eq!(next(), (None, None), "whoever comes for the first finds the others");
 
         let rows = w.claim_as(worker(1), shard, 10).await;
         let at = |seconds: i64| Some(w.now().plus_millis(seconds * 1_000));
@@ -25,16 +25,16 @@ async fn a_lane_that_begins_to_fill_and_an_earlier_deadline_ring_their_shard() {
             [(&rows[0], at(50), Some(shard)), (&rows[1], at(50), None), (&rows[2], at(90), None)]
         {
             w.park(row, 1, until).await;
-            assert_eq!(rung(), (None, rings));
+            assert_eq!(next(), (None, rings));
         }
         w.applied(&calls[2].event("d1", "call.digits")).await;
-        assert_eq!(rung(), (Some(shard), None));
+        assert_eq!(next(), (Some(shard), None));
         let row = w.claim_one(shard).await;
         w.park(&row, 2, at(10)).await;
-        assert_eq!(rung(), (None, Some(shard)));
+        assert_eq!(next(), (None, Some(shard)));
     }
 }
 
-fn rung(bell: &mut Box<dyn Bell>) -> Option<Shard> {
-    bell.rung().now_or_never()
+fn next(wakeups: &mut Box<dyn Wakeups>) -> Option<Shard> {
+    wakeups.next().now_or_never()
 }

@@ -14,18 +14,18 @@ async fn serve_until(world: &Arc<World>, line: &str) {
         }
         shutdown.cancel();
     };
-    let mut desk = Desk::new(&dispatcher);
-    let both = async { tokio::join!(desk.serve(&shutdown), watch) };
+    let mut consumer = Consumer::new(&dispatcher);
+    let both = async { tokio::join!(consumer.serve(&shutdown), watch) };
     tokio::time::timeout(std::time::Duration::from_secs(5), both).await.expect("it comes to an end");
 }
 
 #[tokio::test]
 async fn an_event_that_the_store_does_not_take_holds_back_only_its_own_reference() {
     let world = Arc::new(World::default());
-    let life = world.life();
+    let session = world.session();
     world.unanswered.lock().unwrap().insert("e1".into(), 3);
     for (tag, id, call) in [(1, "e1", "a"), (2, "e2", "a"), (3, "e3", "b")] {
-        life.send(delivery(tag, id, call)).unwrap();
+        session.send(delivery(tag, id, call)).unwrap();
     }
     serve_until(&world, "ack 3").await;
     assert!(world.place_of("end e3") < world.place_of("end e1"));
@@ -40,10 +40,10 @@ async fn an_event_that_the_store_does_not_take_holds_back_only_its_own_reference
 #[tokio::test]
 async fn an_event_for_a_record_of_a_newer_release_keeps_its_place_and_is_not_rejected() {
     let world = Arc::new(World::default());
-    let life = world.life();
+    let session = world.session();
     world.too_new.lock().unwrap().insert("e1".into(), 3);
     for (tag, id, call) in [(1, "e1", "a"), (2, "e2", "a"), (3, "e3", "b")] {
-        life.send(delivery(tag, id, call)).unwrap();
+        session.send(delivery(tag, id, call)).unwrap();
     }
     serve_until(&world, "ack 3").await;
     assert!(world.place_of("end e3") < world.place_of("end e1"));
@@ -54,7 +54,7 @@ async fn an_event_for_a_record_of_a_newer_release_keeps_its_place_and_is_not_rej
 #[tokio::test]
 async fn a_reference_keeps_its_turn_across_lives_of_the_consumer() {
     let world = Arc::new(World::default());
-    let (first, second) = (world.life(), world.life());
+    let (first, second) = (world.session(), world.session());
     world.unanswered.lock().unwrap().insert("e1".into(), 1);
     first.send(delivery(1, "e1", "a")).unwrap();
     first.send(delivery(2, "e2", "a")).unwrap();
@@ -73,7 +73,7 @@ async fn a_reference_keeps_its_turn_across_lives_of_the_consumer() {
 #[tokio::test]
 async fn what_an_earlier_life_settles_acknowledges_nothing_in_the_next() {
     let world = Arc::new(World::default());
-    let (first, second) = (world.life(), world.life());
+    let (first, second) = (world.session(), world.session());
     world.unanswered.lock().unwrap().extend([("e1".into(), 1), ("e2".into(), 9)]);
     first.send(delivery(1, "e1", "a")).unwrap();
     drop(first);
@@ -87,8 +87,8 @@ async fn what_an_earlier_life_settles_acknowledges_nothing_in_the_next() {
 async fn a_rejection_is_repeated_until_it_is_confirmed_and_only_then_acknowledged() {
     let world = Arc::new(World::default());
     *world.rejected_unconfirmed.lock().unwrap() = 2;
-    let life = world.life();
-    life.send(Delivery { body: b"{".to_vec(), ..delivery(1, "e1", "a") }).unwrap();
+    let session = world.session();
+    session.send(Delivery { body: b"{".to_vec(), ..delivery(1, "e1", "a") }).unwrap();
     serve_until(&world, "ack 1").await;
     assert_eq!(world.log().iter().filter(|line| line.starts_with("reject ")).count(), 3);
 }
@@ -97,8 +97,8 @@ async fn a_rejection_is_repeated_until_it_is_confirmed_and_only_then_acknowledge
 async fn what_cannot_be_read_is_rejected_and_acknowledged_even_when_the_rejected_queue_is_full() {
     let world = Arc::new(World::default());
     *world.rejected_full.lock().unwrap() = true;
-    let life = world.life();
-    life.send(Delivery { body: b"{".to_vec(), ..delivery(7, "e1", "a") }).unwrap();
+    let session = world.session();
+    session.send(Delivery { body: b"{".to_vec(), ..delivery(7, "e1", "a") }).unwrap();
     serve_until(&world, "ack 7").await;
     assert!(world.log()[0].starts_with("reject "));
 }
@@ -108,8 +108,8 @@ async fn a_full_inbox_is_a_rejection() {
     let world = Arc::new(World::default());
     let owner = "00000000-0000-8000-8000-000000000000".parse().unwrap();
     world.answers.lock().unwrap().insert("e1".into(), VecDeque::from([Delivered::InboxFull { owner }]));
-    let life = world.life();
-    life.send(delivery(1, "e1", "a")).unwrap();
+    let session = world.session();
+    session.send(delivery(1, "e1", "a")).unwrap();
     serve_until(&world, "ack 1").await;
     world.place_of("reject inbox_full");
 }
@@ -117,10 +117,10 @@ async fn a_full_inbox_is_a_rejection() {
 #[tokio::test]
 async fn a_suspicious_event_waits_until_nothing_else_is_held() {
     let world = Arc::new(World::default());
-    let life = world.life();
-    life.send(delivery(1, "e1", "a")).unwrap();
-    life.send(Delivery { delivery_count: 3, ..delivery(2, "e2", "b") }).unwrap();
-    life.send(delivery(3, "e3", "c")).unwrap();
+    let session = world.session();
+    session.send(delivery(1, "e1", "a")).unwrap();
+    session.send(Delivery { delivery_count: 3, ..delivery(2, "e2", "b") }).unwrap();
+    session.send(delivery(3, "e3", "c")).unwrap();
     serve_until(&world, "ack 3").await;
     let log: Vec<String> = world.log().into_iter().filter(|l| !l.starts_with("ack")).collect();
     assert_eq!(log, ["begin e1", "end e1", "count", "begin e2", "end e2", "begin e3", "end e3"]);
@@ -130,8 +130,8 @@ async fn a_suspicious_event_waits_until_nothing_else_is_held() {
 async fn after_five_attempts_alone_an_event_is_poison() {
     let world = Arc::new(World::default());
     *world.attempts.lock().unwrap() = 5;
-    let life = world.life();
-    life.send(Delivery { delivery_count: 8, ..delivery(1, "e1", "a") }).unwrap();
+    let session = world.session();
+    session.send(Delivery { delivery_count: 8, ..delivery(1, "e1", "a") }).unwrap();
     serve_until(&world, "ack 1").await;
     assert_eq!(world.log(), ["count", "reject poison", "ack 1"]);
 }
@@ -139,9 +139,9 @@ async fn after_five_attempts_alone_an_event_is_poison() {
 #[tokio::test]
 async fn an_attempt_that_the_dispatcher_survived_is_not_counted_again() {
     let world = Arc::new(World::default());
-    let (first, second) = (world.life(), world.life());
-    for (tag, life) in [(1, first), (7, second)] {
-        life.send(Delivery { delivery_count: 3, ..delivery(tag, "e1", "a") }).unwrap();
+    let (first, second) = (world.session(), world.session());
+    for (tag, session) in [(1, first), (7, second)] {
+        session.send(Delivery { delivery_count: 3, ..delivery(tag, "e1", "a") }).unwrap();
     }
     serve_until(&world, "ack 7").await;
     assert_eq!(world.log().iter().filter(|line| *line == "count").count(), 1, "{:?}", world.log());
@@ -153,8 +153,8 @@ async fn stale_definitions_are_loaded_and_the_event_is_addressed_again() {
     *world.generation.lock().unwrap() = 4;
     let stale = Delivered::StaleDefinitions { generation: 4 };
     world.answers.lock().unwrap().insert("e1".into(), VecDeque::from([stale]));
-    let life = world.life();
-    life.send(delivery(1, "e1", "a")).unwrap();
+    let session = world.session();
+    session.send(delivery(1, "e1", "a")).unwrap();
     serve_until(&world, "ack 1").await;
     assert_eq!(world.log(), ["begin e1", "end e1", "definitions 4", "begin e1", "end e1", "ack 1"]);
 }

@@ -23,10 +23,10 @@ const GROUP: u32 = 32;
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
-pub struct Hunger {
+pub struct ClaimScheduler {
     /// How long the suspects of a shard rest of which none could move.
     rest: Duration,
-    hungry: BTreeSet<Shard>,
+    ready: BTreeSet<Shard>,
     suspects: BTreeSet<Shard>,
     /// Until when the suspects of these shards rest.
     resting: BTreeMap<Shard, Duration>,
@@ -42,7 +42,7 @@ pub struct Hunger {
 
 /// What a claim brought.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Brought {
+pub struct ClaimResult {
     pub rows: usize,
     /// Of these, suspects.
     pub suspicious: usize,
@@ -62,18 +62,18 @@ pub struct Group {
     pub given_back: usize,
 }
 
-impl Hunger {
-    pub fn new(rest: Duration) -> Hunger {
-        Hunger { rest, ..Hunger::default() }
+impl ClaimScheduler {
+    pub fn new(rest: Duration) -> ClaimScheduler {
+        ClaimScheduler { rest, ..ClaimScheduler::default() }
     }
 
     /// These may have something.
-    pub fn feel(&mut self, shards: impl IntoIterator<Item = Shard>) {
-        self.hungry.extend(shards);
+    pub fn mark_ready(&mut self, shards: impl IntoIterator<Item = Shard>) {
+        self.ready.extend(shards);
     }
 
     /// Suspects of other shards are for others.
-    pub fn look_after(&mut self, shards: &BTreeSet<Shard>) {
+    pub fn assign(&mut self, shards: &BTreeSet<Shard>) {
         self.suspects.retain(|shard| shards.contains(shard));
         self.resting.retain(|shard, _| shards.contains(shard));
     }
@@ -134,10 +134,10 @@ impl Hunger {
     }
 
     /// A claim was answered. Returns whether the shard turned out to have suspects that this executor is to deal with.
-    pub fn answered(&mut self, shard: Shard, want: Want, brought: Brought, mine: bool) -> bool {
+    pub fn answered(&mut self, shard: Shard, want: Want, brought: ClaimResult, mine: bool) -> bool {
         self.settle(shard, want);
         if brought.rows >= want.max as usize {
-            self.hungry.insert(shard);
+            self.ready.insert(shard);
         }
         if want.idle && brought.suspicious == 0 {
             self.suspects.remove(&shard);
@@ -160,7 +160,7 @@ impl Hunger {
 
     fn ask(&mut self, next: (Shard, Want)) -> (Shard, Want) {
         let (shard, want) = next;
-        self.hungry.remove(&shard);
+        self.ready.remove(&shard);
         self.asked.insert(shard);
         self.apart |= want.idle;
         self.reserved += want.max as usize;
@@ -171,7 +171,7 @@ impl Hunger {
     /// Round after round, so that no shard starves behind a busy one.
     fn in_turn(&self) -> Option<Shard> {
         let behind = self.last.map_or(Unbounded, Excluded);
-        let round = self.hungry.range((behind, Unbounded)).chain(&self.hungry);
+        let round = self.ready.range((behind, Unbounded)).chain(&self.ready);
         round.copied().find(|shard| !self.asked.contains(shard))
     }
 }
@@ -182,28 +182,28 @@ mod tests {
 
     const NOW: Duration = Duration::from_secs(100);
 
-    fn hungry(shards: u16) -> Hunger {
-        let mut hunger = Hunger::new(Duration::from_secs(10));
-        hunger.feel((0..shards).map(Shard));
-        hunger
+    fn with_ready(shards: u16) -> ClaimScheduler {
+        let mut scheduler = ClaimScheduler::new(Duration::from_secs(10));
+        scheduler.mark_ready((0..shards).map(Shard));
+        scheduler
     }
 
-    fn brought(rows: usize, suspicious: usize, waiting: u64) -> Brought {
-        Brought { rows, suspicious, waiting }
+    fn brought(rows: usize, suspicious: usize, waiting: u64) -> ClaimResult {
+        ClaimResult { rows, suspicious, waiting }
     }
 
     #[test]
     fn claims_never_ask_for_more_than_there_is_room_and_each_shard_is_asked_once() {
-        let mut hunger = hungry(3);
-        let asked: Vec<_> = std::iter::from_fn(|| hunger.next(20, 100, NOW)).collect();
+        let mut scheduler = with_ready(3);
+        let asked: Vec<_> = std::iter::from_fn(|| scheduler.next(20, 100, NOW)).collect();
         assert_eq!(
             asked.iter().map(|(shard, want)| (shard.0, want.max)).collect::<Vec<_>>(),
             [(0, 64), (1, 16)]
         );
-        hunger.feel([Shard(0)]);
-        hunger.answered(Shard(1), asked[1].1, brought(0, 0, 0), true);
+        scheduler.mark_ready([Shard(0)]);
+        scheduler.answered(Shard(1), asked[1].1, brought(0, 0, 0), true);
         assert_eq!(
-            hunger.next(20, 100, NOW).map(|(shard, _)| shard),
+            scheduler.next(20, 100, NOW).map(|(shard, _)| shard),
             Some(Shard(2)),
             "shard 0 is still being asked"
         );
@@ -211,10 +211,10 @@ mod tests {
 
     #[test]
     fn a_full_answer_keeps_a_shard_hungry_behind_the_others() {
-        let mut hunger = hungry(2);
-        let (first, want) = hunger.next(0, 64, NOW).unwrap();
-        hunger.answered(first, want, brought(64, 0, 0), true);
-        let order: Vec<u16> = [hunger.next(64, 128, NOW), hunger.next(64, 200, NOW)]
+        let mut scheduler = with_ready(2);
+        let (first, want) = scheduler.next(0, 64, NOW).unwrap();
+        scheduler.answered(first, want, brought(64, 0, 0), true);
+        let order: Vec<u16> = [scheduler.next(64, 128, NOW), scheduler.next(64, 200, NOW)]
             .into_iter()
             .flatten()
             .map(|(s, _)| s.0)
@@ -224,49 +224,52 @@ mod tests {
 
     #[test]
     fn suspects_are_claimed_when_nothing_is_held_and_only_by_who_looks_after_the_shard() {
-        let mut hunger = hungry(2);
-        let (shard, want) = hunger.next(0, 512, NOW).unwrap();
-        assert!(!hunger.answered(shard, want, brought(3, 0, 5), false));
-        hunger.feel([shard]);
-        let mut asked: Vec<_> = std::iter::from_fn(|| hunger.next(3, 512, NOW)).collect();
+        let mut scheduler = with_ready(2);
+        let (shard, want) = scheduler.next(0, 512, NOW).unwrap();
+        assert!(!scheduler.answered(shard, want, brought(3, 0, 5), false));
+        scheduler.mark_ready([shard]);
+        let mut asked: Vec<_> = std::iter::from_fn(|| scheduler.next(3, 512, NOW)).collect();
         while let Some((shard, want)) = asked.pop() {
-            hunger.answered(shard, want, brought(0, 0, if shard == Shard(0) { 5 } else { 0 }), true);
+            scheduler.answered(shard, want, brought(0, 0, if shard == Shard(0) { 5 } else { 0 }), true);
         }
-        hunger.feel([Shard(1)]);
-        assert_eq!(hunger.next(3, 512, NOW), None, "three are still held");
+        scheduler.mark_ready([Shard(1)]);
+        assert_eq!(scheduler.next(3, 512, NOW), None, "three are still held");
         let group = Want { max: 32, idle: true };
-        assert_eq!(hunger.next(0, 512, NOW), Some((Shard(0), group)));
-        hunger.answered(Shard(0), group, brought(5, 5, 0), true);
-        assert_eq!(hunger.next(5, 512, NOW), None, "the group is held alone");
-        assert_eq!(hunger.next(0, 512, NOW), Some((Shard(0), group)));
-        hunger.answered(Shard(0), group, brought(0, 0, 0), true);
-        assert_eq!(hunger.next(0, 512, NOW).map(|(shard, want)| (shard, want.idle)), Some((Shard(1), false)));
+        assert_eq!(scheduler.next(0, 512, NOW), Some((Shard(0), group)));
+        scheduler.answered(Shard(0), group, brought(5, 5, 0), true);
+        assert_eq!(scheduler.next(5, 512, NOW), None, "the group is held alone");
+        assert_eq!(scheduler.next(0, 512, NOW), Some((Shard(0), group)));
+        scheduler.answered(Shard(0), group, brought(0, 0, 0), true);
+        assert_eq!(
+            scheduler.next(0, 512, NOW).map(|(shard, want)| (shard, want.idle)),
+            Some((Shard(1), false))
+        );
     }
 
     #[test]
     fn while_the_broker_is_away_one_is_claimed_each_second() {
-        let mut hunger = hungry(2);
-        let (shard, want) = hunger.next_probe(0, Duration::ZERO).unwrap();
-        assert_eq!(hunger.next_probe(0, Duration::ZERO), None);
-        hunger.answered(shard, want, brought(1, 0, 0), true);
-        hunger.probed(Duration::ZERO);
-        assert_eq!(hunger.next_probe(0, Duration::from_millis(900)), None);
-        assert!(hunger.next_probe(0, Duration::from_secs(1)).is_some());
+        let mut scheduler = with_ready(2);
+        let (shard, want) = scheduler.next_probe(0, Duration::ZERO).unwrap();
+        assert_eq!(scheduler.next_probe(0, Duration::ZERO), None);
+        scheduler.answered(shard, want, brought(1, 0, 0), true);
+        scheduler.probed(Duration::ZERO);
+        assert_eq!(scheduler.next_probe(0, Duration::from_millis(900)), None);
+        assert!(scheduler.next_probe(0, Duration::from_secs(1)).is_some());
     }
 
     #[test]
     fn while_suspects_may_be_on_their_way_nothing_else_is_claimed() {
-        let mut back = hungry(2);
+        let mut back = with_ready(2);
         let (shard, probe) = back.next_probe(0, NOW).unwrap();
         assert!(probe.idle);
         assert_eq!(back.next(0, 64, NOW), None, "the broker is back, the probe is not answered");
         back.answered(shard, probe, brought(0, 0, 0), true);
         assert!(back.next(0, 64, NOW).is_some());
 
-        let mut moved = hungry(2);
+        let mut moved = with_ready(2);
         moved.suspects = BTreeSet::from([Shard(0)]);
         let (shard, group) = moved.next(0, 64, NOW).unwrap();
-        moved.look_after(&BTreeSet::from([Shard(1)]));
+        moved.assign(&BTreeSet::from([Shard(1)]));
         assert_eq!(moved.next(0, 64, NOW), None, "the shard is another's now, its claim is not answered");
         moved.failed(shard, group);
         assert!(moved.next(0, 64, NOW).is_some());
@@ -279,32 +282,32 @@ mod tests {
     #[test]
     fn suspects_that_cannot_move_leave_turns_to_ordinary_work_and_to_those_of_other_shards() {
         let secs = Duration::from_secs;
-        let mut hunger = hungry(2);
-        hunger.suspects = BTreeSet::from([Shard(0), Shard(1)]);
-        let claimed = |hunger: &mut Hunger, now: u64| {
-            hunger.feel([Shard(0), Shard(1)]);
-            let (shard, want) = hunger.next(0, 64, secs(now))?;
-            hunger.answered(shard, want, brought(1, usize::from(want.idle), 0), true);
+        let mut scheduler = with_ready(2);
+        scheduler.suspects = BTreeSet::from([Shard(0), Shard(1)]);
+        let claimed = |scheduler: &mut ClaimScheduler, now: u64| {
+            scheduler.mark_ready([Shard(0), Shard(1)]);
+            let (shard, want) = scheduler.next(0, 64, secs(now))?;
+            scheduler.answered(shard, want, brought(1, usize::from(want.idle), 0), true);
             want.idle.then_some(shard.0)
         };
-        assert_eq!(claimed(&mut hunger, 100), Some(0));
-        assert!(hunger.group_done(&group(0, 100, 0, 1), secs(104)));
-        assert_eq!(claimed(&mut hunger, 104), None, "ordinary work has as long as the group took");
-        assert_eq!(claimed(&mut hunger, 108), Some(1), "the other shard has not been tried");
-        assert!(!hunger.group_done(&group(1, 108, 3, 0), secs(109)));
-        hunger.suspects.remove(&Shard(1));
-        assert_eq!(claimed(&mut hunger, 113), None, "shard 0 rests");
-        assert_eq!(claimed(&mut hunger, 114), Some(0));
-        assert!(!hunger.group_done(&group(0, 114, 0, 1), secs(130)), "that is known");
-        hunger.suspects.insert(Shard(1));
-        assert_eq!(claimed(&mut hunger, 145), None);
-        assert_eq!(claimed(&mut hunger, 146), Some(1), "who rests least comes last");
+        assert_eq!(claimed(&mut scheduler, 100), Some(0));
+        assert!(scheduler.group_done(&group(0, 100, 0, 1), secs(104)));
+        assert_eq!(claimed(&mut scheduler, 104), None, "ordinary work has as long as the group took");
+        assert_eq!(claimed(&mut scheduler, 108), Some(1), "the other shard has not been tried");
+        assert!(!scheduler.group_done(&group(1, 108, 3, 0), secs(109)));
+        scheduler.suspects.remove(&Shard(1));
+        assert_eq!(claimed(&mut scheduler, 113), None, "shard 0 rests");
+        assert_eq!(claimed(&mut scheduler, 114), Some(0));
+        assert!(!scheduler.group_done(&group(0, 114, 0, 1), secs(130)), "that is known");
+        scheduler.suspects.insert(Shard(1));
+        assert_eq!(claimed(&mut scheduler, 145), None);
+        assert_eq!(claimed(&mut scheduler, 146), Some(1), "who rests least comes last");
     }
 
     #[test]
     fn while_the_broker_is_away_a_shard_whose_suspects_rest_is_probed_with_something_else() {
-        let mut hunger = hungry(1);
-        hunger.group_done(&group(0, 99, 0, 1), NOW);
-        assert_eq!(hunger.next_probe(0, NOW), Some((Shard(0), Want { max: 1, idle: false })));
+        let mut scheduler = with_ready(1);
+        scheduler.group_done(&group(0, 99, 0, 1), NOW);
+        assert_eq!(scheduler.next_probe(0, NOW), Some((Shard(0), Want { max: 1, idle: false })));
     }
 }

@@ -1,4 +1,4 @@
-//! `/v1.0` beside the documented example (`documented.json`): the same keys in the same order, the same forms.
+//! `/v1.0` beside the documented example (`compat_v1_0.json`): the same keys in the same order, the same forms.
 
 mod support;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use support::{KEY, SECOND, World, is_problem};
 
-const EXAMPLE: &str = include_str!("documented.json");
+const EXAMPLE: &str = include_str!("compat_v1_0.json");
 
 /// A flow whose ids are UUIDs, as in the example; a call whose id is none.
 fn menu() -> Value {

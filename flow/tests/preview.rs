@@ -2,7 +2,7 @@
 
 mod support;
 
-use flow::outlook::{current, is_reserved, jumps, option, outputs, pending, waiting_for};
+use flow::preview::{current, is_reserved, jumps, option, outputs, pending, waiting_for};
 use serde_json::{Value, json};
 use support::{Drive, bundle_of, voice};
 

@@ -1,8 +1,8 @@
 //! Wake-ups by publish and subscribe. A lost ring only delays: whoever listens also looks once a second.
 
 use super::{Settings, keys, link, reply};
-use crate::memory::BroadcastBell;
-use common::ports::work::Bell;
+use crate::memory::BroadcastWakeups;
+use common::ports::work::Wakeups;
 use common::{Shard, StoreError};
 use futures_util::StreamExt;
 use redis::Client;
@@ -14,27 +14,27 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(500);
 /// A subscription sends nothing by itself, so that a connection into the void would never be noticed.
 const BETWEEN_PINGS: Duration = Duration::from_secs(5);
 
-pub struct Bells {
+pub struct Subscription {
     ready: broadcast::Sender<Shard>,
     due: broadcast::Sender<Shard>,
     _listening: AbortOnDropHandle<()>,
 }
 
-impl Bells {
-    pub fn new(settings: &Settings) -> Result<Bells, StoreError> {
+impl Subscription {
+    pub fn new(settings: &Settings) -> Result<Subscription, StoreError> {
         let (ready, due) = (broadcast::channel(1_024).0, broadcast::channel(1_024).0);
         let client = Client::open(link::connection_info(&settings.url)?)
             .map_err(|error| link::to_store("listen for wake-ups", &error))?;
         let listening = listen(client, settings.shards, ready.clone(), due.clone());
-        Ok(Bells { ready, due, _listening: AbortOnDropHandle::new(tokio::spawn(listening)) })
+        Ok(Subscription { ready, due, _listening: AbortOnDropHandle::new(tokio::spawn(listening)) })
     }
 
-    pub fn ready(&self) -> Box<dyn Bell> {
-        Box::new(BroadcastBell(self.ready.subscribe()))
+    pub fn ready(&self) -> Box<dyn Wakeups> {
+        Box::new(BroadcastWakeups(self.ready.subscribe()))
     }
 
-    pub fn due(&self) -> Box<dyn Bell> {
-        Box::new(BroadcastBell(self.due.subscribe()))
+    pub fn due(&self) -> Box<dyn Wakeups> {
+        Box::new(BroadcastWakeups(self.due.subscribe()))
     }
 }
 

@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::{Deref, Range};
 
 /// A map. Whatever changes it notes the key; reading is reading the map.
-pub(crate) struct Kept<K, V> {
+pub(crate) struct TrackedMap<K, V> {
     records: BTreeMap<K, V>,
     changed: Vec<K>,
     removed: Vec<(K, V)>,
 }
 
-impl<K, V> Default for Kept<K, V> {
+impl<K, V> Default for TrackedMap<K, V> {
     fn default() -> Self {
-        Kept { records: BTreeMap::new(), changed: Vec::new(), removed: Vec::new() }
+        TrackedMap { records: BTreeMap::new(), changed: Vec::new(), removed: Vec::new() }
     }
 }
 
-impl<K, V> Deref for Kept<K, V> {
+impl<K, V> Deref for TrackedMap<K, V> {
     type Target = BTreeMap<K, V>;
 
     fn deref(&self) -> &BTreeMap<K, V> {
@@ -24,7 +24,7 @@ impl<K, V> Deref for Kept<K, V> {
     }
 }
 
-impl<K: Ord + Clone, V> Kept<K, V> {
+impl<K: Ord + Clone, V> TrackedMap<K, V> {
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         let value = self.records.get_mut(key)?;
         self.changed.push(key.clone());
@@ -77,20 +77,20 @@ impl<K: Ord + Clone, V> Kept<K, V> {
 }
 
 /// A sequence that grows at its end and is forgotten from its beginning. Its entries are numbered from zero, for good.
-pub(crate) struct Trail<T> {
+pub(crate) struct BoundedLog<T> {
     entries: VecDeque<T>,
     end: u64,
-    /// The numbers that were there at the last [`Trail::take_changes`].
+    /// The numbers that were there at the last [`BoundedLog::take_changes`].
     written: Range<u64>,
 }
 
-impl<T> Default for Trail<T> {
+impl<T> Default for BoundedLog<T> {
     fn default() -> Self {
-        Trail { entries: VecDeque::new(), end: 0, written: 0..0 }
+        BoundedLog { entries: VecDeque::new(), end: 0, written: 0..0 }
     }
 }
 
-impl<T> Deref for Trail<T> {
+impl<T> Deref for BoundedLog<T> {
     type Target = VecDeque<T>;
 
     fn deref(&self) -> &VecDeque<T> {
@@ -98,7 +98,7 @@ impl<T> Deref for Trail<T> {
     }
 }
 
-impl<T> Trail<T> {
+impl<T> BoundedLog<T> {
     /// Adds `entry`, and forgets what is then more than `length`.
     pub fn push(&mut self, entry: T, length: usize) {
         self.entries.push_back(entry);
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_map_tells_what_changed_and_what_went_since_it_was_asked() {
-        let mut kept: Kept<u8, &str> = Kept::default();
+        let mut kept: TrackedMap<u8, &str> = TrackedMap::default();
         kept.insert(1, "one");
         kept.insert(2, "two");
         kept.insert_passing(3, "three");
@@ -165,8 +165,8 @@ mod tests {
 
     #[test]
     fn a_trail_tells_what_came_and_what_went_since_it_was_asked() {
-        let mut trail = Trail::default();
-        let changes = |trail: &mut Trail<char>| {
+        let mut trail = BoundedLog::default();
+        let changes = |trail: &mut BoundedLog<char>| {
             let (gone, came) = trail.take_changes();
             let came: Vec<(u64, char)> = came.map(|(number, entry)| (number, *entry)).collect();
             (gone.collect::<Vec<u64>>(), came)
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(changes(&mut trail), (vec![2, 3], vec![]));
         assert_eq!((trail.len(), trail.end()), (0, 4));
 
-        let mut restored = Trail::default();
+        let mut restored = BoundedLog::default();
         restored.restore(7, 'x');
         restored.restore(8, 'y');
         restored.push('z', 2);

@@ -7,18 +7,18 @@ use std::fmt::Write;
 /// A position in one feed, so that positions compare. Stores write them as a number, or two with a dash between; what
 /// they wrote comes out again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct FeedOffset {
     number: u64,
     /// Digits of `number` as it was written; 0: before the first entry.
     digits: u8,
     second: Option<u64>,
 }
 
-impl Place {
+impl FeedOffset {
     /// `None` for what no store writes.
-    pub fn read(text: &str) -> Option<Place> {
+    pub fn read(text: &str) -> Option<FeedOffset> {
         if text.is_empty() {
-            return Some(Place::default());
+            return Some(FeedOffset::default());
         }
         let (number, second) = match text.split_once('-') {
             Some((number, second)) => (number, Some(second.parse().ok()?)),
@@ -26,12 +26,12 @@ impl Place {
         };
         let digits =
             u8::try_from(number.len()).ok().filter(|_| number.bytes().all(|b| b.is_ascii_digit()))?;
-        Some(Place { number: number.parse().ok()?, digits, second })
+        Some(FeedOffset { number: number.parse().ok()?, digits, second })
     }
 
     /// As the store wrote it.
     pub fn text(self) -> String {
-        let Place { number, digits, second } = self;
+        let FeedOffset { number, digits, second } = self;
         let mut text = String::new();
         if digits > 0 {
             // Writing to a String cannot fail.
@@ -48,51 +48,51 @@ impl Place {
     }
 }
 
-impl PartialOrd for Place {
-    fn partial_cmp(&self, other: &Place) -> Option<Ordering> {
+impl PartialOrd for FeedOffset {
+    fn partial_cmp(&self, other: &FeedOffset) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Place {
-    fn cmp(&self, other: &Place) -> Ordering {
-        let key = |place: &Place| (place.digits > 0, place.number, place.second, place.digits);
+impl Ord for FeedOffset {
+    fn cmp(&self, other: &FeedOffset) -> Ordering {
+        let key = |offset: &FeedOffset| (offset.digits > 0, offset.number, offset.second, offset.digits);
         key(self).cmp(&key(other))
     }
 }
 
-/// A place in every shard's feed, by the shard's number.
+/// A offset in every shard's feed, by the shard's number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Places(pub Vec<Place>);
+pub struct FeedOffsets(pub Vec<FeedOffset>);
 
 const HAS_SECOND: u8 = 0x80;
 
-impl Places {
+impl FeedOffsets {
     /// Hexadecimal. Numbers of one moment are near each other, so only the steps between them are written.
     pub fn id(&self) -> String {
         let mut bytes = Vec::with_capacity(self.0.len() * 6);
         let mut before = 0u64;
-        for place in &self.0 {
-            bytes.push(place.digits | if place.second.is_some() { HAS_SECOND } else { 0 });
-            if place.digits > 0 {
-                let step = place.number.wrapping_sub(before) as i64;
+        for offset in &self.0 {
+            bytes.push(offset.digits | if offset.second.is_some() { HAS_SECOND } else { 0 });
+            if offset.digits > 0 {
+                let step = offset.number.wrapping_sub(before) as i64;
                 put(&mut bytes, ((step << 1) ^ (step >> 63)) as u64);
-                before = place.number;
+                before = offset.number;
             }
-            if let Some(second) = place.second {
+            if let Some(second) = offset.second {
                 put(&mut bytes, second);
             }
         }
         hex(&bytes)
     }
 
-    /// `None` for what [`Places::id`] did not make, or made for another number of shards.
-    pub fn read(id: &str, shards: usize) -> Option<Places> {
+    /// `None` for what [`FeedOffsets::id`] did not make, or made for another number of shards.
+    pub fn read(id: &str, shards: usize) -> Option<FeedOffsets> {
         let digits: Option<Vec<u8>> =
             id.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
         let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
         let mut bytes = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]);
-        let mut places = Vec::new();
+        let mut offsets = Vec::new();
         let mut before = 0u64;
         while let Some(head) = bytes.next() {
             let digits = head & !HAS_SECOND;
@@ -101,9 +101,9 @@ impl Places {
                 before = before.wrapping_add((step >> 1) ^ (step & 1).wrapping_neg());
             }
             let second = if head & HAS_SECOND != 0 { Some(take(&mut bytes)?) } else { None };
-            places.push(Place { number: if digits > 0 { before } else { 0 }, digits, second });
+            offsets.push(FeedOffset { number: if digits > 0 { before } else { 0 }, digits, second });
         }
-        (places.len() == shards).then_some(Places(places))
+        (offsets.len() == shards).then_some(FeedOffsets(offsets))
     }
 }
 
@@ -137,18 +137,19 @@ mod tests {
         for text in
             ["", "00000000000000000012", "7", "1795323600012-0", "1795323600012-17", "18446744073709551615"]
         {
-            assert_eq!(Place::read(text).unwrap().text(), text);
+            assert_eq!(FeedOffset::read(text).unwrap().text(), text);
         }
         for wrong in ["x", "1-x", "-1", "1-", "+1", "99999999999999999999", "1 "] {
-            assert_eq!(Place::read(wrong), None, "{wrong}");
+            assert_eq!(FeedOffset::read(wrong), None, "{wrong}");
         }
     }
 
     #[test]
     fn places_compare_as_numbers_do() {
-        let mut grow: Vec<Place> = ["", "0-1", "9-9", "9-10", "10-0", "1795323600012-2", "1795323600012-11"]
-            .map(|text| Place::read(text).unwrap())
-            .into();
+        let mut grow: Vec<FeedOffset> =
+            ["", "0-1", "9-9", "9-10", "10-0", "1795323600012-2", "1795323600012-11"]
+                .map(|text| FeedOffset::read(text).unwrap())
+                .into();
         let sorted = grow.clone();
         grow.reverse();
         grow.sort();
@@ -158,24 +159,29 @@ mod tests {
     #[test]
     fn an_id_is_short_and_read_back() {
         let shard = |n: u64| match n {
-            3 => Place::default(),
-            n => Place::read(&format!("{}-{}", 1_795_323_600_012 + n * 7_001 % 40_000, n % 3)).unwrap(),
+            3 => FeedOffset::default(),
+            n => FeedOffset::read(&format!("{}-{}", 1_795_323_600_012 + n * 7_001 % 40_000, n % 3)).unwrap(),
         };
-        let redis = Places((0..16).map(shard).collect());
-        let memory = Places((0..16).map(|n| Place::read(&format!("{:020}", n * 37 % 11)).unwrap()).collect());
-        let ends = Places(vec![Place::read("18446744073709551615").unwrap(), Place::read("0").unwrap()]);
-        for places in [redis, memory, ends] {
-            let id = places.id();
+        let redis = FeedOffsets((0..16).map(shard).collect());
+        let memory = FeedOffsets(
+            (0..16).map(|n| FeedOffset::read(&format!("{:020}", n * 37 % 11)).unwrap()).collect(),
+        );
+        let ends = FeedOffsets(vec![
+            FeedOffset::read("18446744073709551615").unwrap(),
+            FeedOffset::read("0").unwrap(),
+        ]);
+        for offsets in [redis, memory, ends] {
+            let id = offsets.id();
             assert!(id.len() < 160, "{} characters: {id}", id.len());
-            assert_eq!(Places::read(&id, places.0.len()), Some(places.clone()));
-            assert_eq!(Places::read(&id, places.0.len() + 1), None);
+            assert_eq!(FeedOffsets::read(&id, offsets.0.len()), Some(offsets.clone()));
+            assert_eq!(FeedOffsets::read(&id, offsets.0.len() + 1), None);
         }
     }
 
     #[test]
     fn what_is_no_id_is_not_read() {
         for wrong in ["zz", "0", "ff", "81", "\u{e4}\u{e4}", "0d8080808080808080808080"] {
-            assert_eq!(Places::read(wrong, 1), None, "{wrong}");
+            assert_eq!(FeedOffsets::read(wrong, 1), None, "{wrong}");
         }
     }
 }

@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 
 /// An activeflow as `/v1.0` documents it. Every id is a UUID: one that is none in `/v1` is shown as a UUID derived from it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[schema(title = "DocumentedActiveflow")]
-pub struct DocumentedActiveflow {
+#[schema(title = "ActiveflowV1_0")]
+pub struct ActiveflowV1_0 {
     #[schema(format = Uuid, example = "6f18ae1c-ddf8-413b-9572-ad30574604ef")]
     pub id: String,
     #[schema(example = "5e4a0680-804e-11ec-8477-2fea5968d85b")]
@@ -24,7 +24,7 @@ pub struct DocumentedActiveflow {
     pub reference_type: String,
     #[schema(format = Uuid, example = "fd581a20-2606-47fd-a7e8-6bba7c294170")]
     pub reference_id: String,
-    pub current_action: DocumentedAction,
+    pub current_action: ActionV1_0,
     #[schema(format = Uuid, example = "00000000-0000-0000-0000-000000000000")]
     pub forward_action_id: String,
     #[schema(
@@ -46,7 +46,7 @@ pub struct DocumentedActiveflow {
 
 /// An action as `/v1.0` documents it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct DocumentedAction {
+pub struct ActionV1_0 {
     #[schema(format = Uuid, example = "93ebcadb-ecae-4291-8d49-ca81a926b8b3")]
     pub id: String,
     #[schema(format = Uuid, example = "00000000-0000-0000-0000-000000000000")]
@@ -58,17 +58,17 @@ pub struct DocumentedAction {
     pub option: Value,
 }
 
-impl From<Activeflow> for DocumentedActiveflow {
-    fn from(activeflow: Activeflow) -> DocumentedActiveflow {
+impl From<Activeflow> for ActiveflowV1_0 {
+    fn from(activeflow: Activeflow) -> ActiveflowV1_0 {
         let action = activeflow.current_action;
-        DocumentedActiveflow {
+        ActiveflowV1_0 {
             id: activeflow.id,
             customer_id: activeflow.customer_id,
             flow_id: activeflow.flow_id,
             status: activeflow.status,
             reference_type: activeflow.reference_type,
             reference_id: uuid(&activeflow.reference_id),
-            current_action: DocumentedAction {
+            current_action: ActionV1_0 {
                 id: uuid(&action.id),
                 next_id: uuid(&action.next_id),
                 kind: action.kind,

@@ -3,9 +3,9 @@
 use super::activeflows::{find, show, stop};
 use crate::auth::Caller;
 use crate::extract::{Path, Query};
-use crate::page::{self, Page, Place};
+use crate::page::{self, Page, Position};
 use crate::problem::Problem;
-use crate::resource::documented::{DocumentedActiveflow, read_time, time};
+use crate::resource::compat_v1_0::{ActiveflowV1_0, read_time, time};
 use crate::state::Api;
 use axum::Json;
 use axum::extract::State;
@@ -36,8 +36,8 @@ struct Paging {
 
 /// A page of activeflows, newest first.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-struct DocumentedPage {
-    result: Vec<DocumentedActiveflow>,
+struct ActiveflowPageV1_0 {
+    result: Vec<ActiveflowV1_0>,
     /// For the next page: a time; empty at the end
     #[schema(example = "2023-04-02 13:43:30.576077")]
     next_page_token: String,
@@ -47,18 +47,18 @@ struct DocumentedPage {
 #[utoipa::path(
     get,
     path = "/v1.0/activeflows",
-    operation_id = "listDocumentedActiveflows",
+    operation_id = "listActiveflowV1_0s",
     tag = "v1.0",
     params(Paging),
-    responses((status = 200, body = DocumentedPage))
+    responses((status = 200, body = ActiveflowPageV1_0))
 )]
 async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Query(paging): Query<Paging>,
-) -> Result<Json<DocumentedPage>, Problem> {
+) -> Result<Json<ActiveflowPageV1_0>, Problem> {
     let size = page::size(paging.page_size)?;
-    let before = place(paging.page_token.as_deref())?;
+    let before = position(paging.page_token.as_deref())?;
     let customer = &caller.customer_id;
     let Page { mut found, mut next } = page::scan(&api, customer, before, size, |_| true).await?;
     // A token that is a time cannot say which of several of the same moment came last: they are all of this page.
@@ -77,27 +77,27 @@ async fn list(
     let next_page_token = last.map_or_else(String::new, |found| time(found.record.created));
     let mut result = Vec::with_capacity(found.len());
     for found in &found {
-        result.push(documented(&api, found).await?);
+        result.push(to_v1_0(&api, found).await?);
     }
-    Ok(Json(DocumentedPage { result, next_page_token }))
+    Ok(Json(ActiveflowPageV1_0 { result, next_page_token }))
 }
 
 /// Show one activeflow
 #[utoipa::path(
     get,
     path = "/v1.0/activeflows/{id}",
-    operation_id = "getDocumentedActiveflow",
+    operation_id = "getActiveflowV1_0",
     tag = "v1.0",
     params(("id" = String, Path, format = Uuid, description = "The activeflow's id")),
-    responses((status = 200, body = DocumentedActiveflow), (status = 404, body = Problem))
+    responses((status = 200, body = ActiveflowV1_0), (status = 404, body = Problem))
 )]
 async fn get(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<DocumentedActiveflow>, Problem> {
+) -> Result<Json<ActiveflowV1_0>, Problem> {
     let found = find(&api, &caller, &id).await?;
-    Ok(Json(documented(&api, &found).await?))
+    Ok(Json(to_v1_0(&api, &found).await?))
 }
 
 /// End it now
@@ -106,12 +106,12 @@ async fn get(
 #[utoipa::path(
     post,
     path = "/v1.0/activeflows/{id}/stop",
-    operation_id = "stopDocumentedActiveflow",
+    operation_id = "stopActiveflowV1_0",
     tag = "v1.0",
     params(("id" = String, Path, format = Uuid, description = "The activeflow's id")),
     responses(
-        (status = 200, description = "It has ended", body = DocumentedActiveflow),
-        (status = 202, description = "Asked for; no worker has taken it up yet", body = DocumentedActiveflow),
+        (status = 200, description = "It has ended", body = ActiveflowV1_0),
+        (status = 202, description = "Asked for; no worker has taken it up yet", body = ActiveflowV1_0),
         (status = 404, body = Problem)
     )
 )]
@@ -119,18 +119,18 @@ async fn stop_one(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<(StatusCode, Json<DocumentedActiveflow>), Problem> {
+) -> Result<(StatusCode, Json<ActiveflowV1_0>), Problem> {
     let found = stop(&api, &caller, &id).await?;
     let status = if found.record.state == Standing::Ended { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((status, Json(documented(&api, &found).await?)))
+    Ok((status, Json(to_v1_0(&api, &found).await?)))
 }
 
-async fn documented(api: &Api, found: &Found) -> Result<DocumentedActiveflow, Problem> {
+async fn to_v1_0(api: &Api, found: &Found) -> Result<ActiveflowV1_0, Problem> {
     Ok(show(api, found).await?.into())
 }
 
 /// Before all of that moment.
-fn place(token: Option<&str>) -> Result<Option<Place>, Problem> {
+fn position(token: Option<&str>) -> Result<Option<Position>, Problem> {
     let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(None) };
     let before = read_time(token)
         .map_err(|detail| Problem::bad_request("invalid_query", format!("`page_token`: {detail}")))?;

@@ -13,7 +13,7 @@ impl ShardState {
 
     /// # Errors
     /// The first activeflow that is nowhere, in two places or in a wrong one.
-    pub fn census(&self) -> Result<(), String> {
+    pub fn check_invariants(&self) -> Result<(), String> {
         let mut places: BTreeMap<ActiveflowId, Vec<State>> = BTreeMap::new();
         let lanes = &self.lanes;
         for lane in [&lanes.resumed, &lanes.fresh, &lanes.suspects, &lanes.alone] {
@@ -35,7 +35,7 @@ impl ShardState {
                 return Err(format!("{id} has a deadline and no timer"));
             }
             let live = ![State::Ended, State::Quarantined].contains(&state);
-            let key = reference_key(&held.record.seed.reference);
+            let key = reference_key(&held.record.spec.reference);
             if held.record.owner && live && self.owners.get(&key) != Some(id) {
                 return Err(format!("{id} owns its reference and is not found by it"));
             }
@@ -58,7 +58,7 @@ mod tests {
     use common::Shard;
     use common::member::MemberId;
     use common::ports::work::{After, Claimed, Token, Transition, Want};
-    use common::record::{Entry, Seed, SeedFlow, Start};
+    use common::record::{ActiveflowSpec, Entry, FlowRef, Start};
     use flow::route::Reference;
     use flow::{Class, Timestamp};
     use std::collections::BTreeSet;
@@ -71,12 +71,12 @@ mod tests {
         Start {
             id: ActiveflowId::from_bytes([n; 16]),
             class: Class::Voice,
-            seed: Seed {
+            spec: ActiveflowSpec {
                 reference: Reference { realm: "default".into(), kind: "call".into(), subject },
                 customer_id: "acme".into(),
                 bundle: [7; 32],
                 hears: BTreeSet::new(),
-                flow: SeedFlow { id: "f".into(), name: "f".into(), version: 1 },
+                flow: FlowRef { id: "f".into(), name: "f".into(), version: 1 },
                 traceparent: None,
             },
         }
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_census_finds_what_is_in_no_place_in_two_or_in_a_wrong_one() {
-        assert_eq!(shard().census(), Ok(()));
+        assert_eq!(shard().check_invariants(), Ok(()));
         let id = |n: u8| ActiveflowId::from_bytes([n; 16]);
         type Damage = fn(&mut ShardState, ActiveflowId);
         let damages: [(u8, &str, Damage); 11] = [
@@ -126,7 +126,7 @@ mod tests {
         for (n, what, damage) in damages {
             let mut shard = shard();
             damage(&mut shard, id(n));
-            let found = shard.census().unwrap_err();
+            let found = shard.check_invariants().unwrap_err();
             assert!(found.ends_with(what), "{found}, expected {what}");
         }
     }

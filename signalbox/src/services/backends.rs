@@ -1,6 +1,6 @@
-//! The world that roles and API work in: a state store and a bus, each embedded or a server, as the settings name them.
+//! The backends that roles and API work over: a state store and a bus, each embedded or a server, as the settings name them.
 
-use super::{embedded, external, place};
+use super::{embedded, external, instance};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::ops::Ping;
@@ -11,7 +11,7 @@ use common::ports::{Bus, Clock, Commands, Rejects, StateStore};
 use std::sync::Arc;
 
 /// What everything in this process shares.
-pub struct World {
+pub struct Backends {
     pub store: Arc<dyn StateStore>,
     pub bus: Arc<dyn Bus>,
     pub rejects: Arc<dyn Rejects>,
@@ -20,14 +20,14 @@ pub struct World {
     pub clock: Arc<dyn Clock>,
     pub kinds: Kinds,
     /// Where this process runs, for people: `host:pid`.
-    pub place: String,
+    pub instance: String,
     /// A write to the store.
     pub ping: Ping,
     folder: Option<Folder>,
     broker: Option<Arc<amqp::Bus>>,
 }
 
-/// Of what the world is made.
+/// Of what the backends is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kinds {
     /// `embedded` or `redis`.
@@ -50,9 +50,9 @@ impl Kinds {
 ///
 /// # Errors
 /// A service cannot be used, or would lose what it confirms; another process has the data folder.
-pub async fn open(config: &Config, name: &str) -> Result<World, Failure> {
+pub async fn open(config: &Config, name: &str) -> Result<Backends, Failure> {
     let kinds = Kinds::of(config);
-    let place = place();
+    let instance = instance();
     let folder = embedded::open(config, kinds).await?;
     let (store, ping) = match &folder {
         Some(folder) if kinds.store == "embedded" => of_folder(folder),
@@ -60,12 +60,13 @@ pub async fn open(config: &Config, name: &str) -> Result<World, Failure> {
     };
     let Lines { bus, rejects, commands, broker } = match &folder {
         Some(folder) if kinds.bus == "embedded" => Lines::of_folder(folder),
-        _ => {
-            Lines::of_broker(external::open_amqp(config, &format!("signalbox {name} {place}")).await?, config)
-        }
+        _ => Lines::of_broker(
+            external::open_amqp(config, &format!("signalbox {name} {instance}")).await?,
+            config,
+        ),
     };
     let clock = Arc::new(SystemClock::default());
-    Ok(World { store, bus, rejects, commands, clock, kinds, place, ping, folder, broker })
+    Ok(Backends { store, bus, rejects, commands, clock, kinds, instance, ping, folder, broker })
 }
 
 /// How events come in and commands go out.
@@ -89,7 +90,7 @@ impl Lines {
     }
 }
 
-impl World {
+impl Backends {
     /// Whether this process has the data folder.
     pub fn has_data_folder(&self) -> bool {
         self.folder.is_some()
@@ -110,7 +111,7 @@ impl World {
 
     /// Keeps the gauges of the queues fresh.
     pub fn watch_queues(&self, config: &Config) {
-        let every = config.scheduler.depth.0;
+        let every = config.scheduler.depth_interval.0;
         match (&self.broker, &self.folder) {
             (Some(broker), _) => broker.watch_queues(every),
             (None, Some(folder)) => folder.bus.watch_queues(every),
