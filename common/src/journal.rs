@@ -1,7 +1,7 @@
 //! One journal entry: what one transition did.
 
+use flow::Note;
 use flow::Timestamp;
-use flow::step::Note;
 use serde::{Deserialize, Serialize};
 
 /// The notes of one transition, under the version that it made.

@@ -180,7 +180,7 @@ fn turn(executor: &Executor, held: &ClaimedActiveflow, bundle: &Bundle) -> Resul
 
 /// As many actions as without commits of few actions.
 fn commits(config: &Config) -> u32 {
-    let most = flow::step::limits::ACTIONS_PER_STEP;
+    let most = flow::limits::ACTIONS_PER_STEP;
     if config.actions_per_commit < most {
         config.resumes.saturating_mul(most) / config.actions_per_commit.max(1)
     } else {
@@ -272,7 +272,7 @@ async fn fail(
         activeflow_id = %held.claim.id,
         flow_name = held.spec.flow.name,
         action_id = note.action_id,
-        what = note.what,
+        what = note.kind.name(),
         detail = common::mask::masked(&note.detail.to_string()),
         "Activeflow ends: it cannot be moved"
     );

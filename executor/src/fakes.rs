@@ -95,7 +95,7 @@ pub fn config() -> Config {
         shards: 2,
         capacity: 64,
         resumes: 4,
-        actions_per_commit: flow::step::limits::ACTIONS_PER_STEP,
+        actions_per_commit: flow::limits::ACTIONS_PER_STEP,
         confirm_timeout: 10 * second,
         bundles: 4,
         heartbeat_interval: second,

@@ -58,7 +58,7 @@ pub struct Config {
     pub capacity: usize,
     /// How often a cursor that ran its bounded number of actions goes on within one claim before others get their turn.
     pub resumes: u32,
-    /// How many actions one commit holds at most, from 1 to [`flow::step::limits::ACTIONS_PER_STEP`].
+    /// How many actions one commit holds at most, from 1 to [`flow::limits::ACTIONS_PER_STEP`].
     pub actions_per_commit: u32,
     /// How long the oldest confirm may be overdue before the broker counts as away.
     pub confirm_timeout: Duration,

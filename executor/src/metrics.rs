@@ -1,5 +1,6 @@
 //! What the executor counts. Labels are of fixed vocabularies: command types and end reasons of the core.
 
+use flow::NoteKind;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use std::time::Duration;
 
@@ -84,10 +85,10 @@ pub fn ended(reason: &str) {
 }
 
 /// Other notes of the journal are about inputs, not about actions.
-pub fn actions(touched: &[(String, String)]) {
+pub fn actions(touched: &[(String, NoteKind)]) {
     for (kind, what) in touched {
-        if matches!(what.as_str(), "entered" | "completed" | "failed" | "skipped") {
-            counter!(ACTIONS, "type" => kind.clone(), "outcome" => what.clone()).increment(1);
+        if matches!(what, NoteKind::Entered | NoteKind::Completed | NoteKind::Failed | NoteKind::Skipped) {
+            counter!(ACTIONS, "type" => kind.clone(), "outcome" => what.name()).increment(1);
         }
     }
 }

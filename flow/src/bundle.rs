@@ -3,29 +3,17 @@
 //! Its bytes are a format byte and the JSON of the documents, without what means nothing to the engine (`layout`,
 //! `tests`). The same documents give the same bytes, whatever their white space and order of keys.
 
-use crate::document;
-use crate::finding::{self, Finding, Report, Severity, did_you_mean};
-use crate::{FormatError, lint, source};
+use crate::language::finding::{self, Finding, Report, Severity, did_you_mean};
+use crate::language::program::{Class, Flow};
+use crate::language::{document, lint, source};
+use crate::{FormatError, json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use crate::program::{Flow, Node, OnError, Onward, Reserved};
-
 /// The first byte of a bundle that this binary writes.
 pub const FORMAT: u8 = 1;
-
-/// Which lane an activeflow travels in; voice goes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[repr(u8)]
-pub enum Class {
-    Voice = 0,
-    Chat = 1,
-    Forms = 2,
-    Service = 3,
-}
 
 /// What an activeflow pins: immutable, compiled once, shared.
 #[derive(Debug)]
@@ -92,10 +80,10 @@ impl Bundle {
     /// What is wrong with bytes that [`Bundle::to_bytes`] did not make, or a newer format than this binary reads.
     pub fn from_bytes(bytes: &[u8]) -> Result<Bundle, FormatError> {
         let damaged = |why: String| FormatError::Damaged(why);
-        let (format, json) =
+        let (format, stored) =
             bytes.split_first().ok_or_else(|| damaged("the bundle has no bytes".to_owned()))?;
         FormatError::check("the bundle", u32::from(*format), u32::from(FORMAT))?;
-        let stored: Stored = serde_json::from_slice(json)
+        let stored: Stored = serde_json::from_slice(stored)
             .map_err(|e| damaged(format!("the bundle's bytes cannot be read: {e}")))?;
         let main = stored_flow(&stored.main, &stored.document).map_err(damaged)?;
         let flows =
@@ -106,8 +94,7 @@ impl Bundle {
 
     fn assemble(main: Flow, flows: BTreeMap<String, Flow>, stored: &Stored) -> Bundle {
         let mut bytes = vec![FORMAT];
-        // Writing a JSON value to memory cannot fail.
-        let _ = serde_json::to_writer(&mut bytes, stored);
+        bytes.extend(json::to_bytes(stored));
         let hash = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let nodes = std::iter::once(&main).chain(flows.values()).flat_map(|flow| &flow.nodes);
         let heard_by_actions: BTreeSet<&str> = nodes.flat_map(|node| node.action.hears()).copied().collect();

@@ -1,43 +1,32 @@
-//! The pure core: flow documents, what they compile to, the cursor and its step, and matching.
+//! The pure core: the flow language, the cursor with its step, and routing.
 //!
 //! ```text
-//!  document ── source, document, options, lint ──► Bundle ─┐
-//!  event ── route, definitions ──► who, which flow         ├─► step(bundle, cursor, input, now) ──► cursor', effects, notes
-//!                                                 Cursor ──┘        │ actions/*: what each action means
+//!  document ─► language ─► Bundle ──┐
+//!  event ─► routing ─► which flow   ├─► engine: step(bundle, cursor, input, now) ─► cursor', effects, notes
+//!                          Cursor ──┘             │ actions: one file for each action type
 //! ```
-//! Nothing here does I/O, reads a clock or draws a random number: what the core needs of the world is an argument, and
-//! the same arguments give the same bytes (`clippy.toml` guards it).
+//! Nothing here does I/O, reads a clock or draws a random number. Everything from outside is an argument, and the same
+//! arguments give the same bytes (`clippy.toml` enforces it).
 
 mod actions;
 pub mod bundle;
-mod context;
-pub mod cursor;
-pub mod definitions;
-mod document;
-pub mod event;
-mod expression;
-pub mod finding;
+mod engine;
 mod format;
-mod lint;
-mod options;
-pub mod preview;
-mod program;
-mod reader;
-pub mod route;
-mod run;
-mod schema;
-mod source;
-pub mod step;
+pub mod json;
+mod language;
+mod routing;
 mod time;
-mod walk;
 
-pub use bundle::{Bundle, Class, validate};
-pub use cursor::Cursor;
-pub use definitions::Definitions;
-pub use document::TRIGGERS;
-pub use event::Event;
+pub use bundle::{Bundle, validate};
+pub use engine::cursor::Cursor;
+pub use engine::{Command, Effect, Note, NoteKind, Step, cursor, limits, preview, step, step_within};
 pub use format::FormatError;
-pub use schema::schema;
-pub use source::MAX_DOCUMENT_BYTES;
-pub use step::{step, step_within};
+pub use language::document::TRIGGERS;
+pub use language::finding;
+pub use language::program::Class;
+pub use language::schema::schema;
+pub use language::source::MAX_DOCUMENT_BYTES;
+pub use routing::definitions::Definitions;
+pub use routing::event::Event;
+pub use routing::{definitions, event, route};
 pub use time::Timestamp;

@@ -4,7 +4,7 @@ mod support;
 
 use flow::Bundle;
 use flow::cursor::{Input, Rest};
-use flow::step::limits;
+use flow::limits;
 use serde_json::json;
 use support::{Drive, bundle_of, event, voice};
 
@@ -259,7 +259,7 @@ fn the_notes_of_a_step_are_bounded_and_the_rest_is_counted() {
         { "id": "a", "type": "talk", "option": { "text": "${call.nothing}".repeat(1_000), "async": true } },
         { "id": "b", "type": "stop" },
     ])));
-    let noted: Vec<&str> = call.notes.iter().map(|note| note.what.as_str()).collect();
+    let noted: Vec<&str> = call.notes.iter().map(|note| note.kind.name()).collect();
     assert_eq!((noted.len(), &noted[256..]), (258, &["ended", "notes_dropped"][..]));
     // Of the start, two entries and a thousand empty variables, 256 are told.
     assert_eq!(call.notes.last().unwrap().detail, json!({ "count": 3 + 1_000 - 256 }));

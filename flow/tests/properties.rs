@@ -7,8 +7,8 @@
 mod support;
 
 use flow::cursor::{Cursor, Identity, Input, Rest};
-use flow::step::{Effect, step};
 use flow::{Bundle, Event, Timestamp};
+use flow::{Effect, step};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use support::ID;

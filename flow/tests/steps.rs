@@ -3,8 +3,8 @@
 mod support;
 
 use flow::cursor::{Cursor, Input, Rest};
-use flow::step::{limits, step, step_within};
-use flow::{Bundle, Timestamp};
+use flow::{Bundle, NoteKind, Timestamp};
+use flow::{limits, step, step_within};
 use serde_json::{Value, json};
 use support::{Drive, bundle_of, event, voice};
 
@@ -71,7 +71,7 @@ fn only_the_whole_number_of_actions_is_told_as_a_yield() {
         let Drive { bundle, cursor, .. } = long();
         let start = Input::Started(event("call.incoming", json!({})));
         let step = step_within(&bundle, cursor, start, Timestamp::default(), actions);
-        (step.effects.len(), step.notes.iter().filter(|note| note.what == "yielded").count())
+        (step.effects.len(), step.notes.iter().filter(|note| note.kind == NoteKind::Yielded).count())
     };
     let most = limits::ACTIONS_PER_STEP;
     assert_eq!([told(0), told(2), told(most), told(most + 1)], [(1, 0), (1, 0), (128, 1), (128, 1)]);
@@ -110,7 +110,7 @@ fn a_failed_command_that_nobody_waits_for_is_noted() {
     call.hear("command.failed", failed("8a4f:1"));
     let note = call.notes.last().unwrap();
     let detail = json!({ "command_id": "8a4f:1", "error": "`{\"code\":\"no_tts\"}`" });
-    assert_eq!((note.what.as_str(), &note.detail), ("command_failed", &detail));
+    assert_eq!((note.kind, &note.detail), (NoteKind::CommandFailed, &detail));
     call.hear("command.failed", failed("other:1"));
     call.hear("command.completed", failed("8a4f:1"));
     assert_eq!(call.noted("command_failed"), 1);

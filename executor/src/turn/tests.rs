@@ -85,7 +85,7 @@ fn a_step_that_asks_for_too_much_ends_its_activeflow() {
         { "id": "menu", "type": "digits_receive", "option": { "length": 1 } },
     ]));
     let failed = decided(&bundle, &[incoming()], 4).unwrap_err();
-    assert_eq!((failed.good(), failed.consumed, failed.note.what.as_str()), (0, 1, "too_much"));
+    assert_eq!((failed.good(), failed.consumed, failed.note.kind), (0, 1, NoteKind::TooMuch));
     assert!(failed.note.detail.to_string().contains("message.send"), "{:?}", failed.note.detail);
 }
 
@@ -110,7 +110,7 @@ fn a_turn_of_few_actions_is_one_step_and_leaves_the_rest() {
             actions: 1,
         };
         let decision = decide(&turn).unwrap();
-        let entered = decision.actions.iter().filter(|(_, what)| what == "entered").count();
+        let entered = decision.actions.iter().filter(|(_, what)| *what == NoteKind::Entered).count();
         assert_eq!(entered, 1, "in turn {version}");
         afters.push(decision.after);
         body = decision.transition.unwrap().body;

@@ -1,9 +1,10 @@
 //! `branch`: jumps by the value of a variable, which it leaves as it is.
 
-use super::{Action, Described, Family, Next};
-use crate::cursor::Failure;
-use crate::expression::Template;
-use crate::run::Run;
+use crate::engine::action::{Context, Execute, Next};
+use crate::engine::cursor::Failure;
+use crate::language::action::{ActionType, Compile, Family};
+use crate::language::expression::Template;
+use crate::language::finding::child;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
@@ -25,27 +26,18 @@ pub struct Branch {
     default_target_id: Option<String>,
 }
 
-impl Described for Branch {
+impl ActionType for Branch {
     const NAME: &'static str = "branch";
     const FAMILY: Family = Family::Control;
 }
 
-impl Action for Branch {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
-        let value = run.as_text(&self.variable.0)?;
-        let target = self.target_ids.get(value.trim()).or(self.default_target_id.as_ref());
-        Ok(target.map_or(Next::On, |target| Next::Jump(target.clone())))
-    }
-
+impl Compile for Branch {
     fn passes(&self) -> bool {
         self.default_target_id.is_none()
     }
 
     fn targets(&self) -> Vec<(String, &str)> {
-        let by_value = self
-            .target_ids
-            .iter()
-            .map(|(value, id)| (crate::finding::child("/target_ids", value), id.as_str()));
+        let by_value = self.target_ids.iter().map(|(value, id)| (child("/target_ids", value), id.as_str()));
         by_value
             .chain(self.default_target_id.iter().map(|id| ("/default_target_id".to_owned(), id.as_str())))
             .collect()
@@ -53,6 +45,14 @@ impl Action for Branch {
 
     fn reads(&self) -> Vec<&Template> {
         vec![&self.variable.0]
+    }
+}
+
+impl Execute for Branch {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
+        let value = context.as_text(&self.variable.0)?;
+        let target = self.target_ids.get(value.trim()).or(self.default_target_id.as_ref());
+        Ok(target.map_or(Next::On, |target| Next::Jump(target.clone())))
     }
 }
 

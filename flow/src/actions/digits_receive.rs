@@ -8,12 +8,12 @@
 //!
 //! Digits that came before (a prompt that was interrupted, typing ahead) are taken first.
 
-use super::prompt::DIGITS;
-use super::{Action, Check, Described, Family, Next, Policy, Reaction, Signal};
+use super::digits::{DIGITS, is_digit, pressed};
 use crate::Event;
-use crate::cursor::Failure;
-use crate::options::Count;
-use crate::run::Run;
+use crate::engine::action::{Context, Execute, Next, Reaction, Signal};
+use crate::engine::cursor::Failure;
+use crate::language::Count;
+use crate::language::action::{ActionType, Check, Compile, ErrorPolicy, Family};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -37,43 +37,13 @@ pub struct DigitsReceive {
     duration: Option<Count>,
 }
 
-impl Described for DigitsReceive {
+impl ActionType for DigitsReceive {
     const NAME: &'static str = "digits_receive";
     const FAMILY: Family = Family::Voice;
-    const ON_ERROR: Policy = Policy::Continue;
+    const ON_ERROR: ErrorPolicy = ErrorPolicy::Continue;
 }
 
-impl Action for DigitsReceive {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
-        let duration = run.whole_or(self.duration.as_ref(), DEFAULT_DURATION_MS)?;
-        self.length(run)?;
-        Ok(Next::Wait(run.wait_ms(duration)))
-    }
-
-    fn take(&self, run: &mut Run<'_>, signal: Signal<'_>) -> Result<Reaction, Failure> {
-        let event = match signal {
-            Signal::Event(event) if event.kind == DIGITS => event,
-            Signal::Event(_) => return Ok(Reaction::Ignored),
-            Signal::Timeout => return Ok(self.done(run, true)),
-            Signal::Continued => return Ok(self.done(run, false)),
-        };
-        let length = self.length(run)?;
-        let mut digits = run.digits_so_far();
-        let mut rest = pressed(event).chars();
-        for digit in rest.by_ref() {
-            let is_key = self.key.as_deref().is_some_and(|key| key.contains(digit));
-            if !is_key {
-                digits.push(digit);
-            }
-            if is_key || digits.len() as u64 >= length {
-                run.collect_digits(digits);
-                return Ok(leaving(self.done(run, false), event, rest.as_str()));
-            }
-        }
-        run.collect_digits(digits);
-        Ok(Reaction::Consumed)
-    }
-
+impl Compile for DigitsReceive {
     fn hears(&self) -> &'static [&'static str] {
         &[DIGITS]
     }
@@ -95,28 +65,51 @@ impl Action for DigitsReceive {
     }
 }
 
+impl Execute for DigitsReceive {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
+        let duration = context.count_or(self.duration.as_ref(), DEFAULT_DURATION_MS)?;
+        self.length(context)?;
+        Ok(Next::Wait(context.wait_ms(duration)))
+    }
+
+    fn take(&self, context: &mut dyn Context, signal: Signal<'_>) -> Result<Reaction, Failure> {
+        let event = match signal {
+            Signal::Event(event) if event.kind == DIGITS => event,
+            Signal::Event(_) => return Ok(Reaction::Ignored),
+            Signal::Timeout => return Ok(self.done(context, true)),
+            Signal::Continued => return Ok(self.done(context, false)),
+        };
+        let length = self.length(context)?;
+        let mut digits = context.digits_so_far();
+        let mut rest = pressed(event).chars();
+        for digit in rest.by_ref() {
+            let is_key = self.key.as_deref().is_some_and(|key| key.contains(digit));
+            if !is_key {
+                digits.push(digit);
+            }
+            if is_key || digits.len() as u64 >= length {
+                context.collect_digits(digits);
+                return Ok(leaving(self.done(context, false), event, rest.as_str()));
+            }
+        }
+        context.collect_digits(digits);
+        Ok(Reaction::Consumed)
+    }
+}
+
 impl DigitsReceive {
-    fn length(&self, run: &mut Run<'_>) -> Result<u64, Failure> {
-        let length = run.whole_or(self.length.as_ref(), 0)?;
+    fn length(&self, context: &mut dyn Context) -> Result<u64, Failure> {
+        let length = context.count_or(self.length.as_ref(), 0)?;
         Ok(if length == 0 { MAX_LENGTH } else { length.min(MAX_LENGTH) })
     }
 
-    fn done(&self, run: &mut Run<'_>, timed_out: bool) -> Reaction {
-        let digits = run.digits_so_far();
-        run.result("digits", json!(digits));
-        run.result("timed_out", json!(timed_out));
-        run.set_call_digits(digits);
+    fn done(&self, context: &mut dyn Context, timed_out: bool) -> Reaction {
+        let digits = context.digits_so_far();
+        context.result("digits", json!(digits));
+        context.result("timed_out", json!(timed_out));
+        context.set_call_digits(digits);
         Reaction::Done(Next::On)
     }
-}
-
-/// The digits of an event, without what no phone can send.
-pub(super) fn pressed(event: &Event) -> &str {
-    event.text("digits").filter(|digits| digits.chars().all(is_digit)).unwrap_or_default()
-}
-
-fn is_digit(c: char) -> bool {
-    "0123456789*#ABCDabcd".contains(c)
 }
 
 fn leaving(taken: Reaction, event: &Event, rest: &str) -> Reaction {

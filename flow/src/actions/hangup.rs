@@ -1,9 +1,9 @@
 //! `hangup`: asks for the end of the call and goes on; what stands behind it still runs.
 
-use super::{Action, Described, Family, Next};
-use crate::cursor::Failure;
-use crate::options::Text;
-use crate::run::{Run, fields};
+use crate::engine::action::{Context, Execute, Next, fields};
+use crate::engine::cursor::Failure;
+use crate::language::Text;
+use crate::language::action::{ActionType, Compile, Family};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -19,22 +19,24 @@ pub struct Hangup {
     reference_id: Option<Text>,
 }
 
-impl Described for Hangup {
+impl ActionType for Hangup {
     const NAME: &'static str = "hangup";
     const FAMILY: Family = Family::Voice;
 }
 
-impl Action for Hangup {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
+impl Compile for Hangup {}
+
+impl Execute for Hangup {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
         let reason = match &self.reason {
-            Some(reason) => run.text(reason)?,
+            Some(reason) => context.text(reason)?,
             None => "normal".to_owned(),
         };
         let mut data = fields([("reason", reason.into())]);
         if let Some(call) = &self.reference_id {
-            data.insert("reference_id".to_owned(), run.text(call)?.into());
+            data.insert("reference_id".to_owned(), context.text(call)?.into());
         }
-        run.command("call.hangup", data);
+        context.command("call.hangup", data);
         Ok(Next::On)
     }
 }

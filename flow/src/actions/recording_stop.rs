@@ -4,10 +4,10 @@
 //! length) is `actions.<id>.result`. One that has ended by itself is answered in the same way.
 
 use super::recording_start::named;
-use super::{Action, Described, Family, Next, Policy, Reaction, Signal};
-use crate::cursor::Failure;
-use crate::options::Text;
-use crate::run::{Answered, Run, fields};
+use crate::engine::action::{Answered, Context, Execute, Next, Reaction, Signal, fields};
+use crate::engine::cursor::Failure;
+use crate::language::Text;
+use crate::language::action::{ActionType, Compile, ErrorPolicy, Family};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Map;
@@ -26,28 +26,34 @@ pub struct RecordingStop {
     wait: bool,
 }
 
-impl Described for RecordingStop {
+impl ActionType for RecordingStop {
     const NAME: &'static str = "recording_stop";
     const FAMILY: Family = Family::Voice;
-    const ON_ERROR: Policy = Policy::Continue;
+    const ON_ERROR: ErrorPolicy = ErrorPolicy::Continue;
 }
 
-impl Action for RecordingStop {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
+impl Compile for RecordingStop {
+    fn pauses(&self) -> bool {
+        self.wait
+    }
+}
+
+impl Execute for RecordingStop {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
         let data = match &self.name {
-            Some(name) => fields([("name", named(run.text(name)?)?.into())]),
+            Some(name) => fields([("name", named(context.text(name)?)?.into())]),
             None => Map::new(),
         };
-        let stop = run.command("call.recording_stop", data);
-        Ok(if self.wait { Next::Wait(run.wait_for([stop], KEPT_DEADLINE_MS)) } else { Next::On })
+        let stop = context.command("call.recording_stop", data);
+        Ok(if self.wait { Next::Wait(context.wait_for(vec![stop], KEPT_DEADLINE_MS)) } else { Next::On })
     }
 
-    fn take(&self, run: &mut Run<'_>, signal: Signal<'_>) -> Result<Reaction, Failure> {
+    fn take(&self, context: &mut dyn Context, signal: Signal<'_>) -> Result<Reaction, Failure> {
         match signal {
-            Signal::Event(event) => match run.answer(event) {
+            Signal::Event(event) => match context.answer(event) {
                 Answered::No => Ok(Reaction::Ignored),
                 Answered::Some | Answered::All => {
-                    run.result("result", event.data.get("result").cloned().unwrap_or_default());
+                    context.result("result", event.data.get("result").cloned().unwrap_or_default());
                     Ok(Reaction::Done(Next::On))
                 }
                 Answered::Failed(failure) => Err(failure),
@@ -57,9 +63,5 @@ impl Action for RecordingStop {
             }
             Signal::Continued => Ok(Reaction::Done(Next::On)),
         }
-    }
-
-    fn pauses(&self) -> bool {
-        self.wait
     }
 }

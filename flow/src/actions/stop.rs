@@ -1,8 +1,8 @@
 //! `stop`: ends the activeflow, subroutines and all.
 
-use super::{Action, Described, Family, Next};
-use crate::cursor::Failure;
-use crate::run::Run;
+use crate::engine::action::{Context, Execute, Next};
+use crate::engine::cursor::Failure;
+use crate::language::action::{ActionType, Compile, Family};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -11,17 +11,19 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Stop {}
 
-impl Described for Stop {
+impl ActionType for Stop {
     const NAME: &'static str = "stop";
     const FAMILY: Family = Family::Control;
 }
 
-impl Action for Stop {
-    fn enter(&self, _run: &mut Run<'_>) -> Result<Next, Failure> {
-        Ok(Next::Finish)
-    }
-
+impl Compile for Stop {
     fn passes(&self) -> bool {
         false
+    }
+}
+
+impl Execute for Stop {
+    fn enter(&self, _context: &mut dyn Context) -> Result<Next, Failure> {
+        Ok(Next::Finish)
     }
 }

@@ -9,8 +9,8 @@
 )]
 
 use flow::cursor::{Cursor, Early, Identity, Input, Rest};
-use flow::step::{Command, Effect, Note, Step, step};
 use flow::{Bundle, Event, Timestamp};
+use flow::{Command, Effect, Note, Step, step};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -162,7 +162,7 @@ impl Drive {
     }
 
     pub fn noted(&self, what: &str) -> usize {
-        self.notes.iter().filter(|note| note.what == what).count()
+        self.notes.iter().filter(|note| note.kind.name() == what).count()
     }
 
     pub fn early(&self) -> Vec<&Early> {

@@ -1,14 +1,15 @@
-//! How the cursor walks: from action to action, into subroutines and back, until it rests.
+//! The walk of the cursor: from action to action, into subroutines and back, until it waits, ends or yields.
 
-use crate::actions::{Family, Next, Policy, Reaction, Signal};
-use crate::bundle::{Node, OnError, Onward, Reserved};
-use crate::cursor::{Early, Ending, Failure, Frame, Wait};
-use crate::run::Run;
-use crate::step::limits;
+use super::action::{Context, Next, Reaction, Signal};
+use super::cursor::{Early, Ending, Failure, Frame, Wait};
+use super::limits;
+use super::note::NoteKind;
+use super::run::Run;
+use crate::language::action::{ErrorPolicy, Family};
+use crate::language::program::{Node, OnError, Onward, Reserved};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-/// How the cursor runs.
 impl<'a> Run<'a> {
     pub fn proceed(&mut self) {
         for _ in 0..self.actions {
@@ -19,7 +20,7 @@ impl<'a> Run<'a> {
         }
         // A caller that asked for less goes on by itself: nothing to tell.
         if !self.rests() && self.actions == limits::ACTIONS_PER_STEP {
-            self.note("yielded", Value::Null);
+            self.note(NoteKind::Yielded, Value::Null);
         }
     }
 
@@ -32,9 +33,9 @@ impl<'a> Run<'a> {
         if let Some(limit) = self.limit_before(node) {
             return self.end(limit, None);
         }
-        self.note("entered", Value::Null);
+        self.note(NoteKind::Entered, Value::Null);
         if node.kind.family == Family::Voice && !self.cursor.is_of_a_call() {
-            self.note("skipped", json!({ "because": "there is no call" }));
+            self.note(NoteKind::Skipped, json!({ "because": "there is no call" }));
             return self.follow(node, Ok(Next::On));
         }
         let next = node.action.enter(self);
@@ -73,17 +74,17 @@ impl<'a> Run<'a> {
 
     /// The wait is over.
     pub fn complete(&mut self, node: &'a Node, next: Next) {
-        self.note("completed", Value::Null);
+        self.note(NoteKind::Completed, Value::Null);
         self.follow(node, Ok(next));
     }
 
     fn fail(&mut self, node: &'a Node, failure: Failure) {
         let failure = Failure { action_id: Some(node.id.clone()), ..failure };
-        self.note("failed", json!({ "code": failure.code, "message": failure.message }));
+        self.note(NoteKind::Failed, json!({ "code": failure.code, "message": failure.message }));
         self.cursor.error = Some(failure.clone());
         match (&node.on_error, node.kind.on_error) {
-            (Some(OnError::Stop), _) | (None, Policy::Stop) => self.end("failed", Some(failure)),
-            (Some(OnError::Continue), _) | (None, Policy::Continue) => self.go(node.next),
+            (Some(OnError::Stop), _) | (None, ErrorPolicy::Stop) => self.end("failed", Some(failure)),
+            (Some(OnError::Continue), _) | (None, ErrorPolicy::Continue) => self.go(node.next),
             (Some(OnError::Jump(target)), _) => self.jump(target),
         }
     }
@@ -95,7 +96,7 @@ impl<'a> Run<'a> {
         self.cursor.repeated.clear();
         let last = self.cursor.started_at.map(|started| started.plus_millis(limits::LIFETIME_MS));
         let until = wait.until.map(|until| last.map_or(until, |last| until.min(last)));
-        self.note("waiting", json!({ "wait": self.cursor.waits, "until": until }));
+        self.note(NoteKind::Waiting, json!({ "wait": self.cursor.waits, "until": until }));
         self.cursor.wait = Some(Wait { id: self.cursor.waits, until, ..wait });
         let mut index = 0;
         while let Some(early) = self.cursor.early.get(index).cloned() {
@@ -144,12 +145,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Where the cursor stands.
 impl<'a> Run<'a> {
-    pub fn node(&self) -> Option<&'a Node> {
-        self.flow()?.node(&self.cursor.frames.last()?.at)
-    }
-
     pub fn jump(&mut self, target: &str) {
         let (Some(flow), current) = (self.flow(), self.node()) else { return self.lost() };
         match Onward::reserved(target) {
@@ -186,7 +182,7 @@ impl<'a> Run<'a> {
         };
         let results = node.action.leave(self);
         self.cursor.frames.pop();
-        self.note("completed", Value::Null);
+        self.note(NoteKind::Completed, Value::Null);
         match results {
             Ok(results) => {
                 for (name, value) in results {
@@ -218,7 +214,7 @@ impl<'a> Run<'a> {
     pub fn end(&mut self, reason: &str, error: Option<Failure>) {
         self.cursor.wait = None;
         self.cursor.repeated.clear();
-        self.note("ended", json!({ "reason": reason }));
+        self.note(NoteKind::Ended, json!({ "reason": reason }));
         self.cursor.ended = Some(Ending { reason: reason.to_owned(), error });
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! [`Text`], [`Count`] and [`Data`] may hold `${…}`; they are compiled when the document is read.
 
-use crate::expression::Template;
-use crate::finding::{self, Code, Report, child, did_you_mean};
+use crate::language::expression::Template;
+use crate::language::finding::{self, Code, Report, child, did_you_mean};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error};
 use serde_json::{Map, Value};

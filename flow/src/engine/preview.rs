@@ -3,8 +3,9 @@
 //! What follows is the rest of every frame, the one on top first. On the way straight ahead an action is certain;
 //! behind a branch, or where only an error or a jump back leads, it is conditional.
 
-use crate::bundle::{Bundle, Flow, Node, Onward};
-use crate::cursor::{Cursor, Frame, Rest};
+use super::cursor::{Cursor, Frame, Rest};
+use crate::bundle::Bundle;
+use crate::language::program::{Flow, Node, Onward};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 

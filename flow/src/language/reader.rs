@@ -1,9 +1,9 @@
 //! Reads a document's list of actions: ids, types, options, and where each leads.
 
 use crate::actions;
-use crate::finding::{self, Code, Report, did_you_mean, shown};
-use crate::options::{self, object_or_empty};
-use crate::program::{Node, OnError, Onward, Reserved};
+use crate::language::finding::{self, Code, Report, did_you_mean, shown};
+use crate::language::options::{self, object_or_empty};
+use crate::language::program::{Node, OnError, Onward, Reserved};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;

@@ -1,10 +1,10 @@
 //! What can be said about a flow as a whole: actions that nobody reaches, loops, variables, actions that need a call.
 
-use crate::actions::Family;
-use crate::context::RESERVED;
-use crate::finding::{self, Report, did_you_mean};
-use crate::options;
-use crate::program::{Flow, Node, Onward};
+use super::action::Family;
+use super::names::RESERVED;
+use crate::language::finding::{self, Report, did_you_mean};
+use crate::language::options;
+use crate::language::program::{Class, Flow, Node, Onward};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ fn against_trigger(flow: &Flow, node: &Node, trigger: Option<&str>, report: &mut
     let pointer = format!("{}/type", node.pointer);
     let has_call = match trigger {
         Some(trigger) => trigger.starts_with("call."),
-        None => flow.class == crate::Class::Voice,
+        None => flow.class == Class::Voice,
     };
     if node.kind.family == Family::Voice && !has_call {
         let why = trigger.map_or("the flow's type has no calls".to_owned(), |trigger| {

@@ -1,6 +1,6 @@
 //! Who is addressed by an event, and when a route is active. Pure: dispatcher, executor and API use the same.
 
-use crate::event::MAX_ATTRIBUTE_BYTES;
+use crate::routing::event::MAX_ATTRIBUTE_BYTES;
 use crate::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -188,7 +188,7 @@ fn data<'a>(event: &'a Event, key: &str) -> Result<&'a str, String> {
         Some(other) => Err(format!(
             "`data.{key}` of {} is {}; send a text that is not empty",
             event.kind,
-            crate::finding::shown(other)
+            crate::language::finding::shown(other)
         )),
         None => Err(format!("`data.{key}` of {} is missing; send a text that is not empty", event.kind)),
     }

@@ -1,6 +1,6 @@
 //! A document's text with the place of everything in it: JSON in, values and positions out.
 
-use crate::finding::{self, Finding, Report, child};
+use crate::language::finding::{self, Finding, Report, child};
 use jsonc_parser::ast;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_json::Value;

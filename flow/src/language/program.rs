@@ -1,9 +1,19 @@
 //! A flow as it runs: its actions in order, each with where it leads.
 
-use crate::Class;
-use crate::actions::{Action, Kind};
+use super::action::{Action, Kind};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The class of an activeflow, from the type of its flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum Class {
+    Voice = 0,
+    Chat = 1,
+    Forms = 2,
+    Service = 3,
+}
 
 /// One document, compiled.
 #[derive(Debug)]

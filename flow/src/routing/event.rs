@@ -14,7 +14,7 @@ pub const MAX_EVENT_DEPTH: usize = 32;
 /// `id`, `source`, `type` and `subject` are at most this long.
 pub const MAX_ATTRIBUTE_BYTES: usize = 256;
 
-/// An event as a source published it. `subject` and `time` may be missing; [`crate::route::addressee`] says what then.
+/// An event as a source published it. `subject` and `time` may be missing; [`crate::routing::route::addressee`] says what then.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     pub id: String,
@@ -135,7 +135,7 @@ fn attribute(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, 
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(other) => Err(malformed(
             "wrong_type",
-            format!("`{name}` is {}, expected a string", crate::finding::shown(other)),
+            format!("`{name}` is {}, expected a string", crate::language::finding::shown(other)),
         )),
     }
 }
@@ -146,7 +146,7 @@ fn data(fields: &Map<String, Value>) -> Result<Map<String, Value>, Malformed> {
         Some(Value::Object(data)) => Ok(data.clone()),
         Some(other) => Err(malformed(
             "wrong_type",
-            format!("`data` is {}, expected an object", crate::finding::shown(other)),
+            format!("`data` is {}, expected an object", crate::language::finding::shown(other)),
         )),
     }
 }
@@ -185,7 +185,7 @@ mod strict {
             Value::Object(fields) => Ok(fields),
             other => Err(malformed(
                 "wrong_type",
-                format!("the event is {}, expected an object", crate::finding::shown(&other)),
+                format!("the event is {}, expected an object", crate::language::finding::shown(&other)),
             )),
         }
     }

@@ -2,17 +2,31 @@
 //!
 //! Names of the voipbin system (`voipbin.call.source.target`) are aliases of the same values.
 
-use crate::bundle::Flow;
-use crate::cursor::{Cursor, Frame};
-use crate::expression::Lookup;
+use super::cursor::{Cursor, Frame};
+use crate::language::RESERVED;
+use crate::language::expression::Lookup;
+use crate::language::program::Flow;
 use serde_json::{Map, Value, json};
 
-/// Root names that a flow cannot give to variables of its own.
-pub const RESERVED: &[&str] =
-    &["call", "message", "sim", "event", "activeflow", "flow", "customer", "actions", "error", "voipbin"];
-
 /// What `activeflow get` shows beside the flow's own variables.
-pub(crate) const SHOWN: &[&str] = &["call", "message", "sim", "event", "activeflow", "customer", "error"];
+const SHOWN: &[&str] = &["call", "message", "sim", "event", "activeflow", "customer", "error"];
+
+impl Cursor {
+    /// All variables as a person may look at them (`activeflow get`): the trigger's, the results of actions, the flow's own.
+    pub fn variables(&self) -> Value {
+        let frame = self.frames.last();
+        let mut all = frame.map(|frame| frame.variables.clone()).unwrap_or_default();
+        for name in SHOWN {
+            if let Some(value) = root(self, name) {
+                all.insert((*name).to_owned(), value);
+            }
+        }
+        if let Some(frame) = frame.filter(|frame| !frame.results.is_empty()) {
+            all.insert("actions".to_owned(), json!(frame.results));
+        }
+        Value::Object(all)
+    }
+}
 
 /// The variables of the frame on top.
 pub(crate) struct Scope<'a> {

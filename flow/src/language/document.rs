@@ -3,12 +3,12 @@
 //! A document with `schema` is read strictly. One without is taken for one of voipbin's: ids that are missing are made
 //! up, and keys that mean nothing here are warnings.
 
-use crate::Class;
-use crate::expression::is_identifier;
-use crate::finding::{self, Report, child, did_you_mean};
-use crate::options;
-use crate::program::Flow;
-use crate::reader::{RawAction, Reader};
+use super::program::Class;
+use crate::language::expression::is_identifier;
+use crate::language::finding::{self, Report, child, did_you_mean};
+use crate::language::options;
+use crate::language::program::Flow;
+use crate::language::reader::{RawAction, Reader};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -170,7 +170,7 @@ fn class_of(trigger: &str) -> Option<Class> {
 fn variable_names(variables: &Map<String, Value>, report: &mut Report) {
     for name in variables.keys() {
         let pointer = child("/variables", name);
-        if crate::context::RESERVED.contains(&name.as_str()) {
+        if super::names::RESERVED.contains(&name.as_str()) {
             report.add(
                 finding::VARIABLE_NAME,
                 pointer,

@@ -9,10 +9,9 @@
 //! The bytes are JSON and hold nothing that the bundle knows already. A wait's id counts up with every wait that is
 //! armed, so a timer that comes late names a wait that is gone.
 
-use crate::bundle::Bundle;
 use crate::{Event, FormatError, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who an activeflow is; expressions see it as `activeflow.*`, `flow.*`, `customer.*`.
@@ -30,7 +29,7 @@ pub const FORMAT: u32 = 1;
 /// Where an activeflow stands. Only [`crate::step()`] changes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cursor {
-    format: u32,
+    pub(super) format: u32,
     pub(crate) identity: Identity,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) started_at: Option<Timestamp>,
@@ -162,33 +161,6 @@ pub struct Early {
 }
 
 impl Cursor {
-    pub fn new(bundle: &Bundle, identity: Identity) -> Cursor {
-        let flow = bundle.main();
-        let frame = Frame {
-            flow: flow.key.clone(),
-            at: flow.first(),
-            variables: flow.variables.clone(),
-            ..Frame::default()
-        };
-        Cursor {
-            format: FORMAT,
-            identity,
-            started_at: None,
-            trigger: None,
-            frames: vec![frame],
-            wait: None,
-            waits: 0,
-            sequence: 0,
-            executed: 0,
-            repeated: BTreeMap::new(),
-            digits: None,
-            message: None,
-            error: None,
-            early: Vec::new(),
-            ended: None,
-        }
-    }
-
     /// # Errors
     /// Where and why the bytes are not a cursor of a known format.
     pub fn from_bytes(bytes: &[u8]) -> Result<Cursor, FormatError> {
@@ -207,7 +179,7 @@ impl Cursor {
     }
 
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
+        crate::json::to_bytes(self)
     }
 
     pub fn rest(&self) -> Rest {
@@ -226,21 +198,6 @@ impl Cursor {
     /// What nobody took: at the end the executor hands those with a `start` on.
     pub fn early(&self) -> &[Early] {
         &self.early
-    }
-
-    /// All variables as a person may look at them (`activeflow get`): the trigger's, the results of actions, the flow's own.
-    pub fn variables(&self) -> Value {
-        let frame = self.frames.last();
-        let mut all = frame.map(|frame| frame.variables.clone()).unwrap_or_default();
-        for root in crate::context::SHOWN {
-            if let Some(value) = crate::context::root(self, root) {
-                all.insert((*root).to_owned(), value);
-            }
-        }
-        if let Some(frame) = frame.filter(|frame| !frame.results.is_empty()) {
-            all.insert("actions".to_owned(), json!(frame.results));
-        }
-        Value::Object(all)
     }
 
     pub(crate) fn is_of_a_call(&self) -> bool {

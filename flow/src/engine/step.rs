@@ -1,70 +1,49 @@
 //! One input moves the cursor: total, deterministic, no I/O.
 //!
-//! An input comes in by `Run::take`, a table of what each means in each state. Actions that wait for nothing then run one
-//! after another (`walk.rs`), so that all their commands are one step. What actions may do is in `run.rs`.
+//! `Run::take` is a table: the meaning of each input in each state. Actions that wait for nothing then run one after
+//! another (`walk.rs`), so that all their commands belong to one step.
 
-use crate::Timestamp;
-use crate::actions::{Reaction, Signal};
-use crate::bundle::{Bundle, Node, Onward};
-use crate::cursor::{Cursor, Early, Failure, Input};
-use crate::run::Run;
-use crate::{Event, finding};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use super::action::{Context, Reaction, Signal};
+use super::cursor::{Cursor, Early, FORMAT, Failure, Frame, Identity, Input};
+use super::effect::Effect;
+use super::limits;
+use super::note::{Note, NoteKind};
+use super::run::Run;
+use crate::bundle::Bundle;
+use crate::language::finding;
+use crate::language::program::{Node, Onward};
+use crate::{Event, Timestamp};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-/// Limits of one activeflow. Each ends it with the reason `limit.<name>`.
-pub mod limits {
-    /// Executed actions.
-    pub const ACTIONS: u32 = 10_000;
-    /// Nested frames: the main flow and the subroutines above it.
-    pub const DEPTH: usize = 32;
-    /// Executions of the same action without an input in between.
-    pub const LOOP: u32 = 1_000;
-    /// Bytes of variables and results of all frames, as JSON.
-    pub const VARIABLES: usize = 64 * 1024;
-    /// Life since the first input, in milliseconds: 30 days.
-    pub const LIFETIME_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
-    /// Actions in one step; then it rests yielded.
-    pub const ACTIONS_PER_STEP: u32 = 256;
-    /// Notes of one step; further ones are counted in a last one, `notes_dropped`.
-    pub const NOTES_PER_STEP: usize = 256;
-    /// Bytes that one option's text may come to.
-    pub const TEXT: usize = 16 * 1024;
-    /// Messages of one `message_send`.
-    pub const DESTINATIONS: usize = 100;
-}
-
-/// What the outside is asked to do. Stored with the cursor before it is performed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Effect {
-    Command(Command),
-}
-
-/// A command to a gateway; its id is `<activeflow id>:<sequence>`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Command {
-    /// Counts the activeflow's commands from 1.
-    pub sequence: u32,
-    /// CloudEvents type and routing key, for example `call.talk`.
-    pub kind: String,
-    pub action_id: String,
-    pub data: Map<String, Value>,
-}
-
-/// One line of the journal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Note {
-    pub at: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub action_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub action_type: Option<String>,
-    /// What happened, in a fixed vocabulary: `started`, `entered`, `waiting`, `completed`, `skipped`, `failed`,
-    /// `forwarded`, `early`, `dropped`, `empty_variable`, `command_failed`, `unknown_action`, `yielded`, `ended`,
-    /// `notes_dropped`.
-    pub what: String,
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub detail: Value,
+impl Cursor {
+    /// A new cursor, at the first action of the main flow.
+    pub fn new(bundle: &Bundle, identity: Identity) -> Cursor {
+        let flow = bundle.main();
+        let frame = Frame {
+            flow: flow.key.clone(),
+            at: flow.first(),
+            variables: flow.variables.clone(),
+            ..Frame::default()
+        };
+        Cursor {
+            format: FORMAT,
+            identity,
+            started_at: None,
+            trigger: None,
+            frames: vec![frame],
+            wait: None,
+            waits: 0,
+            sequence: 0,
+            executed: 0,
+            repeated: BTreeMap::new(),
+            digits: None,
+            message: None,
+            error: None,
+            early: Vec::new(),
+            ended: None,
+        }
+    }
 }
 
 /// The outcome of one input.
@@ -95,7 +74,7 @@ pub fn step_within(bundle: &Bundle, cursor: Cursor, input: Input, now: Timestamp
     if run.cursor.ended.is_none() {
         run.take(input);
     }
-    run.note_what_was_dropped();
+    run.note_dropped_notes();
     Step { cursor: run.cursor, effects: run.effects, notes: run.notes }
 }
 
@@ -131,7 +110,7 @@ impl<'a> Run<'a> {
 
     fn start(&mut self, event: Event) {
         self.cursor.started_at = Some(self.now);
-        self.note("started", json!({ "type": event.kind, "event_id": event.id }));
+        self.note(NoteKind::Started, json!({ "type": event.kind, "event_id": event.id }));
         self.cursor.trigger = Some(event);
         self.changed = true;
         if self.cursor.current_action().is_none() {
@@ -176,7 +155,7 @@ impl<'a> Run<'a> {
         } else if event.kind == "command.failed" && self.command_of(&event).is_some() {
             let error = event.data.get("error").map(finding::shown);
             self.note(
-                "command_failed",
+                NoteKind::CommandFailed,
                 json!({ "command_id": event.data.get("command_id"), "error": error }),
             );
         }
@@ -210,9 +189,9 @@ impl<'a> Run<'a> {
                 .is_some_and(|flow| flow.node(action_id).is_some() || Onward::reserved(action_id).is_some())
         });
         let Some(depth) = found else {
-            return self.note("unknown_action", json!({ "asked_for": action_id }));
+            return self.note(NoteKind::UnknownAction, json!({ "asked_for": action_id }));
         };
-        self.note("forwarded", json!({ "to": action_id }));
+        self.note(NoteKind::Forwarded, json!({ "to": action_id }));
         self.cursor.wait = None;
         self.cursor.repeated.clear();
         self.cursor.frames.truncate(depth + 1);
