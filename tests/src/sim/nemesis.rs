@@ -4,7 +4,7 @@ use super::bus::SimBus;
 use super::fault::Fault;
 use super::process::Process;
 use super::settings;
-use super::store::SimStore;
+use super::store;
 use super::time::ProcessClock;
 use super::world::World;
 use crate::carrier::Dice;
@@ -158,7 +158,7 @@ impl Nemesis {
         let old = !upgraded || forgotten;
         let process = Process::new(format!("{place}.{}", self.lives), if old { FORMAT } else { FORMAT + 1 });
         self.world.say(format!("{} starts, reads formats up to {}", process.name, process.reads()));
-        let store = Arc::new(SimStore { world: self.world.clone(), process: process.clone() });
+        let store = Arc::new(store::seen_by(&process, &self.world));
         let bus = Arc::new(SimBus { world: self.world.clone(), process: process.clone() });
         let seed = self.dice.throw();
         let clock: Arc<dyn Clock> = Arc::new(ProcessClock::new(self.world.time.clone(), Dice::new(seed, 9)));

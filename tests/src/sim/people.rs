@@ -2,7 +2,7 @@
 
 use super::CUSTOMER;
 use super::process::Process;
-use super::store::SimStore;
+use super::store::{self, SimStore};
 use super::time::ProcessClock;
 use super::world::{SHARDS, World};
 use crate::carrier::Dice;
@@ -28,7 +28,7 @@ pub struct Person {
 impl Person {
     pub fn new(world: &Arc<World>, name: &str, mut dice: Dice) -> Person {
         let process = Process::person(name);
-        let store = SimStore { world: world.clone(), process };
+        let store = store::seen_by(&process, world);
         let clock = ProcessClock::new(world.time.clone(), Dice::new(dice.throw(), 1));
         Person { world: world.clone(), store, clock, dice }
     }

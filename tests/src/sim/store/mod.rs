@@ -1,35 +1,65 @@
-//! The state store as one process sees it: the model, through a network that loses, delays, doubles and releases late.
+//! The state store as one process sees it: the model, behind a network that loses, delays, doubles and postpones requests.
 
-mod ports;
+mod request;
 
 use super::fault::Fault;
 use super::process::Process;
-use super::upgrade::Touch;
 use super::world::World;
 use async_trait::async_trait;
+use common::member::Member;
+use common::ports::StateStore;
+use common::ports::intercepted::{Intercepted, Interceptor, Operation, Run};
 use common::ports::work::Wakeups;
 use common::{ActiveflowId, Shard, StoreError};
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The state store as one process sees it.
+pub type SimStore = Intercepted<Network>;
+
+/// The network between one process and the store.
 #[derive(Clone)]
-pub struct SimStore {
-    pub world: Arc<World>,
-    pub process: Arc<Process>,
+pub struct Network {
+    world: Arc<World>,
+    process: Arc<Process>,
 }
 
 type Answer<T> = Result<T, StoreError>;
 
-impl SimStore {
-    async fn ask<T: Send + 'static>(
-        &self,
-        port: &'static str,
-        what: String,
-        touch: Touch,
-        operation: impl Fn(Arc<World>) -> BoxFuture<'static, Answer<T>> + Send + Sync + 'static,
-    ) -> Answer<T> {
+/// The store as `process` sees it.
+pub fn seen_by(process: &Arc<Process>, world: &Arc<World>) -> SimStore {
+    Intercepted(Network { world: world.clone(), process: process.clone() })
+}
+
+#[async_trait]
+impl Interceptor for Network {
+    fn store(&self) -> Arc<dyn StateStore> {
+        self.world.store.clone()
+    }
+
+    async fn call<T: Any + Send + Sync>(&self, operation: Arc<Operation>, run: Run<T>) -> Answer<T> {
+        let Operation::Heartbeat { me, gone } = &*operation else {
+            return self.request(operation, run).await;
+        };
+        let me = Member { formats: (me.formats.0, self.process.reads()), ..me.clone() };
+        let heartbeat = Operation::Heartbeat { me, gone: gone.clone() };
+        let answer = self.request(Arc::new(heartbeat), run).await?;
+        if let Some(members) = (&answer as &dyn Any).downcast_ref::<Vec<Member>>() {
+            self.process.write_what_all_read(members);
+        }
+        Ok(answer)
+    }
+
+    fn wakeups(&self, wakeups: Box<dyn Wakeups>) -> Box<dyn Wakeups> {
+        Box::new(SimWakeups { world: self.world.clone(), wakeups })
+    }
+}
+
+impl Network {
+    async fn request<T: Any + Send + Sync>(&self, operation: Arc<Operation>, run: Run<T>) -> Answer<T> {
+        let port = operation.name();
         let World { time, .. } = &*self.world;
         self.world.may_go_on(&self.process).await;
         let lost = |reason: &str| StoreError::Unanswered { operation: port, reason: reason.into() };
@@ -40,9 +70,10 @@ impl SimStore {
         }
         let fault = self.process.suffers(self.world.fault(port));
         if fault != Fault::None {
+            let what = request::arguments(&operation);
             self.world.say(format!("{}: {port} {what}: {fault:?}", self.process.name));
         }
-        let effect = Effect { store: self.clone(), port, what, touch, operation };
+        let effect = Effect { network: self.clone(), operation, run };
         let answer = match fault {
             Fault::LostBefore => Err(lost("lost before")),
             Fault::Refused => Err(StoreError::Refused { operation: port, reason: "refused".into() }),
@@ -83,11 +114,7 @@ impl SimStore {
     }
 
     /// A request that the network kept: it takes effect some time, whoever may have died since.
-    fn again_later<T, F>(&self, effect: Effect<F>)
-    where
-        T: Send + 'static,
-        F: Fn(Arc<World>) -> BoxFuture<'static, Answer<T>> + Send + Sync + 'static,
-    {
+    fn again_later<T: Any + Send + Sync>(&self, effect: Effect<T>) {
         let (time, delay) = (self.world.time.clone(), self.delay() * 2);
         tokio::spawn(async move {
             time.sleep(delay).await;
@@ -102,29 +129,29 @@ impl SimStore {
 }
 
 /// What a request does when it reaches the store, however often that is.
-struct Effect<F> {
-    store: SimStore,
-    port: &'static str,
-    what: String,
-    touch: Touch,
-    operation: F,
+struct Effect<T> {
+    network: Network,
+    operation: Arc<Operation>,
+    run: Run<T>,
 }
 
-impl<F> Effect<F> {
+impl<T: Any> Effect<T> {
     /// The operation takes effect, and the auditor looks at what it changed.
-    fn take<T>(&self, late: &str) -> Answer<T>
-    where
-        F: Fn(Arc<World>) -> BoxFuture<'static, Answer<T>>,
-    {
-        let Effect { store: SimStore { world, process }, port, what, touch, operation } = self;
+    fn take(&self, late: &str) -> Answer<T> {
+        let Effect { network: Network { world, process }, operation, run } = self;
+        let (port, what) = (operation.name(), request::arguments(operation));
         let now = world.set_store_time();
         world.moved();
-        if let Err(newer) = world.admits(process, port, *touch) {
+        if let Err(newer) = world.admits(process, port, request::touch(operation)) {
             world.say(format!("{}: {port} {what}: {newer}", process.name));
             return Err(newer);
         }
         // The model answers at once.
-        let answer = operation(world.clone()).now_or_never().unwrap();
+        request::before(world, operation);
+        let answer = run(world.store.clone(), operation.clone()).now_or_never().unwrap();
+        if let Ok(answer) = &answer {
+            request::after(world, process, operation, answer);
+        }
         let changed = world.store.take_changed();
         if !changed.is_empty() {
             let check_invariants = world.store.check_invariants();

@@ -9,6 +9,7 @@ use common::identity::reference_key;
 use common::member::MemberId;
 use common::ports::StateStore;
 use common::ports::intake::{Deliver, Delivered, To};
+use common::ports::intercepted::Intercepted;
 use common::ports::work::{After, Claim, Claimed, CommitOutcome, Row, Transition, Want};
 use common::record::{ActiveflowSpec, Entry, FlowRef, Start};
 use common::{ActiveflowId, EventKey, Shard};
@@ -60,7 +61,7 @@ impl World {
 
     pub fn embedded_killed() -> World {
         let time = ManualTime::at(Timestamp::from_micros(START));
-        World::over(Arc::new(Killed::new(embedded_settings(&time))), time, false)
+        World::over(Arc::new(Intercepted(Killed::new(embedded_settings(&time)))), time, false)
     }
 
     pub async fn redis(ambiguous: bool) -> World {
@@ -86,7 +87,8 @@ impl World {
     }
 
     fn over(store: Arc<dyn StateStore>, time: ManualTime, ambiguous: bool) -> World {
-        let store: Arc<dyn StateStore> = if ambiguous { Arc::new(Ambiguous(store)) } else { store };
+        let store: Arc<dyn StateStore> =
+            if ambiguous { Arc::new(Intercepted(Ambiguous(store))) } else { store };
         World { store, time, ambiguous, url: None, nonce: AtomicU64::new(1), _folder: None, _alone: None }
     }
 
