@@ -1,8 +1,8 @@
 //! The requests: how the history shows them, what they touch, and what the audit learns from them.
 
 use super::super::process::Process;
+use super::super::simulation::{LEASE, Simulation};
 use super::super::upgrade::Touch;
-use super::super::world::{LEASE, World};
 use super::short;
 use common::ports::catalogue::{Published, RouteTransitionRecord};
 use common::ports::intake::{Delivered, To};
@@ -57,10 +57,10 @@ pub fn touch(operation: &Operation) -> Touch {
 }
 
 /// Tells the audit about `operation` before it takes effect.
-pub fn before(world: &World, operation: &Operation) {
-    let now = world.time.now();
-    world.audit(|audit| match operation {
-        Operation::Sweep { dead, .. } => audit.buried(dead, now, LEASE),
+pub fn before(simulation: &Simulation, operation: &Operation) {
+    let now = simulation.time.now();
+    simulation.audit(|audit| match operation {
+        Operation::Sweep { dead, .. } => audit.declared_dead(dead, now, LEASE),
         Operation::Heartbeat { me, .. } => audit.heartbeat(me.id, now),
         Operation::RouteTransitionPublished { transition } => audit.route_transition_marked(transition),
         _ => {}
@@ -68,17 +68,17 @@ pub fn before(world: &World, operation: &Operation) {
 }
 
 /// Tells the audit about `operation` and its answer.
-pub fn after(world: &Arc<World>, process: &Arc<Process>, operation: &Operation, answer: &dyn Any) {
+pub fn after(simulation: &Arc<Simulation>, process: &Arc<Process>, operation: &Operation, answer: &dyn Any) {
     if let (Operation::Deliver { event }, Some(Delivered::Unmatched)) = (operation, answer.downcast_ref()) {
-        world.audit(|audit| audit.unheard(&event.input));
+        simulation.audit(|audit| audit.unheard(&event.input));
     } else if let Some(Claimed::Rows { rows, .. }) = answer.downcast_ref() {
-        world.curse(process, rows);
+        simulation.kill_if_poisonous(process, rows);
     } else if let (Operation::Publish { publication }, Some(published)) =
         (operation, answer.downcast_ref::<Published>())
     {
-        world.audit(|audit| audit.published(publication, *published));
+        simulation.audit(|audit| audit.published(publication, *published));
     } else if let Some(record) = answer.downcast_ref::<RouteTransitionRecord>() {
-        let latest = world.latest_store_time();
-        world.audit(|audit| audit.route_transition_recorded(record, latest));
+        let latest = simulation.latest_store_time();
+        simulation.audit(|audit| audit.route_transition_recorded(record, latest));
     }
 }
