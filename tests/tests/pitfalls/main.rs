@@ -4,10 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a test tells what went wrong by panicking")]
 
 mod avoided;
+mod harness;
 mod rabbitmq_channels;
 mod rabbitmq_confirms;
 mod rabbitmq_silence;
 mod redis_client;
 mod redis_link;
 mod redis_server;
-mod world;

@@ -1,6 +1,6 @@
 //! Channels and consumers that the broker ends.
 
-use super::world::{message, until, within};
+use super::harness::{message, until, within};
 use adapters::amqp::{Bus, Settings, topology};
 use common::ports::Bus as _;
 use common::ports::bus::{Deliveries, Delivery};

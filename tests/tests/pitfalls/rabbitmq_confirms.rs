@@ -1,6 +1,6 @@
 //! Which confirm is whose.
 
-use super::world::{message, through, until, within};
+use super::harness::{message, through, until, within};
 use adapters::amqp::{Bus, Settings};
 use common::ports::Bus as _;
 use common::ports::error::BusError;

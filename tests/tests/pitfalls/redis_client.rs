@@ -1,6 +1,6 @@
 //! redis-rs alone: what a connection does with a call that is not answered in time.
 
-use super::world::{calls, client, server, until, within};
+use super::harness::{calls, client, server, until, within};
 use futures_util::FutureExt;
 use redis::{AsyncCommands, RedisResult, Script, cmd};
 use std::time::Duration;
@@ -28,7 +28,7 @@ async fn a_call_that_timed_out_runs_later_and_once() {
 /// The answer to a call that was given up reaches nobody, least of all the next caller on the same connection, and a
 /// time-out alone does not replace the connection: `Line` in `redis/link.rs` is shared by all calls and counts time-outs.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_late_answer_is_nobodys() {
+async fn a_late_answer_reaches_no_other_call() {
     let (_redis, proxy) = server(RedisOptions::default()).await;
     let mut connection = client(proxy.port(), SHORT).await;
     for number in 0..10 {

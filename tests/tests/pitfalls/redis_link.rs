@@ -1,6 +1,6 @@
 //! Our store before a server that falls silent, and what comes late from a connection that was given up.
 
-use super::world::*;
+use super::harness::*;
 use common::StoreError;
 use common::ports::intake::Delivered;
 use common::ports::work::{After, CommitOutcome};
@@ -21,7 +21,7 @@ async fn a_silent_connection_is_replaced_and_what_it_delivers_late_changes_nothi
     let store = store(proxy.port(), SHORT);
     store.deliver(&event("first")).await.unwrap();
     let row = claim_one(&store).await;
-    let (bells_and_ours, before) = (proxy.accepted(), calls(&redis, "evalsha"));
+    let (connections, before) = (proxy.accepted(), calls(&redis, "evalsha"));
     proxy.hold(Hold::Requests);
     for version in 0..2 {
         let late = store.commit(&row.claim, version, &transition("late", 0), &After::KeepClaim).await;
@@ -31,7 +31,7 @@ async fn a_silent_connection_is_replaced_and_what_it_delivers_late_changes_nothi
     assert!(matches!(late, Err(StoreError::Unanswered { .. })), "{late:?}");
 
     assert!(matches!(store.deliver(&event("second")).await, Ok(Delivered::Applied { .. })));
-    assert!(proxy.accepted() > bells_and_ours);
+    assert!(proxy.accepted() > connections);
     for version in 0..2 {
         let made = transition(&format!("body {version}"), 0);
         let outcome = store.commit(&row.claim, version, &made, &After::KeepClaim).await.unwrap();
@@ -116,7 +116,7 @@ async fn a_closed_connection_costs_one_call() {
 /// The wakeups's subscription has no time-out of its own in redis-rs, neither in connecting nor in subscribing:
 /// `redis/wakeups.rs` brings both, and listens again after either.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_bell_leaves_a_silent_connection() {
+async fn the_wakeup_subscription_leaves_a_silent_connection() {
     let (_redis, proxy) = server(RedisOptions::default()).await;
     let store = store(proxy.port(), LONG);
     let mut wakeups = store.listen_ready().await;

@@ -1,6 +1,6 @@
 //! What a real server refuses, and what it keeps of a script when it dies.
 
-use super::world::*;
+use super::harness::*;
 use adapters::redis::Store;
 use common::StoreError;
 use common::member::{Member, MemberId, Role};
