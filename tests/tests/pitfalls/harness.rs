@@ -19,17 +19,17 @@ use tests::support::{Proxy, Rabbit, Redis, RedisOptions, broker};
 use tokio::time::{Instant, sleep, timeout};
 
 /// Whoever has waited for so long waits for ever.
-const FOREVER: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 pub const SHARD: Shard = Shard(0);
 
 pub async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
-    timeout(FOREVER, work).await.unwrap_or_else(|_| panic!("{what}: not within {FOREVER:?}"))
+    timeout(TIMEOUT, work).await.unwrap_or_else(|_| panic!("{what}: not within {TIMEOUT:?}"))
 }
 
 pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + FOREVER;
+    let deadline = Instant::now() + TIMEOUT;
     while !condition().await {
-        assert!(Instant::now() < deadline, "{what}: not within {FOREVER:?}");
+        assert!(Instant::now() < deadline, "{what}: not within {TIMEOUT:?}");
         sleep(Duration::from_millis(20)).await;
     }
 }
@@ -60,8 +60,8 @@ pub async fn client(port: u16, patience: Duration) -> MultiplexedConnection {
 
 /// How often the server was told `command`, whatever became of it.
 pub fn calls(redis: &Redis, command: &str) -> u64 {
-    let said = redis.ask(&["INFO", "commandstats"]);
-    let line = said.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+    let stats = redis.ask(&["INFO", "commandstats"]);
+    let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
     line.and_then(|line| line.split(',').next()).map_or(0, |calls| calls.parse().unwrap())
 }
 
