@@ -75,13 +75,13 @@ fn a_stream_of_changes_is_watched_and_does_not_delay_the_shutdown() {
     standalone.deploy_ivr();
     let mut watch =
         standalone.spawn("watch", &["activeflow", "watch", "--reference", "call", "--output", "ndjson"]);
-    let told = standalone.folder.path().join("watch.log");
+    let log = standalone.folder.path().join("watch.log");
     let mut calls = 0;
     // The stream starts with the changes after it is open.
     watch.wait_for("a change", TIMEOUT, || {
         calls += 1;
         standalone.send("call.incoming", &format!("call-{calls}"), CALL);
-        std::fs::read_to_string(&told).unwrap_or_default().contains("\"event\":\"created\"")
+        std::fs::read_to_string(&log).unwrap_or_default().contains("\"event\":\"created\"")
     });
     assert!(standalone.stop(), "serve did not end in time with exit code 0:\n{}", standalone.log());
     assert!(

@@ -17,10 +17,10 @@ async fn a_call_published_by_amqp_publish_is_served_by_a_gateway_in_python() {
     let mut gateway = Gateway::start(python, &[&harness.site.rabbit.url(), "1"]);
     assert_eq!(gateway.next()["type"], "ready");
     publish_incoming(&harness.site.rabbit.url());
-    let told = gateway.rest();
-    assert_eq!(types(&told), ["call.answer", "call.talk", "call.talk", "call.hangup"]);
-    assert_eq!(told[2]["data"]["text"], "A colleague from sales calls you back on +15550100.");
-    assert!(told.iter().all(|command| command["subject"] == "call-foreign"));
+    let commands = gateway.rest();
+    assert_eq!(types(&commands), ["call.answer", "call.talk", "call.talk", "call.hangup"]);
+    assert_eq!(commands[2]["data"]["text"], "A colleague from sales calls you back on +15550100.");
+    assert!(commands.iter().all(|command| command["subject"] == "call-foreign"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,9 +32,9 @@ async fn a_call_that_python_makes_is_served_too() {
     let url = harness.site.rabbit.url();
     let mut gateway = Gateway::start(python, &[&url, "3", "--ring", "call-python", "+15550177", "+15550111"]);
     assert_eq!(gateway.next()["type"], "ready");
-    let told = gateway.rest();
-    assert_eq!(types(&told), ["call.answer", "call.talk", "call.talk", "call.hangup"]);
-    assert_eq!(told[2]["data"]["text"], "We are open from nine to five.");
+    let commands = gateway.rest();
+    assert_eq!(types(&commands), ["call.answer", "call.talk", "call.talk", "call.hangup"]);
+    assert_eq!(commands[2]["data"]["text"], "We are open from nine to five.");
 }
 
 async fn open_harness() -> Harness {
@@ -59,8 +59,8 @@ fn publish_incoming(url: &str) {
     assert!(status.unwrap().success(), "amqp-publish failed");
 }
 
-fn types(told: &[Value]) -> Vec<&str> {
-    told.iter().filter_map(|command| command["type"].as_str()).collect()
+fn types(commands: &[Value]) -> Vec<&str> {
+    commands.iter().filter_map(|command| command["type"].as_str()).collect()
 }
 
 /// The running script `gateway.py` of this folder; it is killed at the end of the test.

@@ -168,7 +168,7 @@ fn behind_item(tokens: &[Token], from: usize) -> usize {
     while at < tokens.len() {
         match tokens[at].text.as_str() {
             ";" | "," => return at + 1,
-            // A `use` goes on behind its braces.
+            // A `use` continues behind its braces.
             "{" if !tokens[from..at].iter().any(|token| token.is("use")) => {
                 return behind_bracket(tokens, at);
             }

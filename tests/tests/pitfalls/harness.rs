@@ -1,4 +1,4 @@
-//! Short words for what the tests do.
+//! Helpers: servers, proxies, stores, events and messages.
 
 use adapters::amqp;
 use adapters::redis::{Settings, Store};
@@ -18,7 +18,7 @@ use std::time::Duration;
 use tests::support::{Proxy, Rabbit, Redis, RedisOptions, broker};
 use tokio::time::{Instant, sleep, timeout};
 
-/// Whoever has waited for so long waits for ever.
+/// Limit against a hanging test.
 const TIMEOUT: Duration = Duration::from_secs(60);
 pub const SHARD: Shard = Shard(0);
 
@@ -34,14 +34,14 @@ pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// A private server, and a proxy before it.
+/// A private server, and a proxy in front of it.
 pub async fn server(options: RedisOptions) -> (Redis, Proxy) {
     let redis = tokio::task::block_in_place(|| Redis::start(options));
     let proxy = Proxy::before(redis.port()).await;
     (redis, proxy)
 }
 
-/// Our store with one shard and one connection, which gives a call up after `patience`.
+/// The Redis store with one shard, one connection and a response timeout.
 pub fn store(port: u16, patience: Duration) -> Store {
     store_at(&format!("redis://127.0.0.1:{port}"), patience)
 }
@@ -51,14 +51,14 @@ pub fn store_at(url: &str, patience: Duration) -> Store {
     Store::connect(settings).unwrap()
 }
 
-/// redis-rs without us.
+/// A connection of redis-rs without the adapter.
 pub async fn client(port: u16, patience: Duration) -> MultiplexedConnection {
     let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(patience));
     let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
     client.get_multiplexed_async_connection_with_config(&config).await.unwrap()
 }
 
-/// How often the server was told `command`, whatever became of it.
+/// Number of calls of `command` that the server has received.
 pub fn calls(redis: &Redis, command: &str) -> u64 {
     let stats = redis.ask(&["INFO", "commandstats"]);
     let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));

@@ -22,7 +22,7 @@ impl Interceptor for Ambiguous {
     ) -> Result<T, StoreError> {
         let first = run(self.store(), operation.clone()).await?;
         let second = run(self.store(), operation.clone()).await?;
-        // A repeated sweep finds nothing left to do, so the first answer tells what was done.
+        // A repeated sweep finds nothing left to do, so only the first answer shows the work.
         Ok(if matches!(*operation, Operation::Sweep { .. }) { first } else { second })
     }
 }
