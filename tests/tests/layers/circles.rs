@@ -28,7 +28,7 @@ pub fn circles(src: &Path) -> Vec<String> {
 /// One use for each pair of modules: where, and the path that names the item.
 type Uses = BTreeMap<(Id, Id), Named>;
 
-/// What a path leads to.
+/// Result of resolving a path.
 enum Target {
     Module(Id),
     /// An item of the module, or a name that a macro of the module may define.
@@ -68,7 +68,7 @@ impl Crate {
         uses
     }
 
-    /// What `path` means in module `id`; `None` if it leads out of the crate, or to nothing that is known.
+    /// Resolves `path` in module `id`. `None`: it leads out of the crate or is unknown.
     fn find(&self, id: Id, path: &[String], open: &mut Vec<(Id, String)>) -> Option<Target> {
         let (first, mut rest) = path.split_first()?;
         let mut at = match first.as_str() {
@@ -93,7 +93,7 @@ impl Crate {
         Some(Target::Module(at))
     }
 
-    /// What `name` means in module `id`. The last name of a path is an item rather than a module.
+    /// Resolves `name` in module `id`. The last name of a path is an item rather than a module.
     fn member(&self, id: Id, name: &str, is_last: bool, open: &mut Vec<(Id, String)>) -> Option<Target> {
         let module = &self.modules[id];
         if module.items.contains(name) {
