@@ -1,7 +1,7 @@
 //! Measures the embedded store: `cargo run --profile quick -p tests --example embedded [-- FOLDER]`.
 //!
-//! Operations a second of a bare loop deliver → claim → commit → finish, and how long a folder with 100,000 parked
-//! activeflows takes to open. Nothing else may run on the machine.
+//! It prints the operations per second of a loop deliver → claim → commit → finish, and the time to open a folder with
+//! 100,000 parked activeflows. Run it on an idle machine.
 
 use adapters::embedded::{self, Settings, Store};
 use common::identity::reference_key;
@@ -28,7 +28,11 @@ const PARKED: u64 = 100_000;
 async fn main() {
     let given = std::env::args().nth(1);
     let own = given.is_none().then(Folder::new);
-    let folder = given.as_deref().map(Path::new).or(own.as_ref().map(Folder::path)).expect("one of both");
+    let folder = given
+        .as_deref()
+        .map(Path::new)
+        .or(own.as_ref().map(Folder::path))
+        .expect("a given or temporary folder");
     println!("fsync of 8 KiB: {:?}", fsync(folder));
     for (concurrent, rounds) in [(1, 300), (64, 100), (512, 40)] {
         let place = Folder::new();
@@ -52,7 +56,7 @@ async fn main() {
     for worker in workers.collect::<Vec<_>>() {
         worker.await.unwrap();
     }
-    println!("{PARKED} parked: {} MiB more resident", rss_mib() - before);
+    println!("{PARKED} parked: {} MiB additional resident memory", rss_mib() - before);
     drop(store);
     println!("folder: {} MiB", size_mib(folder));
     let begun = Instant::now();
@@ -64,7 +68,7 @@ fn open(folder: &Path) -> Arc<Store> {
     embedded::open(folder, &Settings::new(SHARDS)).unwrap().store
 }
 
-/// Each takes what it started to its end: deliver, claim, commit with a command, finish.
+/// Runs activeflows to their end: deliver, claim, commit with a command, finish.
 async fn moving(store: Arc<Store>, worker: u64, rounds: u64) {
     let me = MemberId(uuid::Uuid::new_v4());
     for round in 1..=rounds {
@@ -72,7 +76,7 @@ async fn moving(store: Arc<Store>, worker: u64, rounds: u64) {
         assert!(matches!(store.deliver(&event).await.unwrap(), Delivered::Applied { .. }));
         let want = Want { max: 1, idle: false };
         let Claimed::Rows { rows, .. } = store.claim(event.shard, me, round, want).await.unwrap() else {
-            panic!("it lives")
+            panic!("declared dead")
         };
         for row in rows {
             let made = Transition {
@@ -96,7 +100,7 @@ async fn parking(store: Arc<Store>, worker: u64, rounds: u64) {
         store.deliver(&event).await.unwrap();
         let want = Want { max: 8, idle: false };
         let Claimed::Rows { rows, .. } = store.claim(event.shard, me, round, want).await.unwrap() else {
-            panic!("it lives")
+            panic!("declared dead")
         };
         for row in rows {
             let made = Transition {
@@ -136,7 +140,7 @@ fn event(subject: &str) -> Deliver {
     }
 }
 
-/// The median of what the disk takes for a write that has to stay.
+/// Median duration of a durable write of 8 KiB.
 fn fsync(folder: &Path) -> Duration {
     let path = folder.join("fsync");
     let mut file = std::fs::File::create(&path).unwrap();

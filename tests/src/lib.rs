@@ -1,4 +1,4 @@
-//! What every ring of tests shares.
+//! Code that the test targets share.
 
 pub mod carrier;
 pub mod chaos;

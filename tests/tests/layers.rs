@@ -1,10 +1,21 @@
-//! The layers of the workspace (ARCHITECTURE.md): who may depend on whom, checked against `cargo metadata`.
+//! The layers of the workspace (ARCHITECTURE.md): which crate may depend on which, checked against `cargo metadata`, and no
+//! circles among the modules of a crate.
+
+#[path = "layers/circles.rs"]
+mod circles;
+#[path = "layers/modules.rs"]
+mod modules;
+#[path = "layers/source.rs"]
+mod source;
+#[path = "layers/synthetic.rs"]
+mod synthetic;
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 
-/// Crate, and the crates of ours that it may use. `everything` is for the binary and the tests.
+/// Each crate with the crates of this workspace that it may use.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("flow", &[]),
     ("common", &["flow"]),
@@ -20,7 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Crates that do I/O: only `adapters`, the binary and the tests may name them.
 const IO: &[&str] = &["lapin", "redis", "deadpool-redis", "rusqlite", "axum", "reqwest", "sqlx", "hyper"];
 
-/// What the pure core may never name.
+/// Crates that the pure core may never use.
 const NOT_IN_FLOW: &[&str] = &["tokio", "async-trait", "uuid", "tracing", "metrics", "rand", "futures-util"];
 
 #[test]
@@ -55,6 +66,17 @@ fn the_core_is_pure() {
     for name in NOT_IN_FLOW {
         assert!(!flow.contains(*name), "`flow` must not depend on `{name}`");
     }
+}
+
+#[test]
+fn no_modules_of_a_crate_need_each_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut found = Vec::new();
+    for (name, _) in MAY_USE.iter().filter(|(name, _)| *name != "tests") {
+        let circles = circles::circles(&root.join(name).join("src"));
+        found.extend(circles.iter().map(|circle| format!("{name}: {circle}")));
+    }
+    assert!(found.is_empty(), "{} circles of modules:\n{}", found.len(), found.join("\n"));
 }
 
 /// Ordinary dependencies of each crate of the workspace.

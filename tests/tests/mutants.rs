@@ -1,5 +1,5 @@
-//! The mutants (`tests/mutants/*.patch`): each still applies to this tree and names tests that there are, and
-//! `docs/mutants.md` tells of all. Whether those tests see them, `./check mutants` finds out.
+//! The mutants (`tests/mutants/*.patch`): each one applies to this tree and names existing tests, and `docs/mutants.md` lists
+//! all of them. `./check mutants` runs the tests against each mutant.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -9,14 +9,14 @@ use std::process::Command;
 use tests::sim::promise::Promise;
 
 const PAGE: &str = "docs/mutants.md";
-/// What comes before it on the page is written by hand.
+/// The part of the page before this line is written by hand.
 const GENERATED: &str =
     "<!-- From here on written by UPDATE_DOCUMENTS=1 cargo test -p tests --test mutants -->\n";
 
 struct Mutant {
     name: String,
     path: PathBuf,
-    /// The lines before the diff: key and value.
+    /// The keys and values before the diff.
     header: Vec<(String, String)>,
 }
 
@@ -40,20 +40,20 @@ impl Mutant {
         self.all_of(key).next().unwrap_or_else(|| panic!("{} has no `{key}:`", self.name))
     }
 
-    /// Target and name of each test that is to fail, or to pass where the mutant is harmless.
+    /// Target and name of each test that must fail, or must pass if the mutant is harmless.
     fn tests(&self) -> Vec<(&str, &str)> {
         let lines = self.all_of("killer").chain(self.all_of("passes"));
         lines.map(|line| line.split_once(' ').unwrap_or_else(|| panic!("{}: `{line}`", self.name))).collect()
     }
 
-    /// Promises of the simulation that it was seen to break.
+    /// Promises of the simulation that the mutant breaks.
     fn promises(&self) -> impl Iterator<Item = &str> {
         self.all_of("promises").flat_map(|line| line.split("; "))
     }
 }
 
 #[test]
-fn every_mutant_says_what_it_is() {
+fn every_mutant_has_a_complete_header() {
     for mutant in mutants() {
         let name = &mutant.name;
         assert!(!mutant.one("what").is_empty(), "{name}");
@@ -71,12 +71,12 @@ fn every_mutant_applies_to_this_tree() {
         let mut git = Command::new("git");
         let output = git.current_dir(root()).args(["apply", "--check"]).arg(&mutant.path).output().unwrap();
         let why = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{} does not apply, write it anew: {why}", mutant.name);
+        assert!(output.status.success(), "{} does not apply, update it: {why}", mutant.name);
     }
 }
 
 #[test]
-fn every_test_that_a_mutant_names_is_there() {
+fn every_test_that_a_mutant_names_exists() {
     let mut sources = BTreeMap::new();
     for mutant in mutants() {
         for (target, test) in mutant.tests() {
@@ -85,13 +85,13 @@ fn every_test_that_a_mutant_names_is_there() {
             let source =
                 sources.entry(package.to_owned()).or_insert_with(|| source_of(&root().join(package)));
             let function = format!("fn {}(", test.rsplit("::").next().unwrap());
-            assert!(source.contains(&function), "{}: there is no {target} {test}", mutant.name);
+            assert!(source.contains(&function), "{}: test {target} {test} does not exist", mutant.name);
         }
     }
 }
 
 #[test]
-fn every_promise_of_the_simulation_was_seen_broken_by_a_mutant() {
+fn every_promise_of_the_simulation_is_broken_by_a_mutant() {
     let mutants = mutants();
     let broken: BTreeSet<&str> = mutants.iter().flat_map(Mutant::promises).collect();
     let promised: BTreeSet<&str> = Promise::ALL.iter().map(|promise| promise.name()).collect();
@@ -99,15 +99,18 @@ fn every_promise_of_the_simulation_was_seen_broken_by_a_mutant() {
 }
 
 #[test]
-fn the_page_tells_of_every_mutant() {
+fn the_page_lists_every_mutant() {
     let path = root().join(PAGE);
     let page = fs::read_to_string(&path).unwrap();
-    let (written, _) = page.split_once(GENERATED).expect("the page keeps its mark");
+    let (written, _) = page.split_once(GENERATED).expect("the page has the line before the generated part");
     let current = format!("{written}{GENERATED}\n{}", tables());
     if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
         fs::write(&path, &current).unwrap();
     } else {
-        assert!(page == current, "{PAGE} is not what the patches say; its mark says what writes it");
+        assert!(
+            page == current,
+            "{PAGE} does not match the patches; run UPDATE_DOCUMENTS=1 cargo test -p tests --test mutants"
+        );
     }
 }
 
@@ -158,7 +161,7 @@ fn mutants() -> Vec<Mutant> {
     paths.into_iter().map(Mutant::read).collect()
 }
 
-/// Everything that is written in Rust below `folder`.
+/// The text of all Rust files in `folder`.
 fn source_of(folder: &Path) -> String {
     let mut text = String::new();
     for entry in fs::read_dir(folder).unwrap() {

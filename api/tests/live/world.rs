@@ -11,13 +11,13 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
-use common::ports::lookup::{Controlled, FeedEntry, Found, ListQuery};
-use common::ports::work::Control;
-use common::ports::{Catalogue, Clock, Commands, Lookup};
-use common::{ActiveflowId, Shard, StoreError};
+use common::StoreError;
+use common::ports::intercepted::{Intercepted, Interceptor, Operation, Run};
+use common::ports::{Catalogue, Clock, Commands, StateStore};
 use flow::route::Window;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ impl World {
         let ports = Ports {
             intake: store.clone(),
             catalogue: store.clone(),
-            lookup: Arc::new(Counting { store: store.clone(), looks: looks.clone() }),
+            lookup: Arc::new(Intercepted(CountingFeeds { store: store.clone(), looks: looks.clone() })),
             members: store.clone(),
             upkeep: store.clone(),
             rejects: Arc::new(bus.clone()),
@@ -229,32 +229,26 @@ impl Clock for Hurry {
     }
 }
 
-/// The store's lookup, counted.
-struct Counting {
+/// A store that counts how often feeds are read.
+struct CountingFeeds {
     store: Arc<Store>,
     looks: Arc<AtomicUsize>,
 }
 
 #[async_trait]
-impl Lookup for Counting {
-    async fn get(&self, id: ActiveflowId) -> Result<Option<Found>, StoreError> {
-        self.store.get(id).await
+impl Interceptor for CountingFeeds {
+    fn store(&self) -> Arc<dyn StateStore> {
+        self.store.clone()
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Vec<Found>, StoreError> {
-        self.store.list(query).await
-    }
-
-    async fn control(&self, id: ActiveflowId, control: &Control) -> Result<Controlled, StoreError> {
-        self.store.control(id, control).await
-    }
-
-    async fn feed(&self, shard: Shard, after: &str, max: u32) -> Result<Vec<FeedEntry>, StoreError> {
-        self.looks.fetch_add(1, Ordering::SeqCst);
-        self.store.feed(shard, after, max).await
-    }
-
-    async fn trim(&self, shard: Shard, through: &str) -> Result<(), StoreError> {
-        self.store.trim(shard, through).await
+    async fn call<T: Any + Send + Sync>(
+        &self,
+        operation: Arc<Operation>,
+        run: Run<T>,
+    ) -> Result<T, StoreError> {
+        if matches!(*operation, Operation::Feed { .. }) {
+            self.looks.fetch_add(1, Ordering::SeqCst);
+        }
+        run(self.store(), operation).await
     }
 }

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod commands;
 pub mod error;
 pub mod intake;
+pub mod intercepted;
 pub mod lookup;
 pub mod members;
 pub mod rejects;

@@ -15,6 +15,7 @@ use crate::services::unusable_broker;
 use adapters::amqp::admin;
 use adapters::redis::Server;
 use common::member::Role;
+use common::ports::intercepted::Intercepted;
 use common::ports::work::Control;
 use common::ports::{Catalogue, Lookup};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -75,7 +76,7 @@ impl Stand {
         }
         external::migrate(&config).await?;
         let mut backends = backends::open(&config, "bench").await?;
-        let probe = Arc::new(probe::Store::new(backends.store.clone()));
+        let probe = Arc::new(Intercepted(probe::Probe::new(backends.store.clone())));
         backends.store = probe.clone();
         backends.bus = Arc::new(probe::Rerouted(backends.bus.clone()));
         flows::place(&*probe, steps).await?;
@@ -132,7 +133,7 @@ impl Stand {
     pub fn book(&self, flow: Flow, events: usize) -> Arc<Book> {
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         let book = Arc::new(Book::new(flow, format!("{}-{run}", self.name), events));
-        self.probe.write_into(Some(book.clone()));
+        self.probe.0.write_into(Some(book.clone()));
         book
     }
 

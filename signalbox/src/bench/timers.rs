@@ -35,7 +35,7 @@ async fn lateness(stand: &Stand, events: usize) -> Result<Vec<Figure>, Failure> 
     let first = Instant::now() + HEAD_START + Duration::from_secs(events as u64) / PARKED_A_SECOND;
     park(stand, &book, |number| first + SPREAD * number as u32 / events as u32).await?;
     let faults = ended(&book).await;
-    let mut late = stand.probe.take_lateness();
+    let mut late = stand.probe.0.take_lateness();
     running.stop().await;
     let figure = |what: &str, value, unit, goal| Figure::new("T1", what, value, unit, goal);
     let name = |what: &str| format!("{events} waits due over {} s, {what}", SPREAD.as_secs());
@@ -60,7 +60,7 @@ async fn backlog(stand: &Stand, events: usize) -> Result<Figure, Failure> {
     let begun = Instant::now();
     try_join_all((0..stand.probe.shards()).map(|shard| sweep(stand, Shard(shard)))).await?;
     let took = begun.elapsed();
-    let swept = stand.probe.take_lateness().len();
+    let swept = stand.probe.0.take_lateness().len();
     let running = stand.start(&ALL, Commit::Run);
     let faults = ended(&book).await;
     running.stop().await;

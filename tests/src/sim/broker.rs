@@ -1,6 +1,6 @@
-//! A broker: one event queue with a single active consumer, gateways' queues, and what its operator does to it.
+//! A broker: one event queue with a single active consumer, gateways' queues, and its operator's actions.
 
-use super::world::lock;
+use super::simulation::lock;
 use crate::carrier::gateway::Command;
 use crate::ledger::{Book, Received};
 use common::command::Message;
@@ -19,16 +19,16 @@ pub struct Broker {
 #[derive(Default)]
 pub(super) struct Queues {
     pub events: VecDeque<(u64, Event)>,
-    /// Which life of a consumer is active, and what it holds.
+    /// The active consumer session, and the deliveries that it has not acknowledged.
     pub active: Option<u64>,
     pub held: VecDeque<(u64, Event)>,
-    pub lives: u64,
-    /// Commands are refused until then.
+    pub sessions: u64,
+    /// Until then, commands are refused.
     pub full_until: Duration,
-    /// Nobody reaches the broker until then.
-    pub away_until: Duration,
-    pub book: Book,
-    /// Which processes every event was delivered to.
+    /// End of the broker's outage.
+    pub unreachable_until: Duration,
+    pub run_log: Book,
+    /// Processes that each event was delivered to, by message id.
     pub held_by: BTreeMap<String, BTreeSet<String>>,
     pub rejected: Vec<Rejection>,
     mailboxes: BTreeMap<String, mpsc::UnboundedSender<Command>>,
@@ -46,13 +46,13 @@ pub struct Event {
 }
 
 impl Broker {
-    /// An event is stored.
+    /// Stores an event.
     pub fn offer(&self, event: Event) {
         lock(&self.queues).events.push_back((0, event));
         self.changed.notify_waiters();
     }
 
-    /// Where a gateway hears the commands of a call, each id once.
+    /// Opens a gateway's queue for the commands of a call; each command id arrives once.
     pub fn mailbox(&self, subject: &str) -> mpsc::UnboundedReceiver<Command> {
         let (sender, receiver) = mpsc::unbounded_channel();
         lock(&self.queues).mailboxes.insert(subject.to_owned(), sender);
@@ -63,32 +63,32 @@ impl Broker {
         lock(&self.queues).full_until = until;
     }
 
-    /// Nobody reaches it until then.
-    pub fn away_until(&self, until: Duration) {
-        lock(&self.queues).away_until = until;
+    /// Makes the broker unreachable until then.
+    pub fn unreachable_until(&self, until: Duration) {
+        lock(&self.queues).unreachable_until = until;
         self.break_consumer();
     }
 
-    pub fn is_away(&self, now: Duration) -> bool {
-        lock(&self.queues).away_until > now
+    pub fn is_unreachable(&self, now: Duration) -> bool {
+        lock(&self.queues).unreachable_until > now
     }
 
-    /// The active consumer's connection breaks.
+    /// Breaks the active consumer's connection.
     pub fn break_consumer(&self) {
-        lock(&self.queues).end_life(None);
+        lock(&self.queues).end_session(None);
         self.changed.notify_waiters();
     }
 
-    pub fn with_book<T>(&self, look: impl FnOnce(&Book) -> T) -> T {
-        look(&lock(&self.queues).book)
+    pub fn with_run_log<T>(&self, read: impl FnOnce(&Book) -> T) -> T {
+        read(&lock(&self.queues).run_log)
     }
 
-    /// How many processes an event was delivered to.
-    pub fn lives_of(&self, message_id: &str) -> usize {
+    /// Number of processes that an event was delivered to.
+    pub fn processes_that_held(&self, message_id: &str) -> usize {
         lock(&self.queues).held_by.get(message_id).map_or(0, BTreeSet::len)
     }
 
-    /// An operator replays what was rejected because too many died of it.
+    /// Replays the events that were rejected because too many processes died while they held them.
     pub fn replay_poison(&self) -> Vec<Event> {
         let poison = lock(&self.queues).rejected.extract_if(.., |r| r.reason == "poison").collect::<Vec<_>>();
         let original =
@@ -109,7 +109,7 @@ impl Broker {
         lock(&self.queues).rejected.iter().map(|r| format!("{}: {}", r.reason, r.message)).collect()
     }
 
-    /// Events that nobody took yet.
+    /// Number of events that are not acknowledged yet.
     pub fn waiting(&self) -> usize {
         let queues = lock(&self.queues);
         queues.events.len() + queues.held.len()
@@ -117,7 +117,7 @@ impl Broker {
 
     pub fn store(&self, message: &Message) {
         let mut queues = lock(&self.queues);
-        queues.book.note(&Received {
+        queues.run_log.note(&Received {
             routing_key: message.routing_key.clone(),
             message_id: Some(message.id.clone()),
             correlation_id: Some(message.correlation_id.clone()),
@@ -136,9 +136,9 @@ impl Broker {
 }
 
 impl Queues {
-    /// Ends the active life, if it is `life` or any: what it holds comes again, first.
-    pub fn end_life(&mut self, life: Option<u64>) {
-        if life.is_some() && self.active != life {
+    /// Ends the active session if it is `session` or if `session` is `None`. Its unacknowledged events are redelivered first.
+    pub fn end_session(&mut self, session: Option<u64>) {
+        if session.is_some() && self.active != session {
             return;
         }
         self.active = None;

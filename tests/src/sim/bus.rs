@@ -1,9 +1,9 @@
-//! The bus as one process sees it: confirms that may be lost or come late, connections that break, a broker that is away.
+//! The bus as one process sees it: lost and late confirms, broken connections, an unreachable broker.
 
 use super::fault::Fault;
 use super::process::Process;
 use super::promise::Promise;
-use super::world::{World, lock};
+use super::simulation::{Simulation, lock};
 use async_trait::async_trait;
 use common::BusError;
 use common::command::Message;
@@ -12,42 +12,43 @@ use common::ports::bus::{Confirm, Deliveries, Delivery, Rejection};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Of so many dispatchers an event is the death before it is rejected.
+/// Number of dispatchers that may die while they hold an event before it is rejected.
 const DEATHS_ALONE: usize = 5;
-/// How many deliveries a consumer holds.
+/// Maximum unacknowledged deliveries of a consumer.
 const PREFETCH: usize = 16;
-/// How often who waits for a broker that is away tries again.
-const LOOK: Duration = Duration::from_secs(1);
+/// Interval between attempts to reach the broker.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The bus as `process` sees it.
 #[derive(Clone)]
 pub struct SimBus {
-    pub world: Arc<World>,
+    pub simulation: Arc<Simulation>,
     pub process: Arc<Process>,
 }
 
-struct Life {
+/// One session of a consumer.
+struct Session {
     bus: SimBus,
     number: u64,
     tag: u64,
 }
 
-impl Drop for Life {
+impl Drop for Session {
     fn drop(&mut self) {
-        lock(&self.bus.world.broker.queues).end_life(Some(self.number));
-        self.bus.world.broker.changed.notify_waiters();
+        lock(&self.bus.simulation.broker.queues).end_session(Some(self.number));
+        self.bus.simulation.broker.changed.notify_waiters();
     }
 }
 
 #[async_trait]
-impl Deliveries for Life {
+impl Deliveries for Session {
     async fn next(&mut self) -> Option<Delivery> {
-        let SimBus { world, process } = &self.bus;
+        let SimBus { simulation, process } = &self.bus;
         loop {
-            world.may_go_on(process).await;
-            let changed = world.broker.changed.notified();
+            simulation.until_running(process).await;
+            let changed = simulation.broker.changed.notified();
             let taken = {
-                let mut queues = lock(&world.broker.queues);
+                let mut queues = lock(&simulation.broker.queues);
                 if queues.active != Some(self.number) {
                     return None;
                 }
@@ -65,15 +66,15 @@ impl Deliveries for Life {
                 changed.await;
                 continue;
             };
-            match world.fault("next") {
+            match simulation.fault("next") {
                 Fault::None => {}
                 fault => {
-                    world.say(format!("{}: {} is delivered: {fault:?}", process.name, event.message_id));
+                    simulation.log(format!("{}: {} is delivered: {fault:?}", process.name, event.message_id));
                     if fault == Fault::CrashBefore {
-                        world.kill(process, "with a delivery in its hands");
-                        world.may_go_on(process).await;
+                        simulation.kill(process, "while it holds a delivery");
+                        simulation.until_running(process).await;
                     }
-                    world.broker.break_consumer();
+                    simulation.broker.break_consumer();
                     return None;
                 }
             }
@@ -91,20 +92,20 @@ impl Deliveries for Life {
     }
 
     fn ack_through(&self, tag: u64) {
-        let SimBus { world, process } = &self.bus;
+        let SimBus { simulation, process } = &self.bus;
         if process.is_dead() {
             return;
         }
-        // An acknowledgement is lost only together with its connection.
-        if world.fault("ack") != Fault::None {
-            world.say(format!("{}: the connection breaks with an acknowledgement", process.name));
-            return world.broker.break_consumer();
+        // An acknowledgement can only be lost together with its connection.
+        if simulation.fault("ack") != Fault::None {
+            simulation.log(format!("{}: the connection breaks and an acknowledgement is lost", process.name));
+            return simulation.broker.break_consumer();
         }
-        let mut queues = lock(&world.broker.queues);
+        let mut queues = lock(&simulation.broker.queues);
         if queues.active == Some(self.number) {
             queues.held.retain(|(held, _)| *held > tag);
             drop(queues);
-            world.broker.changed.notify_waiters();
+            simulation.broker.changed.notify_waiters();
         }
     }
 }
@@ -112,104 +113,106 @@ impl Deliveries for Life {
 #[async_trait]
 impl Bus for SimBus {
     async fn consume(&self) -> Box<dyn Deliveries> {
-        let SimBus { world, process } = self;
+        let SimBus { simulation, process } = self;
         loop {
-            world.may_go_on(process).await;
-            let changed = world.broker.changed.notified();
+            simulation.until_running(process).await;
+            let changed = simulation.broker.changed.notified();
             {
-                let mut queues = lock(&world.broker.queues);
-                if queues.active.is_none() && queues.away_until <= world.time.now() {
-                    queues.lives += 1;
-                    queues.active = Some(queues.lives);
-                    world.say(format!("{} consumes events", process.name));
-                    return Box::new(Life { bus: self.clone(), number: queues.lives, tag: 0 });
+                let mut queues = lock(&simulation.broker.queues);
+                if queues.active.is_none() && queues.unreachable_until <= simulation.time.now() {
+                    queues.sessions += 1;
+                    queues.active = Some(queues.sessions);
+                    simulation.log(format!("{} consumes events", process.name));
+                    return Box::new(Session { bus: self.clone(), number: queues.sessions, tag: 0 });
                 }
             }
             tokio::select! {
                 biased;
                 () = changed => {}
-                () = world.time.sleep(LOOK) => {}
+                () = simulation.time.sleep(RETRY_INTERVAL) => {}
             }
         }
     }
 
     fn publish(&self, message: Message) -> Confirm {
-        let SimBus { world, process } = self;
+        let SimBus { simulation, process } = self;
         let bus = self.clone();
         if process.is_dead() {
             return Box::pin(std::future::pending());
         }
-        world.moved();
-        world.audit(|audit| audit.spoken(&message));
+        simulation.count_move();
+        simulation.audit(|audit| audit.command_published(&message));
         let fault = self.fault_of("publish_command");
         if fault != Fault::None {
-            world.say(format!("{}: {} {}: {fault:?}", process.name, message.routing_key, message.id));
+            simulation.log(format!("{}: {} {}: {fault:?}", process.name, message.routing_key, message.id));
         }
         if fault.stores() {
-            world.audit(|audit| audit.at_broker(&message));
-            world.broker.store(&message);
+            simulation.audit(|audit| audit.at_broker(&message));
+            simulation.broker.store(&message);
         }
         Box::pin(async move {
             let late = message.clone();
-            bus.confirm(fault, &message.routing_key, move |world| {
-                world.audit(|audit| audit.at_broker(&late));
-                world.broker.store(&late);
+            bus.confirm(fault, &message.routing_key, move |simulation| {
+                simulation.audit(|audit| audit.at_broker(&late));
+                simulation.broker.store(&late);
             })
             .await
         })
     }
 
     fn announce(&self, message: Message) -> Confirm {
-        let SimBus { world, process } = self;
+        let SimBus { simulation, process } = self;
         let bus = self.clone();
         if process.is_dead() {
             return Box::pin(std::future::pending());
         }
-        world.audit(|audit| audit.announced(&message));
+        simulation.audit(|audit| audit.announced(&message));
         let fault = self.fault_of("announce");
-        world.say(format!("{}: {} of {}: {fault:?}", process.name, message.routing_key, message.reference));
+        simulation
+            .log(format!("{}: {} of {}: {fault:?}", process.name, message.routing_key, message.reference));
         if fault.stores() {
-            world.audit(|audit| audit.announcement_stored(&message));
+            simulation.audit(|audit| audit.announcement_stored(&message));
         }
         Box::pin(async move {
             let late = message.clone();
-            bus.confirm(fault, &message.routing_key, move |world| {
-                world.audit(|audit| audit.announcement_stored(&late));
+            bus.confirm(fault, &message.routing_key, move |simulation| {
+                simulation.audit(|audit| audit.announcement_stored(&late));
             })
             .await
         })
     }
 
     fn reject(&self, rejection: Rejection) -> Confirm {
-        self.world.say(format!("{} rejects: {}", self.process.name, rejection.message));
+        self.simulation.log(format!("{} rejects: {}", self.process.name, rejection.message));
         let id = rejection.original.get("message_id").map(String::as_str).unwrap_or_default();
-        let (poison, lives) = (rejection.reason == "poison", self.world.broker.lives_of(id));
-        self.world.audit(|audit| {
-            audit.promises.demand(Promise::Accepted, !poison || lives > DEATHS_ALONE, || {
-                format!("event {id} is said to be poison, and {lives} dispatchers ever had it")
+        let (poison, holders) =
+            (rejection.reason == "poison", self.simulation.broker.processes_that_held(id));
+        self.simulation.audit(|audit| {
+            audit.promises.check(Promise::Accepted, !poison || holders > DEATHS_ALONE, || {
+                format!("event {id} is rejected as poison, but only {holders} dispatchers held it")
             });
         });
-        lock(&self.world.broker.queues).rejected.push(rejection);
+        lock(&self.simulation.broker.queues).rejected.push(rejection);
         Box::pin(std::future::ready(Ok(())))
     }
 
     fn is_up(&self) -> bool {
-        !self.world.broker.is_away(self.world.time.now())
+        !self.simulation.broker.is_unreachable(self.simulation.time.now())
     }
 }
 
 impl SimBus {
-    /// What happens to a message; what follows on a channel that broke in this moment is lost with it.
+    /// Fault of one message. Messages that follow on a channel that broke at this moment are lost too.
     fn fault_of(&self, port: &'static str) -> Fault {
-        let SimBus { world, process } = self;
-        let now = world.time.now();
-        let full = lock(&world.broker.queues).full_until > now;
+        let SimBus { simulation, process } = self;
+        let now = simulation.time.now();
+        let full = lock(&simulation.broker.queues).full_until > now;
         let fault = if full {
             Fault::Refused
-        } else if world.broker.is_away(now) || process.broke_at() == Some(now) {
+        } else if simulation.broker.is_unreachable(now) || process.broke_at() == Some(now) {
             Fault::LostBefore
         } else {
-            world.fault(port)
+            simulation.fault(port)
         };
         if [Fault::LostBefore, Fault::Late, Fault::CrashBefore].contains(&fault) {
             process.breaks(now);
@@ -217,24 +220,24 @@ impl SimBus {
         fault
     }
 
-    /// The answer to a message to `to`; `store` puts it into its queue when it comes late.
+    /// The confirm of a message to `to`. `store` puts a late message into its queue.
     async fn confirm(
         &self,
         fault: Fault,
         to: &str,
-        store: impl FnOnce(&World) + Send + 'static,
+        store: impl FnOnce(&Simulation) + Send + 'static,
     ) -> Result<(), BusError> {
-        let SimBus { world, process } = self;
-        let soon = world.dice(|dice| dice.millis(1, 40));
+        let SimBus { simulation, process } = self;
+        let soon = simulation.rng(|rng| rng.millis(1, 40));
         let unconfirmed = || BusError::Unconfirmed { to: to.into(), reason: "the connection broke".into() };
         let answer = match fault {
             Fault::Refused => Err(BusError::Nacked { to: to.into() }),
             Fault::LostBefore | Fault::LostAfter => {
-                world.time.sleep(soon * 20).await;
+                simulation.time.sleep(soon * 20).await;
                 Err(unconfirmed())
             }
             Fault::Late => {
-                let (later, delay) = (world.clone(), soon * 40);
+                let (later, delay) = (simulation.clone(), soon * 40);
                 tokio::spawn(async move {
                     later.time.sleep(delay).await;
                     store(&later);
@@ -242,19 +245,19 @@ impl SimBus {
                 Err(unconfirmed())
             }
             Fault::CrashBefore | Fault::CrashAfter => {
-                world.kill(process, "while it publishes");
+                simulation.kill(process, "while it publishes a message");
                 Ok(())
             }
             Fault::Slow => {
-                world.time.sleep(soon * 100).await;
+                simulation.time.sleep(soon * 100).await;
                 Ok(())
             }
             _ => {
-                world.time.sleep(soon).await;
+                simulation.time.sleep(soon).await;
                 Ok(())
             }
         };
-        world.may_go_on(process).await;
+        simulation.until_running(process).await;
         answer
     }
 }

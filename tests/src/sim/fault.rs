@@ -1,52 +1,52 @@
-//! What can happen to a port call, and how often it did.
+//! Faults of port calls, and their counts.
 
-use crate::carrier::Dice;
+use crate::carrier::Dice as Rng;
 use std::collections::BTreeMap;
 use std::fmt;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
     None,
-    /// It does not take effect, and no answer comes.
+    /// The call takes no effect, and no answer comes.
     LostBefore,
-    /// It takes effect, and no answer comes.
+    /// The call takes effect, and no answer comes.
     LostAfter,
-    /// It does not take effect, and says so.
+    /// The call takes no effect, and the answer says so.
     Refused,
-    /// It takes effect and answers, later.
+    /// The call takes effect and answers late.
     Slow,
-    /// No answer comes, and it takes effect after others.
+    /// No answer comes, and the call takes effect after later calls.
     Late,
-    /// It takes effect twice, the second time after others.
+    /// The call takes effect twice, the second time after later calls.
     Doubled,
     CrashBefore,
     CrashAfter,
-    /// A consumer's or a connection's life ends.
+    /// A consumer's session or a connection ends.
     Broken,
-    /// The store's clock jumps.
+    /// The store's clock is moved.
     Stepped,
     Paused,
     Stopped,
-    /// A process meets a record of the next release.
+    /// A process reads a record of the next release.
     TooNew,
-    /// Nobody reaches it for a while.
-    Away,
+    /// The service is unreachable for a while.
+    Unreachable,
 }
 
 use Fault::{
-    Away, Broken, CrashAfter, CrashBefore, Doubled, Late, LostAfter, LostBefore, Paused, Refused, Slow,
-    Stepped, Stopped, TooNew,
+    Broken, CrashAfter, CrashBefore, Doubled, Late, LostAfter, LostBefore, Paused, Refused, Slow, Stepped,
+    Stopped, TooNew, Unreachable,
 };
 
 const ANY: &[Fault] =
     &[LostBefore, LostAfter, LostAfter, Refused, Slow, Slow, Late, Late, Doubled, CrashBefore, CrashAfter];
-/// A late copy of what a person asked would undo what was asked since, so that is not doubled.
-const OF_PERSONS: &[Fault] = &[LostBefore, LostAfter, Refused, Slow];
-/// Whose process is no role of the engine and does not die.
-const OF_OTHERS: &[Fault] = &[LostBefore, LostAfter, Refused, Slow, Late, Doubled];
+/// Faults of an operator's calls. They are not doubled: a late copy of a control would undo newer ones.
+const OPERATOR_CALLS: &[Fault] = &[LostBefore, LostAfter, Refused, Slow];
+/// Faults of other clients' calls. Clients do not die.
+const EXTERNAL_CALLS: &[Fault] = &[LostBefore, LostAfter, Refused, Slow, Late, Doubled];
 const COMMANDS: &[Fault] = &[LostBefore, LostAfter, Slow, Late, CrashBefore, CrashAfter];
 
-/// Every port call with what can happen to it, and how seldom: what is called seldom is hit the more often.
+/// Each port call with its rarity (one fault in rarity + 1 calls) and its possible faults. Rare calls fail more often.
 const CALLS: &[(&str, u64, &[Fault])] = &[
     ("deliver", 10, ANY),
     ("count_attempt", 3, ANY),
@@ -58,19 +58,19 @@ const CALLS: &[(&str, u64, &[Fault])] = &[
     ("depth", 14, ANY),
     ("heartbeat", 14, ANY),
     ("leave", 5, ANY),
-    ("members", 2, OF_OTHERS),
+    ("members", 2, EXTERNAL_CALLS),
     ("definitions", 14, ANY),
     ("bundle", 5, ANY),
     ("now", 14, ANY),
     ("record_route_transition", 3, ANY),
     ("route_transition_published", 3, ANY),
     ("route_transitions", 10, ANY),
-    ("publish", 2, OF_PERSONS),
-    ("get", 3, OF_OTHERS),
-    ("list", 3, OF_OTHERS),
-    ("control", 3, OF_PERSONS),
-    ("feed", 5, OF_OTHERS),
-    ("trim", 5, OF_OTHERS),
+    ("publish", 2, OPERATOR_CALLS),
+    ("get", 3, EXTERNAL_CALLS),
+    ("list", 3, EXTERNAL_CALLS),
+    ("control", 3, OPERATOR_CALLS),
+    ("feed", 5, EXTERNAL_CALLS),
+    ("trim", 5, EXTERNAL_CALLS),
     ("next", 12, &[Broken, CrashBefore]),
     ("ack", 14, &[Broken]),
     ("publish_command", 12, COMMANDS),
@@ -78,34 +78,34 @@ const CALLS: &[(&str, u64, &[Fault])] = &[
     ("wakeup", 7, &[LostBefore]),
 ];
 
-/// What happens beside port calls.
-const TROUBLES: &[(&str, &[Fault])] = &[
+/// Faults outside of port calls.
+const OTHER_FAULTS: &[(&str, &[Fault])] = &[
     ("process", &[Paused, Stopped]),
     ("connection", &[Broken]),
     ("queue", &[Refused]),
     ("clock", &[Stepped]),
-    ("store", &[Away]),
-    ("broker", &[Away]),
+    ("store", &[Unreachable]),
+    ("broker", &[Unreachable]),
     ("format", &[TooNew]),
 ];
 
 impl Fault {
-    /// Whether a message with this fault is in its queue at once.
+    /// Whether a message with this fault reaches its queue at once.
     pub fn stores(self) -> bool {
         [Fault::None, LostAfter, Slow, CrashAfter].contains(&self)
     }
 
-    /// What happens to a call of `port`: mostly nothing.
-    pub fn thrown(dice: &mut Dice, port: &'static str) -> Fault {
-        let (_, seldom, possible) = CALLS
+    /// Draws the fault of one call of `port`; usually [`Fault::None`].
+    pub fn draw(rng: &mut Rng, port: &'static str) -> Fault {
+        let (_, rarity, possible) = CALLS
             .iter()
             .find(|(name, ..)| *name == port)
             .unwrap_or_else(|| panic!("{port} has no line in the table of faults"));
-        if dice.between(0, *seldom) != 0 { Fault::None } else { *dice.pick(possible) }
+        if rng.between(0, *rarity) != 0 { Fault::None } else { *rng.pick(possible) }
     }
 }
 
-/// Port call × fault.
+/// Number of occurrences, by port call and fault.
 #[derive(Clone, Debug, Default)]
 pub struct Tally(pub BTreeMap<(&'static str, Fault), u64>);
 
@@ -124,10 +124,10 @@ impl Tally {
         self.0.iter().filter(|((_, fault), _)| *fault != Fault::None).map(|(_, count)| count).sum()
     }
 
-    /// The fields of the table that were never hit.
+    /// Pairs of port call and fault that never occurred.
     pub fn unhit(&self) -> Vec<String> {
         let calls = CALLS.iter().map(|(port, _, faults)| (*port, *faults));
-        let all = calls.chain(TROUBLES.iter().copied());
+        let all = calls.chain(OTHER_FAULTS.iter().copied());
         let fields = all.flat_map(|(port, faults)| faults.iter().map(move |fault| (port, *fault)));
         fields
             .filter(|field| !self.0.contains_key(field))

@@ -1,42 +1,42 @@
-//! One process: whether it lives, and what it reads and writes.
+//! One process instance: whether it is alive, and which record formats it reads and writes.
 
 use super::fault::Fault;
-use super::world::lock;
+use super::simulation::lock;
 use common::member::Member;
 use common::record::FORMAT;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// One life of one process.
+/// One process, from its start to its death.
 pub struct Process {
     pub name: String,
-    /// Not one of the engine's: it does not die.
-    person: bool,
+    /// Whether it is a client instead of a process of the engine. Clients do not die.
+    external: bool,
     dead: AtomicBool,
     paused_until: Mutex<Duration>,
-    /// The newest format of records that it reads, and the one that it writes.
+    /// The newest record format that it reads, and the one that it writes.
     reads: u8,
     writes: AtomicU8,
-    /// When its channel for commands broke last.
+    /// Time at which its channel for commands broke last.
     broke_at: Mutex<Option<Duration>>,
 }
 
 impl Process {
-    /// `reads` is the newest format of records that it reads.
+    /// `reads` is the newest record format that it reads.
     pub fn new(name: String, reads: u8) -> Arc<Process> {
         Arc::new(Process::made(name, reads, false))
     }
 
-    /// Somebody who is served by the newest release.
-    pub fn person(name: &str) -> Arc<Process> {
+    /// A client of the newest release.
+    pub fn external(name: &str) -> Arc<Process> {
         Arc::new(Process::made(name.to_owned(), FORMAT + 1, true))
     }
 
-    fn made(name: String, reads: u8, person: bool) -> Process {
+    fn made(name: String, reads: u8, external: bool) -> Process {
         Process {
             name,
-            person,
+            external,
             reads,
             writes: AtomicU8::new(FORMAT),
             dead: AtomicBool::new(false),
@@ -53,22 +53,22 @@ impl Process {
         self.writes.load(Ordering::Relaxed)
     }
 
-    /// It writes the newest format that everybody on the member list reads.
+    /// Chooses the newest format that every member reads.
     pub fn write_what_all_read(&self, members: &[Member]) {
         let all_read = members.iter().map(|member| member.formats.1).min().unwrap_or(FORMAT);
         self.writes.store(all_read.min(self.reads), Ordering::Relaxed);
     }
 
-    /// What `fault` is to this process: who does not die loses an answer.
-    pub fn suffers(&self, fault: Fault) -> Fault {
+    /// `fault` as it affects this process: a client loses the answer instead of dying.
+    pub fn apply_to(&self, fault: Fault) -> Fault {
         match fault {
-            Fault::CrashBefore if self.person => Fault::LostBefore,
-            Fault::CrashAfter if self.person => Fault::LostAfter,
+            Fault::CrashBefore if self.external => Fault::LostBefore,
+            Fault::CrashAfter if self.external => Fault::LostAfter,
             fault => fault,
         }
     }
 
-    /// Whether it lived until now.
+    /// Marks the process as dead. Returns whether it was alive.
     pub fn dies(&self) -> bool {
         !self.dead.swap(true, Ordering::Relaxed)
     }
@@ -89,7 +89,7 @@ impl Process {
         *lock(&self.paused_until)
     }
 
-    /// As SIGSTOP does, until `until`.
+    /// Pauses the process until `until`, as SIGSTOP does.
     pub fn pause(&self, until: Duration) {
         *lock(&self.paused_until) = until;
     }

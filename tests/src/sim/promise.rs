@@ -1,4 +1,4 @@
-//! The promises that are looked at after every move, each with the name under which a history tells that it was broken.
+//! The promises that the audit checks after every operation. A history reports a broken promise under its name.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,51 +19,51 @@ macro_rules! promises {
 }
 
 promises! {
-    /// Only who holds an activeflow moves it, and nobody takes it from a holder without the store having let go.
+    /// Only the holder of the claim moves an activeflow, and no other worker claims it before the store has released it.
     OneHolder = "one holder",
-    /// Versions are 1..n without a gap, and nothing changes without one.
+    /// Versions count 1..n without a gap, and the cursor changes only with its version.
     Versions = "versions",
-    /// What is in an inbox leaves it only by a transition that took it, or is handed on.
+    /// An input leaves its inbox only when a transition consumes it or when it is redelivered.
     Inputs = "inputs",
-    /// Nothing is parked for which something waits.
+    /// No activeflow is parked while its inbox or control holds something.
     WakeUps = "wake-ups",
-    /// No command goes out that was not stored with a cursor.
+    /// Every published command was stored with a cursor before.
     SaveThenSpeak = "save, then speak",
-    /// Whoever repeats a command sends the bytes that were stored.
+    /// A repeated command has the bytes that were stored.
     SameBytes = "same bytes",
-    /// The commands of an activeflow are asked for, kept and first seen in their order, each once.
+    /// The commands of an activeflow are stored, kept and first published in order, each once.
     CommandOrder = "command order",
-    /// A command is settled only when the broker has it.
+    /// A command is settled only after the broker has stored it.
     Settled = "settled",
-    /// A wait becomes an input when it is due, not before, and once.
+    /// A wait becomes an input once, and not before it is due.
     Waits = "waits",
-    /// Events of a reference enter in the order of their source.
+    /// Events of a reference enter the inbox in the order of their source.
     SourceOrder = "source order",
-    /// One event starts one activeflow, and one activeflow at a time owns a reference.
+    /// One event starts one activeflow, and a reference has one owner at a time.
     StartedOnce = "started once",
-    /// Every activeflow is in exactly one place of the store.
+    /// Every activeflow is in exactly one index of the store.
     OnePlace = "one place",
-    /// States change only as the life of an activeflow allows.
+    /// States change only along the allowed transitions.
     States = "states",
-    /// Suspects are held alone, or in groups of suspects, by a worker that holds nothing else.
+    /// A worker that holds suspects holds nothing else: one suspect, or one group.
     SuspectsApart = "suspects apart",
-    /// Nothing is quarantined that has not died alone five times without progress.
+    /// An activeflow is quarantined only after five deaths of workers that held it alone, without progress.
     Quarantine = "quarantine",
-    /// Nobody is swept as dead who was never silent.
+    /// A worker is declared dead only after a silence.
     Lease = "lease",
-    /// What has ended is kept for its time, and what has not is never forgotten.
+    /// Ended activeflows are kept for the retention time; others are never removed.
     Kept = "kept",
-    /// An transition of a window is recorded when it has passed, and told of at least once with the same bytes.
+    /// A window's transition is recorded once it has passed, and announced at least once, always with the same bytes.
     Windows = "windows",
-    /// The feed tells the birth, every move with its journal, and the end, in order.
+    /// The feed reports the creation, every move with its journal, and the end, in order.
     Feed = "feed",
-    /// A publication is the next generation, and undoes no other.
+    /// A publication is the next generation and does not undo an earlier one.
     Definitions = "definitions",
-    /// No good event is rejected or left lying.
+    /// Every good event is accepted: none is rejected or left in the queue.
     Accepted = "accepted",
-    /// What each caller and writer is told is what the flow says.
+    /// Each caller and sender gets exactly the commands that the flow asks for.
     Story = "story",
-    /// When everything is whole again, every activeflow comes to its end.
+    /// Every activeflow ends once no more faults are injected.
     Finishes = "finishes",
 }
 
@@ -73,37 +73,37 @@ impl fmt::Display for Promise {
     }
 }
 
-/// How often each promise was looked at, and how it was broken.
+/// Number of checks per promise, and the violations.
 #[derive(Clone, Debug, Default)]
-pub struct Kept {
-    pub looked: BTreeMap<Promise, u64>,
+pub struct PromiseTally {
+    pub checked: BTreeMap<Promise, u64>,
     pub broken: Vec<String>,
 }
 
-impl Kept {
-    pub fn demand(&mut self, promise: Promise, holds: bool, what: impl FnOnce() -> String) {
-        *self.looked.entry(promise).or_default() += 1;
+impl PromiseTally {
+    pub fn check(&mut self, promise: Promise, holds: bool, what: impl FnOnce() -> String) {
+        *self.checked.entry(promise).or_default() += 1;
         if !holds {
             self.broken.push(format!("[{promise}] {}", what()));
         }
     }
 
-    pub fn add(&mut self, other: &Kept) {
-        for (promise, times) in &other.looked {
-            *self.looked.entry(*promise).or_default() += times;
+    pub fn add(&mut self, other: &PromiseTally) {
+        for (promise, times) in &other.checked {
+            *self.checked.entry(*promise).or_default() += times;
         }
         self.broken.extend(other.broken.iter().cloned());
     }
 
-    /// The promises that were never looked at.
-    pub fn unseen(&self) -> Vec<Promise> {
-        Promise::ALL.iter().filter(|promise| !self.looked.contains_key(promise)).copied().collect()
+    /// Promises that were never checked.
+    pub fn unchecked(&self) -> Vec<Promise> {
+        Promise::ALL.iter().filter(|promise| !self.checked.contains_key(promise)).copied().collect()
     }
 }
 
-impl fmt::Display for Kept {
+impl fmt::Display for PromiseTally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (promise, times) in &self.looked {
+        for (promise, times) in &self.checked {
             writeln!(f, "{promise:>17}  {times}")?;
         }
         Ok(())

@@ -1,13 +1,13 @@
-//! Settings of the roles: short leases and little room, so that much happens in little time. Executors differ.
+//! Settings of the roles: short leases and small limits, so that much happens in a short time. Executors differ.
 
-use super::world::{LEASE, SHARDS};
-use crate::carrier::Dice;
+use super::simulation::{LEASE, SHARDS};
+use crate::carrier::Dice as Rng;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub fn dispatcher(place: &str) -> dispatcher::Config {
+pub fn dispatcher(instance: &str) -> dispatcher::Config {
     dispatcher::Config {
-        instance: place.into(),
+        instance: instance.into(),
         realms: BTreeMap::new(),
         max_in_flight: 8,
         backlog_high: 100,
@@ -17,14 +17,14 @@ pub fn dispatcher(place: &str) -> dispatcher::Config {
     }
 }
 
-pub fn executor(place: &str, dice: &mut Dice) -> executor::Config {
+pub fn executor(instance: &str, rng: &mut Rng) -> executor::Config {
     executor::Config {
-        instance: place.into(),
+        instance: instance.into(),
         shards: SHARDS,
-        capacity: *dice.pick(&[1, 3, 8, 40]),
+        capacity: *rng.pick(&[1, 3, 8, 40]),
         resumes: 2,
-        // Never fewer than lead to the first prompt: a digit that comes between would skip it, as type-ahead does.
-        actions_per_commit: *dice.pick(&[4, 5, 256, 256]),
+        // At least the actions before the first prompt: a digit that arrives between two commits would skip it.
+        actions_per_commit: *rng.pick(&[4, 5, 256, 256]),
         confirm_timeout: Duration::from_secs(4),
         bundles: 10,
         heartbeat_interval: Duration::from_millis(700),
@@ -35,9 +35,9 @@ pub fn executor(place: &str, dice: &mut Dice) -> executor::Config {
     }
 }
 
-pub fn scheduler(place: &str) -> scheduler::Config {
+pub fn scheduler(instance: &str) -> scheduler::Config {
     scheduler::Config {
-        instance: place.into(),
+        instance: instance.into(),
         shards: SHARDS,
         lease: LEASE,
         heartbeat_interval: Duration::from_millis(700),

@@ -1,6 +1,6 @@
-//! Virtual time: it stands still while anything can run, and jumps to the next timer when nothing can.
+//! Virtual time: it stands still while any task can run, and jumps to the next timer when none can.
 
-use crate::carrier::Dice;
+use crate::carrier::Dice as Rng;
 use async_trait::async_trait;
 use common::ports::Clock;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ pub struct Time(Mutex<Inner>);
 #[derive(Default)]
 struct Inner {
     now: Duration,
-    /// In the order in which they were set, where they are due together.
+    /// By due time, then by the order in which they were set.
     timers: BTreeMap<(Duration, u64), Waker>,
     set: u64,
     pump: Option<Waker>,
@@ -26,8 +26,8 @@ impl Time {
         self.lock().now
     }
 
-    /// Moves to the next timer and wakes all that are due then. For the moment in which a runtime has nothing to do; where
-    /// nobody cares for these any more it has still nothing to do, so the pump, too, is woken, and the next moment comes.
+    /// Moves to the next timer and wakes all timers that are due then. The runtime calls it when it is idle. The pump is
+    /// woken too, so that the runtime parks again even if no task waits for these timers any more.
     pub fn advance(&self) {
         let mut inner = self.lock();
         let Some((at, _)) = inner.timers.first_key_value().map(|(key, _)| *key) else { return };
@@ -39,7 +39,7 @@ impl Time {
         due.into_values().chain(pump).for_each(Waker::wake);
     }
 
-    /// Never ready, and polled at every moment; for a task of its own.
+    /// Never resolves, and is polled whenever time moves. Runs in a task of its own.
     pub async fn pump(&self) {
         std::future::poll_fn(|context| {
             self.lock().pump = Some(context.waker().clone());
@@ -89,23 +89,23 @@ impl Drop for Sleep {
     }
 }
 
-/// The clock of one process, which began when the process did.
+/// The clock of one process, which starts with the process.
 pub struct ProcessClock {
     time: Arc<Time>,
-    born: Duration,
-    dice: Mutex<Dice>,
+    started: Duration,
+    rng: Mutex<Rng>,
 }
 
 impl ProcessClock {
-    pub fn new(time: Arc<Time>, dice: Dice) -> ProcessClock {
-        ProcessClock { born: time.now(), time, dice: Mutex::new(dice) }
+    pub fn new(time: Arc<Time>, rng: Rng) -> ProcessClock {
+        ProcessClock { started: time.now(), time, rng: Mutex::new(rng) }
     }
 }
 
 #[async_trait]
 impl Clock for ProcessClock {
     fn monotonic(&self) -> Duration {
-        self.time.now() - self.born
+        self.time.now() - self.started
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -113,7 +113,7 @@ impl Clock for ProcessClock {
     }
 
     fn draw(&self) -> uuid::Uuid {
-        let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
-        uuid::Uuid::from_u64_pair(dice.throw(), dice.throw())
+        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
+        uuid::Uuid::from_u64_pair(rng.throw(), rng.throw())
     }
 }

@@ -1,6 +1,6 @@
-//! A rolling upgrade to a release whose records have the next format. What the next release does is played here: it
-//! reads both formats, and writes the newer one when everybody on the member list reads it. What this release does about it is
-//! its own: it says which formats it reads, and must live with the answer `TooNew`.
+//! A rolling upgrade to a release whose records have the next format. The next release is simulated here: it reads both
+//! formats, and writes the newer one once every member reads it. This release is the real code: it announces the formats
+//! that it reads, and must handle the answer `TooNew`.
 
 use super::process::Process;
 use common::ports::lookup::Found;
@@ -9,27 +9,27 @@ use common::{ActiveflowId, Shard, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-/// What an operation reads or writes, as far as formats are concerned.
+/// The records that an operation reads or writes.
 #[derive(Clone, Copy, Debug)]
 pub enum Touch {
     Nothing,
     One(ActiveflowId),
     /// The owner of a reference.
     Owner([u8; 16]),
-    /// Whatever of a shard can move.
+    /// All activeflows of a shard that can move.
     Shard(Shard),
 }
 
-/// The records that are written in the next format.
+/// Ids of the records that are stored in the next format.
 #[derive(Default)]
 pub struct Upgrade(Mutex<BTreeSet<ActiveflowId>>);
 
 impl Upgrade {
-    /// Whether `process` may read what it is about to touch.
+    /// Checks that `process` can read the records that an operation touches.
     ///
     /// # Errors
     /// [`StoreError::TooNew`], before anything is touched.
-    pub fn admits(
+    pub fn check_formats(
         &self,
         process: &Process,
         operation: &'static str,
@@ -37,7 +37,7 @@ impl Upgrade {
         last: &BTreeMap<ActiveflowId, Found>,
         shards: u16,
     ) -> Result<(), StoreError> {
-        let newer = super::world::lock(&self.0);
+        let newer = super::simulation::lock(&self.0);
         if process.reads() > FORMAT || newer.is_empty() {
             return Ok(());
         }
@@ -63,9 +63,9 @@ impl Upgrade {
         }
     }
 
-    /// `process` wrote these.
+    /// Notes the format of the records that `process` wrote.
     pub fn written(&self, process: &Process, ids: impl IntoIterator<Item = ActiveflowId>) {
-        let mut newer = super::world::lock(&self.0);
+        let mut newer = super::simulation::lock(&self.0);
         for id in ids {
             if process.writes() > FORMAT {
                 newer.insert(id);

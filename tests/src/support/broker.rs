@@ -1,4 +1,4 @@
-//! RabbitMQ as others use it: publishers, gateways, an operator.
+//! RabbitMQ from the outside: publishers, gateways, an operator.
 
 use adapters::amqp::Settings;
 use adapters::amqp::topology;
@@ -12,7 +12,7 @@ use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
-/// What a test waits for something that happens at once on an idle machine.
+/// Limit for something that happens at once on an idle machine.
 pub const SOON: Duration = Duration::from_secs(20);
 pub const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -79,13 +79,13 @@ pub async fn get(channel: &Channel, queue: &str) -> lapin::message::Delivery {
         let got = channel.basic_get(queue.into(), BasicGetOptions { no_ack: true }).await.expect("get");
         match got {
             Some(message) => return message.delivery,
-            None => assert!(Instant::now() < deadline, "nothing came to {queue}"),
+            None => assert!(Instant::now() < deadline, "no message in {queue}"),
         }
         sleep(Duration::from_millis(10)).await;
     }
 }
 
-/// Publishes event `number` as a source does.
+/// Publishes event `number` as a carrier does.
 pub async fn send(channel: &Channel, number: usize) -> Result<(), BusError> {
     let mut headers = FieldTable::default();
     headers.insert("reference".into(), AMQPValue::ByteArray(b"call-1".as_slice().into()));

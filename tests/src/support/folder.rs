@@ -1,4 +1,4 @@
-//! A data folder of a test's own, removed at its end.
+//! A temporary data folder that is removed at the end of the test.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// An empty one.
-    #[expect(clippy::new_without_default, reason = "it makes something outside the process")]
+    /// Creates an empty folder.
+    #[expect(clippy::new_without_default, reason = "it creates a folder")]
     pub fn new() -> Folder {
         let path = std::env::temp_dir().join(format!("signalbox-{}", uuid::Uuid::new_v4().simple()));
         fs::create_dir_all(&path).unwrap();
@@ -18,7 +18,7 @@ impl Folder {
         &self.0
     }
 
-    /// Its files as they are now, in another folder.
+    /// A copy of its files as they are now, in another folder.
     pub fn copy(&self) -> Folder {
         let copy = Folder::new();
         for file in fs::read_dir(&self.0).unwrap().flatten() {
@@ -27,7 +27,7 @@ impl Folder {
         copy
     }
 
-    /// Bytes of all its files.
+    /// Total size of its files, in bytes.
     pub fn size(&self) -> u64 {
         fs::read_dir(&self.0).unwrap().flatten().map(|file| file.metadata().unwrap().len()).sum()
     }

@@ -1,6 +1,6 @@
-//! Real servers and processes for tests: private, on loopback, on free ports, gone when the test is, whatever way it
-//! ends.
-#![expect(clippy::expect_used, reason = "a test that cannot have its servers stops here")]
+//! Real servers and processes for tests: private, on free ports of the loopback interface, and stopped when the test ends in
+//! any way.
+#![expect(clippy::expect_used, reason = "a test fails if its servers cannot start")]
 
 pub mod broker;
 pub mod folder;

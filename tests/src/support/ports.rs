@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
 
-/// A port that nothing listens on, and that this process has not been given before.
+/// A port that nothing listens on and that this process has not used before.
 pub fn free() -> u16 {
     loop {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("no free port on 127.0.0.1");
@@ -18,7 +18,7 @@ pub fn free() -> u16 {
     }
 }
 
-/// Waits until something accepts connections there. False: not in time.
+/// Waits until the port accepts connections. Returns false after `limit`.
 pub fn wait_until_open(port: u16, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));

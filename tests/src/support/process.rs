@@ -1,7 +1,7 @@
 //! A process in its own group, with its output in a file.
 //!
-//! A small shell stands guard over each: it holds a pipe from this process, and when that closes, for whatever reason
-//! (a panic, kill -9 of the test, a `static` that is never dropped), it kills the group and removes the folder.
+//! A small shell guards each process: it reads a pipe from the test's process, and when that closes for any reason (a panic,
+//! kill -9 of the test, a `static` that is never dropped), it kills the group and removes the folder.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -27,7 +27,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Output goes to `log`, which is appended to. `command` must be installed: if it is not, the panic says so.
+    /// Starts `command`, which must be installed, and appends its output to `log`.
     pub fn spawn(name: &str, command: &mut Command, log: &Path) -> Process {
         let output = File::options().create(true).append(true).open(log);
         let output = output.unwrap_or_else(|e| panic!("opening {}: {e}", log.display()));
@@ -41,7 +41,7 @@ impl Process {
         Process { name: name.into(), child, guard, log: log.into() }
     }
 
-    /// A binary of the target folder that this test was built into, for example `signalbox`.
+    /// Starts a binary of the test's target folder, for example `signalbox`.
     pub fn spawn_binary<A: AsRef<OsStr>>(
         binary: &str,
         arguments: impl IntoIterator<Item = A>,
@@ -63,17 +63,17 @@ impl Process {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// To the whole group.
+    /// Sends a signal to the whole group.
     pub fn signal(&self, signal: Signal) {
         send(signal, &format!("-{}", self.child.id()));
     }
 
-    /// To the process alone, as an operator's `kill` would.
+    /// Sends a signal to the process alone, as an operator's `kill` does.
     pub fn signal_one(&self, signal: Signal) {
         send(signal, &self.child.id().to_string());
     }
 
-    /// Kill -9 of the group; returns when it is dead.
+    /// Kills the group with kill -9 and waits for its end.
     pub fn kill9(&mut self) {
         self.signal(Signal::Kill);
         let _ = self.child.wait();
@@ -83,7 +83,7 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// `None`: it still runs after `limit`.
+    /// Waits for the end. Returns `None` if it still runs after `limit`.
     pub fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + limit;
         loop {
@@ -96,7 +96,7 @@ impl Process {
         }
     }
 
-    /// Panics with the end of its log unless `condition` comes true in time.
+    /// Waits for `condition`. Panics with the end of the log if it is not true in time.
     pub fn wait_for(&mut self, what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
         let deadline = Instant::now() + limit;
         while !condition() {
@@ -123,7 +123,7 @@ impl Drop for Process {
     }
 }
 
-/// A folder of its own under the system's temporary folder, removed when this process is gone.
+/// A folder in the system's temporary folder that is removed even if the test's process is killed.
 pub struct Folder {
     path: PathBuf,
     guard: Child,
@@ -134,7 +134,7 @@ impl Folder {
         let path =
             std::env::temp_dir().join(format!("signalbox-{purpose}-{}", uuid::Uuid::new_v4().simple()));
         std::fs::create_dir_all(&path).unwrap_or_else(|e| panic!("creating {}: {e}", path.display()));
-        // Servers that are being killed at the same moment may still write into it.
+        // Servers that are killed at the same time may still write into it.
         let guard = guard(&format!("sleep 1; rm -rf '{0}'; sleep 2; rm -rf '{0}'", path.display()));
         Folder { path, guard }
     }
@@ -152,7 +152,7 @@ impl Drop for Folder {
     }
 }
 
-/// Runs `action` when this process lets go of the pipe. In a group of its own, so that Ctrl-C leaves it alone.
+/// Runs `action` when this process closes the pipe. It is in its own group, so that Ctrl-C does not reach it.
 fn guard(action: &str) -> Child {
     Command::new("/bin/sh")
         .args(["-c", &format!("cat >/dev/null; {action}")])
@@ -172,7 +172,7 @@ fn send(signal: Signal, target: &str) {
         Signal::Cont => "-CONT",
         Signal::Int => "-INT",
     };
-    // Its complaint is about a process that is gone already.
+    // It fails only if the process has already ended.
     let _ = Command::new("/bin/kill").args([name, "--", target]).stderr(Stdio::null()).status();
 }
 

@@ -1,5 +1,5 @@
-//! A TCP proxy before a server: passes what comes, holds it for as long as a test wants (the connection stays open and
-//! silent), lets it go on, cuts.
+//! A TCP proxy in front of a server: it forwards bytes, holds them while a test wants (the connection stays open and silent),
+//! releases them, and cuts connections.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-/// What does not go on. The end of a connection is held as its bytes are.
+/// Directions that are held. The end of a connection is held like its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
     Nothing,
@@ -18,7 +18,7 @@ pub enum Hold {
     Both,
 }
 
-/// Its connections are cut when it is dropped.
+/// The proxy. Dropping it cuts its connections.
 pub struct Proxy {
     port: u16,
     state: Shared,
@@ -26,7 +26,7 @@ pub struct Proxy {
 }
 
 struct State {
-    /// A line whose sender is dropped is cut.
+    /// One sender per connection. Dropping it cuts the connection.
     lines: Vec<watch::Sender<Hold>>,
     new: Hold,
     accepted: usize,
@@ -45,7 +45,7 @@ impl State {
 type Shared = Arc<Mutex<State>>;
 
 impl Proxy {
-    /// Of the server on this port of the loopback interface.
+    /// A proxy for the server on this port of the loopback interface.
     pub async fn before(port: u16) -> Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let own = listener.local_addr().expect("a bound listener has an address").port();
@@ -59,35 +59,35 @@ impl Proxy {
         self.port
     }
 
-    /// On the connections of this moment; later ones are not concerned.
+    /// Holds bytes on the current connections.
     pub fn hold(&self, what: Hold) {
         for line in &lock(&self.state).lines {
             line.send_replace(what);
         }
     }
 
-    /// On the connections that come from now on.
+    /// Holds bytes on future connections.
     pub fn hold_new(&self, what: Hold) {
         lock(&self.state).new = what;
     }
 
-    /// What was held goes on, on every connection.
+    /// Releases all held bytes on every connection.
     pub fn release(&self) {
         self.hold_new(Hold::Nothing);
         self.hold(Hold::Nothing);
     }
 
-    /// Ends the connections of this moment; what they held is lost.
+    /// Cuts the current connections. Held bytes are lost.
     pub fn cut(&self) {
         lock(&self.state).lines.clear();
     }
 
-    /// How many connections there have been.
+    /// Number of connections so far.
     pub fn accepted(&self) -> usize {
         lock(&self.state).accepted
     }
 
-    /// Everything that the server has answered, on all connections.
+    /// All bytes from the server, on all connections.
     pub fn replies(&self) -> Vec<u8> {
         lock(&self.state).replies.clone()
     }

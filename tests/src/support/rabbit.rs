@@ -1,4 +1,4 @@
-//! A private rabbitmq-server with its own epmd, without the service's user, folders and cookie.
+//! A private rabbitmq-server with its own epmd, user, folders and cookie.
 
 use super::ports;
 use super::process::{Folder, Process, Signal};
@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-/// The wrapper in /usr/sbin insists on being root or rabbitmq.
+/// The wrapper in /usr/sbin runs only as root or rabbitmq.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 const START: Duration = Duration::from_secs(90);
 const STOP: Duration = Duration::from_secs(20);
@@ -32,7 +32,7 @@ pub struct Rabbit {
     folder: Folder,
 }
 
-/// A turn with the shared broker. It may be kept across an await: who waits for it blocks a thread of its own test.
+/// Exclusive use of the shared broker. It may be held across an await: a waiting test blocks only its own thread.
 pub struct Shared {
     rabbit: MutexGuard<'static, Rabbit>,
 }
@@ -46,7 +46,7 @@ impl Deref for Shared {
 }
 
 impl Rabbit {
-    /// Takes seconds.
+    /// Starts a broker, which takes seconds.
     pub fn start(options: RabbitOptions) -> Rabbit {
         assert!(
             Path::new(SERVER).exists(),
@@ -70,8 +70,7 @@ impl Rabbit {
         rabbit
     }
 
-    /// One broker for the tests of a test binary, which take it in turn; a test must not restart it. It dies with the
-    /// binary.
+    /// The broker that the tests of one test binary share, one at a time. A test must not restart it.
     pub fn shared() -> Shared {
         static SHARED: OnceLock<Mutex<Rabbit>> = OnceLock::new();
         let shared = SHARED.get_or_init(|| Mutex::new(Rabbit::start(RabbitOptions::default())));
@@ -96,7 +95,7 @@ impl Rabbit {
         }
     }
 
-    /// A polite end.
+    /// Stops the broker with SIGTERM.
     pub fn stop(&mut self) {
         if let Some(mut server) = self.server.take() {
             server.signal_one(Signal::Term);
@@ -104,13 +103,13 @@ impl Rabbit {
         }
     }
 
-    /// Starts it again with the same data and port, after a polite end if it still runs.
+    /// Restarts the broker with the same data and port.
     pub fn restart(&mut self) {
         self.stop();
         self.launch();
     }
 
-    /// SIGSTOP: connections stay, nothing answers.
+    /// Pauses the broker with SIGSTOP: connections stay open, nothing answers.
     pub fn stop_process(&self) {
         self.server.iter().for_each(|server| server.signal(Signal::Stop));
     }
@@ -119,7 +118,7 @@ impl Rabbit {
         self.server.iter().for_each(|server| server.signal(Signal::Cont));
     }
 
-    /// Slow (a second virtual machine starts), for what AMQP cannot ask.
+    /// Runs rabbitmqctl. It is slow, because it starts a second virtual machine.
     pub fn control(&self, arguments: &[&str]) -> String {
         let output = self.command("/usr/lib/rabbitmq/bin/rabbitmqctl").args(arguments).output();
         let output = output.expect("running rabbitmqctl");
@@ -172,7 +171,7 @@ impl Rabbit {
     }
 }
 
-/// In the foreground and our own: the one that a node would start detaches itself and stays.
+/// Starts epmd in the foreground: the epmd that a node starts would detach itself and survive the test.
 fn start_epmd(port: u16, dir: &Path) -> Process {
     let mut command = Command::new("epmd");
     command.args(["-port", &port.to_string(), "-address", "127.0.0.1"]).env("HOME", dir);
@@ -181,7 +180,7 @@ fn start_epmd(port: u16, dir: &Path) -> Process {
     epmd
 }
 
-/// The port is open before the broker is ready; only then does it answer a protocol header.
+/// Whether the broker answers a protocol header. Its port is open before it is ready.
 fn greets(port: u16) -> bool {
     let greeting = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;

@@ -15,7 +15,7 @@ pub struct RedisOptions {
     pub appendonly: bool,
     /// `always`, `everysec` or `no`.
     pub fsync: &'static str,
-    /// One node that owns all slots.
+    /// Whether it is a cluster of one node that owns all slots.
     pub cluster: bool,
     pub extra: Vec<String>,
 }
@@ -65,7 +65,7 @@ impl Redis {
         }
     }
 
-    /// Starts it again on the same port and folder, after a polite end if it still runs.
+    /// Restarts the server on the same port and folder.
     pub fn restart(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.signal(Signal::Term);
@@ -79,7 +79,7 @@ impl Redis {
         }
     }
 
-    /// SIGSTOP: connections stay, nothing answers.
+    /// Pauses the server with SIGSTOP: connections stay open, nothing answers.
     pub fn stop_process(&self) {
         self.process.iter().for_each(|process| process.signal(Signal::Stop));
     }
@@ -88,7 +88,7 @@ impl Redis {
         self.process.iter().for_each(|process| process.signal(Signal::Cont));
     }
 
-    /// A command over a connection of its own; what came back, as it is on the wire.
+    /// Sends a command over a new connection. Returns the raw answer.
     pub fn ask(&self, words: &[&str]) -> String {
         ask(self.port, words).unwrap_or_else(|e| format!("-{e}"))
     }
@@ -116,7 +116,7 @@ impl Redis {
     }
 }
 
-/// A cluster node listens on port + 10,000 as well.
+/// A cluster node also listens on port + 10,000.
 fn free_with_bus_port() -> u16 {
     loop {
         let port = ports::free();

@@ -1,4 +1,4 @@
-//! The contract suites: every promise of a port, kept by every adapter.
+//! The contract suites: every promise of a port, tested on every adapter.
 
 mod bus;
 mod state_store;

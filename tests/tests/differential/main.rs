@@ -1,40 +1,40 @@
-//! The model, the embedded store and a real Redis, measured against each other: a seeded history of operations, with claims of
-//! the past, replays, lost answers, a clock that jumps and a process that is killed; equal answers, equal state.
+//! The model, the embedded store and a real Redis, compared with each other. A seeded history of operations, with old claims,
+//! repeated calls, lost answers, clock jumps and killed processes, must get equal answers and leave equal contents.
 //!
 //! ```text
 //! generator ──► operation ──► model ─────┐
-//!    ▲                    ├─► embedded ──┼─► equal? ──► what it touched, equal? ──► now and then everything, equal?
+//!    ▲                    ├─► embedded ──┼─► equal? ──► touched records equal? ──► at intervals: all contents equal?
 //!    └── the answer ──────└─► Redis ─────┘
 //! ```
-//! `DIFF_OPS` operations, in histories of 2,000 with fresh stores; history n has the seed `DIFF_SEED` + n.
+//! It performs `DIFF_OPS` operations in histories of 2,000, each with fresh stores. History n has the seed `DIFF_SEED` + n.
 
-mod answer;
-mod cast;
+mod answer_kinds;
+mod fixtures;
 mod generator;
-mod grip;
+mod held_claims;
 mod operation;
 mod plan;
-mod play;
+mod player;
+mod report;
 mod shrink;
 mod stores;
-mod words;
 
-use play::{Difference, Tally, play};
+use player::{Difference, Tally, play};
+use report::{parts_that_differ, readable};
 use std::time::Instant;
 use tests::support::redis::{Redis, RedisOptions};
-use words::{parts_that_differ, readable};
 
 const HISTORY: u64 = 2_000;
 const DEFAULT: u64 = 20_000;
 
-/// Every kind of answer that a history of some length brings about.
+/// Every kind of answer that a sufficiently long history must produce.
 const EXPECTED: &[(&str, &[&str])] = &[
     (
         "deliver",
         &[
             "applied, owner started",
-            "applied, to one that lives",
-            "applied, to one that lives, sides started",
+            "applied to an existing one",
+            "applied to an existing one, sides started",
             "applied, sides started",
             "duplicate",
             "unmatched",
@@ -57,12 +57,12 @@ const EXPECTED: &[(&str, &[&str])] = &[
         ],
     ),
     ("commit, keep", &["kept", "fenced"]),
-    ("commit, park", &["released", "more", "more, with a control", "fenced", "refused as a mistake"]),
-    ("commit, pause", &["released", "more, with a control", "fenced", "refused as a mistake"]),
-    ("commit, yield", &["released", "fenced", "refused as a mistake"]),
-    ("commit, end", &["released", "fenced", "refused as a mistake"]),
+    ("commit, park", &["released", "more", "more, with a control", "fenced", "refused as an error"]),
+    ("commit, pause", &["released", "more, with a control", "fenced", "refused as an error"]),
+    ("commit, yield", &["released", "fenced", "refused as an error"]),
+    ("commit, end", &["released", "fenced", "refused as an error"]),
     ("finish, keep", &["kept", "released", "fenced"]),
-    ("finish, park", &["released", "more", "more, with a control", "fenced", "refused as a mistake"]),
+    ("finish, park", &["released", "more", "more, with a control", "fenced", "refused as an error"]),
     ("finish, pause", &["released", "more, with a control", "fenced"]),
     ("finish, yield", &["released", "fenced"]),
     ("finish, end", &["released", "fenced"]),
@@ -91,7 +91,7 @@ const EXPECTED: &[(&str, &[&str])] = &[
     ("trim", &["answered"]),
     ("(clock)", &["answered"]),
     ("(killed)", &["answered"]),
-    ("(started again)", &["answered"]),
+    ("(restarted)", &["answered"]),
 ];
 
 #[tokio::test]
@@ -103,20 +103,20 @@ async fn the_three_stores_answer_alike() {
     for (seed, from) in (first..).zip((0..operations).step_by(HISTORY as usize)) {
         let length = HISTORY.min(operations - from);
         if let Err(difference) = play(&server.url(), seed, length, &mut tally).await {
-            tell(seed, length, &difference);
+            print_difference(seed, length, &difference);
             let shortest = shrink::shrink(&server.url(), difference).await;
-            println!("\nthe shortest that was found:");
-            tell(seed, length, &shortest);
+            println!("\nthe shortest failing history found:");
+            print_difference(seed, length, &shortest);
             panic!("the stores differ; seed {seed}");
         }
     }
     let counts = table(&tally);
     println!(
-        "{counts}{operations} operations from seed {first} in {} s: all alike",
+        "{counts}{operations} operations from seed {first} in {} s: no difference",
         begun.elapsed().as_secs()
     );
     let missed = missed(&tally);
-    assert!(operations < DEFAULT || missed.is_empty(), "never answered: {missed:?}");
+    assert!(operations < DEFAULT || missed.is_empty(), "kinds of answers that never occurred: {missed:?}");
 }
 
 fn number(variable: &str, default: u64) -> u64 {
@@ -124,7 +124,7 @@ fn number(variable: &str, default: u64) -> u64 {
     chosen.parse().unwrap_or_else(|_| panic!("{variable} is `{chosen}`; write a number"))
 }
 
-fn tell(seed: u64, length: u64, difference: &Difference) {
+fn print_difference(seed: u64, length: u64, difference: &Difference) {
     let count = difference.operations.len();
     println!("seed {seed}: the stores differ after operation {count}");
     let shown = count.saturating_sub(25);
@@ -134,7 +134,7 @@ fn tell(seed: u64, length: u64, difference: &Difference) {
     println!("  asked:  {}", readable(&difference.asked));
     println!("{}", parts_that_differ(&difference.answers));
     println!(
-        "  again:  DIFF_SEED={seed} DIFF_OPS={length} cargo test --profile quick --workspace --test differential -- --nocapture"
+        "  repeat: DIFF_SEED={seed} DIFF_OPS={length} cargo test --profile quick --workspace --test differential -- --nocapture"
     );
 }
 

@@ -1,4 +1,4 @@
-//! An operation with all its arguments, and what a store answers to it.
+//! An operation with its arguments, and a store's answer to it.
 
 use common::member::{Member, MemberId};
 use common::ports::StateStore;
@@ -65,23 +65,23 @@ pub enum Operation {
     RouteTransitions,
     Get(ActiveflowId),
     List(ListQuery),
-    /// Behind the entry that is so many before the newest; `None`: from the oldest.
+    /// Starts behind the entry that is `behind` entries before the newest; `None` starts at the oldest.
     Feed {
         shard: Shard,
         behind: Option<usize>,
         max: u32,
     },
-    /// Up to and including the entry that is so many before the newest.
+    /// Up to and including the entry that is `through` entries before the newest.
     Trim {
         shard: Shard,
         through: usize,
     },
-    /// The time moves by so many microseconds.
+    /// Moves the clock, in microseconds.
     Step(i64),
-    /// The embedded store's process is killed and its folder opened again; the others know nothing of it.
+    /// Kills the embedded store's process and opens its folder again; the other stores are not affected.
     Kill,
-    /// The same, and what the earlier life held becomes ready, as at a start of the product.
-    Bury,
+    /// The same, and the claims of the earlier process are released as suspects, as at a start of `signalbox serve`.
+    Restart,
 }
 
 #[expect(clippy::large_enum_variant, reason = "three at a time are compared")]
@@ -94,7 +94,7 @@ pub enum Answer {
     Controlled(Controlled),
     Swept(Swept),
     Depth(Depth),
-    FailureDetector(Vec<Member>),
+    Members(Vec<Member>),
     Published(Published),
     Definitions(Option<Definitions>),
     Bundle(Option<Vec<u8>>),
@@ -105,14 +105,14 @@ pub enum Answer {
     List(Vec<Found>),
     Feed(Vec<FeedEntry>),
     Done,
-    /// The words for it are each store's own.
+    /// The texts differ between the stores.
     Corrupt,
     Failed(String),
 }
 
-/// Asks `store`. What the stores may answer differently is made equal here and nowhere else: the words of an error, and
-/// what the feed calls its positions and how much more than asked it keeps.
-pub async fn ask(store: &dyn StateStore, operation: &Operation) -> Answer {
+/// Performs `operation` on `store`. Permitted differences between the stores are removed here and nowhere else: the text of
+/// an error, the positions of the feed, and the entries that a feed keeps beyond its length.
+pub async fn perform(store: &dyn StateStore, operation: &Operation) -> Answer {
     match answer(store, operation).await {
         Ok(answer) => answer,
         Err(StoreError::Corrupt { .. }) => Answer::Corrupt,
@@ -139,9 +139,9 @@ async fn answer(store: &dyn StateStore, operation: &Operation) -> Result<Answer,
         Operation::Control { id, control } => Answer::Controlled(store.control(*id, control).await?),
         Operation::Sweep { shard, dead } => Answer::Swept(store.sweep(*shard, dead).await?),
         Operation::Depth(shard) => Answer::Depth(store.depth(*shard).await?),
-        Operation::Heartbeat { me, gone } => Answer::FailureDetector(store.heartbeat(me, gone).await?),
+        Operation::Heartbeat { me, gone } => Answer::Members(store.heartbeat(me, gone).await?),
         Operation::Leave(me) => done(store.leave(*me).await?),
-        Operation::Members => Answer::FailureDetector(store.members().await?),
+        Operation::Members => Answer::Members(store.members().await?),
         Operation::Publish(publication) => Answer::Published(store.publish(publication).await?),
         Operation::Definitions(than) => Answer::Definitions(store.definitions(*than).await?),
         Operation::Bundle(hash) => Answer::Bundle(store.bundle(hash).await?),
@@ -162,7 +162,7 @@ async fn answer(store: &dyn StateStore, operation: &Operation) -> Result<Answer,
             }
             Answer::Done
         }
-        Operation::Step(_) | Operation::Kill | Operation::Bury => Answer::Done,
+        Operation::Step(_) | Operation::Kill | Operation::Restart => Answer::Done,
     })
 }
 
@@ -170,7 +170,7 @@ fn done((): ()) -> Answer {
     Answer::Done
 }
 
-/// Positions are opaque: only that they grow is asked.
+/// Positions are opaque and must only grow.
 async fn feed(
     store: &dyn StateStore,
     shard: Shard,
@@ -196,7 +196,7 @@ async fn feed(
     Ok(entries)
 }
 
-/// A stream of Redis is cut at the end of one of its nodes, and so keeps somewhat more than the feed's length.
+/// Redis trims a stream at the end of one of its nodes, and so keeps a few entries more than the feed's length.
 async fn kept(store: &dyn StateStore, shard: Shard) -> Result<Vec<FeedEntry>, StoreError> {
     let mut entries = store.feed(shard, "", ALL).await?;
     let more = entries.len().saturating_sub(FEED_LENGTH as usize);
@@ -209,7 +209,7 @@ async fn position(store: &dyn StateStore, shard: Shard, newer: usize) -> Result<
 }
 
 impl Operation {
-    /// Which port's function it is.
+    /// Name of the port's method, with the variant where answers differ by it.
     pub fn name(&self) -> &'static str {
         match self {
             Operation::Deliver(_) => "deliver",
@@ -253,16 +253,16 @@ impl Operation {
             Operation::Trim { .. } => "trim",
             Operation::Step(_) => "(clock)",
             Operation::Kill => "(killed)",
-            Operation::Bury => "(started again)",
+            Operation::Restart => "(restarted)",
         }
     }
 
-    /// Something happens to the world instead.
+    /// Whether it is a call of a port, and not an event of the environment.
     pub fn is_a_call(&self) -> bool {
-        !matches!(self, Operation::Step(_) | Operation::Kill | Operation::Bury)
+        !matches!(self, Operation::Step(_) | Operation::Kill | Operation::Restart)
     }
 
-    /// The shard that it changes, if it is one.
+    /// The shard that it concerns, if there is exactly one.
     pub fn shard(&self, shards: u16) -> Option<Shard> {
         match self {
             Operation::Deliver(event) => Some(event.shard),

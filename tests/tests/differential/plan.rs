@@ -1,62 +1,48 @@
-//! What chance alone would hardly bring about: a full inbox, a long journal, a crowd, one death after another. A plan is a
-//! few dozen operations with others between them.
+//! Situations that random operations hardly ever produce: a full inbox, a long journal, many claims at once, repeated deaths.
+//! A plan is a sequence of a few dozen operations, with random ones between them.
 
-use super::cast::{Call, worker};
+use super::fixtures::{Call, worker};
 use super::generator::Generator;
-use super::grip::Held;
+use super::held_claims::HeldClaim;
 use super::operation::Operation;
 use super::stores::SHARDS;
 use common::Shard;
 use common::member::MemberId;
 use common::ports::work::{After, Transition, Want};
 
-/// Numbers of calls that only plans use.
+/// First number of the calls that only plans use.
 const CROWD: u64 = 1_000;
 
 pub enum Plan {
-    /// So many events to one call, more than its inbox holds.
-    Flood {
-        call: Call,
-        left: u64,
-    },
-    /// So many transitions of one activeflow with a journal entry each.
-    Journal {
-        left: u64,
-    },
-    /// So many calls come, one worker claims them all, and dies.
-    Crowd {
-        left: u64,
-        all: u64,
-    },
-    Fall {
-        all: u64,
-        worker: MemberId,
-    },
-    /// A worker claims, and dies with it, so many times.
-    Deaths {
-        shard: Shard,
-        left: u64,
-        holder: Option<MemberId>,
-    },
+    /// Delivers more events to one call than its inbox holds.
+    Flood { call: Call, left: u64 },
+    /// Commits transitions of one activeflow, each with a journal entry.
+    Journal { left: u64 },
+    /// Starts many calls, which one worker claims.
+    Crowd { left: u64, all: u64 },
+    /// Sweeps the dead worker of a [`Plan::Crowd`].
+    KillHolder { all: u64, worker: MemberId },
+    /// A worker claims and dies, repeatedly.
+    Deaths { shard: Shard, left: u64, holder: Option<MemberId> },
 }
 
 impl Plan {
     pub fn draw(generator: &mut Generator) -> Plan {
-        let dice = &mut generator.dice;
-        match dice.between(0, 100) {
-            0..20 => Plan::Flood { call: Call(dice.between(500, 520)), left: 280 },
+        let rng = &mut generator.rng;
+        match rng.between(0, 100) {
+            0..20 => Plan::Flood { call: Call(rng.between(500, 520)), left: 280 },
             20..45 => Plan::Journal { left: 75 },
             45..68 => Plan::Crowd { left: 40, all: 40 },
             68..72 => Plan::Crowd { left: 300, all: 300 },
             _ => Plan::Deaths {
-                shard: Shard(dice.between(0, u64::from(SHARDS)) as u16),
+                shard: Shard(rng.between(0, u64::from(SHARDS)) as u16),
                 left: 60,
                 holder: None,
             },
         }
     }
 
-    /// The next operation of the plan, and what is left of it.
+    /// The next operation of the plan, and the rest of the plan.
     pub fn step(self, generator: &mut Generator) -> (Option<Operation>, Option<Plan>) {
         match self {
             Plan::Flood { left: 0, .. } | Plan::Journal { left: 0 } | Plan::Deaths { left: 0, .. } => {
@@ -70,21 +56,21 @@ impl Plan {
                 (Some(Operation::Deliver(deliver)), Some(Plan::Flood { call, left: left - 1 }))
             }
             Plan::Journal { left } => {
-                let Some(held) = generator.grip.held.last().cloned() else { return (None, None) };
+                let Some(held) = generator.claims.held.last().cloned() else { return (None, None) };
                 let made = Transition {
                     body: format!("body {left}").into_bytes(),
                     journal: Some(format!("{{\"n\":{left}}}").into_bytes()),
                     ..Transition::default()
                 };
-                let Held { claim, version, .. } = held;
+                let HeldClaim { claim, version, .. } = held;
                 let commit = Operation::Commit { claim, version, made, after: After::KeepClaim };
                 (Some(commit), Some(Plan::Journal { left: left - 1 }))
             }
             Plan::Crowd { left: 0, all } => {
-                let (worker, nonce) = (worker(generator.new_life()), generator.new_nonce());
+                let (worker, nonce) = (worker(generator.new_worker()), generator.new_nonce());
                 let want = Want { max: all as u32, idle: false };
                 let claim = Operation::Claim { shard: Call(CROWD).shard(), worker, nonce, want };
-                (Some(claim), Some(Plan::Fall { all, worker }))
+                (Some(claim), Some(Plan::KillHolder { all, worker }))
             }
             Plan::Crowd { left, all } => {
                 let call = generator.next_of_crowd(CROWD);
@@ -93,9 +79,9 @@ impl Plan {
                 let deliver = call.by_reference(event, "call.incoming", generator.generation, start, vec![]);
                 (Some(Operation::Deliver(deliver)), Some(Plan::Crowd { left: left - 1, all }))
             }
-            Plan::Fall { all, worker } => {
+            Plan::KillHolder { all, worker } => {
                 let shard = Call(CROWD).shard();
-                let again = (all > 256).then_some(Plan::Fall { all: all - 256, worker });
+                let again = (all > 256).then_some(Plan::KillHolder { all: all - 256, worker });
                 (Some(Operation::Sweep { shard, dead: vec![worker] }), again)
             }
             Plan::Deaths { shard, left, holder: Some(holder) } => {
@@ -103,7 +89,7 @@ impl Plan {
                 (Some(sweep), Some(Plan::Deaths { shard, left: left - 1, holder: None }))
             }
             Plan::Deaths { shard, left, holder: None } => {
-                let (worker, nonce) = (worker(generator.new_life()), generator.new_nonce());
+                let (worker, nonce) = (worker(generator.new_worker()), generator.new_nonce());
                 let claim = Operation::Claim { shard, worker, nonce, want: Want { max: 8, idle: true } };
                 (Some(claim), Some(Plan::Deaths { shard, left: left - 1, holder: Some(worker) }))
             }

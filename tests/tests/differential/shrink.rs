@@ -1,9 +1,9 @@
-//! Makes a failing history short: plays it again without a part of it, as long as it still fails, with ever smaller parts.
+//! Shortens a failing history: replays it without a part, keeps what still fails, and continues with smaller parts.
 
 use super::operation::Operation;
-use super::play::{Difference, replay};
+use super::player::{Difference, replay};
 
-/// Most tries are short by then.
+/// Maximum replays. By then most histories are short.
 const TRIES: usize = 300;
 
 pub async fn shrink(url: &str, first: Box<Difference>) -> Box<Difference> {

@@ -1,6 +1,6 @@
-//! The three stores, side by side under one clock: the model, the store on a disk, a real Redis.
+//! The three stores under one clock: the model, the embedded store, and a real Redis.
 
-use super::operation::{Answer, FEED_LENGTH, Operation, ask};
+use super::operation::{Answer, FEED_LENGTH, Operation, perform};
 use adapters::embedded::{self, Settings as OnDisk, Store as Embedded};
 use adapters::memory::{Limits, ManualTime, Store as Memory};
 use adapters::redis::{Server as Inspector, Settings, Store as Redis};
@@ -26,12 +26,12 @@ pub struct Stores {
     embedded: Arc<Embedded>,
     redis: Redis,
     url: String,
-    /// Whoever claimed or beat.
+    /// Workers that claimed or sent heartbeats.
     workers: BTreeSet<MemberId>,
 }
 
 impl Stores {
-    /// Three empty stores; all that the server at `url` holds is removed.
+    /// Three empty stores. Removes everything from the server at `url`.
     pub async fn new(url: &str) -> Stores {
         flush(url).await;
         let time = ManualTime::at(Timestamp::from_micros(START));
@@ -65,22 +65,23 @@ impl Stores {
             Operation::Step(micros) => self.time.set(self.now().plus_micros(*micros)),
             Operation::Kill => {
                 self.reopen();
-                // Of a member's beats only the first is written: who lives beats again.
+                // Only a member's first heartbeat is written to disk: the living members send another.
                 let members = self.memory.members().await.unwrap();
                 return self.all(async |store| all_heartbeat(store, &members).await).await;
             }
-            Operation::Bury => return self.bury().await,
+            Operation::Restart => return self.restart().await,
             Operation::Claim { worker, .. } => _ = self.workers.insert(*worker),
             Operation::Heartbeat { me, .. } => _ = self.workers.insert(me.id),
             _ => {}
         }
-        self.all(async |store| ask(store, operation).await).await
+        self.all(async |store| perform(store, operation).await).await
     }
 
-    /// Asks all of them; the questions change nothing.
-    pub async fn ask(&self, questions: &[Operation]) -> impl Iterator<Item = [Answer; 3]> {
-        let of =
-            async |store: &dyn StateStore| join_all(questions.iter().map(|asked| ask(store, asked))).await;
+    /// Performs reads on all stores.
+    pub async fn read(&self, questions: &[Operation]) -> impl Iterator<Item = [Answer; 3]> {
+        let of = async |store: &dyn StateStore| {
+            join_all(questions.iter().map(|question| perform(store, question))).await
+        };
         let (memory, embedded, redis) = tokio::join!(of(&self.memory), of(&*self.embedded), of(&self.redis));
         let both = memory.into_iter().zip(embedded).zip(redis);
         both.map(|((memory, embedded), redis)| [memory, embedded, redis])
@@ -90,14 +91,14 @@ impl Stores {
         tokio::join!(call(&self.memory), call(&*self.embedded), call(&self.redis)).into()
     }
 
-    /// The folder as `kill -9` leaves it, in a new process. What the earlier one would still write goes nowhere.
+    /// Opens a copy of the folder as `kill -9` leaves it. Later writes of the earlier process do not reach the copy.
     fn reopen(&mut self) {
         self.folder = self.folder.copy();
         self.embedded = embedded::open(self.folder.path(), &self.settings).unwrap().store;
     }
 
-    /// The embedded store does it by itself; of the others the same is asked by their ports.
-    async fn bury(&mut self) -> [Answer; 3] {
+    /// Restarts the embedded store, which releases the claims by itself. The other stores do the same through their ports.
+    async fn restart(&mut self) -> [Answer; 3] {
         self.reopen();
         let mut holders: BTreeMap<Shard, BTreeSet<MemberId>> = BTreeMap::new();
         for found in self.memory.everything() {
@@ -107,8 +108,8 @@ impl Stores {
             }
         }
         let embedded = Answer::Counted(self.embedded.bury_earlier_lives().await.unwrap());
-        let memory = bury(&self.memory, &holders, &self.workers).await;
-        [memory, embedded, bury(&self.redis, &holders, &self.workers).await]
+        let memory = sweep_all(&self.memory, &holders, &self.workers).await;
+        [memory, embedded, sweep_all(&self.redis, &holders, &self.workers).await]
     }
 
     pub fn known(&self) -> Vec<ActiveflowId> {
@@ -116,13 +117,13 @@ impl Stores {
     }
 
     /// # Errors
-    /// The first activeflow that is not in exactly one place, in the model or behind the disk.
+    /// Names the first activeflow that is not in exactly one index of the model or the embedded store.
     pub fn check_invariants(&self) -> Result<(), String> {
         self.memory.check_invariants()?;
         self.embedded.check_invariants()
     }
 
-    /// Keys of Redis that hold something of activeflows, by kind; as many as the model says, and as there are.
+    /// Number of Redis keys per kind: as the model requires, and as Redis has them.
     pub async fn leftovers(&self) -> [BTreeMap<&'static str, u64>; 2] {
         let everything = self.memory.everything();
         let held = |has: fn(&common::ports::lookup::Found) -> bool| {
@@ -146,10 +147,10 @@ async fn all_heartbeat(store: &dyn StateStore, members: &[Member]) -> Answer {
     for member in members {
         store.heartbeat(&Member { heartbeats: member.heartbeats + 1, ..member.clone() }, &[]).await.unwrap();
     }
-    ask(store, &Operation::Members).await
+    perform(store, &Operation::Members).await
 }
 
-async fn bury(
+async fn sweep_all(
     store: &dyn StateStore,
     holders: &BTreeMap<Shard, BTreeSet<MemberId>>,
     workers: &BTreeSet<MemberId>,

@@ -1,5 +1,5 @@
-//! `bench` measures what it names, loses nothing, leaves the services as they were, and does not touch those that hold
-//! something. No figure is judged here.
+//! `bench` reports every figure, loses nothing, leaves the services as they were, and refuses to use services that hold
+//! data. The figures themselves are not checked.
 
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -8,52 +8,52 @@ use tests::chaos::Site;
 use tests::chaos::site::binary;
 use tests::support::process::Folder;
 
-/// Small enough for a test; a rate of 100/s, ten seconds of waits and four of idleness stay.
+/// Small enough for a test. The rate of 100/s, the ten seconds of waits and the four idle seconds cannot be reduced.
 const SIZE: [&str; 4] = ["--events", "60", "--output", "json"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_measurement_has_its_figures_on_real_servers_and_nothing_stays_behind() {
+async fn every_measurement_has_its_figures_on_real_servers_and_leaves_nothing_behind() {
     let site = tokio::task::block_in_place(|| Site::open(&[])).unwrap();
     site.redis.ask(&["FLUSHALL"]);
     let report: Value = serde_json::from_str(&site.run(&[&["bench"][..], &SIZE].concat()).unwrap()).unwrap();
     let ids = ["L1", "M1", "M2", "P1a", "P1b", "P2a", "P2b", "S1", "T1"];
-    judge(&report, &ids);
+    assert_complete(&report, &ids);
     assert!(report["store"].as_str().unwrap().starts_with("redis 7"), "{report}");
     assert!(report["bus"].as_str().unwrap().starts_with("rabbitmq "), "{report}");
-    assert!(site.redis.ask(&["DBSIZE"]).starts_with(":0"), "keys stayed behind");
+    assert!(site.redis.ask(&["DBSIZE"]).starts_with(":0"), "keys are left behind");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn services_that_hold_something_are_left_alone_without_yes() {
+async fn services_that_hold_data_are_left_alone_without_yes() {
     let site = tokio::task::block_in_place(|| Site::open(&[])).unwrap();
-    site.redis.ask(&["SET", "of-somebody-else", "1"]);
+    site.redis.ask(&["SET", "foreign-key", "1"]);
     let refused = site.try_run(&["bench", "--only", "P2b", "--events", "10"]).unwrap();
-    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert_eq!(refused.status.code(), Some(2), "{words}");
-    assert!(words.contains("keys") && words.contains("--yes"), "{words}");
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{message}");
+    assert!(message.contains("keys") && message.contains("--yes"), "{message}");
     let arguments =
         ["bench", "--only", "p2b", "--events", "10", "--rounds", "2", "--yes", "--output", "json"];
     let report: Value = serde_json::from_str(&site.run(&arguments).unwrap()).unwrap();
     assert_eq!(report["figures"][0]["rounds"].as_array().map(Vec::len), Some(2), "{report}");
-    assert!(site.redis.ask(&["GET", "of-somebody-else"]).ends_with("1\r\n"));
+    assert!(site.redis.ask(&["GET", "foreign-key"]).ends_with("1\r\n"));
     let flows = site.run(&["flow", "list", "--output", "json"]).unwrap();
     assert!(!flows.contains("Signalbox bench"), "{flows}");
 }
 
 #[test]
-fn with_nothing_configured_every_measurement_has_its_figures_in_a_folder_that_is_gone_then() {
+fn without_configured_services_every_measurement_has_its_figures_in_a_folder_that_is_removed() {
     let folder = Folder::new("bench");
     let mut command = Command::new(binary().unwrap());
     let output = command.arg("bench").args(SIZE).current_dir(folder.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    judge(&report, &["L1", "M1", "M2", "P1a", "P1b", "P2a", "P3", "S1", "T1"]);
+    assert_complete(&report, &["L1", "M1", "M2", "P1a", "P1b", "P2a", "P3", "S1", "T1"]);
     assert_eq!((&report["store"], &report["bus"]), (&"embedded".into(), &"embedded".into()));
-    assert_eq!(folder.path().read_dir().unwrap().count(), 0, "something stayed behind");
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0, "files are left behind");
 }
 
-/// Every id is there, every figure is a number, and what must be zero is.
-fn judge(report: &Value, ids: &[&str]) {
+/// Asserts that every id is reported, every figure is a number, and no event was lost or handled twice.
+fn assert_complete(report: &Value, ids: &[&str]) {
     let figures = report["figures"].as_array().unwrap();
     let found: BTreeSet<&str> = figures.iter().filter_map(|figure| figure["id"].as_str()).collect();
     assert_eq!(found, ids.iter().copied().collect::<BTreeSet<_>>());

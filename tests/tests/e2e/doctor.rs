@@ -1,4 +1,4 @@
-//! `doctor` sees faults that are planted on real servers, says what to do, and names the row of the promise table.
+//! `doctor` finds faults that are planted on real servers, advises what to do, and names the row of the promise table.
 
 use lapin::BasicProperties;
 use lapin::options::BasicPublishOptions;
@@ -11,24 +11,24 @@ use tests::chaos::site::binary;
 use tests::support::ports;
 use tests::support::process::{Folder, Process};
 
-/// Of one run: the exit code, and the findings by severity.
-struct Told {
+/// The exit code and the report of one run.
+struct DoctorRun {
     code: Option<i32>,
     report: Value,
 }
 
-impl Told {
-    fn by(site: &Site) -> Told {
-        Told::read(&site.try_run(&["doctor", "--output", "json"]).unwrap())
+impl DoctorRun {
+    fn at(site: &Site) -> DoctorRun {
+        DoctorRun::read(&site.try_run(&["doctor", "--output", "json"]).unwrap())
     }
 
-    fn read(output: &Output) -> Told {
+    fn read(output: &Output) -> DoctorRun {
         let report = serde_json::from_slice(&output.stdout);
         let report = report.unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
-        Told { code: output.status.code(), report }
+        DoctorRun { code: output.status.code(), report }
     }
 
-    /// What was found by `check` with this severity, each with its advice.
+    /// The findings of `check` with this severity, each with its advice.
     fn found(&self, severity: &str, check: &str) -> String {
         let findings = self.report["findings"].as_array().unwrap();
         let of = findings.iter().filter(|f| f["severity"] == severity && f["check"] == check);
@@ -44,13 +44,13 @@ impl Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn planted_faults_are_found_each_with_what_to_do() {
     let mut site = tokio::task::block_in_place(|| Site::open(&[])).unwrap();
-    let nobody = Told::by(&site);
-    assert_eq!(nobody.code, Some(0), "{}", nobody.report);
-    assert!(nobody.found("warn", "members").contains("signalbox serve"), "{}", nobody.report);
-    assert!(nobody.found("warn", "amqp queues").contains("signalbox dispatcher"), "{}", nobody.report);
+    let empty = DoctorRun::at(&site);
+    assert_eq!(empty.code, Some(0), "{}", empty.report);
+    assert!(empty.found("warn", "members").contains("signalbox serve"), "{}", empty.report);
+    assert!(empty.found("warn", "amqp queues").contains("signalbox dispatcher"), "{}", empty.report);
 
     let _fleet = tokio::task::block_in_place(|| site.start(&["serve"])).unwrap();
-    let well = Told::by(&site);
+    let well = DoctorRun::at(&site);
     assert_eq!((well.code, well.holds()), (Some(0), "all promises hold"), "{}", well.report);
     assert_eq!(well.found("ok", "members").lines().count(), 3, "{}", well.report);
     for check in ["redis durability", "installation", "amqp topology", "amqp alarms", "clock", "lag"] {
@@ -63,8 +63,8 @@ async fn planted_faults_are_found_each_with_what_to_do() {
         "generation": 0, "formats": [1, 1],
     });
     site.redis.ask(&["HSET", "sb:{members}", "sixteen bytes id", &ghost.to_string()]);
-    reject_something(&site).await;
-    let sick = Told::by(&site);
+    reject_event(&site).await;
+    let sick = DoctorRun::at(&site);
     assert_eq!(sick.code, Some(0), "warnings only: {}", sick.report);
     assert!(
         sick.found("warn", "redis durability").contains("CONFIG SET appendfsync always"),
@@ -79,7 +79,7 @@ async fn planted_faults_are_found_each_with_what_to_do() {
     site.redis.ask(&["CONFIG", "SET", "appendonly", "no"]);
     site.redis.ask(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
     site.env.push(("SIGNALBOX_AMQP__EVENTS_MAX_BYTES".into(), "8MiB".into()));
-    let broken = Told::by(&site);
+    let broken = DoctorRun::at(&site);
     assert_eq!(broken.code, Some(1), "{}", broken.report);
     let durability = broken.found("fail", "redis durability");
     assert!(durability.contains("CONFIG SET appendonly yes"), "{durability}");
@@ -88,7 +88,7 @@ async fn planted_faults_are_found_each_with_what_to_do() {
     assert!(broken.holds().starts_with("no row"), "{}", broken.report);
 
     site.redis.kill9();
-    let gone = Told::by(&site);
+    let gone = DoctorRun::at(&site);
     assert_eq!(gone.code, Some(1), "{}", gone.report);
     assert!(gone.found("fail", "redis").contains("redis.url"), "{}", gone.report);
     let text = site.try_run(&["doctor"]).unwrap();
@@ -96,7 +96,7 @@ async fn planted_faults_are_found_each_with_what_to_do() {
 }
 
 #[test]
-fn whoever_has_the_data_folder_is_asked_over_its_api() {
+fn the_process_that_has_the_data_folder_is_asked_over_its_api() {
     let folder = Folder::new("doctor");
     let settings = [
         ("SIGNALBOX_DATA__DIR", folder.path().join("data").display().to_string()),
@@ -105,7 +105,9 @@ fn whoever_has_the_data_folder_is_asked_over_its_api() {
     ];
     let run = || {
         let mut command = Command::new(binary().unwrap());
-        Told::read(&command.args(["doctor", "--output", "json"]).envs(settings.clone()).output().unwrap())
+        DoctorRun::read(
+            &command.args(["doctor", "--output", "json"]).envs(settings.clone()).output().unwrap(),
+        )
     };
     let before = run();
     assert_eq!((before.code, before.holds()), (Some(0), "all promises hold"), "{}", before.report);
@@ -121,8 +123,8 @@ fn whoever_has_the_data_folder_is_asked_over_its_api() {
     assert!(found.contains(&format!("in use by process {}", serve.id())), "{found}");
 }
 
-/// An event that nobody can read, from a publisher that sets no header; returns when it is in the rejected queue.
-async fn reject_something(site: &Site) {
+/// Publishes a malformed event without headers. Returns when it is in the rejected queue.
+async fn reject_event(site: &Site) {
     let connection = connect(&site.rabbit.url()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     let options = BasicPublishOptions::default();

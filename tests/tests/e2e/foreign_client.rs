@@ -1,6 +1,6 @@
-//! Clients that share nothing with us: Debian's `amqp-publish` and a gateway in Python with pika.
+//! Clients that share no code with Signalbox: Debian's `amqp-publish` and a gateway in Python with pika.
 
-use crate::stage::{Stage, sample};
+use crate::harness::{Harness, sample};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -9,40 +9,42 @@ use std::process::{Child, Command, Stdio};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_published_by_amqp_publish_is_served_by_a_gateway_in_python() {
     let (Some(python), true) = (python_with_pika(), is_there("amqp-publish")) else {
-        return say("skipped: needs `amqp-publish` (Debian: amqp-tools) and Python with pika (python3-pika)");
+        return print_line(
+            "skipped: needs `amqp-publish` (Debian: amqp-tools) and Python with pika (python3-pika)",
+        );
     };
-    let stage = open_stage().await;
-    let mut gateway = Gateway::start(python, &[&stage.site.rabbit.url(), "1"]);
+    let harness = open_harness().await;
+    let mut gateway = Gateway::start(python, &[&harness.site.rabbit.url(), "1"]);
     assert_eq!(gateway.next()["type"], "ready");
-    publish_incoming(&stage.site.rabbit.url());
-    let told = gateway.rest();
-    assert_eq!(types(&told), ["call.answer", "call.talk", "call.talk", "call.hangup"]);
-    assert_eq!(told[2]["data"]["text"], "A colleague from sales calls you back on +15550100.");
-    assert!(told.iter().all(|command| command["subject"] == "call-foreign"));
+    publish_incoming(&harness.site.rabbit.url());
+    let commands = gateway.rest();
+    assert_eq!(types(&commands), ["call.answer", "call.talk", "call.talk", "call.hangup"]);
+    assert_eq!(commands[2]["data"]["text"], "A colleague from sales calls you back on +15550100.");
+    assert!(commands.iter().all(|command| command["subject"] == "call-foreign"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_python_makes_is_served_too() {
     let Some(python) = python_with_pika() else {
-        return say("skipped: needs Python with pika (Debian: python3-pika)");
+        return print_line("skipped: needs Python with pika (Debian: python3-pika)");
     };
-    let stage = open_stage().await;
-    let url = stage.site.rabbit.url();
+    let harness = open_harness().await;
+    let url = harness.site.rabbit.url();
     let mut gateway = Gateway::start(python, &[&url, "3", "--ring", "call-python", "+15550177", "+15550111"]);
     assert_eq!(gateway.next()["type"], "ready");
-    let told = gateway.rest();
-    assert_eq!(types(&told), ["call.answer", "call.talk", "call.talk", "call.hangup"]);
-    assert_eq!(told[2]["data"]["text"], "We are open from nine to five.");
+    let commands = gateway.rest();
+    assert_eq!(types(&commands), ["call.answer", "call.talk", "call.talk", "call.hangup"]);
+    assert_eq!(commands[2]["data"]["text"], "We are open from nine to five.");
 }
 
-async fn open_stage() -> Stage {
-    let stage = Stage::open(&["serve"], &[]).await;
-    stage.deploy(&sample("opening-hours.json"), None);
-    stage.deploy(&sample("ivr.json"), Some("call=+15550111"));
-    stage
+async fn open_harness() -> Harness {
+    let harness = Harness::open(&["serve"], &[]).await;
+    harness.deploy(&sample("opening-hours.json"), None);
+    harness.deploy(&sample("ivr.json"), Some("call=+15550111"));
+    harness
 }
 
-/// Without a message id: the tool cannot set one, and the event carries its own.
+/// Publishes a call without a message id, which the tool cannot set; the event contains its own id.
 fn publish_incoming(url: &str) {
     let event = serde_json::json!({
         "specversion": "1.0", "id": "foreign-1", "source": "amqp-tools", "type": "call.incoming",
@@ -57,11 +59,11 @@ fn publish_incoming(url: &str) {
     assert!(status.unwrap().success(), "amqp-publish failed");
 }
 
-fn types(told: &[Value]) -> Vec<&str> {
-    told.iter().filter_map(|command| command["type"].as_str()).collect()
+fn types(commands: &[Value]) -> Vec<&str> {
+    commands.iter().filter_map(|command| command["type"].as_str()).collect()
 }
 
-/// The script beside this file; it is gone when the test is.
+/// The running script `gateway.py` of this folder; it is killed at the end of the test.
 struct Gateway {
     child: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
@@ -77,11 +79,11 @@ impl Gateway {
     }
 
     fn next(&mut self) -> Value {
-        let line = self.lines.next().expect("the gateway ended without a word").unwrap();
+        let line = self.lines.next().expect("the gateway ended without output").unwrap();
         serde_json::from_str(&line).unwrap()
     }
 
-    /// Everything until it hangs up; the script gives up by itself when nothing comes.
+    /// All commands up to the hangup. The script ends by itself if no command comes.
     fn rest(&mut self) -> Vec<Value> {
         let rest = self.lines.by_ref().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
         let status = self.child.wait().unwrap();
@@ -110,8 +112,8 @@ fn is_there(program: &str) -> bool {
     asked.is_ok()
 }
 
-/// Past the capture of the test harness: nobody should take a skipped test for one that passed.
-fn say(text: &str) {
+/// Prints a line that the test harness does not capture, so that a skipped test is visible.
+fn print_line(text: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{text}");
 }

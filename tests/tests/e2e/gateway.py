@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A gateway that somebody else wrote, from interface.md alone, with pika.
+"""A gateway that uses only the documented AMQP interface, with pika.
 
 gateway.py URL DIGIT      answers the commands of calls until one is hung up;
                           presses DIGIT while a prompt that listens for digits plays.
 gateway.py URL DIGIT --ring SUBJECT FROM TO
-                          makes the call itself, too.
+                          also makes the call itself.
 
 Prints every command's body as one line of JSON.
 """

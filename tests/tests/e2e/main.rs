@@ -1,20 +1,20 @@
-//! End to end: the real binary against private servers, spoken to over AMQP as carriers and gateways do.
+//! End-to-end tests: the real binary and private servers. The tests act as carriers and gateways, over AMQP or REST.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test tells what went wrong by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod bench;
 mod demo;
 mod doctor;
-mod drain;
 mod embedded;
 mod foreign_client;
 mod golden_path;
+mod harness;
 mod mixed;
 mod paused_store;
 mod privacy;
+mod shutdown;
 mod simulate;
-mod solo;
-mod stage;
+mod standalone;
 mod versions;
 mod windows;
 mod wrong_input;

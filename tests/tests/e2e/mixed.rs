@@ -1,6 +1,6 @@
-//! An embedded store behind RabbitMQ, and Redis with an embedded bus: `serve` takes both, and a kill loses nothing.
+//! `serve` with an embedded store and RabbitMQ, and with Redis and an embedded bus; a kill loses nothing.
 
-use crate::solo::{PATIENCE, Solo, sample};
+use crate::standalone::{Standalone, TIMEOUT, sample};
 use serde_json::json;
 use std::collections::HashSet;
 use tests::carrier::gateway::{COMMANDS, bind, keep_consuming};
@@ -16,10 +16,10 @@ const CALL: &str = r#"{"from":"+15550100","to":"+15550111"}"#;
 async fn an_embedded_store_serves_carriers_and_gateways_at_a_broker() {
     let rabbit = tokio::task::block_in_place(|| Rabbit::start(RabbitOptions::default()));
     let url = rabbit.url();
-    let mut solo = tokio::task::block_in_place(|| {
-        let solo = Solo::open(&[("SIGNALBOX_AMQP__URL", &url)]);
-        solo.deploy_ivr();
-        solo
+    let mut standalone = tokio::task::block_in_place(|| {
+        let standalone = Standalone::open(&[("SIGNALBOX_AMQP__URL", &url)]);
+        standalone.deploy_ivr();
+        standalone
     });
     let mut commands = listen(&url).await;
     let link = Link::open(&url);
@@ -29,53 +29,53 @@ async fn an_embedded_store_serves_carriers_and_gateways_at_a_broker() {
     assert_eq!(next(&mut commands).await.kind, "call.talk");
 
     tokio::task::block_in_place(|| {
-        solo.kill9();
-        solo.start();
+        standalone.kill9();
+        standalone.start();
         let digits = ["--type", "call.digits", "--subject", "call-1", "--data", r#"{"digits":"3"}"#];
-        let said = solo.run(&[&["event", "send"][..], &digits].concat());
-        assert!(said.contains("stored by the broker"), "{said}");
+        let message = standalone.run(&[&["event", "send"][..], &digits].concat());
+        assert!(message.contains("stored by the broker"), "{message}");
     });
     let hours = next(&mut commands).await;
     assert_eq!((hours.kind.as_str(), hours.text("text")), ("call.talk", "We are open around the clock."));
     link.publish(Outgoing::raw("x-1", "call.incoming", "call-2", b"rubbish".to_vec())).await;
     tokio::task::block_in_place(|| {
-        let deadline = std::time::Instant::now() + PATIENCE;
-        while solo.json(&["event", "rejected", "list"]).as_array().is_some_and(Vec::is_empty) {
+        let deadline = std::time::Instant::now() + TIMEOUT;
+        while standalone.json(&["event", "rejected", "list"]).as_array().is_some_and(Vec::is_empty) {
             assert!(std::time::Instant::now() < deadline, "the rubbish is not in the rejected queue");
             std::thread::sleep(std::time::Duration::from_millis(100));
         }
-        assert!(solo.run(&["event", "rejected", "discard", "--all"]).contains("discarded 1"));
-        assert!(solo.json(&["status"])["bus"] == "amqp");
+        assert!(standalone.run(&["event", "rejected", "discard", "--all"]).contains("discarded 1"));
+        assert!(standalone.json(&["status"])["bus"] == "amqp");
     });
 }
 
 #[test]
 fn redis_keeps_the_state_of_an_embedded_bus() {
     let redis = Redis::start(RedisOptions { appendonly: true, fsync: "always", ..RedisOptions::default() });
-    let mut solo = Solo::open(&[("SIGNALBOX_REDIS__URL", &redis.url())]);
-    solo.deploy_ivr();
-    assert_eq!(solo.send("call.incoming", "call-1", CALL)["outcome"], "applied");
-    let before = solo.wait_for("the greeting", |row| row["state"] == "waiting");
-    solo.kill9();
-    solo.start();
-    assert_eq!(solo.send("call.digits", "call-1", r#"{"digits":"3"}"#)["outcome"], "applied");
-    let after = solo
+    let mut standalone = Standalone::open(&[("SIGNALBOX_REDIS__URL", &redis.url())]);
+    standalone.deploy_ivr();
+    assert_eq!(standalone.send("call.incoming", "call-1", CALL)["outcome"], "applied");
+    let before = standalone.wait_for("the greeting", |row| row["state"] == "waiting");
+    standalone.kill9();
+    standalone.start();
+    assert_eq!(standalone.send("call.digits", "call-1", r#"{"digits":"3"}"#)["outcome"], "applied");
+    let after = standalone
         .wait_for("the hours", |row| row["current_action"]["id"] == "say-hours" && row["state"] == "waiting");
     assert_eq!(after["id"], before["id"]);
-    let status = solo.json(&["status"]);
+    let status = standalone.json(&["status"]);
     assert_eq!((status["store"].as_str(), status["bus"].as_str()), (Some("redis"), Some("embedded")));
 }
 
 #[test]
-fn a_data_folder_that_is_not_used_any_more_is_told_of() {
-    let mut solo = Solo::open(&[]);
-    solo.deploy_ivr();
-    solo.kill9();
+fn a_data_folder_that_is_no_longer_used_is_logged() {
+    let mut standalone = Standalone::open(&[]);
+    standalone.deploy_ivr();
+    standalone.kill9();
     let redis = Redis::start(RedisOptions { appendonly: true, fsync: "always", ..RedisOptions::default() });
-    solo.env.push(("SIGNALBOX_REDIS__URL".into(), redis.url()));
-    solo.start();
-    assert_eq!(solo.log().matches("is not used: redis.url is set").count(), 1, "{}", solo.log());
-    assert!(solo.run(&["flow", "list"]).contains("No flow is deployed yet"));
+    standalone.env.push(("SIGNALBOX_REDIS__URL".into(), redis.url()));
+    standalone.start();
+    assert_eq!(standalone.log().matches("is not used: redis.url is set").count(), 1, "{}", standalone.log());
+    assert!(standalone.run(&["flow", "list"]).contains("No flow is deployed yet"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,20 +90,24 @@ async fn rest_is_a_role_of_its_own_over_redis_and_a_broker() {
         site.run(&["flow", "deploy", &sample("opening-hours.json"), "--set", &url]).unwrap();
         let by_rest = site.run(&["flow", "list", "--set", &url]).unwrap();
         assert!(by_rest.contains("opening-hours"), "{by_rest}");
-        assert_eq!(site.run(&["flow", "list"]).unwrap(), by_rest, "the services say the same");
+        assert_eq!(
+            site.run(&["flow", "list"]).unwrap(),
+            by_rest,
+            "the command gives the same output with and without the API"
+        );
     });
 }
 
 async fn listen(url: &str) -> mpsc::UnboundedReceiver<Command> {
     const QUEUE: &str = "test.commands";
     bind(url, QUEUE, COMMANDS, &["#"]).await.unwrap();
-    let (heard, commands) = mpsc::unbounded_channel();
+    let (sender, commands) = mpsc::unbounded_channel();
     let mut seen = HashSet::new();
     let consuming = keep_consuming(url.to_owned(), QUEUE.into(), CancellationToken::new(), move |delivery| {
         if let Some(command) = Command::read(&delivery.data)
             && seen.insert(command.id.clone())
         {
-            let _ = heard.send(command);
+            let _ = sender.send(command);
         }
     });
     tokio::spawn(consuming);
@@ -111,6 +115,6 @@ async fn listen(url: &str) -> mpsc::UnboundedReceiver<Command> {
 }
 
 async fn next(commands: &mut mpsc::UnboundedReceiver<Command>) -> Command {
-    let command = tokio::time::timeout(PATIENCE, commands.recv()).await;
+    let command = tokio::time::timeout(TIMEOUT, commands.recv()).await;
     command.expect("no command came in time").unwrap()
 }

@@ -1,4 +1,4 @@
-//! The store stops answering under load: publishers are refused and repeat, memory stays flat, nothing is lost.
+//! The store stops answering under load: publishers get nacks and retry, memory stays flat, nothing is lost.
 
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 const PAUSE: Duration = Duration::from_secs(30);
 const CALLS: usize = 6_000;
-/// Of every call's event: the calls of the pause are several times what the queue may hold.
+/// Padding of each call's event, in bytes: the calls during the pause exceed the queue's limit several times.
 const PADDING: usize = 4_096;
 const MIB: u64 = 1_024 * 1_024;
 const FLOW: &str = r#"{ "schema": "signalbox.flow/v1", "name": "Short", "type": "voice",
@@ -23,7 +23,7 @@ const FLOW: &str = r#"{ "schema": "signalbox.flow/v1", "name": "Short", "type": 
     "actions": [{ "id": "answer", "type": "answer" }, { "id": "bye", "type": "hangup" }] }"#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_paused_store_is_felt_by_publishers_and_by_nobodys_memory() {
+async fn a_paused_store_slows_publishers_and_no_process_grows() {
     let site =
         tokio::task::block_in_place(|| Site::open(&[("SIGNALBOX_AMQP__EVENTS_MAX_BYTES", "8MiB")])).unwrap();
     let file = site.folder().join("short.json");
@@ -31,7 +31,7 @@ async fn a_paused_store_is_felt_by_publishers_and_by_nobodys_memory() {
     site.run(&["flow", "deploy", &file.to_string_lossy(), "--route", "call=*"]).unwrap();
     let fleet = tokio::task::block_in_place(|| site.start(&["dispatcher", "executor", "scheduler"])).unwrap();
     let stop = CancellationToken::new();
-    let book = keep_book(&site.rabbit.url(), stop.clone()).await.unwrap();
+    let run_log = keep_book(&site.rabbit.url(), stop.clone()).await.unwrap();
     let link = Link::open(&site.rabbit.url());
 
     publish(&link, 0..300).await;
@@ -48,7 +48,7 @@ async fn a_paused_store_is_felt_by_publishers_and_by_nobodys_memory() {
         .await
         .expect("every event is confirmed in the end");
 
-    assert!(nacked > 0, "the queue was full and no publisher was refused");
+    assert!(nacked > 0, "no publisher got a nack although the queue was full");
     println!("{nacked} nacks; resident before {before:?}, at most {highest:?}");
     for (name, highest) in highest {
         let growth = highest.saturating_sub(before[&name]);
@@ -56,7 +56,7 @@ async fn a_paused_store_is_felt_by_publishers_and_by_nobodys_memory() {
     }
     let flow = Flow::read(FLOW).unwrap();
     let stories: BTreeMap<String, Story> = (0..CALLS).map(|n| (subject(n), Story::default())).collect();
-    let judged = || judge(&book.lock().unwrap(), &flow, &stories).unwrap();
+    let judged = || judge(&run_log.lock().unwrap(), &flow, &stories).unwrap();
     let until = Instant::now() + Duration::from_secs(180);
     while !judged().violations.is_empty() && Instant::now() < until {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -66,7 +66,7 @@ async fn a_paused_store_is_felt_by_publishers_and_by_nobodys_memory() {
     stop.cancel();
 }
 
-/// Returns when all are confirmed.
+/// Publishes the calls. Returns when all are confirmed.
 async fn publish(link: &Link, calls: std::ops::Range<usize>) {
     let tasks = TaskTracker::new();
     for number in calls {
@@ -90,7 +90,7 @@ fn resident(fleet: &Fleet) -> BTreeMap<String, u64> {
     fleet.members.iter().map(|member| (member.name.clone(), member.resident().unwrap_or_default())).collect()
 }
 
-/// The most that each member held while `span` went by.
+/// The highest resident memory of each member during `span`, in bytes.
 async fn watch(fleet: &Fleet, span: Duration) -> BTreeMap<String, u64> {
     let mut highest = resident(fleet);
     let until = Instant::now() + span;

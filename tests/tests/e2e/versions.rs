@@ -1,6 +1,6 @@
-//! A new deployment is for new activeflows: who runs finishes on the version that it started on.
+//! A new deployment is used by new activeflows; running ones finish on the version that they started with.
 
-use crate::stage::Stage;
+use crate::harness::Harness;
 use std::path::PathBuf;
 
 fn flow(folder: &std::path::Path, says: &str) -> PathBuf {
@@ -22,21 +22,21 @@ fn flow(folder: &std::path::Path, says: &str) -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_activeflow_finishes_on_its_version() {
-    let mut stage = Stage::open(&["dispatcher", "executor", "scheduler"], &[]).await;
-    let folder = stage.site.folder().to_owned();
-    stage.deploy(&flow(&folder, "This is the first version."), Some("call=*"));
-    stage.incoming_call("call-old", "+15550100", "+15550111").await;
-    stage.expect("call.answer").await;
-    stage.expect("call.talk").await;
+    let mut harness = Harness::open(&["dispatcher", "executor", "scheduler"], &[]).await;
+    let folder = harness.site.folder().to_owned();
+    harness.deploy(&flow(&folder, "This is the first version."), Some("call=*"));
+    harness.incoming_call("call-old", "+15550100", "+15550111").await;
+    harness.expect("call.answer").await;
+    harness.expect("call.talk").await;
 
-    stage.deploy(&flow(&folder, "This is the second version."), Some("call=*"));
-    stage.incoming_call("call-new", "+15550100", "+15550111").await;
-    stage.expect("call.answer").await;
-    stage.expect("call.talk").await;
-    stage.press("call-old", "1").await;
-    let said = stage.expect("call.talk").await;
-    assert_eq!((said.subject.as_str(), said.text("text")), ("call-old", "This is the first version."));
-    stage.press("call-new", "1").await;
-    let said = stage.expect("call.talk").await;
-    assert_eq!((said.subject.as_str(), said.text("text")), ("call-new", "This is the second version."));
+    harness.deploy(&flow(&folder, "This is the second version."), Some("call=*"));
+    harness.incoming_call("call-new", "+15550100", "+15550111").await;
+    harness.expect("call.answer").await;
+    harness.expect("call.talk").await;
+    harness.press("call-old", "1").await;
+    let message = harness.expect("call.talk").await;
+    assert_eq!((message.subject.as_str(), message.text("text")), ("call-old", "This is the first version."));
+    harness.press("call-new", "1").await;
+    let message = harness.expect("call.talk").await;
+    assert_eq!((message.subject.as_str(), message.text("text")), ("call-new", "This is the second version."));
 }

@@ -1,5 +1,5 @@
-//! Wrong input of every kind, given to the real binary: the exit code, and what the sentence on stderr must say.
-//! 2 is wrong usage (flags and settings), 1 is what was tried and did not work.
+//! Wrong input of every kind, given to the real binary, with the expected exit code and a part of the error message.
+//! Exit code 2 is wrong usage (flags and settings), 1 is an operation that failed.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -20,7 +20,7 @@ fn case<'a>(arguments: &[&'a str], settings: &[(&'a str, &'a str)], code: i32, s
     Case { arguments: arguments.to_vec(), settings: settings.to_vec(), code, says }
 }
 
-/// Runs every case and complains about all that differ.
+/// Runs every case and fails with all differences.
 fn check(folder: &Path, environment: &[(String, String)], cases: &[Case]) {
     let differences: Vec<String> =
         cases.iter().filter_map(|case| difference(folder, environment, case)).collect();
@@ -104,7 +104,7 @@ fn files(folder: &Path) {
 }
 
 #[test]
-fn files_flags_and_settings_are_refused_before_anything_is_asked() {
+fn files_flags_and_settings_are_refused_before_any_service_is_contacted() {
     let folder = Folder::new("wrong-input");
     files(folder.path());
     let validate = |file, says| case(&["flow", "validate", file], &[], 1, says);
@@ -232,7 +232,7 @@ fn files_flags_and_settings_are_refused_before_anything_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn services_that_are_missing_wrong_or_set_otherwise_are_named() {
+async fn services_that_are_missing_wrong_or_configured_differently_are_named() {
     tokio::task::block_in_place(|| {
         let site = Site::open(&[]).unwrap();
         files(site.folder());

@@ -1,4 +1,4 @@
-//! The measuring instrument itself: what the carrier calls confirmed is there after the broker was killed.
+//! Test of the test carrier: every event that it reports as confirmed is stored after the broker was killed.
 
 use lapin::ExchangeKind;
 use lapin::options::ExchangeDeclareOptions;
@@ -46,7 +46,10 @@ async fn a_link_repeats_until_the_broker_has_it() {
     tasks.close();
     tokio::time::timeout(Duration::from_secs(120), tasks.wait()).await.expect("everything is confirmed");
 
-    assert!(link.counts().unknown.load(Ordering::Relaxed) > 0, "the broker was killed and nobody noticed");
+    assert!(
+        link.counts().unknown.load(Ordering::Relaxed) > 0,
+        "no confirm was lost although the broker was killed"
+    );
     let found: BTreeSet<String> =
         drain(&url, "test.events").await.unwrap().into_iter().map(|left| left.message_id).collect();
     assert_eq!(found.len(), MESSAGES);

@@ -1,7 +1,7 @@
 //! Chaos: thousands of calls while every process, the store and the broker are killed again and again.
 //!
 //! ```text
-//! steady (a fifth, no faults) ─► faults, each with ≥ 200 in flight ─► post-heal ─► the ledger's verdict
+//! steady (a fifth, no faults) ─► faults, each with ≥ 200 calls in flight ─► no more faults ─► the ledger's verdict
 //! ```
 //! `cargo test -p tests --test faults --profile quick -- chaos` runs it; `CHAOS_CALLS=50000` at full size; all settings
 //! are in `tests::chaos::settings`. A failure prints the seed and the command that repeats it.
@@ -24,7 +24,7 @@ const ROLES: [&str; 7] =
     ["dispatcher", "dispatcher", "executor", "executor", "executor", "scheduler", "scheduler"];
 const COMMITS: &str = "signalbox_commits_total";
 const FENCED: &str = "signalbox_fenced_total";
-/// What is reported of the engine's own counting; lives that were killed are read a moment before.
+/// The engine's metrics in the report. The metrics of a process are read just before it is killed.
 const COUNTERS: [&str; 12] = [
     "signalbox_claims_total",
     COMMITS,
@@ -39,14 +39,14 @@ const COUNTERS: [&str; 12] = [
     "signalbox_redelivered_total",
     "signalbox_store_failures_total",
 ];
-/// Guards of the post-heal phase against hanging.
+/// Limits of the phase after the last fault.
 const HEALED: Duration = Duration::from_secs(300);
 const SETTLED: Duration = Duration::from_secs(60);
 
 #[test]
 fn chaos() {
     let settings = Settings::from_env();
-    say(&format!("seed {}; repeat with: {}", settings.seed, settings.repeat()));
+    print_line(&format!("seed {}; repeat with: {}", settings.seed, settings.repeat()));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let run = async { tokio::time::timeout(settings.limit, run(&settings)).await };
     let outcome = match runtime.block_on(run) {
@@ -58,8 +58,8 @@ fn chaos() {
     }
 }
 
-/// Past the capture of the test harness: a long run should be seen.
-fn say(text: &str) {
+/// Prints a line that the test harness does not capture, so that a long run is visible.
+fn print_line(text: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{text}");
 }
@@ -81,7 +81,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut nemesis = Nemesis::new(settings, &fleet);
     nemesis.rage(settings, &mut fleet, &mut site, &load, &timeline, LEASE).await;
     load.enough();
-    say("all faults were struck; the rest of the calls goes on without");
+    print_line("all faults are injected; the remaining calls run without faults");
     let healed = heal(&load, &mut nemesis, &mut fleet).await;
 
     let verdict = verdict(&url, &load, &book).await?;
@@ -113,7 +113,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     let recognised = series(&counted, "signalbox_events_total", "outcome=\"duplicate\"");
     report.tell("duplicates recognised", recognised);
     report.tell("violations", verdict.violations.len());
-    say(&report.table());
+    print_line(&report.table());
     save(settings, &report)?;
     stop.cancel();
 
@@ -150,7 +150,7 @@ fn open_site() -> anyhow::Result<Site> {
     Ok(site)
 }
 
-/// The first fifth without faults: the share of each executor in the commits made meanwhile.
+/// Runs the first fifth of the calls without faults. Returns each executor's share of the commits.
 async fn steady(settings: &Settings, fleet: &Fleet, load: &Load) -> Vec<f64> {
     until(|| load.started() >= settings.calls / 20).await;
     let before = commits(fleet).await;
@@ -183,7 +183,7 @@ fn unfair(shares: &[f64]) -> Option<String> {
     (!fair).then(|| format!("an executor made less than a fifth of the commits: {shares:?}"))
 }
 
-/// True when every call came to its end.
+/// Waits until every call has ended. Returns false if the time is over before.
 async fn heal(load: &Arc<Load>, nemesis: &mut Nemesis, fleet: &mut Fleet) -> bool {
     let over = AtomicBool::new(false);
     let waiting = async {
@@ -194,7 +194,7 @@ async fn heal(load: &Arc<Load>, nemesis: &mut Nemesis, fleet: &mut Fleet) -> boo
     tokio::join!(waiting, nemesis.supervise(fleet, || over.load(Ordering::Relaxed))).0
 }
 
-/// Waits until everything asked for is in the book and then until nothing more comes, and judges.
+/// Waits until every expected command has arrived and no more arrive, then compares them with the flow.
 async fn verdict(url: &str, load: &Load, book: &Arc<Mutex<Book>>) -> anyhow::Result<Verdict> {
     let flow = Flow::read(FLOW)?;
     let (stories, rubbish) = load.told_all();
@@ -226,7 +226,7 @@ async fn until(mut condition: impl FnMut() -> bool) {
 fn save(settings: &Settings, report: &Report) -> anyhow::Result<()> {
     let path = folder()?.join(format!("chaos-{}.json", settings.seed));
     std::fs::write(&path, serde_json::to_string_pretty(&report.json())?)?;
-    say(&format!("report: {}", path.display()));
+    print_line(&format!("report: {}", path.display()));
     Ok(())
 }
 
@@ -237,11 +237,11 @@ fn keep_logs(settings: &Settings, site: &Site) -> anyhow::Result<()> {
         let name = Path::new(&path).file_name().unwrap_or_default();
         std::fs::write(folder.join(name), text)?;
     }
-    say(&format!("logs: {}", folder.display()));
+    print_line(&format!("logs: {}", folder.display()));
     Ok(())
 }
 
-/// `target/`, whatever it is called.
+/// The target folder.
 fn folder() -> anyhow::Result<std::path::PathBuf> {
     let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
     Ok(temporary.parent().unwrap_or(temporary).to_owned())

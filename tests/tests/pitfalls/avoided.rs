@@ -1,20 +1,20 @@
-//! What the adapters avoid stays avoided: names that their sources must not hold.
+//! Names that must not occur in the sources of the adapters.
 
 use std::path::{Path, PathBuf};
 
-/// A name, and why it is avoided.
+/// A name and the reason to avoid it.
 const AVOIDED: &[(&str, &str)] = &[
-    ("ConnectionManager", "it stays with a refused login for good, and never leaves a silent connection"),
-    ("ClusterClient", "it sends a command up to 16 times more, also after it may have run"),
-    ("cluster_async", "it sends a command up to 16 times more, also after it may have run"),
-    ("auto_recover", "it brings connections back without their channels and consumers"),
-    ("wait_for_confirms", "it waits for the last confirm only, and takes a refusal for a yes"),
-    ("mandatory", "lapin hands a returned message to whichever confirm resolves next"),
-    ("cjson", "a script would read what came from outside"),
+    ("ConnectionManager", "it never retries a refused login and never leaves a silent connection"),
+    ("ClusterClient", "it repeats a command up to 16 times, even if it may have run"),
+    ("cluster_async", "it repeats a command up to 16 times, even if it may have run"),
+    ("auto_recover", "it restores connections without their channels and consumers"),
+    ("wait_for_confirms", "it waits for the last confirm only, and treats a nack as an ack"),
+    ("mandatory", "lapin attaches a returned message to the confirm that resolves next"),
+    ("cjson", "a script would parse input from outside"),
 ];
 
 #[test]
-fn what_is_avoided_is_not_named() {
+fn avoided_names_do_not_occur() {
     for file in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../adapters/src")) {
         let text = std::fs::read_to_string(&file).unwrap();
         for (name, reason) in AVOIDED {
@@ -23,9 +23,9 @@ fn what_is_avoided_is_not_named() {
     }
 }
 
-/// A script without this line runs into full memory half way.
+/// Redis starts a script without this line when memory is full, and stops it half way.
 #[test]
-fn every_script_begins_with_the_line_that_has_it_refused_whole() {
+fn every_script_begins_with_the_line_that_lets_redis_refuse_it_as_a_whole() {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../adapters/src/redis/scripts.rs");
     let text = std::fs::read_to_string(scripts).unwrap();
     assert_eq!(text.matches("Script::new(").count(), text.matches(r##""#!lua\n""##).count());

@@ -1,13 +1,13 @@
-//! Pitfalls of lapin, redis-rs, RabbitMQ and Redis, tried on the versions that we build with and on real servers. Each
-//! test names the claim and the place of ours that relies on it; `docs/pitfalls.md` is the list, with what was seen.
+//! Pitfalls of lapin, redis-rs, RabbitMQ and Redis, tested with the versions that Signalbox uses and on real servers. Each
+//! test states the behaviour and the code that relies on it; `docs/pitfalls.md` lists them with the results.
 
-#![expect(clippy::unwrap_used, reason = "a test tells what went wrong by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod avoided;
+mod harness;
 mod rabbitmq_channels;
 mod rabbitmq_confirms;
 mod rabbitmq_silence;
 mod redis_client;
 mod redis_link;
 mod redis_server;
-mod world;

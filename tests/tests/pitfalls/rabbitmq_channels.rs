@@ -1,6 +1,6 @@
-//! Channels and consumers that the broker ends.
+//! Channels and consumers that the broker closes.
 
-use super::world::{message, until, within};
+use super::harness::{message, until, within};
 use adapters::amqp::{Bus, Settings, topology};
 use common::ports::Bus as _;
 use common::ports::bus::{Deliveries, Delivery};
@@ -30,8 +30,8 @@ async fn delete_events(channel: &Channel) {
     channel.queue_delete("signalbox.events".into(), QueueDeleteOptions::default()).await.unwrap();
 }
 
-/// A publish to an exchange that is not there closes the channel (404), and lapin never opens a channel again: what was
-/// open is unconfirmed, the generation ends, and the next one publishes (`Task::serve`).
+/// Publishing to a missing exchange closes the channel (404), and lapin never reopens a channel: open messages are
+/// unconfirmed, the generation ends, and the next one publishes (`Task::serve`).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_exchange_ends_one_generation() {
     let rabbit = tokio::task::block_in_place(Rabbit::shared);
@@ -51,9 +51,9 @@ async fn a_missing_exchange_ends_one_generation() {
     bus.close().await;
 }
 
-/// A channel that is closed because of one acknowledgement (406) gives its consumer the error once and then ends it; what
-/// is acknowledged after that is not, without an error of its own, and comes again marked as redelivered.
-/// `Life::next` takes either for the end; `wire.rs` reads the count.
+/// A channel that is closed because of one acknowledgement (406) reports the error once to its consumer and then ends it.
+/// Later acknowledgements are lost without an error, and the message is redelivered and marked as such.
+/// `Session::next` treats both as the end; `wire.rs` reads the count.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_that_was_closed_acknowledges_nothing() {
     let rabbit = tokio::task::block_in_place(Rabbit::shared);
@@ -77,11 +77,11 @@ async fn a_channel_that_was_closed_acknowledges_nothing() {
     assert!(error.to_string().contains("PRECONDITION_FAILED"), "{error}");
     assert!(within("the end", consumer.next()).await.is_none());
     assert!(matches!(delivery.acker.ack(BasicAckOptions::default()).await, Ok(false)));
-    let again = within("it comes again", another.next()).await.unwrap().unwrap();
+    let again = within("a redelivery", another.next()).await.unwrap().unwrap();
     assert!(again.redelivered);
 }
 
-/// The broker closes a channel that acknowledges what was not delivered on it: `Life::ack_through` never sends that.
+/// The broker closes a channel that acknowledges an undelivered message: `Session::ack_through` never sends that.
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledging_too_much_is_not_sent() {
     let rabbit = tokio::task::block_in_place(Rabbit::shared);
@@ -99,9 +99,9 @@ async fn acknowledging_too_much_is_not_sent() {
     assert_eq!(depth(&channel, "signalbox.events").await, 0);
 }
 
-/// A queue that is deleted cancels its consumers: the stream ends, and the next life waits for a queue (`Bus::consume`).
+/// Deleting a queue cancels its consumers: the stream ends, and the next session waits for a queue (`Bus::consume`).
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_queue_ends_a_consumers_life() {
+async fn a_deleted_queue_ends_a_consumers_session() {
     let rabbit = tokio::task::block_in_place(Rabbit::shared);
     let settings = settings(&rabbit.url());
     let channel = prepared(&settings).await;
@@ -109,7 +109,7 @@ async fn a_deleted_queue_ends_a_consumers_life() {
     let mut deliveries = within("a consumer", bus.consume()).await;
     delete_events(&channel).await;
     assert_eq!(within("the end", deliveries.next()).await, None);
-    let (again, _) = tokio::join!(within("another life", bus.consume()), async {
+    let (again, _) = tokio::join!(within("another session", bus.consume()), async {
         topology::migrate(&settings.url, &settings).await.unwrap();
         send(&channel, 1).await.unwrap();
     });
@@ -118,17 +118,17 @@ async fn a_deleted_queue_ends_a_consumers_life() {
     bus.close().await;
 }
 
-/// An acknowledgement that the broker waits for too long (30 minutes, here one second) closes the channel: the life ends
-/// and the event comes again.
+/// The broker closes a channel that does not acknowledge in time (30 minutes, here one second): the session ends and the
+/// event is redelivered.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_is_kept_too_long_ends_a_consumers_life() {
+async fn an_event_that_is_kept_too_long_ends_a_consumers_session() {
     let rabbit = tokio::task::block_in_place(Rabbit::shared);
     let settings = settings(&rabbit.url());
     let channel = prepared(&settings).await;
     send(&channel, 1).await.unwrap();
-    let set = |patience: u32, look: u32| {
+    let set = |timeout: u32, tick: u32| {
         let set = |name: &str, value: u32| format!("application:set_env(rabbit, {name}, {value})");
-        let both = [set("consumer_timeout", patience), set("channel_tick_interval", look)].join(", ") + ".";
+        let both = [set("consumer_timeout", timeout), set("channel_tick_interval", tick)].join(", ") + ".";
         tokio::task::block_in_place(|| rabbit.control(&["eval", &both]));
     };
     set(1_000, 200);
@@ -137,13 +137,14 @@ async fn an_event_that_is_kept_too_long_ends_a_consumers_life() {
     assert_eq!(next(&mut deliveries).await.delivery_count, 0);
     assert_eq!(within("the end", deliveries.next()).await, None);
     set(1_800_000, 60_000);
-    let mut deliveries = within("another life", bus.consume()).await;
+    let mut deliveries = within("another session", bus.consume()).await;
     assert!(next(&mut deliveries).await.delivery_count > 0);
     bus.close().await;
 }
 
-/// A consumer that goes raises the count of all that it was sent, also of what it never looked at: an event is given up
-/// after fifty deaths near it (`topology/table.rs`), so prefetch stays small and no event may kill a dispatcher.
+/// The end of a consumer raises the delivery count of every message that was sent to it, even if it never read it. The
+/// broker gives up an event after fifty deliveries (`topology/table.rs`), so prefetch is small and no event may kill a
+/// dispatcher.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_a_consumer_counts_for_all_that_it_was_sent() {
     let rabbit = tokio::task::block_in_place(Rabbit::shared);
@@ -155,9 +156,9 @@ async fn the_end_of_a_consumer_counts_for_all_that_it_was_sent() {
     let bus = Bus::connect(settings);
     let mut deliveries = within("a consumer", bus.consume()).await;
     taken(&mut deliveries, 2).await;
-    until("ten are on their way", async || depth(&channel, "signalbox.events").await == 10).await;
+    until("ten are sent to the consumer", async || depth(&channel, "signalbox.events").await == 10).await;
     drop(deliveries);
-    let mut deliveries = within("another life", bus.consume()).await;
+    let mut deliveries = within("another session", bus.consume()).await;
     let again = taken(&mut deliveries, 10).await;
     assert!(again.iter().all(|delivery| delivery.delivery_count == 1), "{again:?}");
     deliveries.ack_through(10);

@@ -1,6 +1,6 @@
-//! Which confirm is whose.
+//! Matching of confirms to messages.
 
-use super::world::{message, through, until, within};
+use super::harness::{message, through, until, within};
 use adapters::amqp::{Bus, Settings};
 use common::ports::Bus as _;
 use common::ports::error::BusError;
@@ -24,8 +24,8 @@ async fn full(channel: &Channel) {
     channel.queue_bind(queue.name().clone(), exchange, key, options, FieldTable::default()).await.unwrap();
 }
 
-/// Confirms that stand for several messages, and refusals among them, reach the message that they are about, also when
-/// others gave up waiting: `publish/task.rs` polls each publish once before the next, on a channel of its own.
+/// Confirms for several messages at once, and nacks among them, reach the right messages, even if other callers no longer
+/// wait: `publish/task.rs` polls each publish once before the next one, on its own channel.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_message_gets_its_own_outcome() {
     let rabbit = tokio::task::block_in_place(Rabbit::shared);
@@ -49,15 +49,17 @@ async fn every_message_gets_its_own_outcome() {
         }
     }
     let sent = (0..4_000).filter(|number| key(*number) == "free.way").count();
-    until("those that nobody waits for arrive, too", async || depth(&channel, &free).await as usize == sent)
-        .await;
+    until("messages without a waiting caller arrive too", async || {
+        depth(&channel, &free).await as usize == sent
+    })
+    .await;
     let (acks, multiple) = acks(&proxy.replies());
     println!("{acks} acks, {multiple} of them for several messages");
-    assert!(multiple > 0, "the broker confirmed each message by itself: this run shows little");
+    assert!(multiple > 0, "the broker confirmed each message separately, so this run tests nothing");
     bus.close().await;
 }
 
-/// How many `basic.ack` frames there are, and how many of them say *multiple*.
+/// Number of `basic.ack` frames, and of those with the flag *multiple*.
 fn acks(replies: &[u8]) -> (usize, usize) {
     // Size of the frame, class 60, method 80; then the tag and one byte of flags.
     const ACK: [u8; 8] = [0, 0, 0, 13, 0, 60, 0, 80];
@@ -66,8 +68,8 @@ fn acks(replies: &[u8]) -> (usize, usize) {
     (found.len(), found.iter().filter(|multiple| **multiple).count())
 }
 
-/// A confirm that comes after the time limit is not taken for that of a newer message: a generation that was late ends
-/// with its channel (`Task::serve`), and tags count from one again on the next.
+/// A confirm after the timeout is not matched to a newer message: a late generation ends with its channel (`Task::serve`),
+/// and the next channel counts its tags from one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_confirm_is_not_a_newer_messages() {
     let rabbit = tokio::task::block_in_place(Rabbit::shared);
@@ -90,14 +92,14 @@ async fn a_late_confirm_is_not_a_newer_messages() {
         assert!(matches!(refused().await, Err(BusError::Nacked { .. })));
         proxy.hold(Hold::Replies);
     }
-    assert_eq!(depth(&channel, &free).await, 3, "what was not confirmed was stored");
+    assert_eq!(depth(&channel, &free).await, 3, "the unconfirmed messages were stored");
     proxy.release();
     bus.close().await;
 }
 
-/// A message that nobody takes comes back before its confirm, but lapin hands it to whichever confirm resolves next: with
-/// many open, to the wrong one. Nothing of ours is published as mandatory; `signalbox.commands` has an alternate
-/// exchange instead (`topology/table.rs`).
+/// An unroutable message is returned before its confirm, but lapin attaches it to the confirm that resolves next: with many
+/// open confirms, to the wrong one. Signalbox publishes nothing as mandatory; `signalbox.commands` has an alternate exchange
+/// instead (`topology/table.rs`).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_returned_message_may_be_handed_to_the_wrong_confirm() {
     let rabbit = tokio::task::block_in_place(Rabbit::shared);
@@ -131,8 +133,8 @@ async fn a_returned_message_may_be_handed_to_the_wrong_confirm() {
     println!("{wrong} of {returned} returned messages were handed to the confirm of another");
 }
 
-/// An ack says that whatever was to take the message has it, also when nothing was: a queue that somebody deleted takes
-/// rejected events without a word. `signalbox_queue_messages` watches ours (`amqp/queues.rs`).
+/// The broker also acknowledges a message for which there is no queue: publishing to a deleted queue loses the message
+/// without an error. `signalbox_queue_messages` shows whether the queues exist (`amqp/queues.rs`).
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ack_does_not_say_that_there_was_a_queue() {
     let rabbit = tokio::task::block_in_place(Rabbit::shared);

@@ -1,6 +1,6 @@
-//! A broker that says nothing, or nothing to publishers.
+//! A broker that is silent, or that blocks publishers.
 
-use super::world::{message, through, until, within};
+use super::harness::{message, through, until, within};
 use adapters::amqp::{Bus, Settings};
 use common::ports::Bus as _;
 use common::ports::error::BusError;
@@ -9,16 +9,16 @@ use tests::support::broker::{plain_channel, prepared, send, settings};
 use tests::support::{Hold, Proxy, Rabbit};
 use tokio::time::sleep;
 
-/// Through the proxy, with a heartbeat that tests can wait for.
+/// Settings for a connection through the proxy with a short heartbeat.
 fn listening(proxy: &Proxy, rabbit: &Rabbit) -> Settings {
     Settings { heartbeat: 1, ..through(proxy, rabbit) }
 }
 
-/// A black hole ends a consumer's life after twice our heartbeat (`connection::open`); without one of our own it would be
-/// the broker's 60 s. An acknowledgement that went into it is lost and the event comes again; released later, it
-/// acknowledges nothing on the connection that came after.
+/// A silent connection ends a consumer's session after twice the heartbeat of `connection::open`; without that setting the
+/// broker's 60 s would apply. An acknowledgement on that connection is lost and the event is redelivered. If it arrives later,
+/// it acknowledges nothing on the next connection.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_silent_connection_ends_a_consumers_life() {
+async fn a_silent_connection_ends_a_consumers_session() {
     let rabbit = tokio::task::block_in_place(Rabbit::shared);
     let proxy = Proxy::before(rabbit.port()).await;
     let settings = listening(&proxy, &rabbit);
@@ -31,21 +31,21 @@ async fn a_silent_connection_ends_a_consumers_life() {
     deliveries.ack_through(first.tag);
     assert_eq!(within("the end", deliveries.next()).await, None);
 
-    let mut deliveries = within("another life", bus.consume()).await;
-    let again = within("it comes again", deliveries.next()).await.unwrap();
+    let mut deliveries = within("another session", bus.consume()).await;
+    let again = within("a redelivery", deliveries.next()).await.unwrap();
     assert_eq!((again.body, again.tag, again.delivery_count), (first.body, 1, 1));
     proxy.release();
     let channel = plain_channel(&rabbit.url()).await;
     send(&channel, 2).await.unwrap();
     assert_eq!(within("the next event", deliveries.next()).await.unwrap().body, b"2");
     drop(deliveries);
-    let mut deliveries = within("a third life", bus.consume()).await;
+    let mut deliveries = within("a third session", bus.consume()).await;
     assert_eq!(within("neither was acknowledged", deliveries.next()).await.unwrap().body, b"1");
     bus.close().await;
 }
 
-/// A publisher with nothing to say notices a black hole by the heartbeat, too, and opens another connection; with
-/// something to say, it is the time limit of a confirm (contract, `a_silent_broker_leaves_no_confirm_open`).
+/// An idle publisher detects a silent connection by the heartbeat too, and opens another one. A busy publisher detects it by
+/// the confirm timeout (contract, `a_silent_broker_leaves_no_confirm_open`).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_connection_ends_an_idle_publishers_generation() {
     let rabbit = tokio::task::block_in_place(Rabbit::shared);
@@ -60,9 +60,9 @@ async fn a_silent_connection_ends_an_idle_publishers_generation() {
     bus.close().await;
 }
 
-/// An alarm blocks connections that publish, for as long as it lasts: lapin stops writing, heartbeats included, and
-/// neither side gives the connection up for it. Our messages are unconfirmed in time (`Task::serve`); events are taken
-/// and acknowledged meanwhile, because that is another connection.
+/// An alarm blocks publishing connections while it lasts: lapin stops writing, even heartbeats, and neither side closes the
+/// connection. Messages become unconfirmed after the timeout (`Task::serve`). Events are still consumed and acknowledged,
+/// because that is another connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alarm_stops_publishing_and_nothing_else() {
     let rabbit = tokio::task::block_in_place(Rabbit::shared);
@@ -84,14 +84,14 @@ async fn an_alarm_stops_publishing_and_nothing_else() {
     let publish = async || within("an outcome", bus.publish(message(1, "call.talk"))).await;
     until("it blocks", async || matches!(publish().await, Err(BusError::Unconfirmed { .. }))).await;
     for number in 0..40 {
-        let delivery = within("events go on", deliveries.next()).await.unwrap();
+        let delivery = within("an event during the alarm", deliveries.next()).await.unwrap();
         assert_eq!(delivery.tag, number + 1);
         deliveries.ack_through(delivery.tag);
         // Longer than twice the heartbeat in all.
         sleep(Duration::from_millis(100)).await;
     }
     assert!(matches!(publish().await, Err(BusError::Unconfirmed { .. })));
-    assert_eq!(proxy.accepted(), connections, "no connection was given up for the alarm");
+    assert_eq!(proxy.accepted(), connections, "the alarm must not close a connection");
     watermark("1000000000");
     until("it publishes again", async || publish().await.is_ok()).await;
     bus.close().await;

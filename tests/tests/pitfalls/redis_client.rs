@@ -1,6 +1,6 @@
-//! redis-rs alone: what a connection does with a call that is not answered in time.
+//! redis-rs without the adapter: calls that are not answered in time.
 
-use super::world::{calls, client, server, until, within};
+use super::harness::{calls, client, server, until, within};
 use futures_util::FutureExt;
 use redis::{AsyncCommands, RedisResult, Script, cmd};
 use std::time::Duration;
@@ -10,8 +10,8 @@ use tokio::time::sleep;
 const SHORT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(20);
 
-/// A call that timed out may still run, and redis-rs does not send it again: `to_store` in `redis/link.rs` calls it
-/// *unanswered*, and whoever asked repeats what may be repeated.
+/// A call that timed out may still run, and redis-rs does not repeat it: `to_store` in `redis/link.rs` reports it as
+/// *unanswered*, and the caller repeats it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_timed_out_runs_later_and_once() {
     let (redis, proxy) = server(RedisOptions::default()).await;
@@ -20,15 +20,15 @@ async fn a_call_that_timed_out_runs_later_and_once() {
     let counted: RedisResult<i64> = connection.incr("count", 1).await;
     assert!(counted.unwrap_err().is_timeout());
     redis.cont();
-    until("the call that was given up runs", async || redis.ask(&["GET", "count"]).ends_with("1\r\n")).await;
+    until("the abandoned call runs", async || redis.ask(&["GET", "count"]).ends_with("1\r\n")).await;
     let next: i64 = connection.incr("count", 1).await.unwrap();
     assert_eq!((next, calls(&redis, "incrby")), (2, 2));
 }
 
-/// The answer to a call that was given up reaches nobody, least of all the next caller on the same connection, and a
-/// time-out alone does not replace the connection: `Line` in `redis/link.rs` is shared by all calls and counts time-outs.
+/// The late answer to an abandoned call does not reach the next caller on the same connection, and one timeout does not
+/// replace the connection: `Line` in `redis/link.rs` is shared by all calls and counts timeouts.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_late_answer_is_nobodys() {
+async fn a_late_answer_reaches_no_other_call() {
     let (_redis, proxy) = server(RedisOptions::default()).await;
     let mut connection = client(proxy.port(), SHORT).await;
     for number in 0..10 {
@@ -45,8 +45,8 @@ async fn a_late_answer_is_nobodys() {
     assert_eq!(proxy.accepted(), 1);
 }
 
-/// A call whose future is dropped leaves the connection usable and its answer with nobody, wherever it is dropped:
-/// roles drop calls when they shut down, and the API when a client hangs up.
+/// A call whose future is dropped at any point leaves the connection usable, and its answer is discarded. Roles drop calls
+/// when they shut down, and the API when a client disconnects.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_call_disturbs_no_other() {
     let (_redis, proxy) = server(RedisOptions::default()).await;
@@ -68,8 +68,8 @@ async fn a_dropped_call_disturbs_no_other() {
     within("every other call is answered", futures_util::future::join_all(asked)).await;
 }
 
-/// Scripts are forgotten by a restart and by `SCRIPT FLUSH`; `Script::invoke_async` loads what is missing and calls again.
-/// `NOSCRIPT` means that nothing ran: `redis/scripts.rs` loads nothing itself.
+/// A restart and `SCRIPT FLUSH` remove all scripts; `Script::invoke_async` loads a missing script and repeats the call.
+/// `NOSCRIPT` means that nothing ran: `redis/scripts.rs` does not load scripts itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forgotten_script_is_loaded_again_and_runs_once() {
     let (mut redis, proxy) = server(RedisOptions { appendonly: true, ..RedisOptions::default() }).await;
@@ -86,8 +86,8 @@ async fn a_forgotten_script_is_loaded_again_and_runs_once() {
     assert_eq!(counted, 4);
 }
 
-/// redis-rs gives an answer 500 ms unless it is told otherwise, and writes small commands late (no TCP_NODELAY):
-/// `Link::new` sets the first, `connection_info` the second, on every connection that `redis/` opens.
+/// The defaults of redis-rs are a response timeout of 500 ms and no TCP_NODELAY, which delays small commands. `Link::new`
+/// sets the first, `connection_info` the second, on every connection that `redis/` opens.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_defaults_are_not_ours() {
     let (redis, _) = server(RedisOptions::default()).await;
@@ -95,7 +95,7 @@ async fn the_defaults_are_not_ours() {
     assert!(!client.get_connection_info().tcp_settings().nodelay());
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     redis.stop_process();
-    let silent = within("the default time-out", connection.get::<_, Option<String>>("key")).await;
+    let silent = within("the default timeout", connection.get::<_, Option<String>>("key")).await;
     assert!(silent.unwrap_err().is_timeout());
     redis.cont();
 }

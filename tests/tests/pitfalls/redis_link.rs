@@ -1,6 +1,6 @@
-//! Our store before a server that falls silent, and what comes late from a connection that was given up.
+//! The Redis store with a silent server, and late calls from an abandoned connection.
 
-use super::world::*;
+use super::harness::*;
 use common::StoreError;
 use common::ports::intake::Delivered;
 use common::ports::work::{After, CommitOutcome};
@@ -12,16 +12,16 @@ use tokio::time::sleep;
 const SHORT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(20);
 
-/// A black hole keeps TCP alive, so that neither an error nor a keepalive tells: three time-outs in a row replace the
-/// connection (`Link::run`). What the old one still holds reaches the server after newer calls, and changes nothing:
-/// `commit.lua` compares claim and version, `deliver.lua` knows the event.
+/// A silent connection is still open for TCP, so that there is neither an error nor a keepalive failure: three consecutive
+/// timeouts replace it (`Link::run`). Calls that the old connection still holds reach the server after newer ones and change
+/// nothing: `commit.lua` compares claim and version, `deliver.lua` recognises the event.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_connection_is_replaced_and_what_it_delivers_late_changes_nothing() {
     let (redis, proxy) = server(RedisOptions::default()).await;
     let store = store(proxy.port(), SHORT);
     store.deliver(&event("first")).await.unwrap();
     let row = claim_one(&store).await;
-    let (bells_and_ours, before) = (proxy.accepted(), calls(&redis, "evalsha"));
+    let (connections, before) = (proxy.accepted(), calls(&redis, "evalsha"));
     proxy.hold(Hold::Requests);
     for version in 0..2 {
         let late = store.commit(&row.claim, version, &transition("late", 0), &After::KeepClaim).await;
@@ -31,7 +31,7 @@ async fn a_silent_connection_is_replaced_and_what_it_delivers_late_changes_nothi
     assert!(matches!(late, Err(StoreError::Unanswered { .. })), "{late:?}");
 
     assert!(matches!(store.deliver(&event("second")).await, Ok(Delivered::Applied { .. })));
-    assert!(proxy.accepted() > bells_and_ours);
+    assert!(proxy.accepted() > connections);
     for version in 0..2 {
         let made = transition(&format!("body {version}"), 0);
         let outcome = store.commit(&row.claim, version, &made, &After::KeepClaim).await.unwrap();
@@ -48,7 +48,7 @@ async fn a_silent_connection_is_replaced_and_what_it_delivers_late_changes_nothi
     assert_eq!(store.depth(SHARD).await.unwrap().new, 1);
 }
 
-/// One or two time-outs are a slow moment: the connection is kept, and answers that come late are dropped.
+/// One or two timeouts mean a slow server: the connection is kept, and late answers are dropped.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_moment_costs_no_connection() {
     let (_redis, proxy) = server(RedisOptions::default()).await;
@@ -66,8 +66,8 @@ async fn a_slow_moment_costs_no_connection() {
     assert_eq!(proxy.accepted(), 2);
 }
 
-/// An answer may take as long as our setting says, not redis-rs's 500 ms (`Link::new`): a server that waits for its
-/// disk is slow now and then, and a call given up early is a call made twice.
+/// An answer may take as long as the setting says, not only the 500 ms of redis-rs (`Link::new`): a server that waits for its
+/// disk is sometimes slow, and an abandoned call is a repeated call.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_answer_is_waited_for() {
     let (_redis, proxy) = server(RedisOptions::default()).await;
@@ -82,23 +82,23 @@ async fn a_slow_answer_is_waited_for() {
     assert!(matches!(slow, Ok(Delivered::Applied { .. })), "{slow:?}");
 }
 
-/// A server that takes connections and says nothing: a call fails within its time, in connecting as in asking, and the
-/// first that is answered again needs nobody's help. `Link::new` bounds both by the same setting.
+/// A server that accepts connections and does not answer: connecting and calling both fail within the timeout, and calls
+/// succeed as soon as the server answers. `Link::new` sets both timeouts from the same setting.
 #[tokio::test(flavor = "multi_thread")]
 async fn connecting_into_a_black_hole_ends_in_time() {
     let (_redis, proxy) = server(RedisOptions::default()).await;
     proxy.hold_new(Hold::Both);
     let store = store(proxy.port(), SHORT);
     for _ in 0..5 {
-        let asked = within("a call that nobody answers", store.deliver(&event("first"))).await;
+        let asked = within("a call without an answer", store.deliver(&event("first"))).await;
         assert!(matches!(asked, Err(StoreError::Unanswered { .. })), "{asked:?}");
     }
     proxy.release();
     until("it is answered", async || store.deliver(&event("first")).await.is_ok()).await;
 }
 
-/// The first call after an idle connection was closed fails once: whoever asks repeats it (`common/src/answer.rs`), and
-/// the connection is another one by then.
+/// The first call after an idle connection was closed fails once. The caller repeats it (`common/src/answer.rs`) on a new
+/// connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_connection_costs_one_call() {
     let (_redis, proxy) = server(RedisOptions::default()).await;
@@ -113,23 +113,24 @@ async fn a_closed_connection_costs_one_call() {
     }
 }
 
-/// The wakeups's subscription has no time-out of its own in redis-rs, neither in connecting nor in subscribing:
-/// `redis/wakeups.rs` brings both, and listens again after either.
+/// redis-rs has no timeout for a subscription, neither for connecting nor for subscribing: `redis/wakeups.rs` adds both,
+/// and subscribes again after either.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_bell_leaves_a_silent_connection() {
+async fn the_wakeup_subscription_leaves_a_silent_connection() {
     let (_redis, proxy) = server(RedisOptions::default()).await;
     let store = store(proxy.port(), LONG);
     let mut wakeups = store.listen_ready().await;
-    within("a subscription rings for what it missed", wakeups.next()).await;
+    within("a new subscription reports wakeups that it may have missed", wakeups.next()).await;
     let listening = proxy.accepted();
     proxy.hold(Hold::Both);
     proxy.hold_new(Hold::Both);
-    until("a ping without an answer ends it", async || proxy.accepted() > listening).await;
+    until("an unanswered ping ends it", async || proxy.accepted() > listening).await;
     proxy.hold_new(Hold::Nothing);
-    within("and a subscription that is not answered, too", wakeups.next()).await;
+    within("an unanswered subscription ends too", wakeups.next()).await;
 }
 
-/// deadpool-redis asks twice more whenever a connection is taken out of the pool: `Slot::line` takes each out for life.
+/// deadpool-redis sends two extra commands whenever a connection is taken from the pool: `Slot::line` takes each one once and
+/// keeps it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_one_command() {
     let (redis, proxy) = server(RedisOptions::default()).await;
@@ -138,6 +139,6 @@ async fn a_call_is_one_command() {
         store.deliver(&event(&format!("call-{number}"))).await.unwrap();
     }
     assert_eq!(calls(&redis, "unwatch"), 0);
-    // One more, of the script that the server did not know.
+    // One more call, because the server had to load the script first.
     assert_eq!(calls(&redis, "evalsha"), 51);
 }

@@ -1,6 +1,6 @@
-//! What a real server refuses, and what it keeps of a script when it dies.
+//! Refusals of a real server, and the effects of a script after a crash.
 
-use super::world::*;
+use super::harness::*;
 use adapters::redis::Store;
 use common::StoreError;
 use common::member::{Member, MemberId, Role};
@@ -22,8 +22,8 @@ fn me() -> Member {
     }
 }
 
-/// A login that fails is an answer, not a lost connection. The connection manager of redis-rs stays with it for good;
-/// `Slot::line` asks the pool again at the next call.
+/// A failed login is an answer, not a lost connection. The connection manager of redis-rs never retries it; `Slot::line` asks
+/// the pool again at the next call.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_login_is_tried_again() {
     let (redis, proxy) = server(RedisOptions::default()).await;
@@ -41,8 +41,8 @@ async fn a_refused_login_is_tried_again() {
     store.deliver(&event("first")).await.unwrap();
 }
 
-/// What a server says while it cannot serve is transient for every operation, a transaction included (`PASSING` in
-/// `redis/link.rs`), on connections that were there before and on new ones; and it passes by itself.
+/// The errors of a server that temporarily cannot serve are transient for every operation, also for a transaction (`PASSING`
+/// in `redis/link.rs`), on old and new connections.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_cannot_serve_is_waited_for() {
     let options = RedisOptions {
@@ -68,7 +68,7 @@ async fn a_server_that_cannot_serve_is_waited_for() {
     store.deliver(&event("second")).await.unwrap();
 }
 
-/// A server that reads its data in says so until it has: as above.
+/// The same for a server that is loading its data.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_loading_is_waited_for() {
     let slow = "--enable-debug-command yes --rdbcompression no --loading-process-events-interval-bytes 1024";
@@ -85,12 +85,12 @@ async fn a_server_that_is_loading_is_waited_for() {
     let loading = tokio::spawn(async move { reload.query_async::<()>(&mut other).await });
     refuses(&store, &proxy, "LOADING").await;
     redis.ask(&["CONFIG", "SET", "key-load-delay", "0"]);
-    until("it has loaded", async || store.deliver(&event("second")).await.is_ok()).await;
+    until("the data is loaded", async || store.deliver(&event("second")).await.is_ok()).await;
     within("the reload", loading).await.unwrap().unwrap();
 }
 
-/// Waits until the server says so, on the connection of `store` and on a new one. It has other words for a transaction
-/// (`EXECABORT`), and may refuse a script for another of its reasons.
+/// Waits for the error `word`, on the connection of `store` and on a new one. A transaction gets another error (`EXECABORT`),
+/// and a script may be refused for another reason.
 async fn refuses(store: &Store, proxy: &Proxy, word: &str) {
     for store in [store, &self::store(proxy.port(), LONG)] {
         until(word, async || {
@@ -106,7 +106,8 @@ async fn refuses(store: &Store, proxy: &Proxy, word: &str) {
     }
 }
 
-/// A server with too many clients says so in place of the first answer, and closes: that is no answer to our call.
+/// A server with too many clients sends an error instead of the first answer and closes the connection. That is not taken for
+/// the answer to the call.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_with_too_many_clients_is_waited_for() {
     let (redis, proxy) = server(RedisOptions::default()).await;
@@ -122,8 +123,8 @@ async fn a_server_with_too_many_clients_is_waited_for() {
     until("there is room", async || store.deliver(&event("first")).await.is_ok()).await;
 }
 
-/// Scripts may be forgotten again between loading and calling: that is not damage to what is stored, and nothing of the
-/// call was done (`PASSING` in `redis/link.rs`). Who repeats the call gets there.
+/// A script may be removed between loading and calling. That is no sign of damaged data, and the call had no effect (`PASSING`
+/// in `redis/link.rs`). A repeated call succeeds.
 #[tokio::test(flavor = "multi_thread")]
 async fn scripts_that_are_forgotten_all_the_time_damage_nothing() {
     let (redis, proxy) = server(RedisOptions::default()).await;
@@ -133,7 +134,7 @@ async fn scripts_that_are_forgotten_all_the_time_damage_nothing() {
         while redis::cmd("SCRIPT").arg("FLUSH").query_async::<()>(&mut other).await.is_ok() {}
     });
     let mut number = 0;
-    until("a script is forgotten between loading and calling", async || {
+    until("a script is removed between loading and calling", async || {
         number += 1;
         let Err(error) = store.deliver(&event(&format!("call-{number}"))).await else { return false };
         assert!(error.is_transient() && error.to_string().contains("NOSCRIPT"), "{error}");
@@ -144,8 +145,8 @@ async fn scripts_that_are_forgotten_all_the_time_damage_nothing() {
     until("it is loaded again", async || store.deliver(&event("last")).await.is_ok()).await;
 }
 
-/// Without its first line `#!lua` a script runs into full memory half way; with it, it is refused before it starts:
-/// `redis/scripts.rs` gives every script that line.
+/// When memory is full, a script without the first line `#!lua` fails half way. With that line it is refused before it starts,
+/// so `redis/scripts.rs` adds it to every script.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_script_is_refused_whole_when_memory_is_full() {
     let (redis, proxy) = server(RedisOptions::default()).await;
@@ -161,8 +162,8 @@ async fn a_script_is_refused_whole_when_memory_is_full() {
     }
 }
 
-/// The effects of a script are one transaction in the append-only file: torn off in its middle, none of it is there.
-/// The state and the commands that it asks for are therefore kept or lost together (ARCHITECTURE.md, 3).
+/// The effects of a script are one transaction in the append-only file: if the file is cut in its middle, none of them remain.
+/// So the state and its commands are kept or lost together (ARCHITECTURE.md, invariant 3).
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_script_that_was_torn_off_nothing_is_kept() {
     let options = RedisOptions { appendonly: true, fsync: "always", ..RedisOptions::default() };

@@ -1,18 +1,18 @@
-//! Blocks of shell in pages of the documentation.
+//! Shell blocks in the documentation.
 //!
-//! A block whose fence says `sh` is run. One that says `sh no-run: REASON` is not, and says why.
+//! A block with the fence `sh` is run. A block with `sh no-run: REASON` is skipped.
 
 use crate::read;
 
 pub struct Block {
-    /// Of the fence, counted from 1.
+    /// Line of the fence, from 1.
     pub line: usize,
     pub text: String,
-    /// Why it is not run.
+    /// Reason for not running it.
     pub skipped: Option<String>,
 }
 
-/// The blocks of shell in a page of the repository, in their order.
+/// The shell blocks of a page, in order.
 pub fn of_page(path: &str) -> Vec<Block> {
     of_text(path, &read(path))
 }
@@ -49,7 +49,7 @@ fn block(path: &str, line: usize, info: &str, text: String) -> Option<Block> {
 }
 
 #[test]
-fn blocks_are_found_with_their_line_and_why_they_are_skipped() {
+fn blocks_are_found_with_their_line_and_reason_to_skip() {
     let text = "a\n```sh\none\n  two\n```\n```json\n{}\n```\n```sh no-run: takes long\nthree\n```\n";
     let blocks: Vec<_> =
         of_text("x", text).into_iter().map(|block| (block.line, block.text, block.skipped)).collect();

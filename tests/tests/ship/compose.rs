@@ -1,10 +1,10 @@
-//! `deploy/compose.yaml` as data, and what can be judged of it without starting anything.
+//! `deploy/compose.yaml` as data, and checks of it that start nothing.
 
 use crate::{read, repository};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The services whose image is ours.
+/// The services that run the image of Signalbox.
 pub const OURS: [&str; 5] = ["migrate", "dispatcher", "executor", "scheduler", "api"];
 
 pub struct Compose(Value);
@@ -63,7 +63,7 @@ fn every_service_has_an_image_with_a_version_or_is_built_here() {
         let version = image.rsplit_once(':').map(|(_, version)| version);
         assert!(
             version.is_some_and(|version| version.contains('.')),
-            "{}: `{image}` does not say which version",
+            "{}: `{image}` has no version",
             service.name
         );
         let is_ours = OURS.contains(&service.name);
@@ -75,17 +75,17 @@ fn every_service_has_an_image_with_a_version_or_is_built_here() {
 }
 
 #[test]
-fn only_the_loopback_is_published() {
+fn ports_are_published_on_the_loopback_only() {
     let compose = Compose::open();
     let published: Vec<&str> = compose.services().flat_map(|service| service.texts("ports")).collect();
     assert!(!published.is_empty());
     for port in published {
-        assert!(port.starts_with("127.0.0.1:"), "{port} is published to everybody");
+        assert!(port.starts_with("127.0.0.1:"), "{port} is published on every interface");
     }
 }
 
 #[test]
-fn nothing_starts_before_what_it_rests_on() {
+fn no_service_starts_before_its_dependencies() {
     let compose = Compose::open();
     let waits = |name: &str| {
         let on = compose.service(name).field("depends_on").as_object().cloned().unwrap_or_default();
@@ -106,12 +106,16 @@ fn nothing_starts_before_what_it_rests_on() {
 }
 
 #[test]
-fn no_secret_stands_in_the_file_and_each_has_its_own() {
+fn no_secret_is_in_the_file_and_each_service_has_only_its_own() {
     let compose = Compose::open();
     for service in compose.services() {
         for (name, value) in service.environment() {
             let is_secret = ["URL", "KEY", "PASS"].iter().any(|word| name.contains(word));
-            assert!(!is_secret || name.ends_with("_FILE"), "{}: {name} stands in the file", service.name);
+            assert!(
+                !is_secret || name.ends_with("_FILE"),
+                "{}: {name} has its value in the file",
+                service.name
+            );
             if let Some(secret) = value.strip_prefix("/run/secrets/") {
                 assert!(service.texts("secrets").contains(&secret), "{} may not read {secret}", service.name);
             }
@@ -127,7 +131,7 @@ fn no_secret_stands_in_the_file_and_each_has_its_own() {
 }
 
 #[test]
-fn what_is_mounted_exists() {
+fn mounted_files_exist() {
     for service in Compose::open().services() {
         for volume in service.texts("volumes").into_iter().filter(|volume| volume.starts_with("./")) {
             let source = volume.split(':').next().unwrap();

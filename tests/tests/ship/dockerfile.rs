@@ -1,10 +1,10 @@
-//! `deploy/Dockerfile`, as far as it can be judged without Docker.
+//! Checks of `deploy/Dockerfile` that need no Docker.
 
 use crate::{read, repository};
 use std::process::Command;
 use tests::chaos::site::binary;
 
-/// Instructions with their arguments, continued lines joined, comments left out.
+/// Instructions with their arguments. Continued lines are joined, comments are left out.
 fn instructions() -> Vec<(String, String)> {
     let text = read("deploy/Dockerfile");
     let text: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
@@ -18,7 +18,7 @@ fn of(instruction: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_is_copied_exists() {
+fn copied_files_exist() {
     let copies: Vec<String> = of("COPY").into_iter().filter(|copy| !copy.starts_with("--from=")).collect();
     assert!(copies.len() > 5);
     for copy in copies {
@@ -58,7 +58,7 @@ fn the_images_have_versions_and_the_last_one_no_root() {
 }
 
 #[test]
-fn the_image_runs_commands_that_there_are() {
+fn the_image_runs_existing_commands() {
     assert_eq!(of("ENTRYPOINT"), [r#"["/usr/bin/signalbox"]"#]);
     let mut commands: Vec<String> = serde_json::from_str(&of("CMD")[0]).unwrap();
     let compose = crate::compose::Compose::open();

@@ -1,15 +1,15 @@
-//! Every command of the documentation, run in order, page by page.
+//! Runs every command of the documentation in order, page by page.
 
 use crate::{blocks, repository, shell};
 
 fn run(page: &str) {
     let blocks = blocks::of_page(page);
-    if let Err(said) = shell::run(page, &blocks) {
-        panic!("{said}");
+    if let Err(output) = shell::run(page, &blocks) {
+        panic!("{output}");
     }
 }
 
-/// Pages with blocks of shell, below `folder`.
+/// Pages in `folder` with shell blocks.
 fn pages(folder: &str) -> Vec<String> {
     let files = std::fs::read_dir(repository(folder)).unwrap().map(|file| file.unwrap().file_name());
     let names = files.map(|name| name.into_string().unwrap()).filter(|name| name.ends_with(".md"));
@@ -20,23 +20,23 @@ fn pages(folder: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_commands_of_the_readme_do_what_they_say() {
+fn the_commands_of_the_readme_succeed() {
     run("README.md");
 }
 
 #[test]
-fn the_commands_of_the_samples_do_what_they_say() {
+fn the_commands_of_the_samples_page_succeed() {
     run("samples/README.md");
 }
 
 #[test]
-fn the_commands_of_the_docs_do_what_they_say() {
+fn the_commands_of_the_docs_succeed() {
     let pages = pages("docs");
     assert!(!pages.is_empty());
     pages.iter().for_each(|page| run(page));
 }
 
 #[test]
-fn the_commands_for_running_it_are_skipped_with_a_reason_or_run() {
+fn the_commands_of_the_deployment_page_succeed_or_are_skipped_with_a_reason() {
     run("deploy/README.md");
 }

@@ -1,4 +1,4 @@
-//! `samples/gateway.py`: a gateway in plain Python over REST, beside `serve` with nothing configured.
+//! `samples/gateway.py`: a gateway in plain Python that uses the REST API of `serve` with default settings.
 
 use crate::{http, repository};
 use serde_json::Value;
@@ -60,7 +60,7 @@ struct Gateway {
 }
 
 impl Gateway {
-    /// The next command that it printed: type and data.
+    /// Type and data of the next command that it prints.
     fn next(&mut self) -> (String, Value) {
         let line = self.lines.next().expect("the gateway has ended").unwrap();
         let (kind, data) = line.split_once(' ').unwrap();
@@ -76,7 +76,7 @@ impl Drop for Gateway {
 }
 
 #[test]
-fn a_gateway_in_plain_python_carries_a_message_for_nobody_through() {
+fn a_gateway_in_plain_python_handles_a_voicemail() {
     let serve = Serve::start();
     let voicemail = repository("samples/voicemail.json").display().to_string();
     serve.run(&["flow", "deploy", &voicemail, "--route", "call=+15550114"]);
@@ -86,7 +86,8 @@ fn a_gateway_in_plain_python_carries_a_message_for_nobody_through() {
     let kinds: Vec<String> = (0..4).map(|_| gateway.next().0).collect();
     assert_eq!(kinds, ["call.answer", "call.talk", "call.recording_start", "message.send"]);
 
-    // A second life: what was acknowledged does not come again; the last one may, if the first life died before it said so.
+    // After a restart, acknowledged commands are not redelivered. The last one may be, if the first gateway was killed before
+    // it acknowledged it.
     drop(gateway);
     let mut gateway = serve.gateway();
     serve.run(&[

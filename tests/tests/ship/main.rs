@@ -1,6 +1,7 @@
-//! What is shipped beside the binary does what it says: compose file, image, units, alert rules, and every command in the docs.
+//! Tests of everything that is shipped beside the binary: compose file, image, units, alert rules, and every command in the
+//! documentation.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test tells what went wrong by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod blocks;
 mod compose;

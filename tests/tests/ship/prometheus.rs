@@ -1,15 +1,15 @@
-//! Prometheus' configurations and alert rules: the files they name exist, the metrics they ask for are really exported.
+//! Configurations and alert rules of Prometheus: the files that they name exist, and the metrics that they use are exported.
 
 use crate::{read, repository};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Names of metrics that processes export.
+/// Names of exported metrics.
 #[derive(Default)]
 pub struct Names(BTreeSet<String>);
 
 impl Names {
-    /// Adds those of one answer of `/metrics`.
+    /// Adds the names in one answer of `/metrics`.
     pub fn add(&mut self, text: &str) {
         let sample = |line: &str| {
             let end = line.find(['{', ' ']).unwrap_or(line.len());
@@ -30,14 +30,14 @@ fn yaml(path: &str) -> Value {
     serde_saphyr::from_str(&read(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-/// Every metric that an alert asks for is among those exported.
-pub fn every_alert_is_about(exported: &Names) {
+/// Asserts that every metric in an alert is exported.
+pub fn assert_alerts_use_only(exported: &Names) {
     let rules = rules();
     let asked: BTreeSet<String> =
         rules.iter().flat_map(|rule| metrics_in(rule["expr"].as_str().unwrap())).collect();
     assert!(asked.len() >= 8, "{asked:?}");
     let missing: Vec<&String> = asked.iter().filter(|name| !exported.has(name)).collect();
-    assert!(missing.is_empty(), "alerts ask for what nothing exports: {missing:?}");
+    assert!(missing.is_empty(), "alerts use metrics that no process exports: {missing:?}");
 }
 
 fn rules() -> Vec<Value> {

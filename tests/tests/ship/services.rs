@@ -1,6 +1,5 @@
-//! Every service of `deploy/compose.yaml` that is ours, started with the command and the environment that stand there,
-//! against a Redis with the arguments that stand there and a RabbitMQ with its two files. Only names of hosts and ports are
-//! replaced, and where the secrets lie.
+//! Starts every Signalbox service of `deploy/compose.yaml` with its command and environment, a Redis with the arguments in
+//! that file and a RabbitMQ with its two configuration files. Only host names, ports and the paths of secrets are replaced.
 
 use crate::compose::{Compose, OURS, Service};
 use crate::{http, prometheus, repository};
@@ -19,15 +18,15 @@ use tokio_util::sync::CancellationToken;
 const START: Duration = Duration::from_secs(60);
 const SECRETS: &str = "/run/secrets/";
 
-struct Yard {
+struct ComposeHarness {
     compose: Compose,
     folder: Folder,
     rabbit: Rabbit,
     _redis: Process,
 }
 
-impl Yard {
-    fn open() -> Yard {
+impl ComposeHarness {
+    fn open() -> ComposeHarness {
         let compose = Compose::open();
         let folder = Folder::new("compose");
         let secrets = folder.path().join("secrets");
@@ -46,12 +45,12 @@ impl Yard {
         let move_to = |secret: &str, host: &str, port: u16| {
             let path = secrets.join(secret);
             let url = std::fs::read_to_string(&path).unwrap();
-            assert!(url.contains(&format!("@{host}")), "{secret} leads to another host than {host}: {url}");
+            assert!(url.contains(&format!("@{host}")), "{secret} has another host than {host}: {url}");
             std::fs::write(&path, url.replace(&format!("@{host}"), &format!("@127.0.0.1:{port}"))).unwrap();
         };
         move_to("redis-url", "redis:6379", redis_port);
         move_to("amqp-url", "rabbitmq:5672", rabbit.port());
-        Yard { compose, folder, rabbit, _redis: redis }
+        ComposeHarness { compose, folder, rabbit, _redis: redis }
     }
 
     fn secret(&self, name: &str) -> PathBuf {
@@ -62,7 +61,7 @@ impl Yard {
         std::fs::read_to_string(self.secret(name)).unwrap().trim_end().to_owned()
     }
 
-    /// The binary with exactly the environment of a service. `ports` are what stands for 9090 and 8080.
+    /// The binary with exactly the environment of a service. `ports` replace 9090 and 8080.
     fn command(&self, service: &Service<'_>, ports: [u16; 2]) -> Command {
         let mut command = Command::new(binary().unwrap());
         command.env_clear().current_dir(self.folder.path());
@@ -78,13 +77,13 @@ impl Yard {
         command
     }
 
-    /// A command of an operator, as `docker compose run --rm migrate …` would run it.
+    /// Runs a command as `docker compose run --rm migrate …` does.
     fn run(&self, arguments: &[&str]) -> Output {
         let mut command = self.command(&self.compose.service("migrate"), [ports::free(), 0]);
         command.args(arguments).env("SIGNALBOX_OPS__LISTEN", "").output().unwrap()
     }
 
-    fn run_well(&self, arguments: &[&str]) -> String {
+    fn run_successfully(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let text =
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -107,7 +106,7 @@ fn start_redis(compose: &Compose, port: u16, folder: &Path) -> Process {
     redis
 }
 
-/// The service's own healthcheck, asked of the port that stands for 9090.
+/// Runs the service's healthcheck against the port that replaces 9090.
 fn is_healthy(service: &Service<'_>, port: u16) -> bool {
     let test: Vec<String> = service.field("healthcheck")["test"]
         .as_array()
@@ -123,52 +122,56 @@ fn is_healthy(service: &Service<'_>, port: u16) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_goes_through_the_services_of_the_compose_file() {
-    let (yard, running) = tokio::task::block_in_place(|| {
-        let yard = Yard::open();
-        let migrate = yard.compose.service("migrate");
-        let migrated = yard.command(&migrate, [ports::free(), 0]).args(migrate.texts("command")).output();
+    let (harness, running) = tokio::task::block_in_place(|| {
+        let harness = ComposeHarness::open();
+        let migrate = harness.compose.service("migrate");
+        let migrated = harness.command(&migrate, [ports::free(), 0]).args(migrate.texts("command")).output();
         let migrated = migrated.unwrap();
         assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
 
         let mut running = Vec::new();
         for name in OURS.into_iter().filter(|name| *name != "migrate") {
-            let service = yard.compose.service(name);
+            let service = harness.compose.service(name);
             for number in 1..=service.replicas() {
                 let given = [ports::free(), ports::free()];
-                let mut command = yard.command(&service, given);
+                let mut command = harness.command(&service, given);
                 command.args(service.texts("command"));
-                let log = yard.folder.path().join(format!("{name}-{number}.log"));
+                let log = harness.folder.path().join(format!("{name}-{number}.log"));
                 running.push((name, given, Process::spawn(name, &mut command, &log)));
             }
         }
         for (name, given, process) in &mut running {
-            let service = yard.compose.service(name);
+            let service = harness.compose.service(name);
             process.wait_for("health", START, || is_healthy(&service, given[0]));
             if *name == "api" {
-                let key = yard.secret_text("api-key");
+                let key = harness.secret_text("api-key");
                 assert_eq!(http::get(given[1], "/v1/status", None).unwrap().0, 401);
                 let (status, body) = http::get(given[1], "/v1/status", Some(&key)).unwrap();
                 assert_eq!(status, 200, "{body}");
             }
         }
-        let checked = yard.run_well(&["config", "check"]);
+        let checked = harness.run_successfully(&["config", "check"]);
         assert!(!checked.to_lowercase().contains("warn"), "{checked}");
-        yard.run_well(&["flow", "deploy", &repository("samples/opening-hours.json").display().to_string()]);
+        harness.run_successfully(&[
+            "flow",
+            "deploy",
+            &repository("samples/opening-hours.json").display().to_string(),
+        ]);
         let ivr = repository("samples/ivr.json").display().to_string();
-        yard.run_well(&["flow", "deploy", &ivr, "--route", "call=+15550111"]);
-        (yard, running)
+        harness.run_successfully(&["flow", "deploy", &ivr, "--route", "call=+15550111"]);
+        (harness, running)
     });
 
-    let url = yard.secret_text("amqp-url");
+    let url = harness.secret_text("amqp-url");
     bind(&url, "test.commands", COMMANDS, &["#"]).await.unwrap();
-    let (heard, mut commands) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut commands) = tokio::sync::mpsc::unbounded_channel();
     let stop = CancellationToken::new();
     tokio::spawn(keep_consuming(url.clone(), "test.commands".into(), stop.clone(), move |delivery| {
-        let _ = heard.send(serde_json::from_slice::<Value>(&delivery.data).unwrap());
+        let _ = sender.send(serde_json::from_slice::<Value>(&delivery.data).unwrap());
     }));
     let send = |kind: &str, data: &str| {
         let call = ["event", "send", "--type", kind, "--subject", "call-1", "--data", data];
-        tokio::task::block_in_place(|| yard.run_well(&call));
+        tokio::task::block_in_place(|| harness.run_successfully(&call));
     };
     let mut next = async |expected: &str| {
         let command = tokio::time::timeout(START, commands.recv()).await.expect(expected).unwrap();
@@ -181,13 +184,13 @@ async fn a_call_goes_through_the_services_of_the_compose_file() {
     send("call.digits", r#"{"digits":"1"}"#);
     let spoken = next("call.talk").await;
     send("command.completed", &format!(r#"{{"command_id":"{spoken}"}}"#));
-    // Half a second later, by a scheduler.
+    // A scheduler wakes it half a second later.
     next("call.hangup").await;
-    // It names no number that was called.
+    // This event has no called number.
     let data = serde_json::json!({ "from": "+15550100" });
     let unusable = Outgoing::event_at("sbc-1.example", "1", "call.incoming", "call-2", &now(), data);
     Link::open(&url).publish(unusable).await;
-    while !yard.run_well(&["event", "rejected", "list"]).contains("call.incoming") {
+    while !harness.run_successfully(&["event", "rejected", "list"]).contains("call.incoming") {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     stop.cancel();
@@ -196,8 +199,8 @@ async fn a_call_goes_through_the_services_of_the_compose_file() {
     for (name, given, _) in &running {
         metrics.add(&http::get(given[0], "/metrics", None).expect(name).1);
     }
-    prometheus::every_alert_is_about(&metrics);
-    assert!(yard.rabbit.dir().exists());
+    prometheus::assert_alerts_use_only(&metrics);
+    assert!(harness.rabbit.dir().exists());
 }
 
 #[test]
@@ -208,7 +211,7 @@ fn make_secrets_makes_each_secret_of_the_compose_file_once() {
     let make = || Command::new(repository("deploy/make-secrets")).arg(&secrets).output().unwrap();
     assert!(make().status.success());
     let before = std::fs::read_to_string(secrets.join("api-key")).unwrap();
-    assert!(before.trim_end().len() >= 32, "a key that can be guessed: {before}");
+    assert!(before.trim_end().len() >= 32, "the key is too short: {before}");
     let mut made: Vec<String> = std::fs::read_dir(&secrets)
         .unwrap()
         .map(|file| file.unwrap().file_name().into_string().unwrap())

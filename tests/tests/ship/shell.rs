@@ -1,8 +1,8 @@
-//! A shell that runs the blocks of one page in order, as a reader would, in a folder of its own.
+//! Runs the shell blocks of one page in order, as a reader would, in a temporary folder.
 //!
-//! The page's addresses are those of the defaults; here they become free ports: 127.0.0.1:8080 and :9090 of Signalbox itself,
-//! :6379 and :5672 of private servers, which are started if the page names them. Behind a line that ends in `&` it waits until
-//! what was started is ready.
+//! The page uses the default addresses. They are replaced by free ports: 127.0.0.1:8080 and :9090 of Signalbox, :6379 and
+//! :5672 of private servers, which are started if the page uses them. After a line that ends in `&` the script waits until
+//! the started process is ready.
 
 use crate::blocks::Block;
 use crate::repository;
@@ -16,7 +16,8 @@ use tests::support::{Process, Rabbit, RabbitOptions, Redis, RedisOptions, ports}
 
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// A command that fails ends the page; `__ready` waits for what was started last; people pause between commands.
+/// A failing command ends the page. `__ready` waits for the process that was started last. The script pauses between
+/// commands, as people do.
 const PREAMBLE: &str = r#"
 set -Eeuo pipefail
 trap 'status=$?; echo "exit $status from: $BASH_COMMAND"' ERR
@@ -31,10 +32,10 @@ __ready() {
 trap '[ "${BASH_SUBSHELL}" != 0 ] || sleep 0.15' DEBUG
 "#;
 
-/// Runs what is not skipped.
+/// Runs the blocks that are not skipped.
 ///
 /// # Errors
-/// What the shell said, when a command failed.
+/// The output of the shell if a command fails.
 pub fn run(page: &str, blocks: &[Block]) -> Result<(), String> {
     let folder = Folder::new("docs");
     for name in ["docs", "deploy", "config", "api", "README.md"] {
@@ -61,7 +62,7 @@ pub fn run(page: &str, blocks: &[Block]) -> Result<(), String> {
             text.replace(&format!("127.0.0.1:{default}"), &format!("127.0.0.1:{given}"))
         })
     };
-    // The gateway among the samples knows the default address, too.
+    // The sample gateway contains the default address too.
     let samples = folder.path().join("samples");
     std::fs::create_dir(&samples).unwrap();
     for sample in std::fs::read_dir(repository("samples")).unwrap().map(|sample| sample.unwrap()) {
@@ -104,11 +105,11 @@ fn script(page: &str, blocks: &[Block]) -> String {
 }
 
 #[test]
-fn a_command_that_fails_is_told_with_its_place() {
+fn a_command_that_fails_is_reported_with_its_line() {
     let block = |text: &str| Block { line: 7, text: text.to_owned(), skipped: None };
     let skipped = Block { skipped: Some("no reason".to_owned()), ..block("false\n") };
     assert_eq!(run("page", &[block("true\ntest -d samples\n"), skipped]), Ok(()));
-    let said = run("page", &[block("x=1\ntest $x = 2 | cat\necho behind\n")]).unwrap_err();
-    assert!(said.contains("== page:7") && said.contains("exit 1 from: "), "{said}");
-    assert!(!said.contains("behind"), "{said}");
+    let output = run("page", &[block("x=1\ntest $x = 2 | cat\necho behind\n")]).unwrap_err();
+    assert!(output.contains("== page:7") && output.contains("exit 1 from: "), "{output}");
+    assert!(!output.contains("behind"), "{output}");
 }

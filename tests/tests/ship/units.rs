@@ -1,4 +1,4 @@
-//! The units for systemd: their settings are real ones, and systemd understands them where it is installed.
+//! The systemd units: their settings exist, and systemd accepts them if it is installed.
 
 use crate::{read, repository};
 use std::process::Command;
@@ -12,7 +12,7 @@ fn lines<'a>(unit: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
 }
 
 #[test]
-fn what_units_start_and_set_is_there() {
+fn units_start_existing_commands_with_existing_settings() {
     for name in UNITS {
         let unit = read(&format!("deploy/systemd/{name}"));
         let start = lines(&unit, "ExecStart").next().expect("ExecStart");
@@ -44,7 +44,7 @@ fn systemd_understands_the_units() {
         eprintln!("skipped: systemd-analyze is not installed");
         return;
     }
-    // It looks whether the program exists: the one just built stands for /usr/bin/signalbox.
+    // systemd-analyze checks that the program exists, so the built binary replaces /usr/bin/signalbox.
     let folder = Folder::new("units");
     let program = binary().unwrap().display().to_string();
     for name in UNITS {

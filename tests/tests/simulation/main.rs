@@ -1,11 +1,11 @@
-//! Seeded histories of the whole engine. A failing one prints the command that repeats it and keeps its history.
+//! Seeded histories of the whole engine. A failing history is written to a file, with the command that repeats it.
 //!
-//! `SIM_SEEDS=from..to` chooses the seeds; without it 300 are played.
+//! `SIM_SEEDS=from..to` selects the seeds; the default is 0..300.
 
 use std::fmt::Write;
 use std::path::Path;
 use tests::sim::fault::Tally;
-use tests::sim::promise::Kept;
+use tests::sim::promise::PromiseTally;
 use tests::sim::{Report, play};
 
 #[test]
@@ -19,18 +19,19 @@ fn the_same_seed_twice_is_the_same_history() {
 #[test]
 fn no_history_breaks_a_promise() {
     let seeds = seeds();
-    let (mut tally, mut promises, mut moves, mut activeflows) = (Tally::default(), Kept::default(), 0, 0);
+    let (mut tally, mut promises, mut moves, mut activeflows) =
+        (Tally::default(), PromiseTally::default(), 0, 0);
     let mut failed = Vec::new();
     for seed in seeds.clone() {
         let report = play(seed);
-        assert_is_worth_its_while(&report);
+        assert_is_busy(&report);
         tally.add(&report.tally);
         promises.add(&report.promises);
         moves += report.moves;
         activeflows += report.activeflows;
         if !report.promises.broken.is_empty() {
             failed.push(seed);
-            tell(&report);
+            print_failure(&report);
         }
         assert!(failed.len() < 5, "five histories broke a promise: {failed:?}");
     }
@@ -39,18 +40,23 @@ fn no_history_breaks_a_promise() {
         seeds.clone().count(),
         tally.faults()
     );
-    println!("how often each fault was met:\n{tally}\nhow often each promise was looked at:\n{promises}");
-    assert!(failed.is_empty(), "these histories broke a promise: {failed:?}");
+    println!("occurrences of each fault:\n{tally}\nchecks of each promise:\n{promises}");
+    assert!(failed.is_empty(), "histories that broke a promise: {failed:?}");
     if seeds.count() >= ENOUGH {
-        assert!(tally.unhit().is_empty(), "never hit: {:?}", tally.unhit());
-        assert!(promises.unseen().is_empty(), "never looked at: {:?}", promises.unseen());
+        assert!(tally.unhit().is_empty(), "faults that never occurred: {:?}", tally.unhit());
+        assert!(
+            promises.unchecked().is_empty(),
+            "promises that were never checked: {:?}",
+            promises.unchecked()
+        );
     }
 }
 
-/// With so many histories, everything that can happen happens.
+/// Number of histories in which every fault must occur and every promise must be checked.
 const ENOUGH: usize = 300;
 
-fn assert_is_worth_its_while(report: &Report) {
+/// A history in which little happens proves little.
+fn assert_is_busy(report: &Report) {
     let Report { seed, moves, activeflows, tally, .. } = report;
     let faults = tally.faults();
     assert!(
@@ -65,22 +71,22 @@ fn seeds() -> std::ops::Range<u64> {
     range.unwrap_or_else(|| panic!("SIM_SEEDS is `{chosen}`; write it as 0..1000"))
 }
 
-/// Keeps the history where a person can read it, and prints what broke.
-fn tell(report: &Report) {
+/// Writes the history to a file and prints the broken promises.
+fn print_failure(report: &Report) {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("history-{}.txt", report.seed));
     let mut text = report.lines.join("\n");
     for violation in &report.promises.broken {
         let _ = write!(text, "\nVIOLATION {violation}");
     }
-    let kept = std::fs::write(&path, text);
+    let written = std::fs::write(&path, text);
     let seed = report.seed;
     println!("seed {seed} broke {} promises:", report.promises.broken.len());
     for violation in report.promises.broken.iter().take(5) {
         println!("  {violation}");
     }
-    println!("  history: {} ({kept:?})", path.display());
+    println!("  history: {} ({written:?})", path.display());
     println!(
-        "  again:   SIM_SEEDS={seed}..{} cargo test --profile quick --workspace --test simulation -- no_history --nocapture",
+        "  repeat:  SIM_SEEDS={seed}..{} cargo test --profile quick --workspace --test simulation -- no_history --nocapture",
         seed + 1
     );
 }

@@ -1,4 +1,4 @@
-//! What was deployed, and which transitions of windows were recorded and told of.
+//! Deployments, and the recorded and announced transitions of windows.
 
 use super::super::promise::Promise;
 use super::Audit;
@@ -12,9 +12,9 @@ pub struct Catalogue {
     definitions: Definitions,
     bundles: BTreeSet<String>,
     recorded: BTreeMap<String, RouteTransitionRecord>,
-    /// Told of transitions, by id.
-    told: BTreeMap<String, Message>,
-    /// Of these, the ones that the broker has, by route, transition and time.
+    /// Announcements, by message id.
+    announced: BTreeMap<String, Message>,
+    /// Announcements that the broker has stored, by route, transition and time.
     at_broker: BTreeSet<String>,
 }
 
@@ -37,48 +37,48 @@ impl Audit {
             .flows
             .iter()
             .all(|(id, flow)| new.flows.get(id).is_some_and(|newer| newer.version >= flow.version));
-        self.promises.demand(Promise::Definitions, next && kept, || {
+        self.promises.check(Promise::Definitions, next && kept, || {
             format!("generation {} → {}, all flows still there: {kept}", old.generation, new.generation)
         });
         known.bundles.extend(publication.bundles.iter().map(|(hash, _)| hash.clone()));
         known.definitions = new.clone();
     }
 
-    /// How often a flow was deployed, by what was published last.
+    /// The flow's version in the latest publication.
     pub fn version_of(&self, name: &str) -> u32 {
         let mut flows = self.catalogue.definitions.flows.values();
         flows.find(|flow| flow.name == name).map_or(0, |flow| flow.version)
     }
 
-    /// A scheduler's record of a transition took effect at the store's `now`, the latest time that the store ever had.
+    /// Checks a transition that was recorded at `now`, the latest time that the store's clock has shown.
     pub fn route_transition_recorded(&mut self, record: &RouteTransitionRecord, now: Timestamp) {
         let transition = &record.transition;
-        let known = self.catalogue.recorded.entry(place(transition)).or_insert_with(|| record.clone());
+        let known = self.catalogue.recorded.entry(key(transition)).or_insert_with(|| record.clone());
         let same = known.recorded_at == record.recorded_at;
-        self.promises.demand(Promise::Windows, transition.at <= now && same, || {
+        self.promises.check(Promise::Windows, transition.at <= now && same, || {
             format!(
-                "{} {} of {} was recorded at {now}, again otherwise: {}",
+                "{} {} of {} was recorded at {now}; differs from the first record: {}",
                 transition.route_id, transition.transition, transition.at, !same
             )
         });
     }
 
     pub fn route_transition_marked(&mut self, transition: &common::ports::catalogue::RouteTransition) {
-        let told = self.catalogue.at_broker.contains(&place(transition));
-        self.promises.demand(Promise::Windows, told, || {
+        let stored = self.catalogue.at_broker.contains(&key(transition));
+        self.promises.check(Promise::Windows, stored, || {
             format!(
-                "{} {} is marked as published and the broker never had it",
+                "{} {} is marked as published but the broker never stored it",
                 transition.route_id, transition.transition
             )
         });
     }
 
-    /// A scheduler tells of a transition.
+    /// Checks an announcement of a transition.
     pub fn announced(&mut self, message: &Message) {
-        let known = self.catalogue.told.entry(message.id.clone()).or_insert_with(|| message.clone());
+        let known = self.catalogue.announced.entry(message.id.clone()).or_insert_with(|| message.clone());
         let same = known == message;
         self.promises
-            .demand(Promise::Windows, same, || format!("{} is told of with other bytes", message.id));
+            .check(Promise::Windows, same, || format!("{} is announced with other bytes", message.id));
     }
 
     pub fn announcement_stored(&mut self, message: &Message) {
@@ -88,8 +88,8 @@ impl Audit {
         self.catalogue.at_broker.insert(format!("{} {transition} {}", text("route_id"), text("at")));
     }
 
-    /// The transitions that have passed at `now` and of which nobody was told.
-    pub fn untold(&self, now: Timestamp) -> Vec<String> {
+    /// Transitions that had passed at `now` but were never announced.
+    pub fn unannounced(&self, now: Timestamp) -> Vec<String> {
         let routes = self.catalogue.definitions.routes.iter();
         let transitions = routes.flat_map(|route| {
             route
@@ -104,6 +104,6 @@ impl Audit {
     }
 }
 
-fn place(transition: &common::ports::catalogue::RouteTransition) -> String {
+fn key(transition: &common::ports::catalogue::RouteTransition) -> String {
     format!("{} {} {}", transition.route_id, transition.transition, transition.at)
 }

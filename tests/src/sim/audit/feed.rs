@@ -1,4 +1,4 @@
-//! What an archive that follows the feed came to know.
+//! The feed as an archive reads it.
 
 use super::super::promise::Promise;
 use super::super::store::short;
@@ -9,12 +9,12 @@ use common::ports::lookup::FeedEntry;
 use common::record::State;
 use std::collections::BTreeMap;
 
-/// Of each activeflow, the version that the feed told last; `None` when it told of its end.
+/// The last version in the feed of each activeflow; `None` after its end.
 #[derive(Default)]
 pub struct Feed(BTreeMap<ActiveflowId, Option<u64>>);
 
 impl Audit {
-    /// An archive reads the next entry of a shard.
+    /// Checks the next entry of a shard's feed.
     pub fn archived(&mut self, entry: &FeedEntry) {
         let known = self.feed.0.get(&entry.id).copied();
         let version =
@@ -27,15 +27,15 @@ impl Audit {
             (_, known) => (false, known.flatten()),
         };
         self.feed.0.insert(entry.id, next);
-        self.promises.demand(Promise::Feed, right, || {
+        self.promises.check(Promise::Feed, right, || {
             format!("{} `{}` at version {version:?} after {known:?}", short(entry.id), entry.what)
         });
     }
 
-    /// Whose end the feed did not tell.
-    pub fn untold_ends(&self) -> Vec<String> {
+    /// Ended activeflows whose end is not in the feed.
+    pub fn ends_missing_in_feed(&self) -> Vec<String> {
         let ended = self.last.values().filter(|found| found.record.state == State::Ended);
-        let untold = ended.filter(|found| self.feed.0.get(&found.id) != Some(&None));
-        untold.map(|found| short(found.id)).collect()
+        let missing = ended.filter(|found| self.feed.0.get(&found.id) != Some(&None));
+        missing.map(|found| short(found.id)).collect()
     }
 }

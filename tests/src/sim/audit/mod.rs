@@ -1,13 +1,13 @@
-//! The auditor: looks at everything that the store holds after each operation, and names each broken promise.
+//! The audit: checks the store's contents after each operation and reports each broken promise.
 
+mod activeflow;
 mod catalogue;
-mod change;
 mod feed;
 mod workers;
 
-use super::promise::{Kept, Promise};
+use super::promise::{Promise, PromiseTally};
 use super::store::short;
-use change::Change;
+use activeflow::Change;
 use common::ActiveflowId;
 use common::command::Message;
 use common::ports::lookup::Found;
@@ -17,65 +17,66 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// How long the store keeps what ended.
+/// Retention of ended activeflows.
 pub const ENDED_RETENTION: Duration = Duration::from_secs(240);
 
 #[derive(Default)]
 pub struct Audit {
+    /// Contents of the store after the last operation.
     last: BTreeMap<ActiveflowId, Found>,
-    /// The bytes of every command that was ever stored, by its id.
+    /// Every command that was ever stored, by id.
     commands: BTreeMap<String, Message>,
-    /// The ids that the broker has.
+    /// Ids of the commands that the broker has stored.
     at_broker: BTreeSet<String>,
     /// Waits that became inputs.
     fired: BTreeSet<(ActiveflowId, u64)>,
-    /// Of each subject, the events that were ever in an inbox, by their place at their source.
+    /// Sequence numbers of the events that were ever in an inbox, by subject.
     taken: BTreeMap<String, BTreeSet<u32>>,
-    /// The events that nobody heard once: a copy of such a one that comes later is a new chance, in its own order.
+    /// Ids of the events that matched nothing at their first delivery. A later copy may match, out of order.
     unheard: BTreeSet<String>,
-    /// Of each reference, what was started.
+    /// Activeflows that were started, by kind and subject of the reference.
     started: BTreeMap<(String, String), BTreeSet<ActiveflowId>>,
     workers: workers::Workers,
     catalogue: catalogue::Catalogue,
     feed: feed::Feed,
-    pub promises: Kept,
+    pub promises: PromiseTally,
 }
 
-/// Whom an operation changed, and how, in words.
+/// The activeflows that an operation changed, and a line about each for the history.
 #[derive(Default)]
-pub struct Moved {
+pub struct ChangeSummary {
     pub ids: Vec<ActiveflowId>,
     pub lines: Vec<String>,
 }
 
 impl Audit {
-    /// Looks at what `port` changed, each as it is now (`None`: forgotten), beside what it was before.
-    pub fn store_moved(
+    /// Checks the changes of one operation. Each changed activeflow is given as it is now; `None` if it was removed.
+    pub fn store_changed(
         &mut self,
         port: &'static str,
         now: Timestamp,
         changed: Vec<(ActiveflowId, Option<Found>)>,
         check_invariants: Result<(), String>,
-    ) -> Moved {
+    ) -> ChangeSummary {
         let check_invariants = check_invariants.err();
-        self.promises.demand(Promise::OnePlace, check_invariants.is_none(), || {
+        self.promises.check(Promise::OnePlace, check_invariants.is_none(), || {
             format!("after {port}: {}", check_invariants.as_deref().unwrap_or_default())
         });
-        let mut moved = Moved::default();
+        let mut summary = ChangeSummary::default();
         let mut claimed = Vec::new();
         for (id, after) in changed {
             let before = self.last.remove(&id);
             match (&before, &after) {
                 (None, Some(found)) => {
-                    moved.lines.push(format!(
-                        "{} is there: {}",
+                    summary.lines.push(format!(
+                        "{} was created: {}",
                         short(id),
                         found.record.spec.reference.subject
                     ));
                     self.created(port, found);
                 }
                 (Some(earlier), Some(found)) if earlier != found => {
-                    moved.lines.push(change::in_words(id, earlier, found));
+                    summary.lines.push(activeflow::summary(id, earlier, found));
                     self.changed(&Change { port, now, id, before: earlier, after: found });
                     if found.record.state == State::Claimed && earlier.record.state != State::Claimed {
                         claimed.push(id);
@@ -87,26 +88,26 @@ impl Audit {
             if let Some(found) = after {
                 self.last.insert(id, found);
             }
-            moved.ids.push(id);
+            summary.ids.push(id);
         }
         self.claimed(&claimed);
         self.one_owner();
-        moved
+        summary
     }
 
-    /// An executor hands a command to the bus.
-    pub fn spoken(&mut self, message: &Message) {
+    /// Checks a command that an executor hands to the bus.
+    pub fn command_published(&mut self, message: &Message) {
         let stored = self.commands.get(&message.id);
         let (is_stored, is_same) = (stored.is_some(), stored.is_none_or(|stored| stored == message));
-        self.promises.demand(Promise::SaveThenSpeak, is_stored, || {
-            format!("command {} is published and was never stored", message.id)
+        self.promises.check(Promise::SaveThenSpeak, is_stored, || {
+            format!("command {} is published but was never stored", message.id)
         });
-        self.promises.demand(Promise::SameBytes, is_same, || {
+        self.promises.check(Promise::SameBytes, is_same, || {
             format!("command {} is published with other bytes than stored", message.id)
         });
     }
 
-    /// An event was told to be nobody's.
+    /// Notes an event that matched nothing.
     pub fn unheard(&mut self, input: &[u8]) {
         self.unheard.insert(event_id(input));
     }
@@ -115,22 +116,22 @@ impl Audit {
         self.at_broker.insert(message.id.clone());
     }
 
-    /// Every activeflow that was ever there and has not ended.
+    /// Describes every activeflow that has not ended.
     pub fn unfinished(&self) -> Vec<String> {
         let open = self.last.values().filter(|found| found.record.state != State::Ended);
-        let place = |f: &Found| {
+        let sequence = |f: &Found| {
             let reference = &f.record.spec.reference.subject;
             let (state, version) = (f.record.state.name(), f.record.version);
             format!("{} ({reference}) is {state} at {version}, inbox {}", short(f.id), f.inbox.len())
         };
-        open.map(place).collect()
+        open.map(sequence).collect()
     }
 
     pub fn started(&self) -> usize {
         self.started.values().map(BTreeSet::len).sum()
     }
 
-    /// Who lives, by subject.
+    /// Activeflows that have not ended, with their subjects.
     pub fn live(&self) -> Vec<(String, ActiveflowId)> {
         self.in_state(|state| state != State::Ended)
     }
@@ -144,7 +145,7 @@ impl Audit {
         found.map(|f| (f.record.spec.reference.subject.clone(), f.id)).collect()
     }
 
-    /// What the store held after the last operation.
+    /// Contents of the store after the last operation.
     pub fn last(&self) -> &BTreeMap<ActiveflowId, Found> {
         &self.last
     }
@@ -156,20 +157,20 @@ impl Audit {
         ids.insert(found.id);
         let twice = reference.kind == "call" && ids.len() > 1;
         self.promises
-            .demand(Promise::StartedOnce, !twice, || format!("{} was started twice", reference.subject));
+            .check(Promise::StartedOnce, !twice, || format!("{} was started twice", reference.subject));
         let starts = ["deliver", "commit", "finish", "control", "sweep"].contains(&port);
-        self.promises.demand(Promise::Versions, found.record.version == 0, || {
+        self.promises.check(Promise::Versions, found.record.version == 0, || {
             format!("{} begins with version {}", short(found.id), found.record.version)
         });
-        self.promises.demand(Promise::States, starts, || format!("{port} started {}", short(found.id)));
+        self.promises.check(Promise::States, starts, || format!("{port} started {}", short(found.id)));
         let bundle = self.catalogue.has_bundle(&found.record.spec.bundle);
-        self.promises.demand(Promise::Definitions, bundle, || {
-            format!("{} was started with a bundle that nobody published", short(found.id))
+        self.promises.check(Promise::Definitions, bundle, || {
+            format!("{} was started with a bundle that was never published", short(found.id))
         });
         self.events_taken(found, &found.inbox);
     }
 
-    /// First occurrences come in the order of their source; what an ended one handed on was there before.
+    /// Checks that events enter in the order of their source. Redelivered events of an ended activeflow are known already.
     fn events_taken(&mut self, found: &Found, entries: &[Entry]) {
         let subject = &found.record.spec.reference.subject;
         for entry in entries {
@@ -178,12 +179,12 @@ impl Audit {
             if self.unheard.contains(&id) {
                 continue;
             }
-            let place = place_at_source(&id);
+            let sequence = sequence_number(&id);
             let taken = self.taken.entry(subject.clone()).or_default();
-            let (known, last) = (taken.contains(&place), taken.last().copied().unwrap_or(0));
-            taken.insert(place);
-            self.promises.demand(Promise::SourceOrder, known || place > last, || {
-                format!("{subject}: event {place} came after {last}")
+            let (known, last) = (taken.contains(&sequence), taken.last().copied().unwrap_or(0));
+            taken.insert(sequence);
+            self.promises.check(Promise::SourceOrder, known || sequence > last, || {
+                format!("{subject}: event {sequence} arrived after {last}")
             });
         }
     }
@@ -191,8 +192,8 @@ impl Audit {
     fn forgotten(&mut self, port: &str, now: Timestamp, found: &Found) {
         let kept = now.micros_since(found.record.updated) >= ENDED_RETENTION.as_micros() as i64;
         let right = port == "sweep" && found.record.state == State::Ended && kept;
-        self.promises.demand(Promise::Kept, right, || {
-            format!("{port} forgot {} in state {}", short(found.id), found.record.state.name())
+        self.promises.check(Promise::Kept, right, || {
+            format!("{port} removed {} in state {}", short(found.id), found.record.state.name())
         });
     }
 
@@ -203,7 +204,7 @@ impl Audit {
             if found.record.owner && !over {
                 let subject = &found.record.spec.reference.subject;
                 let only = owners.insert((&found.record.spec.reference.kind, subject));
-                self.promises.demand(Promise::StartedOnce, only, || format!("{subject} has two owners"));
+                self.promises.check(Promise::StartedOnce, only, || format!("{subject} has two owners"));
             }
         }
     }
@@ -214,7 +215,7 @@ fn event_id(input: &[u8]) -> String {
     event["id"].as_str().unwrap_or_default().to_owned()
 }
 
-/// The number at the end of an event's id: its place in what its source said about the subject.
-fn place_at_source(id: &str) -> u32 {
+/// The number at the end of an event's id, which counts the events of its source about the subject.
+fn sequence_number(id: &str) -> u32 {
     id.rsplit('-').next().and_then(|n| n.parse().ok()).unwrap_or(0)
 }

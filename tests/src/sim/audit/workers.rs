@@ -1,9 +1,9 @@
-//! Who holds what, who was silent, and what died how often.
+//! Workers: their claims, their silences, and the deaths per activeflow.
 
 use super::super::promise::Promise;
 use super::super::store::short;
 use super::Audit;
-use super::change::Change;
+use super::activeflow::Change;
 use common::ActiveflowId;
 use common::member::MemberId;
 use common::ports::lookup::Found;
@@ -11,38 +11,38 @@ use common::record::{State, Suspect};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// As many suspects one worker holds at once.
+/// Maximum suspects that one worker holds.
 const GROUP: usize = 32;
 const DEATHS_ALONE: u32 = 5;
 
 #[derive(Default)]
 pub struct Workers {
-    /// The last beat of each, and its longest silence so far.
-    beats: BTreeMap<MemberId, (Duration, Duration)>,
-    /// How often each died alone since it moved last.
+    /// Last heartbeat and longest silence of each worker.
+    heartbeats: BTreeMap<MemberId, (Duration, Duration)>,
+    /// Deaths of workers that held the activeflow alone, since its last move.
     deaths: BTreeMap<ActiveflowId, u32>,
 }
 
 impl Audit {
-    /// A beat took effect.
+    /// Notes a heartbeat.
     pub fn heartbeat(&mut self, id: MemberId, now: Duration) {
-        let (last, longest) = self.workers.beats.entry(id).or_insert((now, Duration::ZERO));
+        let (last, longest) = self.workers.heartbeats.entry(id).or_insert((now, Duration::ZERO));
         *longest = (*longest).max(now.saturating_sub(*last));
         *last = now;
     }
 
-    /// A sweep for the dead takes effect. Whoever judged them may have heard of their last beat late, by half a lease.
-    pub fn buried(&mut self, dead: &[MemberId], now: Duration, lease: Duration) {
+    /// Checks the workers that a sweep treats as dead. The scheduler may have seen their last heartbeat half a lease late.
+    pub fn declared_dead(&mut self, dead: &[MemberId], now: Duration, lease: Duration) {
         for id in dead {
-            let (last, longest) = self.workers.beats.get(id).copied().unwrap_or_default();
+            let (last, longest) = self.workers.heartbeats.get(id).copied().unwrap_or_default();
             let silence = longest.max(now.saturating_sub(last));
-            self.promises.demand(Promise::Lease, silence >= lease / 2, || {
-                format!("{id} is swept as dead and was never silent for longer than {silence:?}")
+            self.promises.check(Promise::Lease, silence >= lease / 2, || {
+                format!("{id} is declared dead but was never silent for longer than {silence:?}")
             });
         }
     }
 
-    /// What a claim took, beside what its worker holds.
+    /// Checks the activeflows of a claim together with the others that its worker holds.
     pub(super) fn claimed(&mut self, took: &[ActiveflowId]) {
         let last = &self.last;
         let worker_of = |f: &Found| f.record.token.map(|token| token.worker);
@@ -56,13 +56,13 @@ impl Audit {
             (0, group) => group == held.len() && group <= GROUP,
             (alone, _) => alone == 1 && held.len() == 1,
         };
-        self.promises.demand(Promise::SuspectsApart, right, || {
+        self.promises.check(Promise::SuspectsApart, right, || {
             let all = held.iter().map(|f| format!("{} {:?}", short(f.id), f.record.suspect));
             format!("worker {worker} holds {}", all.collect::<Vec<_>>().join(", "))
         });
     }
 
-    /// Counts deaths alone, and looks that nothing is quarantined before the fifth.
+    /// Counts the deaths, and checks that an activeflow is quarantined at the fifth.
     pub(super) fn freed(&mut self, change: &Change) {
         let (old, new) = (&change.before.record, &change.after.record);
         let retried = change.port == "control" && old.state == State::Quarantined;
@@ -77,11 +77,11 @@ impl Audit {
         let quarantined = new.state == State::Quarantined;
         if quarantined && old.state != State::Quarantined {
             self.require(Promise::Quarantine, change, deaths >= DEATHS_ALONE, || {
-                format!("quarantined after {deaths} deaths alone")
+                format!("quarantined after {deaths} deaths while it was claimed alone")
             });
         } else {
             self.require(Promise::Quarantine, change, quarantined || deaths < DEATHS_ALONE, || {
-                format!("{deaths} deaths alone and not quarantined")
+                format!("not quarantined after {deaths} deaths while it was claimed alone")
             });
         }
     }

@@ -1,15 +1,15 @@
-//! What every bus promises, on a real broker, on the embedded one, and on the embedded one whose folder is copied as it
-//! is, as after a kill -9, and opened again. Then what only the one or the other has.
+//! The promises of every bus, tested on RabbitMQ, on the embedded bus, and on the embedded bus whose folder is copied and
+//! opened again, as after a kill -9. Then the cases that concern only one of them.
 
 mod events;
+mod harness;
 mod killed;
 mod publish;
 mod queues;
 mod queues_full;
 mod rabbitmq;
-mod rabbitmq_away;
+mod rabbitmq_unavailable;
 mod rejects;
-mod world;
 
 macro_rules! contract {
     (every { $($module:ident::$case:ident,)* } embedded { $($own_module:ident::$own:ident,)* }) => {
@@ -19,7 +19,7 @@ macro_rules! contract {
     };
     (@on $adapter:ident, $kind:ident, $($module:ident::$case:ident,)*) => {
         mod $adapter {
-            use super::world::Kind;
+            use super::harness::Kind;
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $case() {
                 super::$module::$case(Kind::$kind).await;

@@ -1,6 +1,6 @@
-//! What only RabbitMQ has: its properties, its topology, its limits.
+//! Cases that concern only RabbitMQ: message properties, topology, limits.
 
-use super::world::{SOON, TRACE, message};
+use super::harness::{SOON, TRACE, message};
 use adapters::amqp::topology::{self, TopologyError};
 use adapters::amqp::{Bus, Rejects, Settings, admin};
 use common::command::Message;
@@ -160,7 +160,7 @@ async fn the_broker_gives_up_an_event_that_is_never_acknowledged() {
         channel.basic_consume("signalbox.events".into(), "".into(), options, FieldTable::default()).await;
     let mut consumer = consumed.expect("a consumer");
     for _ in 0..51 {
-        let again = timeout(SOON, consumer.next()).await.expect("it comes again");
+        let again = timeout(SOON, consumer.next()).await.expect("a redelivery");
         let requeue = BasicNackOptions { requeue: true, ..Default::default() };
         again.expect("a consumer").expect("a delivery").acker.nack(requeue).await.expect("nacked");
     }
@@ -183,7 +183,7 @@ async fn the_probe_names_the_version() {
     assert!(version.starts_with(|c: char| c.is_ascii_digit()), "{version}");
     let closed = tests::support::ports::free();
     let error =
-        admin::probe(&format!("amqp://guest:secret@127.0.0.1:{closed}/%2f")).await.expect_err("nobody there");
+        admin::probe(&format!("amqp://guest:secret@127.0.0.1:{closed}/%2f")).await.expect_err("no broker");
     let text = error.to_string();
     assert!(text.contains(&format!("127.0.0.1:{closed}")) && !text.contains("secret"), "{text}");
 }

@@ -1,6 +1,6 @@
-//! Rejected events are kept as they came, until a person decides.
+//! Rejected events are kept unchanged until an operator replays or discards them.
 
-use super::world::{Kind, Limits, SOON, World, next};
+use super::harness::{BusHarness, Kind, Limits, SOON, next};
 use common::ports::bus::Rejection;
 use common::ports::error::BusError;
 use common::ports::rejects::{Rejected, Selection};
@@ -34,72 +34,72 @@ fn only(id: &str) -> Selection {
     Selection::MessageIds(BTreeSet::from([id.to_owned()]))
 }
 
-/// In the order of their ids: what was looked at goes back to RabbitMQ's queue in an order of its own.
-async fn listed(world: &World, limit: usize) -> Vec<Rejected> {
-    let mut listed = world.rejects.list(limit).await.expect("a list");
+/// Sorted by id, because RabbitMQ requeues listed events in another order.
+async fn listed(harness: &BusHarness, limit: usize) -> Vec<Rejected> {
+    let mut listed = harness.rejects.list(limit).await.expect("a list");
     listed.sort_by(|a, b| a.body.cmp(&b.body));
     listed
 }
 
 pub async fn rejected_events_are_listed_replayed_and_discarded(kind: Kind) {
-    let world = World::new(kind).await;
-    assert_eq!(listed(&world, 10).await, []);
+    let harness = BusHarness::new(kind).await;
+    assert_eq!(listed(&harness, 10).await, []);
     for id in ["a", "b", "c"] {
-        world.bus.reject(rejection(id)).await.expect("kept");
+        harness.bus.reject(rejection(id)).await.expect("stored");
     }
-    assert_eq!(listed(&world, 2).await.len(), 2);
+    assert_eq!(listed(&harness, 2).await.len(), 2);
     for _ in 0..2 {
-        assert_eq!(
-            listed(&world, 10).await,
-            ["a", "b", "c"].map(rejected),
-            "a list leaves them where they are"
-        );
+        assert_eq!(listed(&harness, 10).await, ["a", "b", "c"].map(rejected), "listing does not remove them");
     }
-    assert_eq!(world.rejects.replay(&only("b")).await, Ok(1));
-    let mut deliveries = world.bus.consume().await;
+    assert_eq!(harness.rejects.replay(&only("b")).await, Ok(1));
+    let mut deliveries = harness.bus.consume().await;
     let replayed = next(&mut deliveries).await;
     assert_eq!(replayed.body, rejection("b").body);
     assert_eq!(replayed.routing_key, "call.incoming");
     assert_eq!(replayed.reference.as_deref(), Some("call-1"));
     assert_eq!(replayed.message_id.as_deref(), Some("b"));
     assert_eq!(replayed.user_id.as_deref(), Some("guest"));
-    assert_eq!(world.rejects.discard(&only("zzz")).await, Ok(0));
-    assert_eq!(world.rejects.discard(&only("a")).await, Ok(1));
-    assert_eq!(world.rejects.replay(&Selection::All).await, Ok(1));
+    assert_eq!(harness.rejects.discard(&only("zzz")).await, Ok(0));
+    assert_eq!(harness.rejects.discard(&only("a")).await, Ok(1));
+    assert_eq!(harness.rejects.replay(&Selection::All).await, Ok(1));
     assert_eq!(next(&mut deliveries).await.body, rejection("c").body);
-    assert_eq!(listed(&world, 10).await, []);
+    assert_eq!(listed(&harness, 10).await, []);
 }
 
 pub async fn a_full_rejected_queue_refuses(kind: Kind) {
-    let world = World::with(kind, Limits { rejected: 2_000, ..Limits::default() }).await;
+    let harness = BusHarness::with(kind, Limits { rejected: 2_000, ..Limits::default() }).await;
     let mut kept = 0;
     let refusal = loop {
-        match world.bus.reject(rejection("a")).await {
+        match harness.bus.reject(rejection("a")).await {
             Ok(()) => kept += 1,
             Err(refusal) => break refusal,
         }
-        assert!(kept < 1_000, "the limit does nothing");
+        assert!(kept < 1_000, "the limit has no effect");
     };
     assert!(matches!(refusal, BusError::Nacked { .. }), "{refusal:?}");
-    assert_eq!(world.rejects.discard(&Selection::All).await, Ok(kept), "what was confirmed is there");
+    assert_eq!(
+        harness.rejects.discard(&Selection::All).await,
+        Ok(kept),
+        "every confirmed rejection is stored"
+    );
     let started = Instant::now();
-    while world.bus.reject(rejection("a")).await.is_err() {
+    while harness.bus.reject(rejection("a")).await.is_err() {
         assert!(started.elapsed() < SOON, "the queue is empty and still refuses");
         sleep(Duration::from_millis(20)).await;
     }
 }
 
 pub async fn what_was_rejected_outlives_a_bus(kind: Kind) {
-    let world = World::new(kind).await;
+    let harness = BusHarness::new(kind).await;
     for id in ["a", "b", "c"] {
-        world.bus.reject(rejection(id)).await.expect("kept");
+        harness.bus.reject(rejection(id)).await.expect("stored");
     }
-    assert_eq!(world.rejects.discard(&only("a")).await, Ok(1));
-    let world = world.reopened().await;
-    assert_eq!(listed(&world, 10).await, ["b", "c"].map(rejected));
-    assert_eq!(world.rejects.replay(&only("b")).await, Ok(1));
-    let world = world.reopened().await;
-    world.bus.reject(rejection("d")).await.expect("kept");
-    assert_eq!(listed(&world, 10).await, ["c", "d"].map(rejected));
-    assert_eq!(next(&mut world.bus.consume().await).await.body, rejection("b").body);
+    assert_eq!(harness.rejects.discard(&only("a")).await, Ok(1));
+    let harness = harness.reopened().await;
+    assert_eq!(listed(&harness, 10).await, ["b", "c"].map(rejected));
+    assert_eq!(harness.rejects.replay(&only("b")).await, Ok(1));
+    let harness = harness.reopened().await;
+    harness.bus.reject(rejection("d")).await.expect("stored");
+    assert_eq!(listed(&harness, 10).await, ["c", "d"].map(rejected));
+    assert_eq!(next(&mut harness.bus.consume().await).await.body, rejection("b").body);
 }

@@ -1,7 +1,7 @@
-//! One look at a shard handles so much of each kind, and says that there is more. Not among the cases that run on every
-//! adapter in every way: it takes hundreds of calls.
+//! One sweep of a shard handles a limited batch of each kind and reports that there is more. This case takes hundreds of
+//! calls, so it does not run in every variation of every adapter.
 
-use super::world::*;
+use super::harness::*;
 use common::ports::upkeep::Swept;
 use common::ports::work::{Row, Want};
 
@@ -9,20 +9,20 @@ const BATCH: usize = 256;
 
 #[tokio::test]
 async fn memory() {
-    one_look_handles_256_of_a_kind_and_says_that_there_is_more(&World::memory(false)).await;
+    one_sweep_handles_256_of_a_kind_and_reports_more(&StoreHarness::memory(false)).await;
 }
 
 #[tokio::test]
 async fn embedded() {
-    one_look_handles_256_of_a_kind_and_says_that_there_is_more(&World::embedded(false)).await;
+    one_sweep_handles_256_of_a_kind_and_reports_more(&StoreHarness::embedded(false)).await;
 }
 
 #[tokio::test]
 async fn redis() {
-    one_look_handles_256_of_a_kind_and_says_that_there_is_more(&World::redis(false).await).await;
+    one_sweep_handles_256_of_a_kind_and_reports_more(&StoreHarness::redis(false).await).await;
 }
 
-async fn one_look_handles_256_of_a_kind_and_says_that_there_is_more(w: &World) {
+async fn one_sweep_handles_256_of_a_kind_and_reports_more(w: &StoreHarness) {
     let calls = calls_of_one_shard(BATCH + 1);
     let shard = calls[0].shard();
     let sweep = async || w.store.sweep(shard, &[worker(1)]).await.unwrap();
@@ -50,15 +50,15 @@ async fn one_look_handles_256_of_a_kind_and_says_that_there_is_more(w: &World) {
     twice(&sweep, |swept| swept.forgotten as usize).await;
 }
 
-/// 256 of 257 at the first look, the last one at the second.
+/// The first sweep handles 256 of 257, the second sweep the last one.
 async fn twice(sweep: &impl AsyncFn() -> Swept, count: impl Fn(&Swept) -> usize) {
     let (first, second) = (sweep().await, sweep().await);
     assert_eq!((count(&first), first.more), (BATCH, true));
     assert_eq!((count(&second), second.more), (1, false));
 }
 
-/// What the dead held, claimed in groups.
-async fn idle(w: &World, calls: &[Call]) -> Vec<Row> {
+/// Claims the suspects in groups.
+async fn idle(w: &StoreHarness, calls: &[Call]) -> Vec<Row> {
     let mut rows = Vec::new();
     while rows.len() < calls.len() {
         let group = w.claim_wanting(worker(2), calls[0].shard(), Want { max: 64, idle: true }).await;

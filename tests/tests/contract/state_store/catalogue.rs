@@ -1,6 +1,6 @@
 //! Definitions, transitions, members.
 
-use super::world::*;
+use super::harness::*;
 use common::member::{Member, Role};
 use common::ports::catalogue::{Publication, Published, RouteTransition};
 use common::ports::intake::{Deliver, Delivered};
@@ -12,7 +12,7 @@ fn generation(generation: u64) -> Publication {
     Publication { definitions: Definitions { generation, ..Definitions::default() }, bundles: vec![] }
 }
 
-pub async fn generations_are_exact(w: &World) {
+pub async fn generations_are_exact(w: &StoreHarness) {
     assert_eq!(w.store.definitions(0).await.unwrap(), None);
     assert_eq!(w.store.publish(&generation(2)).await.unwrap(), Published::Conflict { generation: 0 });
     assert_eq!(w.store.publish(&generation(1)).await.unwrap(), Published::Done);
@@ -21,7 +21,7 @@ pub async fn generations_are_exact(w: &World) {
     assert_eq!(w.store.publish(&other).await.unwrap(), Published::Conflict { generation: 2 });
     assert_eq!(w.store.definitions(1).await.unwrap().unwrap().generation, 2);
     assert_eq!(w.store.definitions(2).await.unwrap(), None);
-    // Published means that no shard takes an event that was addressed by older definitions.
+    // After a publication no shard accepts an event that was addressed by older definitions.
     for n in 0..8 {
         let call = call(&format!("call-{n}"));
         let older = Deliver { generation: 1, ..call.incoming("e1") };
@@ -30,7 +30,7 @@ pub async fn generations_are_exact(w: &World) {
     }
 }
 
-pub async fn a_repeated_publication_is_recognised(w: &World) {
+pub async fn a_repeated_publication_is_recognised(w: &StoreHarness) {
     for _ in 0..2 {
         assert_eq!(w.store.publish(&generation(1)).await.unwrap(), Published::Done);
     }
@@ -50,16 +50,16 @@ pub async fn a_repeated_publication_is_recognised(w: &World) {
     assert_eq!(w.store.publish(&generation(1)).await.unwrap(), Published::Conflict { generation: 2 });
 }
 
-pub async fn bundles_are_there_before_the_definitions_that_name_them(w: &World) {
+pub async fn bundles_are_there_before_the_definitions_that_name_them(w: &StoreHarness) {
     let publication = Publication { bundles: vec![("aa".into(), b"bundle".to_vec())], ..generation(1) };
     w.store.publish(&publication).await.unwrap();
     assert_eq!(w.store.bundle("aa").await.unwrap(), Some(b"bundle".to_vec()));
     assert_eq!(w.store.bundle("bb").await.unwrap(), None);
     w.store.publish(&generation(2)).await.unwrap();
-    assert!(w.store.bundle("aa").await.unwrap().is_some(), "running activeflows pin it");
+    assert!(w.store.bundle("aa").await.unwrap().is_some(), "running activeflows need it");
 }
 
-pub async fn an_edge_is_recorded_once(w: &World) {
+pub async fn an_edge_is_recorded_once(w: &StoreHarness) {
     let transition = |at: i64| RouteTransition {
         route_id: "sim=8944*".into(),
         transition: "activated".into(),
@@ -78,7 +78,7 @@ pub async fn an_edge_is_recorded_once(w: &World) {
     assert_eq!(history, [earlier.transition, first.transition]);
 }
 
-pub async fn an_edge_that_was_not_recorded_stays_unknown(w: &World) {
+pub async fn a_route_transition_that_was_not_recorded_stays_unknown(w: &StoreHarness) {
     let transition =
         RouteTransition { route_id: "sim=8944*".into(), transition: "expired".into(), at: w.now() };
     w.store.route_transition_published(&transition).await.unwrap();
@@ -86,14 +86,14 @@ pub async fn an_edge_that_was_not_recorded_stays_unknown(w: &World) {
     assert!(!w.store.record_route_transition(&transition).await.unwrap().published);
 }
 
-pub async fn the_store_tells_its_time_and_its_shards(w: &World) {
+pub async fn the_store_reports_its_time_and_its_shards(w: &StoreHarness) {
     assert_eq!(w.store.shards(), SHARDS);
     assert_eq!(w.store.now().await.unwrap(), w.now());
     w.advance(7);
     assert_eq!(w.store.now().await.unwrap(), w.now());
 }
 
-pub async fn the_roll_knows_who_beats_and_forgets_who_is_gone(w: &World) {
+pub async fn the_member_list_shows_heartbeats_and_forgets_members_that_are_gone(w: &StoreHarness) {
     let member = |n: u128, beat: u64| Member {
         id: worker(n),
         role: Role::Executor,
@@ -105,14 +105,14 @@ pub async fn the_roll_knows_who_beats_and_forgets_who_is_gone(w: &World) {
     assert_eq!(w.store.heartbeat(&member(1, 1), &[]).await.unwrap(), [member(1, 1)]);
     assert_eq!(w.store.heartbeat(&member(2, 1), &[]).await.unwrap(), [member(1, 1), member(2, 1)]);
     assert_eq!(w.store.heartbeat(&member(1, 2), &[worker(2)]).await.unwrap(), [member(1, 2)]);
-    // A beat need not outlive the process; who is there does.
+    // The heartbeat count may be lost with the process; the membership must not.
     let members = w.store.members().await.unwrap();
     assert_eq!(members.iter().map(|member| member.id).collect::<Vec<_>>(), [worker(1)]);
     w.store.leave(worker(1)).await.unwrap();
     assert!(w.store.members().await.unwrap().is_empty());
 }
 
-pub async fn who_left_the_roll_is_forgotten_with_its_claims(w: &World) {
+pub async fn a_member_that_left_is_forgotten_with_its_claims(w: &StoreHarness) {
     let calls = calls_of_one_shard(2);
     let (shard, one) = (calls[0].shard(), Want { max: 1, idle: false });
     for (nonce, call) in [(7, &calls[0]), (1, &calls[1])] {

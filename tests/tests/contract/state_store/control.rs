@@ -1,7 +1,7 @@
-//! What is asked of an activeflow from outside.
+//! Controls: stop, pause, resume, retry, continue and forward.
 
+use super::harness::*;
 use super::suspects::quarantined;
-use super::world::*;
 use common::ports::lookup::Controlled;
 use common::ports::work::{After, CommitOutcome, Control, Transition};
 use common::record::State;
@@ -10,11 +10,11 @@ fn forward(action: &str) -> Control {
     Control::Forward { action_id: action.into() }
 }
 
-pub async fn stop_goes_before_pause_and_pause_before_the_rest(w: &World) {
+pub async fn stop_goes_before_pause_and_pause_before_the_rest(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let id = call.start("e1").id;
-    for (asked, standing) in [
+    for (asked, expected) in [
         (forward("a"), forward("a")),
         (Control::Continue, Control::Continue),
         (forward("b"), forward("b")),
@@ -28,11 +28,11 @@ pub async fn stop_goes_before_pause_and_pause_before_the_rest(w: &World) {
     ] {
         assert_eq!(w.store.control(id, &asked).await.unwrap(), Controlled::Accepted);
         let found = w.store.get(id).await.unwrap().unwrap();
-        assert_eq!(found.control, Some(standing), "after {asked:?}");
+        assert_eq!(found.control, Some(expected), "after {asked:?}");
     }
 }
 
-pub async fn a_control_wakes_and_is_cleared_by_the_transition_that_took_it(w: &World) {
+pub async fn a_control_wakes_and_is_cleared_by_the_transition_that_took_it(w: &StoreHarness) {
     let call = call("call-1");
     let id = w.parked(&call, None).await;
     w.store.control(id, &forward("menu")).await.unwrap();
@@ -42,7 +42,7 @@ pub async fn a_control_wakes_and_is_cleared_by_the_transition_that_took_it(w: &W
     assert_eq!(w.store.get(id).await.unwrap().unwrap().control, None);
 }
 
-pub async fn a_control_that_comes_during_a_transition_stays(w: &World) {
+pub async fn a_control_that_comes_during_a_transition_stays(w: &StoreHarness) {
     let call = call("call-1");
     let id = w.parked(&call, None).await;
     w.store.control(id, &forward("menu")).await.unwrap();
@@ -52,7 +52,7 @@ pub async fn a_control_that_comes_during_a_transition_stays(w: &World) {
     assert_eq!(outcome, CommitOutcome::More { version: 2, inbox: vec![], control: Some(Control::Stop) });
 }
 
-pub async fn a_paused_one_keeps_its_inputs_until_resumed(w: &World) {
+pub async fn a_paused_one_keeps_its_inputs_until_resumed(w: &StoreHarness) {
     let call = call("call-1");
     let id = w.parked(&call, Some(w.now().plus_millis(5_000))).await;
     w.store.control(id, &Control::Pause).await.unwrap();
@@ -70,17 +70,21 @@ pub async fn a_paused_one_keeps_its_inputs_until_resumed(w: &World) {
     w.store.control(id, &Control::Resume).await.unwrap();
     let row = w.claim_one(call.shard()).await;
     assert_eq!(event_ids(&row.inbox), ["d1", "timer 1"]);
-    assert_eq!(row.control, Some(forward("menu")), "a jump that was asked for while paused is not lost");
+    assert_eq!(
+        row.control,
+        Some(forward("menu")),
+        "a forward that was requested during the pause is not lost"
+    );
 }
 
-pub async fn stopping_a_quarantined_one_ends_it_at_once(w: &World) {
+pub async fn stopping_a_quarantined_one_ends_it_at_once(w: &StoreHarness) {
     let call = call("call-1");
     let id = quarantined(w, &call).await.claim.id;
     assert_eq!(w.store.control(id, &Control::Stop).await.unwrap(), Controlled::Ended);
     assert_eq!(w.store.get(id).await.unwrap().unwrap().record.state, State::Ended);
 }
 
-pub async fn a_quarantined_one_that_is_stopped_leaves_its_successor_alone(w: &World) {
+pub async fn a_quarantined_one_that_is_stopped_leaves_its_successor_alone(w: &StoreHarness) {
     let call = call("call-1");
     let id = quarantined(w, &call).await.claim.id;
     w.applied(&call.incoming("e2")).await;
@@ -93,7 +97,7 @@ pub async fn a_quarantined_one_that_is_stopped_leaves_its_successor_alone(w: &Wo
     );
 }
 
-pub async fn what_has_ended_or_is_unknown_says_so(w: &World) {
+pub async fn a_control_of_an_ended_or_unknown_activeflow_is_refused(w: &StoreHarness) {
     let call = call("call-1");
     let id = call.start("e1").id;
     assert_eq!(w.store.control(id, &Control::Stop).await.unwrap(), Controlled::Unknown);

@@ -1,11 +1,11 @@
-//! How events enter.
+//! Delivery of events.
 
-use super::world::*;
+use super::harness::*;
 use common::ports::intake::{Deliver, Delivered, To};
 use common::record::State;
 use common::{EventKey, Shard};
 
-pub async fn an_event_delivered_twice_counts_once(w: &World) {
+pub async fn an_event_delivered_twice_counts_once(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     assert_eq!(w.store.deliver(&call.incoming("e1")).await.unwrap(), Delivered::Duplicate);
@@ -16,7 +16,7 @@ pub async fn an_event_delivered_twice_counts_once(w: &World) {
     assert_eq!(rows[0].record.spec, call.start("e1").spec);
 }
 
-pub async fn the_owner_takes_what_it_hears_in_order(w: &World) {
+pub async fn the_owner_takes_what_it_hears_in_order(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     for n in 2..6 {
@@ -26,14 +26,14 @@ pub async fn the_owner_takes_what_it_hears_in_order(w: &World) {
     assert_eq!(event_ids(&row.inbox), ["e1", "e2", "e3", "e4", "e5"]);
 }
 
-pub async fn an_event_nobody_hears_is_unmatched_and_may_come_again(w: &World) {
+pub async fn an_event_nobody_hears_is_unmatched_and_may_come_again(w: &StoreHarness) {
     let call = call("call-1");
     assert_eq!(w.store.deliver(&call.event("e1", "call.digits")).await.unwrap(), Delivered::Unmatched);
     w.applied(&call.incoming("e0")).await;
     w.applied(&call.event("e1", "call.digits")).await;
 }
 
-pub async fn a_family_of_events_is_heard_by_its_pattern(w: &World) {
+pub async fn a_family_of_events_is_heard_by_its_pattern(w: &StoreHarness) {
     let call = call("call-1");
     let mut event = call.incoming("e1");
     if let To::Reference { owner: Some(start), .. } = &mut event.to {
@@ -47,7 +47,7 @@ pub async fn a_family_of_events_is_heard_by_its_pattern(w: &World) {
     }
 }
 
-pub async fn an_unheard_event_starts_nothing_beside_a_live_owner(w: &World) {
+pub async fn an_unheard_event_starts_nothing_beside_a_live_owner(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let other = Deliver { kind: "call.outgoing".into(), ..call.incoming("e2") };
@@ -55,7 +55,7 @@ pub async fn an_unheard_event_starts_nothing_beside_a_live_owner(w: &World) {
     assert_eq!(w.claim_as(worker(1), call.shard(), 10).await.len(), 1);
 }
 
-pub async fn a_side_run_starts_beside_the_owner_and_hears_only_commands(w: &World) {
+pub async fn a_side_run_starts_beside_the_owner_and_hears_only_commands(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let mut event = call.event("e2", "call.digits");
@@ -75,7 +75,7 @@ pub async fn a_side_run_starts_beside_the_owner_and_hears_only_commands(w: &Worl
     assert_eq!(event_ids(&found.inbox), ["e1", "e2", "e3", "e4"]);
 }
 
-pub async fn an_answer_to_a_command_goes_by_id_within_its_realm(w: &World) {
+pub async fn an_answer_to_a_command_goes_by_id_within_its_realm(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
@@ -91,7 +91,7 @@ pub async fn an_answer_to_a_command_goes_by_id_within_its_realm(w: &World) {
     assert_eq!(w.store.deliver(&call.answer("c4", unknown, "default")).await.unwrap(), Delivered::Late);
 }
 
-pub async fn a_full_inbox_refuses_but_a_hangup_always_fits(w: &World) {
+pub async fn a_full_inbox_refuses_but_a_hangup_always_fits(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e0")).await;
     for n in 1..256 {
@@ -108,7 +108,7 @@ pub async fn a_full_inbox_refuses_but_a_hangup_always_fits(w: &World) {
     w.applied(&refused).await;
 }
 
-pub async fn an_inbox_is_bounded_in_bytes_too(w: &World) {
+pub async fn an_inbox_is_bounded_in_bytes_too(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e0")).await;
     let big = |n: u32| {
@@ -125,7 +125,7 @@ pub async fn an_inbox_is_bounded_in_bytes_too(w: &World) {
     w.applied(&big(4)).await;
 }
 
-pub async fn older_definitions_are_refused_and_newer_ones_raise_the_shard(w: &World) {
+pub async fn older_definitions_are_refused_and_newer_ones_raise_the_shard(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&Deliver { generation: 5, ..call.incoming("e1") }).await;
     let older = Deliver { generation: 4, ..call.event("e2", "call.digits") };
@@ -135,7 +135,7 @@ pub async fn older_definitions_are_refused_and_newer_ones_raise_the_shard(w: &Wo
     w.applied(&call.answer("c1", call.start("e1").id, "default")).await;
 }
 
-pub async fn the_dedup_window_survives_two_rotations_and_stands_still_without_deliveries(w: &World) {
+pub async fn the_dedup_window_survives_two_rotations_and_stands_still_without_deliveries(w: &StoreHarness) {
     const ROTATION_S: u64 = 12 * 3_600;
     let call = call("call-1");
     w.applied(&call.incoming("e0")).await;
@@ -148,28 +148,28 @@ pub async fn the_dedup_window_survives_two_rotations_and_stands_still_without_de
     assert_eq!(w.store.deliver(&call.incoming("e0")).await.unwrap(), Delivered::Duplicate);
     w.advance(ROTATION_S);
     w.applied(&other(3)).await;
-    // Three rotations later the mark is gone, and the owner hears the event anew.
+    // After three rotations the event is no longer in the dedup window, and the owner gets it again.
     w.applied(&call.incoming("e0")).await;
     let row = w.claim_one(call.shard()).await;
     assert_eq!(event_ids(&row.inbox), ["e0", "other 1", "other 2", "other 3", "e0"]);
 }
 
-pub async fn an_id_that_is_still_kept_is_not_started_again(w: &World) {
+pub async fn an_id_that_is_still_kept_is_not_started_again(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
     w.end(&row).await;
-    // The same event under another key, as after the dedup window: its activeflow is still there, ended.
+    // The same event under another key, as if it had left the dedup window: its activeflow still exists and has ended.
     let again = Deliver { key: EventKey::derive("default", "sbc-1", "forgotten"), ..call.incoming("e1") };
     assert_eq!(w.store.deliver(&again).await.unwrap(), Delivered::Duplicate);
     assert!(w.claim_as(worker(1), call.shard(), 10).await.is_empty());
     assert_eq!(w.store.get(row.claim.id).await.unwrap().unwrap().record.state, State::Ended);
 }
 
-pub async fn solo_attempts_are_counted_for_each_event(w: &World) {
+pub async fn solo_attempts_are_counted_for_each_event(w: &StoreHarness) {
     let (one, two) = (EventKey::derive("default", "s", "1"), EventKey::derive("default", "s", "2"));
     assert_eq!(w.store.count_attempt(Shard(1), one, 11).await.unwrap(), 1);
     assert_eq!(w.store.count_attempt(Shard(1), one, 12).await.unwrap(), 2);
-    assert_eq!(w.store.count_attempt(Shard(1), one, 12).await.unwrap(), 2, "the same attempt, asked again");
+    assert_eq!(w.store.count_attempt(Shard(1), one, 12).await.unwrap(), 2, "the same attempt, repeated");
     assert_eq!(w.store.count_attempt(Shard(1), two, 12).await.unwrap(), 1);
 }

@@ -1,12 +1,12 @@
-//! Old and new side by side: a script that meets a record of a newer format says so and touches nothing.
+//! Old and new releases side by side: a script that reads a record of a newer format fails and changes nothing.
 
-use super::world::*;
+use super::harness::*;
 use common::StoreError;
 use common::ports::work::{After, Control, Want};
 
 #[tokio::test]
 async fn a_newer_record_stops_every_script_before_it_writes() {
-    let w = World::redis(false).await;
+    let w = StoreHarness::redis(false).await;
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
@@ -30,7 +30,7 @@ async fn a_newer_record_stops_every_script_before_it_writes() {
 
 #[tokio::test]
 async fn a_newer_record_in_one_lane_leaves_the_other_lane_as_it_is() {
-    let w = World::redis(false).await;
+    let w = StoreHarness::redis(false).await;
     let calls = calls_of_one_shard(2);
     let shard = calls[0].shard();
     w.parked(&calls[0], None).await;
@@ -44,12 +44,12 @@ async fn a_newer_record_in_one_lane_leaves_the_other_lane_as_it_is() {
     assert!(matches!(error, StoreError::TooNew { .. }), "{error}");
     assert_eq!(newer.everything().await, before);
     newer.set_format(&calls[1].start("e1").id, 1).await;
-    assert_eq!(w.claim_as(worker(2), shard, 10).await.len(), 2, "nothing fell out of its lane");
+    assert_eq!(w.claim_as(worker(2), shard, 10).await.len(), 2, "both are still in their lanes");
 }
 
 #[tokio::test]
 async fn one_that_ends_without_its_reference_changes_nothing_before_the_owner_is_read() {
-    let w = World::redis(false).await;
+    let w = StoreHarness::redis(false).await;
     let call = call("call-1");
     super::suspects::quarantined(&w, &call).await;
     w.applied(&call.incoming("e3")).await;
@@ -65,11 +65,11 @@ async fn one_that_ends_without_its_reference_changes_nothing_before_the_owner_is
     assert_eq!(newer.everything().await, before);
 }
 
-/// The server as an operator sees it.
+/// The Redis server, accessed without the adapter.
 struct Raw(redis::aio::MultiplexedConnection);
 
 impl Raw {
-    async fn of(w: &World) -> Raw {
+    async fn of(w: &StoreHarness) -> Raw {
         let client = redis::Client::open(w.url.as_deref().unwrap()).unwrap();
         Raw(client.get_multiplexed_async_connection().await.unwrap())
     }

@@ -1,12 +1,12 @@
-//! What comes late, or again because its answer was lost.
+//! Calls that arrive late, or again because their answer was lost.
 
-use super::world::*;
+use super::harness::*;
 use common::ports::work::{After, Claimed, CommitOutcome, Transition, Want};
 use common::record::State;
 
 const TEN: Want = Want { max: 10, idle: false };
 
-pub async fn a_claim_that_arrives_late_takes_nothing(w: &World) {
+pub async fn a_claim_that_arrives_late_takes_nothing(w: &StoreHarness) {
     let calls = calls_of_one_shard(2);
     let shard = calls[0].shard();
     w.applied(&calls[0].incoming("e1")).await;
@@ -15,7 +15,7 @@ pub async fn a_claim_that_arrives_late_takes_nothing(w: &World) {
     };
     assert_eq!(rows.len(), 1);
     w.applied(&calls[1].incoming("e1")).await;
-    // Nonce 7 was sent before 8 over a connection that stood still; its answer reaches nobody.
+    // Nonce 7 was sent before 8 over a stalled connection; its answer reaches no caller.
     let Claimed::Rows { rows, .. } = w.store.claim(shard, worker(1), 7, TEN).await.unwrap() else {
         panic!("not dead")
     };
@@ -23,7 +23,7 @@ pub async fn a_claim_that_arrives_late_takes_nothing(w: &World) {
     assert_eq!(w.claim_as(worker(2), shard, 10).await.len(), 1);
 }
 
-pub async fn a_commit_at_another_version_is_fenced(w: &World) {
+pub async fn a_commit_at_another_version_is_fenced(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
@@ -34,7 +34,7 @@ pub async fn a_commit_at_another_version_is_fenced(w: &World) {
     assert_eq!(w.store.get(row.claim.id).await.unwrap().unwrap().record.version, 0);
 }
 
-pub async fn a_finish_at_another_version_is_fenced(w: &World) {
+pub async fn a_finish_at_another_version_is_fenced(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
@@ -43,7 +43,7 @@ pub async fn a_finish_at_another_version_is_fenced(w: &World) {
     let second =
         Transition { body: b"body 2".to_vec(), commands: vec![b"two".to_vec()], ..Transition::default() };
     w.store.commit(&row.claim, 1, &second, &After::KeepClaim).await.unwrap();
-    // The finish that follows the first commit comes when the second one's command is not confirmed yet.
+    // The finish of the first commit arrives before the second commit's command is confirmed.
     for version in [1, 3] {
         let finish = w.store.finish(&row.claim, version, 0, &After::End { rest: vec![] }).await.unwrap();
         assert_eq!(finish, CommitOutcome::Fenced);
@@ -52,7 +52,7 @@ pub async fn a_finish_at_another_version_is_fenced(w: &World) {
     assert_eq!((found.record.state, found.outbox.len()), (State::Claimed, 2));
 }
 
-pub async fn a_repeated_commit_is_recognised(w: &World) {
+pub async fn a_repeated_commit_is_recognised(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
@@ -68,7 +68,7 @@ pub async fn a_repeated_commit_is_recognised(w: &World) {
     assert_eq!((found.outbox.len(), found.inbox.len()), (1, 1));
 }
 
-pub async fn a_repeated_finish_is_recognised(w: &World) {
+pub async fn a_repeated_finish_is_recognised(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;

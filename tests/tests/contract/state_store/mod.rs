@@ -1,5 +1,5 @@
-//! What every state store promises, once; each adapter keeps it, also when every answer is lost once and the call repeated, and
-//! the one with a folder also when its process is killed between any two calls.
+//! The promises of every state store. Each case runs on every adapter, and again with every answer lost once and the call
+//! repeated; on the embedded store also with its process killed between any two calls.
 
 mod ambiguous;
 mod batches;
@@ -7,9 +7,10 @@ mod catalogue;
 mod control;
 mod deliver;
 mod formats;
+mod harness;
 mod killed;
 mod late;
-mod look;
+mod lookup;
 mod on_disk;
 mod on_server;
 mod successors;
@@ -17,25 +18,24 @@ mod suspects;
 mod upkeep;
 mod wakeups;
 mod work;
-mod world;
 
 macro_rules! contract {
     ($($module:ident::$case:ident,)*) => {
-        contract!(@on memory, World::memory(false), $($module::$case,)*);
-        contract!(@on memory_ambiguous, World::memory(true), $($module::$case,)*);
-        contract!(@on embedded, World::embedded(false), $($module::$case,)*);
-        contract!(@on embedded_ambiguous, World::embedded(true), $($module::$case,)*);
-        contract!(@on embedded_killed, World::embedded_killed(), $($module::$case,)*);
-        contract!(@on redis, World::redis(false).await, $($module::$case,)*);
-        contract!(@on redis_ambiguous, World::redis(true).await, $($module::$case,)*);
-        contract!(@on redis_cluster, World::redis_cluster().await, $($module::$case,)*);
+        contract!(@on memory, StoreHarness::memory(false), $($module::$case,)*);
+        contract!(@on memory_ambiguous, StoreHarness::memory(true), $($module::$case,)*);
+        contract!(@on embedded, StoreHarness::embedded(false), $($module::$case,)*);
+        contract!(@on embedded_ambiguous, StoreHarness::embedded(true), $($module::$case,)*);
+        contract!(@on embedded_killed, StoreHarness::embedded_killed(), $($module::$case,)*);
+        contract!(@on redis, StoreHarness::redis(false).await, $($module::$case,)*);
+        contract!(@on redis_ambiguous, StoreHarness::redis(true).await, $($module::$case,)*);
+        contract!(@on redis_cluster, StoreHarness::redis_cluster().await, $($module::$case,)*);
     };
-    (@on $adapter:ident, $world:expr, $($module:ident::$case:ident,)*) => {
+    (@on $adapter:ident, $harness:expr, $($module:ident::$case:ident,)*) => {
         mod $adapter {
-            use super::world::World;
+            use super::harness::StoreHarness;
             $(#[tokio::test]
             async fn $case() {
-                super::$module::$case(&$world).await;
+                super::$module::$case(&$harness).await;
             })*
         }
     };
@@ -86,8 +86,8 @@ contract! {
     upkeep::the_depth_tells_what_waits_and_how_long,
     suspects::what_the_dead_held_is_claimed_only_by_idle_workers_in_groups_of_32,
     suspects::what_dies_in_a_group_is_claimed_alone_and_quarantined_after_five_deaths,
-    suspects::one_that_is_tried_alone_does_not_hide_the_groups,
-    suspects::progress_forgives,
+    suspects::a_suspect_that_is_tried_alone_does_not_hide_the_groups,
+    suspects::progress_clears_the_suspicion,
     suspects::a_quarantined_owner_gives_up_its_reference_and_can_be_retried,
     suspects::what_would_start_the_next_is_handed_on_at_quarantine,
     suspects::what_a_retried_one_did_not_take_goes_to_the_next_though_it_lost_its_reference,
@@ -98,16 +98,16 @@ contract! {
     control::a_paused_one_keeps_its_inputs_until_resumed,
     control::stopping_a_quarantined_one_ends_it_at_once,
     control::a_quarantined_one_that_is_stopped_leaves_its_successor_alone,
-    control::what_has_ended_or_is_unknown_says_so,
-    look::a_list_is_newest_first_and_pages_without_a_gap,
-    look::the_journal_keeps_the_last_64_entries,
-    look::the_feed_tells_births_moves_and_ends_and_is_trimmed,
+    control::a_control_of_an_ended_or_unknown_activeflow_is_refused,
+    lookup::a_list_is_newest_first_and_pages_without_a_gap,
+    lookup::the_journal_keeps_the_last_64_entries,
+    lookup::the_feed_tells_births_moves_and_ends_and_is_trimmed,
     catalogue::generations_are_exact,
     catalogue::bundles_are_there_before_the_definitions_that_name_them,
     catalogue::a_repeated_publication_is_recognised,
     catalogue::an_edge_is_recorded_once,
-    catalogue::an_edge_that_was_not_recorded_stays_unknown,
-    catalogue::the_store_tells_its_time_and_its_shards,
-    catalogue::the_roll_knows_who_beats_and_forgets_who_is_gone,
-    catalogue::who_left_the_roll_is_forgotten_with_its_claims,
+    catalogue::a_route_transition_that_was_not_recorded_stays_unknown,
+    catalogue::the_store_reports_its_time_and_its_shards,
+    catalogue::the_member_list_shows_heartbeats_and_forgets_members_that_are_gone,
+    catalogue::a_member_that_left_is_forgotten_with_its_claims,
 }

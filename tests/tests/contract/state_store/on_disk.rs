@@ -1,7 +1,7 @@
-//! What concerns only the store on a disk: processes killed in the middle, folders that are taken, foreign or damaged,
-//! disks that are full, and what an idle process writes.
+//! Cases that concern only the embedded store: processes killed at work, folders that are in use, foreign or damaged, full
+//! disks, and writes of an idle process.
 
-use super::world::*;
+use super::harness::*;
 use adapters::embedded::disk::OpenError;
 use adapters::embedded::{self, Settings, Store};
 use adapters::memory::ManualTime;
@@ -34,21 +34,21 @@ fn member(n: u128, beat: u64) -> Member {
 #[tokio::test]
 async fn a_kill_in_the_middle_of_many_operations_loses_nothing_that_was_answered() {
     let folder = Folder::new();
-    for life in 0..3 {
+    for round in 0..3 {
         let mut child = Command::new(std::env::current_exe().unwrap());
         let mut child = a_child(&mut child, folder.path());
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let mut answered = Vec::new();
         for line in lines.filter(|line| line.starts_with("answered")) {
             answered.push(line);
-            // What was said before the death comes out of the pipe still.
-            if answered.len() == 500 + life * 137 {
+            // Lines that were written before the kill still arrive through the pipe.
+            if answered.len() == 500 + round * 137 {
                 child.kill().unwrap();
             }
         }
         child.wait().unwrap();
         assert!(answered.len() >= 500);
-        all_there(folder.path(), &answered).await;
+        assert_all_stored(folder.path(), &answered).await;
     }
 }
 
@@ -56,7 +56,7 @@ async fn a_kill_in_the_middle_of_many_operations_loses_nothing_that_was_answered
 async fn a_full_disk_refuses_and_when_it_has_room_again_the_same_calls_succeed() {
     let folder = Folder::new();
     let mut child = Command::new("sh");
-    // A file may have half a megabyte, and the process is told so by an error instead of a signal.
+    // Files are limited to half a megabyte; a write beyond that fails with an error instead of a signal.
     child.args(["-c", "trap '' XFSZ; ulimit -S -f 1000; exec \"$0\" \"$@\""]);
     child.arg(std::env::current_exe().unwrap());
     let mut child = a_child(&mut child, folder.path());
@@ -73,27 +73,27 @@ async fn a_full_disk_refuses_and_when_it_has_room_again_the_same_calls_succeed()
         }
     }
     child.wait().unwrap();
-    assert!(more >= 500, "{more} were answered when there was room again");
+    assert!(more >= 500, "only {more} calls were answered after there was room again");
     answered.retain(|line| line.starts_with("answered"));
-    all_there(folder.path(), &answered).await;
+    assert_all_stored(folder.path(), &answered).await;
 }
 
-/// This test binary again, as [`child`] on `folder`.
+/// Starts this test binary again, as [`child`] on `folder`.
 fn a_child(command: &mut Command, folder: &Path) -> Child {
     let name = "state_store::on_disk::child";
     command.args(["--exact", name, "--ignored", "--nocapture", "--test-threads=1"]);
     command.env(FOLDER, folder).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Not a test of its own: what is killed. Says on a line of its own what was answered, until it dies.
+/// Not a test but the process that is killed. Prints a line for each answered call.
 #[tokio::test]
 #[ignore = "started by the tests above, in a process of its own"]
 async fn child() {
     let folder = std::env::var(FOLDER).unwrap();
     let store = embedded::open(Path::new(&folder), &Settings::new(SHARDS)).unwrap().store;
     store.bury_earlier_lives().await.unwrap();
-    let life = uuid::Uuid::new_v4().simple().to_string();
-    let workers = (0..32).map(|n| work(store.clone(), format!("{life}-{n}")));
+    let prefix = uuid::Uuid::new_v4().simple().to_string();
+    let workers = (0..32).map(|n| work(store.clone(), format!("{prefix}-{n}")));
     futures_util::future::join_all(workers).await;
 }
 
@@ -107,7 +107,7 @@ async fn work(store: Arc<Store>, name: String) {
         println!("answered {} 0", call.reference.subject);
         let want = Want { max: 4, idle: true };
         let claimed = insist(async || store.claim(call.shard(), me, n, want).await).await;
-        let Claimed::Rows { rows, .. } = claimed else { panic!("it lives") };
+        let Claimed::Rows { rows, .. } = claimed else { panic!("declared dead") };
         for row in rows {
             let version = row.record.version;
             let made = Transition { journal: Some(vec![b'j'; 200]), ..taking(&row) };
@@ -133,8 +133,8 @@ async fn insist<T>(call: impl AsyncFn() -> Result<T, StoreError>) -> T {
     }
 }
 
-/// Whatever a line says was answered is in the folder.
-async fn all_there(folder: &Path, answered: &[String]) {
+/// Asserts that every call with a line is stored in the folder.
+async fn assert_all_stored(folder: &Path, answered: &[String]) {
     let store = embedded::open(folder, &Settings::new(SHARDS)).unwrap().store;
     let mut versions: BTreeMap<&str, u64> = BTreeMap::new();
     for line in answered {
@@ -148,7 +148,7 @@ async fn all_there(folder: &Path, answered: &[String]) {
     for (subject, version) in versions {
         let call = call(subject);
         let found = store.get(call.start("e1").id).await.unwrap();
-        let found = found.unwrap_or_else(|| panic!("{subject} was answered and is gone"));
+        let found = found.unwrap_or_else(|| panic!("{subject} was answered and is not stored"));
         assert!(found.record.version >= version, "{subject}: {} of {version}", found.record.version);
         assert_eq!(found.journal.len() as u64, found.record.version, "{subject}");
         assert_eq!(store.deliver(&call.incoming("e1")).await.unwrap(), Delivered::Duplicate, "{subject}");
@@ -156,9 +156,9 @@ async fn all_there(folder: &Path, answered: &[String]) {
 }
 
 #[tokio::test]
-async fn what_an_earlier_life_held_is_ready_at_once_under_suspicion() {
+async fn what_an_earlier_process_held_is_ready_at_once_as_a_suspect() {
     let folder = Folder::new();
-    let w = World::on_folder(folder.path(), &manual());
+    let w = StoreHarness::on_folder(folder.path(), &manual());
     let calls = calls_of_one_shard(2);
     let shard = calls[0].shard();
     for call in &calls {
@@ -180,13 +180,13 @@ async fn what_an_earlier_life_held_is_ready_at_once_under_suspicion() {
     assert_eq!((rows.len(), suspects), (1, 1));
     drop(store);
     let store = embedded::open(folder.path(), &embedded_settings(&manual())).unwrap().store;
-    assert_eq!(store.bury_earlier_lives().await.unwrap(), 1, "the second life held the other one");
+    assert_eq!(store.bury_earlier_lives().await.unwrap(), 1, "the second process held the other one");
 }
 
 #[tokio::test]
-async fn a_second_start_on_the_same_folder_is_told_who_has_it() {
+async fn a_second_start_on_the_same_folder_names_the_process_that_has_it() {
     let folder = Folder::new();
-    let _first = World::on_folder(folder.path(), &manual());
+    let _first = StoreHarness::on_folder(folder.path(), &manual());
     let refused = refusal(folder.path(), SHARDS);
     assert!(matches!(refused, OpenError::InUse { .. }), "{refused}");
     assert!(refused.to_string().contains(&std::process::id().to_string()), "{refused}");
@@ -195,7 +195,7 @@ async fn a_second_start_on_the_same_folder_is_told_who_has_it() {
 #[tokio::test]
 async fn another_number_of_shards_is_refused_with_both_numbers() {
     let folder = Folder::new();
-    drop(World::on_folder(folder.path(), &manual()));
+    drop(StoreHarness::on_folder(folder.path(), &manual()));
     let refused = refusal(folder.path(), SHARDS * 2).to_string();
     assert!(refused.contains("with 4 shards") && refused.contains("with 8"), "{refused}");
 }
@@ -203,7 +203,7 @@ async fn another_number_of_shards_is_refused_with_both_numbers() {
 #[tokio::test]
 async fn a_record_of_a_newer_format_is_refused_with_both_numbers_and_a_damaged_one_with_its_key() {
     let folder = Folder::new();
-    let w = World::on_folder(folder.path(), &manual());
+    let w = StoreHarness::on_folder(folder.path(), &manual());
     w.parked(&call("call-1"), None).await;
     drop(w);
     let activeflow = "WHERE substr(key, 1, 2) = x'7361'";
@@ -223,7 +223,7 @@ async fn a_record_of_a_newer_format_is_refused_with_both_numbers_and_a_damaged_o
 
 fn refusal(folder: &Path, shards: u16) -> OpenError {
     match embedded::open(folder, &Settings::new(shards)) {
-        Ok(_) => panic!("it was opened"),
+        Ok(_) => panic!("the folder was opened"),
         Err(error) => error,
     }
 }
@@ -231,7 +231,7 @@ fn refusal(folder: &Path, shards: u16) -> OpenError {
 #[tokio::test]
 async fn an_idle_process_writes_nothing() {
     let folder = Folder::new();
-    let w = World::on_folder(folder.path(), &manual());
+    let w = StoreHarness::on_folder(folder.path(), &manual());
     w.parked(&call("call-1"), None).await;
     let log = || std::fs::read(folder.path().join("signalbox.db-wal")).unwrap();
     w.store.heartbeat(&member(1, 1), &[]).await.unwrap();
@@ -248,14 +248,14 @@ async fn an_idle_process_writes_nothing() {
     }
     assert!(before == log(), "{} bytes became {}", before.len(), log().len());
     w.store.heartbeat(&Member { generation: 7, ..member(1, 5) }, &[]).await.unwrap();
-    assert!(before != log(), "what others should know of a member is written");
+    assert!(before != log(), "a change of the member's data is written");
 }
 
 #[tokio::test]
 async fn the_time_never_goes_back_over_a_restart() {
     let folder = Folder::new();
     let ahead = ManualTime::at("2100-01-01T00:00:00Z".parse().unwrap());
-    World::on_folder(folder.path(), &ahead).applied(&call("call-1").incoming("e1")).await;
+    StoreHarness::on_folder(folder.path(), &ahead).applied(&call("call-1").incoming("e1")).await;
     let store = embedded::open(folder.path(), &Settings::new(SHARDS)).unwrap().store;
     assert!(store.now().await.unwrap() >= ahead.now());
 }
@@ -264,7 +264,7 @@ async fn the_time_never_goes_back_over_a_restart() {
 async fn a_folder_made_of_a_thousand_steps_is_the_same_after_reopening() {
     let folder = Folder::new();
     let time = manual();
-    let w = World::on_folder(folder.path(), &time);
+    let w = StoreHarness::on_folder(folder.path(), &time);
     for n in 0..250 {
         let event: Deliver = call(&format!("call-{n}")).incoming("e1");
         w.applied(&event).await;
@@ -281,11 +281,11 @@ async fn a_folder_made_of_a_thousand_steps_is_the_same_after_reopening() {
     }
     let before = everything(&w).await;
     drop(w);
-    assert_eq!(before, everything(&World::on_folder(folder.path(), &time)).await);
+    assert_eq!(before, everything(&StoreHarness::on_folder(folder.path(), &time)).await);
 }
 
-/// All that can be seen of a store, and what would be claimed in which order.
-async fn everything(w: &World) -> Vec<String> {
+/// Everything that a store shows of one customer's activeflows, its depths and its feeds.
+async fn everything(w: &StoreHarness) -> Vec<String> {
     let query = common::ports::lookup::ListQuery { customer_id: CUSTOMER.into(), before: None, limit: 1_000 };
     let mut seen: Vec<String> =
         w.store.list(&query).await.unwrap().iter().map(|f| format!("{f:?}")).collect();

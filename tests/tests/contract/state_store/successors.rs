@@ -1,10 +1,10 @@
-//! What becomes of a reference, and of what waits, when its owner ends.
+//! The reference and the remaining inputs of an owner that ends.
 
-use super::world::*;
+use super::harness::*;
 use common::ports::work::{After, Transition};
 use common::record::{Entry, State};
 
-pub async fn an_ended_owner_gives_up_its_reference(w: &World) {
+pub async fn an_ended_owner_gives_up_its_reference(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
@@ -15,7 +15,7 @@ pub async fn an_ended_owner_gives_up_its_reference(w: &World) {
     assert_eq!(w.claim_one(call.shard()).await.claim.id, call.start("e2").id);
 }
 
-pub async fn what_an_ended_owner_did_not_take_starts_the_next(w: &World) {
+pub async fn what_an_ended_owner_did_not_take_starts_the_next(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
@@ -23,7 +23,7 @@ pub async fn what_an_ended_owner_did_not_take_starts_the_next(w: &World) {
     w.applied(&call.incoming("e2")).await;
     w.applied(&call.event("d2", "call.digits")).await;
     w.applied(&call.incoming("e3")).await;
-    // The last three came too late for it; d1 starts nothing and has nobody.
+    // The owner does not take the last three; d1 starts nothing and is dropped.
     w.end(&row).await;
     let next = w.claim_one(call.shard()).await;
     assert_eq!(next.claim.id, call.start("e2").id);
@@ -33,7 +33,7 @@ pub async fn what_an_ended_owner_did_not_take_starts_the_next(w: &World) {
     assert_eq!(w.claim_one(call.shard()).await.claim.id, call.start("e3").id);
 }
 
-pub async fn what_the_next_owner_does_not_hear_goes_nowhere(w: &World) {
+pub async fn what_the_next_owner_does_not_hear_goes_nowhere(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
@@ -45,13 +45,13 @@ pub async fn what_the_next_owner_does_not_hear_goes_nowhere(w: &World) {
     assert_eq!(event_ids(&w.claim_one(call.shard()).await.inbox), ["e2"]);
 }
 
-pub async fn early_inputs_go_before_the_inbox_when_the_rest_is_delivered_again(w: &World) {
+pub async fn early_inputs_go_before_the_inbox_when_the_rest_is_delivered_again(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     w.applied(&call.incoming("e2")).await;
     let row = w.claim_one(call.shard()).await;
     w.applied(&call.incoming("e3")).await;
-    // e2 went into the cursor, where nobody took it; it comes back with what it would start.
+    // e2 went into the cursor and was not used; it is redelivered with the activeflow that it would start.
     let rest: Vec<Entry> = row.inbox[1..].to_vec();
     w.commit(&row, &taking(&row), &After::End { rest }).await;
     let next = w.claim_one(call.shard()).await;

@@ -1,6 +1,6 @@
-//! What dead workers held.
+//! Suspects: activeflows that dead workers held.
 
-use super::world::*;
+use super::harness::*;
 use common::Shard;
 use common::member::MemberId;
 use common::ports::work::{After, Claimed, Control, Row, Transition, Want};
@@ -9,7 +9,7 @@ use common::record::{Entry, State, Suspect};
 const IDLE: Want = Want { max: 64, idle: true };
 const BUSY: Want = Want { max: 64, idle: false };
 
-pub async fn what_the_dead_held_is_claimed_only_by_idle_workers_in_groups_of_32(w: &World) {
+pub async fn what_the_dead_held_is_claimed_only_by_idle_workers_in_groups_of_32(w: &StoreHarness) {
     let calls = calls_of_one_shard(40);
     let shard = calls[0].shard();
     for call in &calls {
@@ -29,18 +29,18 @@ pub async fn what_the_dead_held_is_claimed_only_by_idle_workers_in_groups_of_32(
     assert_eq!(w.claim_wanting(worker(3), shard, IDLE).await.len(), 8);
 }
 
-pub async fn what_dies_in_a_group_is_claimed_alone_and_quarantined_after_five_deaths(w: &World) {
+pub async fn what_dies_in_a_group_is_claimed_alone_and_quarantined_after_five_deaths(w: &StoreHarness) {
     let calls = calls_of_one_shard(2);
     let shard = calls[0].shard();
     for call in &calls {
         w.applied(&call.incoming("e1")).await;
     }
-    let mut lives = 10..;
-    die_holding(w, &mut lives, shard, BUSY, 2).await;
-    die_holding(w, &mut lives, shard, IDLE, 2).await;
+    let mut worker_numbers = 10..;
+    claim_and_die(w, &mut worker_numbers, shard, BUSY, 2).await;
+    claim_and_die(w, &mut worker_numbers, shard, IDLE, 2).await;
     for _ in 0..4 {
-        die_holding(w, &mut lives, shard, IDLE, 1).await;
-        die_holding(w, &mut lives, shard, IDLE, 1).await;
+        claim_and_die(w, &mut worker_numbers, shard, IDLE, 1).await;
+        claim_and_die(w, &mut worker_numbers, shard, IDLE, 1).await;
     }
     let last = w.claim_wanting(worker(8), shard, IDLE).await.remove(0);
     let swept = w.store.sweep(shard, &[worker(8)]).await.unwrap();
@@ -51,32 +51,32 @@ pub async fn what_dies_in_a_group_is_claimed_alone_and_quarantined_after_five_de
     assert_eq!((other.len(), other[0].record.attempts, other[0].record.suspect), (1, 4, Suspect::Alone));
 }
 
-/// A new worker claims, dies, and is swept.
-async fn die_holding(
-    w: &World,
-    lives: &mut impl Iterator<Item = u128>,
+/// A new worker claims and is then swept as dead. Returns the first of its rows.
+async fn claim_and_die(
+    w: &StoreHarness,
+    worker_numbers: &mut impl Iterator<Item = u128>,
     shard: Shard,
     want: Want,
     expected: usize,
 ) -> Row {
-    let life: MemberId = worker(lives.next().unwrap());
-    let mut rows = w.claim_wanting(life, shard, want).await;
+    let dead: MemberId = worker(worker_numbers.next().unwrap());
+    let mut rows = w.claim_wanting(dead, shard, want).await;
     assert_eq!(rows.len(), expected);
-    w.store.sweep(shard, &[life]).await.unwrap();
+    w.store.sweep(shard, &[dead]).await.unwrap();
     rows.remove(0)
 }
 
-pub async fn one_that_is_tried_alone_does_not_hide_the_groups(w: &World) {
+pub async fn a_suspect_that_is_tried_alone_does_not_hide_the_groups(w: &StoreHarness) {
     let calls = calls_of_one_shard(3);
     let shard = calls[0].shard();
-    let mut lives = 10..;
+    let mut worker_numbers = 10..;
     w.applied(&calls[0].incoming("e1")).await;
-    die_holding(w, &mut lives, shard, BUSY, 1).await;
-    die_holding(w, &mut lives, shard, IDLE, 1).await;
+    claim_and_die(w, &mut worker_numbers, shard, BUSY, 1).await;
+    claim_and_die(w, &mut worker_numbers, shard, IDLE, 1).await;
     for call in &calls[1..] {
         w.applied(&call.incoming("e1")).await;
     }
-    die_holding(w, &mut lives, shard, BUSY, 2).await;
+    claim_and_die(w, &mut worker_numbers, shard, BUSY, 2).await;
     let mut sizes = Vec::new();
     for _ in 0..2 {
         let rows = w.claim_wanting(worker(2), shard, IDLE).await;
@@ -86,15 +86,15 @@ pub async fn one_that_is_tried_alone_does_not_hide_the_groups(w: &World) {
         }
     }
     sizes.sort();
-    assert_eq!(sizes, [1, 2], "alone once, and once the group");
+    assert_eq!(sizes, [1, 2], "one claim gets the single suspect, the other one the group");
 }
 
-pub async fn progress_forgives(w: &World) {
+pub async fn progress_clears_the_suspicion(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
-    let mut lives = 10..;
+    let mut worker_numbers = 10..;
     for want in [BUSY, IDLE, IDLE, IDLE] {
-        die_holding(w, &mut lives, call.shard(), want, 1).await;
+        claim_and_die(w, &mut worker_numbers, call.shard(), want, 1).await;
     }
     let row = w.claim_wanting(worker(2), call.shard(), IDLE).await.remove(0);
     assert_eq!((row.record.suspect, row.record.attempts), (Suspect::Alone, 2));
@@ -103,7 +103,7 @@ pub async fn progress_forgives(w: &World) {
     assert_eq!((row.record.suspect, row.record.attempts), (Suspect::No, 0));
 }
 
-pub async fn a_quarantined_owner_gives_up_its_reference_and_can_be_retried(w: &World) {
+pub async fn a_quarantined_owner_gives_up_its_reference_and_can_be_retried(w: &StoreHarness) {
     let call = call("call-1");
     let id = quarantined(w, &call).await.claim.id;
     assert!(w.claim_wanting(worker(2), call.shard(), IDLE).await.is_empty());
@@ -122,18 +122,18 @@ pub async fn a_quarantined_owner_gives_up_its_reference_and_can_be_retried(w: &W
     assert_eq!(event_ids(&found.inbox), ["e2", "d1"]);
 }
 
-/// Kills every worker that touches `call` until it is quarantined.
-pub async fn quarantined(w: &World, call: &Call) -> Row {
+/// Lets every worker that claims `call` die until it is quarantined.
+pub async fn quarantined(w: &StoreHarness, call: &Call) -> Row {
     w.applied(&call.incoming("e1")).await;
-    let mut lives = 10..;
-    die_holding(w, &mut lives, call.shard(), BUSY, 1).await;
+    let mut worker_numbers = 10..;
+    claim_and_die(w, &mut worker_numbers, call.shard(), BUSY, 1).await;
     for _ in 0..5 {
-        die_holding(w, &mut lives, call.shard(), IDLE, 1).await;
+        claim_and_die(w, &mut worker_numbers, call.shard(), IDLE, 1).await;
     }
-    die_holding(w, &mut lives, call.shard(), IDLE, 1).await
+    claim_and_die(w, &mut worker_numbers, call.shard(), IDLE, 1).await
 }
 
-pub async fn what_a_retried_one_did_not_take_goes_to_the_next_though_it_lost_its_reference(w: &World) {
+pub async fn what_a_retried_one_did_not_take_goes_to_the_next_though_it_lost_its_reference(w: &StoreHarness) {
     let (first, second) = (call("call-1"), call("call-2"));
     for (call, has_owner) in [(&first, true), (&second, false)] {
         quarantined(w, call).await;
@@ -147,7 +147,7 @@ pub async fn what_a_retried_one_did_not_take_goes_to_the_next_though_it_lost_its
         w.store.control(call.start("e1").id, &Control::Retry).await.unwrap();
         let retried = w.claim_wanting(worker(2), call.shard(), IDLE).await.remove(0);
         assert_eq!(retried.record.owner, !has_owner);
-        // Its cursor had taken one that would start another, and one that would not; it ends without either.
+        // Its cursor had taken one event that would start an activeflow and one that would not; it ends without using them.
         let start = Some(call.start("e2").to_bytes());
         let early = Entry::Event { kind: "call.incoming".into(), input: b"{\"id\":\"e2\"}".to_vec(), start };
         let mut digit = early.clone();
@@ -165,16 +165,16 @@ pub async fn what_a_retried_one_did_not_take_goes_to_the_next_though_it_lost_its
     }
 }
 
-pub async fn what_would_start_the_next_is_handed_on_at_quarantine(w: &World) {
+pub async fn what_would_start_the_next_is_handed_on_at_quarantine(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     w.applied(&call.event("d1", "call.digits")).await;
     w.applied(&call.incoming("e2")).await;
     w.applied(&call.incoming("e3")).await;
-    let mut lives = 10..;
-    die_holding(w, &mut lives, call.shard(), BUSY, 1).await;
+    let mut worker_numbers = 10..;
+    claim_and_die(w, &mut worker_numbers, call.shard(), BUSY, 1).await;
     for _ in 0..6 {
-        die_holding(w, &mut lives, call.shard(), IDLE, 1).await;
+        claim_and_die(w, &mut worker_numbers, call.shard(), IDLE, 1).await;
     }
     let stuck = w.store.get(call.start("e1").id).await.unwrap().unwrap();
     assert_eq!(
@@ -190,7 +190,7 @@ pub async fn what_would_start_the_next_is_handed_on_at_quarantine(w: &World) {
     );
 }
 
-pub async fn a_dead_id_is_told_so_for_an_hour(w: &World) {
+pub async fn a_dead_id_is_told_so_for_an_hour(w: &StoreHarness) {
     let shard = Shard(1);
     w.store.sweep(shard, &[worker(1)]).await.unwrap();
     assert_eq!(w.store.claim(shard, worker(1), 1, BUSY).await.unwrap(), Claimed::Dead);

@@ -1,13 +1,13 @@
-//! Timers, overdue claims, forgetting, depth.
+//! Timers, overdue claims, removal of ended activeflows, depth.
 
-use super::world::*;
+use super::harness::*;
 use common::ports::intake::Delivered;
 use common::ports::work::{After, CommitOutcome, Transition, Want};
 use common::record::{State, Suspect};
 
 const IDLE: Want = Want { max: 64, idle: true };
 
-pub async fn due_waits_come_once_in_order_and_not_early(w: &World) {
+pub async fn due_waits_come_once_in_order_and_not_early(w: &StoreHarness) {
     let calls = calls_of_one_shard(3);
     let shard = calls[0].shard();
     let in_seconds = |s: i64| Some(w.now().plus_millis(s * 1_000));
@@ -27,7 +27,7 @@ pub async fn due_waits_come_once_in_order_and_not_early(w: &World) {
     assert_eq!(order, [(ids[1], vec!["timer 1".to_string()]), (ids[0], vec!["timer 1".to_string()])]);
 }
 
-pub async fn a_wait_that_was_replaced_fires_at_its_new_deadline_only(w: &World) {
+pub async fn a_wait_that_was_replaced_fires_at_its_new_deadline_only(w: &StoreHarness) {
     let call = call("call-1");
     w.parked(&call, Some(w.now().plus_millis(5_000))).await;
     w.applied(&call.event("e2", "call.digits")).await;
@@ -40,7 +40,7 @@ pub async fn a_wait_that_was_replaced_fires_at_its_new_deadline_only(w: &World) 
     assert_eq!(event_ids(&w.claim_one(call.shard()).await.inbox), ["timer 2"]);
 }
 
-pub async fn a_wait_without_deadline_or_an_end_cancels_the_timer(w: &World) {
+pub async fn a_wait_without_deadline_or_an_end_cancels_the_timer(w: &StoreHarness) {
     let calls = calls_of_one_shard(2);
     let shard = calls[0].shard();
     for call in &calls {
@@ -57,7 +57,7 @@ pub async fn a_wait_without_deadline_or_an_end_cancels_the_timer(w: &World) {
     assert_eq!((swept.late_us.len(), swept.next_due), (0, None));
 }
 
-pub async fn a_wait_that_falls_due_while_claimed_is_not_lost(w: &World) {
+pub async fn a_wait_that_falls_due_while_claimed_is_not_lost(w: &StoreHarness) {
     let call = call("call-1");
     let until = Some(w.now().plus_millis(5_000));
     w.parked(&call, until).await;
@@ -70,7 +70,7 @@ pub async fn a_wait_that_falls_due_while_claimed_is_not_lost(w: &World) {
     assert_eq!(event_ids(&inbox), ["timer 1"]);
 }
 
-pub async fn an_overdue_claim_becomes_ready_as_it_was(w: &World) {
+pub async fn an_overdue_claim_becomes_ready_as_it_was(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
@@ -83,7 +83,7 @@ pub async fn an_overdue_claim_becomes_ready_as_it_was(w: &World) {
     assert_eq!(w.commit(&row, &taking(&row), &After::KeepClaim).await, CommitOutcome::Fenced);
 }
 
-pub async fn ended_ones_are_forgotten_after_their_time(w: &World) {
+pub async fn ended_ones_are_forgotten_after_their_time(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
@@ -98,7 +98,7 @@ pub async fn ended_ones_are_forgotten_after_their_time(w: &World) {
     assert!(w.store.list(&query).await.unwrap().is_empty());
 }
 
-pub async fn the_depth_tells_what_waits_and_how_long(w: &World) {
+pub async fn the_depth_tells_what_waits_and_how_long(w: &StoreHarness) {
     let calls = calls_of_one_shard(7);
     let shard = calls[0].shard();
     w.parked(&calls[0], Some(w.now().plus_millis(50_000))).await;
@@ -115,17 +115,17 @@ pub async fn the_depth_tells_what_waits_and_how_long(w: &World) {
     w.commit(&claimed, &Transition { consumed: 1, ..Transition::default() }, &After::Yield).await;
     assert_eq!(w.store.depth(shard).await.unwrap().claimed, 0);
 
-    // Two resumed and one new are ready; two more come, and all count.
+    // Two resumed and one new are ready; two more arrive, and all count.
     w.applied(&calls[4].incoming("e1")).await;
     let delivered = w.store.deliver(&calls[5].incoming("e1")).await.unwrap();
     assert!(w.ambiguous || matches!(delivered, Delivered::Applied { backlog: 5, .. }), "{delivered:?}");
     let rows = w.claim_as(worker(1), shard, 10).await;
-    w.bury(&rows[0].claim).await;
+    w.declare_dead(&rows[0].claim).await;
     let group = w.claim_wanting(worker(2), shard, IDLE).await;
     w.applied(&calls[6].incoming("e1")).await;
     let alone = w.claim_as(worker(3), shard, 10).await.remove(0).claim;
-    w.bury(&group[0].claim).await;
-    w.bury(&alone).await;
+    w.declare_dead(&group[0].claim).await;
+    w.declare_dead(&alone).await;
     let depth = w.store.depth(shard).await.unwrap();
     assert_eq!((depth.resumed, depth.new, depth.suspects, depth.claimed), (0, 0, 6, 0));
 }

@@ -1,13 +1,13 @@
-//! What rings in the same process. Elsewhere a wakeups is a message that may be late or lost.
+//! Wakeups inside one process. Between processes a wakeup is a message that may be late or lost.
 
-use super::world::*;
+use super::harness::*;
 use common::Shard;
 use common::ports::work::Wakeups;
 use futures_util::FutureExt;
 
 #[tokio::test]
-async fn a_lane_that_begins_to_fill_and_an_earlier_deadline_ring_their_shard() {
-    for w in [World::memory(false), World::embedded(false)] {
+async fn a_lane_that_becomes_ready_and_an_earlier_deadline_wake_their_shard() {
+    for w in [StoreHarness::memory(false), StoreHarness::embedded(false)] {
         let (mut ready, mut due) = (w.store.listen_ready().await, w.store.listen_due().await);
         let calls = calls_of_one_shard(3);
         let shard = calls[0].shard();
@@ -17,15 +17,15 @@ async fn a_lane_that_begins_to_fill_and_an_earlier_deadline_ring_their_shard() {
         assert_eq!(next(), (Some(shard), None));
         w.applied(&calls[1].incoming("e1")).await;
         w.applied(&calls[2].incoming("e1")).await;
-        assert_eq!(next(), (None, None), "whoever comes for the first finds the others");
+        assert_eq!(next(), (None, None), "one wakeup covers all that are ready");
 
         let rows = w.claim_as(worker(1), shard, 10).await;
         let at = |seconds: i64| Some(w.now().plus_millis(seconds * 1_000));
-        for (row, until, rings) in
+        for (row, until, wakes) in
             [(&rows[0], at(50), Some(shard)), (&rows[1], at(50), None), (&rows[2], at(90), None)]
         {
             w.park(row, 1, until).await;
-            assert_eq!(next(), (None, rings));
+            assert_eq!(next(), (None, wakes));
         }
         w.applied(&calls[2].event("d1", "call.digits")).await;
         assert_eq!(next(), (Some(shard), None));

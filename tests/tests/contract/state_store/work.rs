@@ -1,12 +1,12 @@
-//! Claims and what is done under them.
+//! Claims, and operations under a claim.
 
-use super::world::*;
+use super::harness::*;
 use common::ports::work::{After, Claimed, CommitOutcome, Control, Transition, Want};
 use common::record::{State, Suspect};
 
 const TEN: Want = Want { max: 10, idle: false };
 
-pub async fn two_workers_never_claim_the_same(w: &World) {
+pub async fn two_workers_never_claim_the_same(w: &StoreHarness) {
     let calls = calls_of_one_shard(5);
     for call in &calls {
         w.applied(&call.incoming("e1")).await;
@@ -19,7 +19,7 @@ pub async fn two_workers_never_claim_the_same(w: &World) {
     assert!(w.claim_as(worker(1), shard, 10).await.is_empty());
 }
 
-pub async fn the_same_nonce_answers_with_the_same_rows(w: &World) {
+pub async fn the_same_nonce_answers_with_the_same_rows(w: &StoreHarness) {
     let calls = calls_of_one_shard(4);
     for call in &calls[..2] {
         w.applied(&call.incoming("e1")).await;
@@ -35,10 +35,10 @@ pub async fn the_same_nonce_answers_with_the_same_rows(w: &World) {
     let Claimed::Rows { rows: left, .. } = w.store.claim(shard, worker(1), 77, TEN).await.unwrap() else {
         panic!("not dead")
     };
-    assert_eq!(left.len(), 1, "what is no longer held does not come again");
+    assert_eq!(left.len(), 1, "a row that is no longer held is not returned");
 }
 
-pub async fn resumed_go_before_new_and_the_longest_ready_first(w: &World) {
+pub async fn resumed_go_before_new_and_the_longest_ready_first(w: &StoreHarness) {
     let calls = calls_of_one_shard(4);
     let shard = calls[0].shard();
     let parked = [w.parked(&calls[0], None).await, w.parked(&calls[1], None).await];
@@ -51,7 +51,7 @@ pub async fn resumed_go_before_new_and_the_longest_ready_first(w: &World) {
     assert_eq!(order, [parked[1], parked[0], new[0], new[1]]);
 }
 
-pub async fn a_claim_takes_what_it_wants_of_its_own_shard(w: &World) {
+pub async fn a_claim_takes_what_it_wants_of_its_own_shard(w: &StoreHarness) {
     let calls = calls_of_one_shard(4);
     let shard = calls[0].shard();
     let parked = w.parked(&calls[0], None).await;
@@ -71,7 +71,7 @@ pub async fn a_claim_takes_what_it_wants_of_its_own_shard(w: &World) {
     assert_eq!(w.claim_one(elsewhere.shard()).await.claim.id, elsewhere.start("new").id);
 }
 
-pub async fn a_commit_stores_everything_in_one(w: &World) {
+pub async fn a_commit_stores_everything_in_one(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
@@ -94,11 +94,11 @@ pub async fn a_commit_stores_everything_in_one(w: &World) {
     assert_eq!(found.record.inbox_bytes as usize, found.inbox[0].to_bytes().len());
 }
 
-pub async fn a_commit_under_a_lost_claim_changes_nothing(w: &World) {
+pub async fn a_commit_under_a_lost_claim_changes_nothing(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
-    w.bury(&row.claim).await;
+    w.declare_dead(&row.claim).await;
     let transition = Transition { commands: vec![b"zombie".to_vec()], ..taking(&row) };
     let before = w.store.get(row.claim.id).await.unwrap();
     assert_eq!(w.commit(&row, &transition, &After::KeepClaim).await, CommitOutcome::Fenced);
@@ -115,7 +115,7 @@ pub async fn a_commit_under_a_lost_claim_changes_nothing(w: &World) {
     assert_eq!(w.commit(&row, &transition, &After::KeepClaim).await, CommitOutcome::Fenced);
 }
 
-pub async fn parking_on_a_waiting_inbox_gives_it_back(w: &World) {
+pub async fn parking_on_a_waiting_inbox_gives_it_back(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
@@ -131,7 +131,7 @@ pub async fn parking_on_a_waiting_inbox_gives_it_back(w: &World) {
     assert!(w.claim_as(worker(2), call.shard(), 10).await.is_empty());
 }
 
-pub async fn parking_on_a_waiting_control_gives_it_back(w: &World) {
+pub async fn parking_on_a_waiting_control_gives_it_back(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
@@ -140,7 +140,7 @@ pub async fn parking_on_a_waiting_control_gives_it_back(w: &World) {
     assert_eq!(outcome, CommitOutcome::More { version: 1, inbox: vec![], control: Some(Control::Stop) });
 }
 
-pub async fn an_input_wakes_what_is_parked(w: &World) {
+pub async fn an_input_wakes_what_is_parked(w: &StoreHarness) {
     let call = call("call-1");
     let id = w.parked(&call, None).await;
     assert!(w.claim_as(worker(1), call.shard(), 10).await.is_empty());
@@ -151,22 +151,22 @@ pub async fn an_input_wakes_what_is_parked(w: &World) {
     assert_eq!(row.record.wait, 1);
 }
 
-pub async fn unsettled_commands_are_handed_to_the_successor(w: &World) {
+pub async fn unsettled_commands_are_handed_to_the_successor(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
     let transition = Transition { commands: vec![b"one".to_vec(), b"two".to_vec()], ..taking(&row) };
     w.commit(&row, &transition, &After::KeepClaim).await;
-    w.bury(&row.claim).await;
+    w.declare_dead(&row.claim).await;
     let successor = w.claim_wanting(worker(2), call.shard(), Want { max: 10, idle: true }).await;
     assert_eq!(successor[0].outbox, [b"one".to_vec(), b"two".to_vec()]);
     assert_eq!(successor[0].record.body, b"body 1");
     let next = Transition { body: b"body 2".to_vec(), ..Transition::default() };
     let released = w.store.commit(&successor[0].claim, 1, &next, &After::Park { wait: 1, until: None }).await;
-    assert!(released.is_err(), "a release with unsettled commands is a mistake of the caller");
+    assert!(released.is_err(), "releasing with unsettled commands is an error of the caller");
 }
 
-pub async fn finish_settles_a_prefix_and_keeps_the_rest(w: &World) {
+pub async fn finish_settles_a_prefix_and_keeps_the_rest(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
@@ -184,7 +184,7 @@ pub async fn finish_settles_a_prefix_and_keeps_the_rest(w: &World) {
     assert_eq!((found.outbox.len(), found.record.state), (0, State::Waiting));
 }
 
-pub async fn a_yield_goes_behind_the_others(w: &World) {
+pub async fn a_yield_goes_behind_the_others(w: &StoreHarness) {
     let calls = calls_of_one_shard(2);
     let shard = calls[0].shard();
     w.parked(&calls[0], None).await;
@@ -197,7 +197,7 @@ pub async fn a_yield_goes_behind_the_others(w: &World) {
     assert_eq!(order, [second, row.claim.id]);
 }
 
-pub async fn a_release_counts_no_death_and_only_the_holder_can(w: &World) {
+pub async fn a_release_counts_no_death_and_only_the_holder_can(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;

@@ -1,8 +1,8 @@
-//! Events, claims, and what is done under them.
+//! Events, claims, and operations under a claim.
 
 use super::{CALLS, Generator};
-use crate::cast::{Call, KINDS, worker};
-use crate::grip::Held;
+use crate::fixtures::{Call, KINDS, worker};
+use crate::held_claims::HeldClaim;
 use crate::operation::Operation;
 use crate::stores::SHARDS;
 use common::ports::work::{After, Control, Transition, Want};
@@ -11,98 +11,98 @@ use flow::Timestamp;
 
 impl Generator {
     pub(super) fn deliver(&mut self) -> Operation {
-        let call = Call(self.dice.between(0, CALLS));
+        let call = Call(self.rng.between(0, CALLS));
         let event = match self.events.iter().rev().take(20).find(|event| event.0 == call) {
-            Some(event) if self.dice.percent(30) => event.1,
+            Some(event) if self.rng.percent(30) => event.1,
             _ => self.new_event(&call),
         };
-        if self.dice.percent(20) && !self.ids.is_empty() {
+        if self.rng.percent(20) && !self.ids.is_empty() {
             let newest = self.ids.len().saturating_sub(40);
-            let id = *self.dice.pick(&self.ids[newest..]);
-            let realm = if self.dice.percent(90) { call.realm() } else { "nobody's" };
+            let id = *self.rng.pick(&self.ids[newest..]);
+            let realm = if self.rng.percent(90) { call.realm() } else { "nobody's" };
             let mut deliver = call.to_activeflow(event, id, realm);
             deliver.shard = id.shard(SHARDS);
             return Operation::Deliver(deliver);
         }
-        let kind = *self.dice.pick(&KINDS);
-        let owner = self.dice.percent(50).then(|| call.start(event, None));
-        let sides = if self.dice.percent(15) { self.dice.between(1, 3) } else { 0 };
+        let kind = *self.rng.pick(&KINDS);
+        let owner = self.rng.percent(50).then(|| call.start(event, None));
+        let sides = if self.rng.percent(15) { self.rng.between(1, 3) } else { 0 };
         let sides = (0..sides).map(|side| call.start(event, Some(side))).collect();
-        let generation = match self.dice.between(0, 100) {
+        let generation = match self.rng.between(0, 100) {
             0 => self.generation + 1,
             1..6 => self.generation.saturating_sub(1),
             _ => self.generation,
         };
         let mut deliver = call.by_reference(event, kind, generation, owner, sides);
-        if self.dice.percent(2) {
-            // Five of them are more than an inbox takes.
+        if self.rng.percent(2) {
+            // Five such events exceed an inbox.
             deliver.input.resize(60_000, b' ');
         }
         Operation::Deliver(deliver)
     }
 
     pub(super) fn claim(&mut self) -> Operation {
-        let worker = worker(*self.dice.pick(&self.workers));
-        let max = *self.dice.pick(&[0, 1, 2, 3, 5, 40]);
-        let want = Want { max, idle: self.dice.percent(35) };
+        let worker = worker(*self.rng.pick(&self.workers));
+        let max = *self.rng.pick(&[0, 1, 2, 3, 5, 40]);
+        let want = Want { max, idle: self.rng.percent(35) };
         Operation::Claim { shard: self.shard(), worker, nonce: self.new_nonce(), want }
     }
 
     pub(super) fn commit(&mut self, now: Timestamp) -> Operation {
         let Some((held, version)) = self.some_claim() else { return self.claim() };
-        let consumed = match self.dice.between(0, 10) {
+        let consumed = match self.rng.between(0, 10) {
             0..5 => held.inbox.len() as u32,
-            5..9 => self.dice.between(0, held.inbox.len() as u64 + 1) as u32,
+            5..9 => self.rng.between(0, held.inbox.len() as u64 + 1) as u32,
             _ => held.inbox.len() as u32 + 1,
         };
-        let commands = if self.dice.percent(35) { self.dice.between(1, 5) } else { 0 };
+        let commands = if self.rng.percent(35) { self.rng.between(1, 5) } else { 0 };
         let made = Transition {
-            body: vec![b'b'; self.dice.between(1, 40) as usize],
+            body: vec![b'b'; self.rng.between(1, 40) as usize],
             consumed,
             commands: (0..commands).map(|n| format!("command {version} {n}").into_bytes()).collect(),
-            journal: self.dice.percent(50).then(|| format!("journal {version}").into_bytes()),
-            control: if self.dice.percent(80) { held.control.clone() } else { Some(Control::Pause) },
+            journal: self.rng.percent(50).then(|| format!("journal {version}").into_bytes()),
+            control: if self.rng.percent(80) { held.control.clone() } else { Some(Control::Pause) },
         };
-        // With commands the claim has to be kept; the rest is a mistake that both must answer.
+        // With commands the claim has to be kept; anything else is an error that all stores must report.
         let after =
-            if commands > 0 && self.dice.percent(93) { After::KeepClaim } else { self.after(&held, now) };
+            if commands > 0 && self.rng.percent(93) { After::KeepClaim } else { self.after(&held, now) };
         Operation::Commit { claim: held.claim, version, made, after }
     }
 
     pub(super) fn finish(&mut self, now: Timestamp) -> Operation {
         let Some((held, version)) = self.some_claim() else { return self.claim() };
-        let unsettled = match self.dice.between(0, 10) {
+        let unsettled = match self.rng.between(0, 10) {
             0..6 => 0,
-            _ => self.dice.between(0, u64::from(held.unsettled) + 2) as u32,
+            _ => self.rng.between(0, u64::from(held.unsettled) + 2) as u32,
         };
         let after =
-            if unsettled > 0 && self.dice.percent(80) { After::KeepClaim } else { self.after(&held, now) };
+            if unsettled > 0 && self.rng.percent(80) { After::KeepClaim } else { self.after(&held, now) };
         Operation::Finish { claim: held.claim, version, unsettled, after }
     }
 
-    /// Mostly one that stands, at its version; else one of the past, or a wrong version.
-    fn some_claim(&mut self) -> Option<(Held, u64)> {
-        let lost = self.dice.percent(12);
+    /// Usually a valid claim at its version, otherwise an old claim or a wrong version.
+    fn some_claim(&mut self) -> Option<(HeldClaim, u64)> {
+        let lost = self.rng.percent(12);
         let found = match lost {
-            true => self.grip.lost_one(&mut self.dice),
-            false => self.grip.one(&mut self.dice),
+            true => self.claims.lost_one(&mut self.rng),
+            false => self.claims.one(&mut self.rng),
         };
         let held = found?.clone();
-        let version = match self.dice.between(0, 20) {
+        let version = match self.rng.between(0, 20) {
             0 => held.version + 1,
             1 => held.version.saturating_sub(1),
-            2 => self.dice.between(0, 6),
+            2 => self.rng.between(0, 6),
             _ => held.version,
         };
         Some((held, version))
     }
 
-    fn after(&mut self, held: &Held, now: Timestamp) -> After {
-        match self.dice.between(0, 100) {
+    fn after(&mut self, held: &HeldClaim, now: Timestamp) -> After {
+        match self.rng.between(0, 100) {
             0..20 => After::KeepClaim,
             20..65 => {
-                let until = self.dice.percent(70).then(|| now.plus_millis(self.step().abs() / 2_000 - 500));
-                After::Park { wait: self.dice.between(1, 90), until }
+                let until = self.rng.percent(70).then(|| now.plus_millis(self.step().abs() / 2_000 - 500));
+                After::Park { wait: self.rng.between(1, 90), until }
             }
             65..75 => After::Pause,
             75..85 => After::Yield,
@@ -110,11 +110,11 @@ impl Generator {
         }
     }
 
-    /// What the cursor took and nobody used.
-    fn rest(&mut self, held: &Held) -> Vec<Entry> {
-        let taken = self.dice.between(0, held.inbox.len() as u64 + 1) as usize;
-        let mut rest = if self.dice.percent(40) { held.inbox[..taken].to_vec() } else { vec![] };
-        if self.dice.percent(10) {
+    /// Inputs that the cursor took and did not use.
+    fn rest(&mut self, held: &HeldClaim) -> Vec<Entry> {
+        let taken = self.rng.between(0, held.inbox.len() as u64 + 1) as usize;
+        let mut rest = if self.rng.percent(40) { held.inbox[..taken].to_vec() } else { vec![] };
+        if self.rng.percent(10) {
             rest.push(Entry::Timer { wait: 3 });
         }
         rest

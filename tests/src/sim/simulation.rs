@@ -1,4 +1,4 @@
-//! What everything in one history shares: time, dice, the model, the broker, the auditor, and the history in words.
+//! Shared state of one history: virtual time, randomness, the model, the broker, the audit, and the history as text.
 
 use super::audit::{Audit, ENDED_RETENTION};
 use super::broker::Broker;
@@ -6,7 +6,7 @@ use super::fault::{Fault, Tally};
 use super::process::Process;
 use super::time::Time;
 use super::upgrade::{Touch, Upgrade};
-use crate::carrier::Dice;
+use crate::carrier::Dice as Rng;
 use adapters::memory::{ChangeTracker, Limits, ManualTime, Store};
 use common::StoreError;
 use common::ports::work::Row;
@@ -23,62 +23,63 @@ pub const LEASE: Duration = Duration::from_secs(3);
 /// 2027-01-15T08:00:00Z, in microseconds.
 const EPOCH: i64 = 1_800_000_000_000_000;
 
-pub struct World {
+pub struct Simulation {
     pub time: Arc<Time>,
     pub store: Arc<Store<ChangeTracker>>,
     store_time: ManualTime,
-    /// How far the store's clock was stepped, in microseconds.
+    /// Total steps of the store's clock, in microseconds.
     stepped: Mutex<i64>,
-    /// The latest time that the store's clock ever showed.
+    /// The latest time that the store's clock has shown.
     latest: Mutex<Timestamp>,
-    /// Nobody reaches the store until then.
-    store_away_until: Mutex<Duration>,
+    /// End of the store's outage.
+    store_unreachable_until: Mutex<Duration>,
     pub broker: Broker,
     pub upgrade: Upgrade,
-    /// When messages to the seasonal number are answered.
+    /// Window in which messages to the seasonal number are answered.
     pub season: Window,
-    /// Whoever claims an activeflow of this subject dies of it.
-    cursed: Mutex<Option<String>>,
+    /// Every process that claims an activeflow of this subject dies.
+    poison: Mutex<Option<String>>,
     audit: Mutex<Audit>,
-    dice: Mutex<Dice>,
+    rng: Mutex<Rng>,
     tally: Mutex<Tally>,
-    words: Mutex<Words>,
-    /// No more faults: everything must come to its end now.
+    history: Mutex<History>,
+    /// No more faults are injected; every activeflow must end.
     healed: AtomicBool,
+    /// Operations that reached the store or the bus.
     moves: AtomicU64,
-    /// Tells the nemesis who died at a port call.
+    /// Tells the nemesis which processes died during a port call.
     pub deaths: mpsc::UnboundedSender<Arc<Process>>,
 }
 
 #[derive(Default)]
-struct Words {
+struct History {
     lines: Vec<String>,
     digest: DefaultHasher,
 }
 
-impl World {
-    pub fn new(seed: u64, deaths: mpsc::UnboundedSender<Arc<Process>>) -> Arc<World> {
+impl Simulation {
+    pub fn new(seed: u64, deaths: mpsc::UnboundedSender<Arc<Process>>) -> Arc<Simulation> {
         let time = Arc::new(Time::default());
-        let mut dice = Dice::new(seed, 4);
+        let mut rng = Rng::new(seed, 4);
         let at = |millis: Duration| Timestamp::from_micros(EPOCH + millis.as_micros() as i64);
         let season = Window {
-            active_from: Some(at(dice.millis(2_000, 20_000))),
-            active_until: Some(at(dice.millis(25_000, 110_000))),
+            active_from: Some(at(rng.millis(2_000, 20_000))),
+            active_until: Some(at(rng.millis(25_000, 110_000))),
         };
         let store_time = ManualTime::at(Timestamp::from_micros(EPOCH));
         let limits = Limits { ended_retention: ENDED_RETENTION, ..Limits::default() };
         let store = Arc::new(Store::tracked(SHARDS, limits, store_time.clone()));
-        Arc::new(World {
+        Arc::new(Simulation {
             broker: Broker::default(),
             upgrade: Upgrade::default(),
             season,
-            cursed: Mutex::default(),
+            poison: Mutex::default(),
             latest: Mutex::default(),
-            store_away_until: Mutex::default(),
+            store_unreachable_until: Mutex::default(),
             audit: Mutex::default(),
-            dice: Mutex::new(Dice::new(seed, 1)),
+            rng: Mutex::new(Rng::new(seed, 1)),
             tally: Mutex::default(),
-            words: Mutex::default(),
+            history: Mutex::default(),
             healed: AtomicBool::new(false),
             moves: AtomicU64::new(0),
             stepped: Mutex::new(0),
@@ -89,36 +90,36 @@ impl World {
         })
     }
 
-    /// Everything that the world decides by chance comes from here, in the order in which it is asked.
-    pub fn dice<T>(&self, throw: impl FnOnce(&mut Dice) -> T) -> T {
-        throw(&mut lock(&self.dice))
+    /// The source of every random choice that concerns the shared state.
+    pub fn rng<T>(&self, draw: impl FnOnce(&mut Rng) -> T) -> T {
+        draw(&mut lock(&self.rng))
     }
 
-    /// What happens to a call of `port`, and the note that it did.
+    /// Draws and counts the fault of one call of `port`.
     pub fn fault(&self, port: &'static str) -> Fault {
-        let fault = if self.is_healed() { Fault::None } else { self.dice(|dice| Fault::thrown(dice, port)) };
+        let fault = if self.is_healed() { Fault::None } else { self.rng(|rng| Fault::draw(rng, port)) };
         lock(&self.tally).note(port, fault);
         fault
     }
 
     pub fn heal(&self) {
         self.healed.store(true, Ordering::Relaxed);
-        self.say("everything heals");
+        self.log("everything heals");
     }
 
     pub fn is_healed(&self) -> bool {
         self.healed.load(Ordering::Relaxed)
     }
 
-    /// A line of the history.
-    pub fn say(&self, line: impl AsRef<str>) {
-        let mut words = lock(&self.words);
+    /// Adds a line to the history.
+    pub fn log(&self, line: impl AsRef<str>) {
+        let mut history = lock(&self.history);
         let line = format!("{:>10.3} {}", self.time.now().as_secs_f64(), line.as_ref());
-        line.hash(&mut words.digest);
-        words.lines.push(line);
+        line.hash(&mut history.digest);
+        history.lines.push(line);
     }
 
-    /// Sets the store's clock by virtual time and by how far it was stepped.
+    /// Sets the store's clock to virtual time plus its steps.
     pub fn set_store_time(&self) -> Timestamp {
         let since = self.time.now().as_micros() as i64 + *lock(&self.stepped);
         let now = Timestamp::from_micros(EPOCH + since);
@@ -132,56 +133,62 @@ impl World {
         *lock(&self.latest)
     }
 
-    /// What the clocks of carriers show.
+    /// The time of the carriers' clocks.
     pub fn carriers_time(&self) -> Timestamp {
         Timestamp::from_micros(EPOCH + self.time.now().as_micros() as i64)
     }
 
-    pub fn store_away_until(&self, until: Duration) {
-        *lock(&self.store_away_until) = until;
+    pub fn store_unreachable_until(&self, until: Duration) {
+        *lock(&self.store_unreachable_until) = until;
     }
 
-    pub fn store_is_away(&self) -> bool {
-        *lock(&self.store_away_until) > self.time.now()
+    pub fn store_is_unreachable(&self) -> bool {
+        *lock(&self.store_unreachable_until) > self.time.now()
     }
 
-    /// Whether `process` reads the formats of what an operation is about to touch.
+    /// Checks that `process` reads the formats of the records that an operation touches.
     ///
     /// # Errors
     /// [`StoreError::TooNew`].
-    pub fn admits(&self, process: &Process, operation: &'static str, touch: Touch) -> Result<(), StoreError> {
-        let admitted =
-            self.audit(|audit| self.upgrade.admits(process, operation, touch, audit.last(), SHARDS));
-        if admitted.is_err() {
+    pub fn check_formats(
+        &self,
+        process: &Process,
+        operation: &'static str,
+        touch: Touch,
+    ) -> Result<(), StoreError> {
+        let checked =
+            self.audit(|audit| self.upgrade.check_formats(process, operation, touch, audit.last(), SHARDS));
+        if checked.is_err() {
             self.note("format", Fault::TooNew);
         }
-        admitted
+        checked
     }
 
-    /// From now on whoever claims an activeflow of `subject` dies of it, until one is quarantined.
-    pub fn curse_subject(&self, subject: &str) {
-        *lock(&self.cursed) = Some(subject.to_owned());
+    /// Kills every process that claims an activeflow of `subject`, until the activeflow is quarantined.
+    pub fn poison_subject(&self, subject: &str) {
+        *lock(&self.poison) = Some(subject.to_owned());
     }
 
-    /// Kills `process`, soon, if what it claimed is cursed.
-    pub fn curse(self: &Arc<Self>, process: &Arc<Process>, rows: &[Row]) {
-        let cursed = lock(&self.cursed).clone();
+    /// Kills `process` after a few milliseconds if it claimed a poison activeflow.
+    pub fn kill_if_poisonous(self: &Arc<Self>, process: &Arc<Process>, rows: &[Row]) {
+        let poison = lock(&self.poison).clone();
         let quarantined = self.audit(|audit| audit.quarantined());
-        let cursed = cursed.filter(|cursed| quarantined.iter().all(|(subject, _)| subject != cursed));
-        let is_cursed = rows.iter().any(|row| Some(&row.record.spec.reference.subject) == cursed.as_ref());
-        if is_cursed && !self.is_healed() {
-            let (world, process, soon) = (self.clone(), process.clone(), self.dice(|dice| dice.millis(1, 4)));
+        let poison = poison.filter(|poison| quarantined.iter().all(|(subject, _)| subject != poison));
+        let is_poisonous = rows.iter().any(|row| Some(&row.record.spec.reference.subject) == poison.as_ref());
+        if is_poisonous && !self.is_healed() {
+            let (simulation, process, soon) =
+                (self.clone(), process.clone(), self.rng(|rng| rng.millis(1, 4)));
             tokio::spawn(async move {
-                world.time.sleep(soon).await;
-                world.kill(&process, "of a curse");
+                simulation.time.sleep(soon).await;
+                simulation.kill(&process, "of a poison activeflow");
             });
         }
     }
 
-    /// The store's clock jumps.
+    /// Moves the store's clock.
     pub fn step_clock(&self, micros: i64) {
         *lock(&self.stepped) += micros;
-        self.say(format!("the store's clock steps by {:.3} s", micros as f64 / 1e6));
+        self.log(format!("the store's clock steps by {:.3} s", micros as f64 / 1e6));
         lock(&self.tally).note("clock", Fault::Stepped);
     }
 
@@ -189,11 +196,11 @@ impl World {
         lock(&self.tally).note(port, fault);
     }
 
-    pub fn audit<T>(&self, look: impl FnOnce(&mut Audit) -> T) -> T {
-        look(&mut lock(&self.audit))
+    pub fn audit<T>(&self, use_audit: impl FnOnce(&mut Audit) -> T) -> T {
+        use_audit(&mut lock(&self.audit))
     }
 
-    pub fn moved(&self) {
+    pub fn count_move(&self) {
         self.moves.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -205,22 +212,22 @@ impl World {
         lock(&self.tally).clone()
     }
 
-    /// The history's lines, and a number that two equal histories share.
-    pub fn told(&self) -> (Vec<String>, u64) {
-        let words = lock(&self.words);
-        (words.lines.clone(), words.digest.clone().finish())
+    /// The history's lines and their hash.
+    pub fn history(&self) -> (Vec<String>, u64) {
+        let history = lock(&self.history);
+        (history.lines.clone(), history.digest.clone().finish())
     }
 
-    /// The process dies here: nothing that it awaits ever comes.
+    /// Kills the process: no future that it awaits ever resolves.
     pub fn kill(&self, process: &Arc<Process>, how: &str) {
         if process.dies() {
-            self.say(format!("{} dies {how}", process.name));
+            self.log(format!("{} dies {how}", process.name));
             let _ = self.deaths.send(process.clone());
         }
     }
 
-    /// Returns when the process may go on: never, if it is dead.
-    pub async fn may_go_on(&self, process: &Process) {
+    /// Waits until the process is not paused. Never returns if it is dead.
+    pub async fn until_running(&self, process: &Process) {
         loop {
             if process.is_dead() {
                 std::future::pending::<()>().await;

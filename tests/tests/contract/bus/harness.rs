@@ -1,4 +1,4 @@
-//! A bus under test, with the outside of it: whoever publishes events and whoever takes commands.
+//! A bus under test, with the publishers and gateways around it.
 
 use adapters::amqp;
 use adapters::embedded::bus::{Bus as Embedded, Event, Settings};
@@ -23,7 +23,7 @@ pub use tests::support::broker::{SOON, TRACE};
 pub enum Kind {
     RabbitMq,
     Embedded,
-    /// Each reopening finds the folder as a kill would have left it.
+    /// Opens a copy of the folder, as a kill would have left it.
     EmbeddedKilled,
 }
 
@@ -31,7 +31,7 @@ pub enum Kind {
 pub struct Limits {
     pub events: u64,
     pub rejected: u64,
-    /// Of the embedded bus only: a gateway's queue at RabbitMQ is the gateway's.
+    /// Only for the embedded bus: at RabbitMQ the gateway declares its own queue.
     pub commands: u64,
     pub unrouted: u64,
     pub prefetch: u16,
@@ -44,28 +44,28 @@ impl Default for Limits {
     }
 }
 
-pub struct World {
+pub struct BusHarness {
     pub bus: Arc<dyn Bus>,
     pub rejects: Arc<dyn Rejects>,
-    place: Place,
+    backend: Backend,
 }
 
 /// Keys and values.
 type Records = Vec<(Vec<u8>, Vec<u8>)>;
 
-enum Place {
-    Broker { _turn: Shared, settings: amqp::Settings, bus: Arc<amqp::Bus>, channel: Channel },
-    Folder { folder: Folder, settings: Settings, disk: Arc<Disk>, bus: Embedded, is_killed: bool },
+enum Backend {
+    RabbitMq { _turn: Shared, settings: amqp::Settings, bus: Arc<amqp::Bus>, channel: Channel },
+    Embedded { folder: Folder, settings: Settings, disk: Arc<Disk>, bus: Embedded, is_killed: bool },
 }
 
-impl World {
-    pub async fn new(kind: Kind) -> World {
-        World::with(kind, Limits::default()).await
+impl BusHarness {
+    pub async fn new(kind: Kind) -> BusHarness {
+        BusHarness::with(kind, Limits::default()).await
     }
 
-    pub async fn with(kind: Kind, limits: Limits) -> World {
+    pub async fn with(kind: Kind, limits: Limits) -> BusHarness {
         match kind {
-            Kind::RabbitMq => World::on_broker(limits).await,
+            Kind::RabbitMq => BusHarness::on_broker(limits).await,
             Kind::Embedded | Kind::EmbeddedKilled => {
                 let settings = Settings {
                     events_max_bytes: limits.events,
@@ -75,12 +75,12 @@ impl World {
                     prefetch: limits.prefetch,
                     ..Settings::default()
                 };
-                World::in_folder(Folder::new("bus"), settings, kind == Kind::EmbeddedKilled)
+                BusHarness::in_folder(Folder::new("bus"), settings, kind == Kind::EmbeddedKilled)
             }
         }
     }
 
-    async fn on_broker(limits: Limits) -> World {
+    async fn on_broker(limits: Limits) -> BusHarness {
         let turn = tokio::task::block_in_place(Rabbit::shared);
         let settings = amqp::Settings {
             events_max_bytes: limits.events,
@@ -92,63 +92,73 @@ impl World {
         let channel = broker::prepared(&settings).await;
         let bus = Arc::new(amqp::Bus::connect(settings.clone()));
         let rejects = Arc::new(amqp::Rejects { url: settings.url.clone() });
-        World { bus: bus.clone(), rejects, place: Place::Broker { _turn: turn, settings, bus, channel } }
-    }
-
-    fn in_folder(folder: Folder, settings: Settings, is_killed: bool) -> World {
-        let (disk, records) = opened(folder.path());
-        let bus = Embedded::recover(disk.clone(), &settings, records).expect("the bus recovers");
-        World {
-            bus: Arc::new(bus.clone()),
-            rejects: Arc::new(bus.clone()),
-            place: Place::Folder { folder, settings, disk, bus, is_killed },
+        BusHarness {
+            bus: bus.clone(),
+            rejects,
+            backend: Backend::RabbitMq { _turn: turn, settings, bus, channel },
         }
     }
 
-    /// The bus that a next process has. Consumers and readers of this one have been dropped.
-    pub async fn reopened(self) -> World {
-        let World { bus, rejects, place } = self;
+    fn in_folder(folder: Folder, settings: Settings, is_killed: bool) -> BusHarness {
+        let (disk, records) = opened(folder.path());
+        let bus = Embedded::recover(disk.clone(), &settings, records).expect("the bus recovers");
+        BusHarness {
+            bus: Arc::new(bus.clone()),
+            rejects: Arc::new(bus.clone()),
+            backend: Backend::Embedded { folder, settings, disk, bus, is_killed },
+        }
+    }
+
+    /// The bus after a restart. The caller has dropped its consumers and readers.
+    pub async fn reopened(self) -> BusHarness {
+        let BusHarness { bus, rejects, backend } = self;
         drop((bus, rejects));
-        match place {
-            Place::Broker { _turn, settings, bus, channel } => {
+        match backend {
+            Backend::RabbitMq { _turn, settings, bus, channel } => {
                 bus.close().await;
                 let bus = Arc::new(amqp::Bus::connect(settings.clone()));
                 let rejects = Arc::new(amqp::Rejects { url: settings.url.clone() });
-                World { bus: bus.clone(), rejects, place: Place::Broker { _turn, settings, bus, channel } }
+                BusHarness {
+                    bus: bus.clone(),
+                    rejects,
+                    backend: Backend::RabbitMq { _turn, settings, bus, channel },
+                }
             }
-            Place::Folder { folder, settings, disk, bus, is_killed: true } => {
-                // What nobody waited for may be lost with a process; a case wants to know what is there.
+            Backend::Embedded { folder, settings, disk, bus, is_killed: true } => {
+                // Writes without a waiter may be lost with the process; the cases need them.
                 disk.write([]).durable().await.expect("the disk writes");
                 let copy = copied(&folder);
                 drop((bus, disk));
-                World::in_folder(copy, settings, true)
+                BusHarness::in_folder(copy, settings, true)
             }
-            Place::Folder { folder, settings, disk, bus, is_killed: false } => {
+            Backend::Embedded { folder, settings, disk, bus, is_killed: false } => {
                 drop((bus, disk));
-                World::in_folder(folder, settings, false)
+                BusHarness::in_folder(folder, settings, false)
             }
         }
     }
 
-    /// The embedded bus of the process after one that was killed now, whatever it still had to write.
-    pub fn killed(self) -> World {
-        let Place::Folder { folder, settings, is_killed, .. } = &self.place else { panic!("RabbitMQ stays") };
-        World::in_folder(copied(folder), settings.clone(), *is_killed)
+    /// The embedded bus after its process was killed now, with writes still pending.
+    pub fn killed(self) -> BusHarness {
+        let Backend::Embedded { folder, settings, is_killed, .. } = &self.backend else {
+            panic!("RabbitMQ is not killed")
+        };
+        BusHarness::in_folder(copied(folder), settings.clone(), *is_killed)
     }
 
     /// The command queues of the embedded bus.
     pub fn commands(&self) -> &dyn Commands {
-        match &self.place {
-            Place::Folder { bus, .. } => bus,
-            Place::Broker { .. } => panic!("RabbitMQ has queues of its own"),
+        match &self.backend {
+            Backend::Embedded { bus, .. } => bus,
+            Backend::RabbitMq { .. } => panic!("RabbitMQ has no command queues of Signalbox"),
         }
     }
 
-    /// Publishes event `number` as a source does.
+    /// Publishes event `number` as a carrier does.
     pub async fn offer(&self, number: usize) -> Result<(), BusError> {
-        match &self.place {
-            Place::Broker { channel, .. } => broker::send(channel, number).await,
-            Place::Folder { bus, .. } => {
+        match &self.backend {
+            Backend::RabbitMq { channel, .. } => broker::send(channel, number).await,
+            Backend::Embedded { bus, .. } => {
                 let event = Event {
                     routing_key: "call.incoming".into(),
                     reference: Some("call-1".into()),
@@ -168,13 +178,13 @@ impl World {
         }
     }
 
-    /// Whoever takes commands of these types from now on.
+    /// A gateway that takes commands of these types from now on.
     pub async fn gateway(&self, pattern: &str) -> Gateway {
-        match &self.place {
-            Place::Broker { channel, .. } => {
+        match &self.backend {
+            Backend::RabbitMq { channel, .. } => {
                 Gateway::Queue { channel: channel.clone(), queue: broker::gateway(channel, pattern).await }
             }
-            Place::Folder { bus, .. } => {
+            Backend::Embedded { bus, .. } => {
                 let opened = bus.open("gateway", &[pattern.to_owned()], None).await;
                 Gateway::Reader(opened.expect("a reader"))
             }
@@ -204,7 +214,7 @@ impl Gateway {
     }
 }
 
-/// The disk and its records. A child process that another test starts has this one's locks for a moment.
+/// Opens the disk and its records. It retries because a child process of another test inherits this one's locks briefly.
 fn opened(dir: &Path) -> (Arc<Disk>, Records) {
     let started = Instant::now();
     loop {
@@ -219,7 +229,7 @@ fn opened(dir: &Path) -> (Arc<Disk>, Records) {
     }
 }
 
-/// The files as they are: nothing is closed or flushed.
+/// A copy of the files as they are; nothing is closed or flushed.
 fn copied(folder: &Folder) -> Folder {
     let copy = Folder::new("bus-copy");
     for entry in std::fs::read_dir(folder.path()).expect("the folder is there") {
@@ -230,12 +240,12 @@ fn copied(folder: &Folder) -> Folder {
 }
 
 pub async fn next(deliveries: &mut Box<dyn Deliveries>) -> Delivery {
-    timeout(SOON, deliveries.next()).await.expect("a delivery in time").expect("the consumer lives")
+    timeout(SOON, deliveries.next()).await.expect("a delivery in time").expect("the consumer is open")
 }
 
 /// The next command of a reader, with its position.
 pub async fn command(reader: &mut Box<dyn CommandReader>) -> (u64, Message) {
-    let queued = timeout(SOON, reader.next()).await.expect("a command in time").expect("the reader lives");
+    let queued = timeout(SOON, reader.next()).await.expect("a command in time").expect("the reader is open");
     (queued.position, queued.message)
 }
 

@@ -1,7 +1,7 @@
-//! Plays operations on the three stores and compares: every answer at once, what an operation touched after it, and
-//! everything at intervals and at the end.
+//! Performs operations on the three stores and compares every answer, the records that an operation touched, and at
+//! intervals and at the end all contents.
 
-use super::cast::{CUSTOMERS, customer, worker};
+use super::fixtures::{CUSTOMERS, customer, worker};
 use super::generator::Generator;
 use super::operation::{Answer, Operation};
 use super::stores::{SHARDS, Stores};
@@ -12,36 +12,36 @@ use common::{ActiveflowId, Shard};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-/// Between two comparisons of everything.
-const WHOLE_EVERY: usize = 100;
+/// Number of operations between two comparisons of all contents.
+const COMPARISON_INTERVAL: usize = 100;
 
-/// Operation × kind of answer.
+/// Number of occurrences, by operation and kind of answer.
 pub type Tally = BTreeMap<(&'static str, &'static str), u64>;
 
-/// Where the stores parted.
+/// The first difference between the stores.
 pub struct Difference {
-    /// Up to and including the one after which they differ.
+    /// The operations up to and including the one after which the stores differ.
     pub operations: Vec<Operation>,
-    /// What was asked of all.
+    /// The call whose answers differ.
     pub asked: String,
-    /// Who answered what.
+    /// Each store's answer.
     pub answers: Vec<(&'static str, String)>,
 }
 
 pub struct Player {
     stores: Stores,
     played: Vec<Operation>,
-    /// The last operation of a port, with the model's answer.
+    /// The last call of a port, with the model's answer.
     last: Option<(Operation, Answer)>,
     known: BTreeSet<ActiveflowId>,
     pub tally: Tally,
-    /// Everything is compared at intervals too.
+    /// Whether all contents are compared at intervals.
     pub thorough: bool,
 }
 
 type Equal<T = ()> = Result<T, Box<Difference>>;
 
-/// The history of `seed`: so many operations, and then those that bring to light what is left.
+/// Plays the history of `seed`: `length` operations, then those that reveal the state that cannot be read.
 pub async fn play(url: &str, seed: u64, length: u64, tally: &mut Tally) -> Equal {
     let mut player = Player::new(url).await;
     let mut generator = Generator::new(seed);
@@ -60,13 +60,13 @@ pub async fn play(url: &str, seed: u64, length: u64, tally: &mut Tally) -> Equal
     played
 }
 
-/// Plays what was drawn once.
+/// Plays operations that were drawn before.
 pub async fn replay(url: &str, operations: &[Operation]) -> Equal {
     let mut player = Player { thorough: false, ..Player::new(url).await };
     for operation in operations {
         player.perform(operation.clone()).await?;
     }
-    player.whole().await
+    player.compare_everything().await
 }
 
 impl Player {
@@ -81,7 +81,7 @@ impl Player {
         }
     }
 
-    /// Performs it on all and compares; the model's answer.
+    /// Performs an operation on all stores and compares. Returns the model's answer.
     async fn perform(&mut self, operation: Operation) -> Equal<Answer> {
         let answers = self.stores.run(&operation).await;
         let before = self.before(&operation).cloned();
@@ -95,19 +95,19 @@ impl Player {
             return Err(self.differ(&operation, &[("first", &before), ("again", &answer)]));
         }
         self.touched(&operation, &answer).await?;
-        if self.thorough && self.played.len().is_multiple_of(WHOLE_EVERY) {
-            self.whole().await?;
+        if self.thorough && self.played.len().is_multiple_of(COMPARISON_INTERVAL) {
+            self.compare_everything().await?;
         }
         match operation {
-            // An answer tells the time.
+            // Answers contain the time.
             Operation::Step(_) => self.last = None,
-            Operation::Kill | Operation::Bury => {}
+            Operation::Kill | Operation::Restart => {}
             call => self.last = Some((call, answer.clone())),
         }
         Ok(answer)
     }
 
-    /// The answer to the very same call, if it was the one before; a process may have been killed between them.
+    /// The answer to the previous call, if it was the same call. A process may have been killed between them.
     fn before(&self, operation: &Operation) -> Option<&Answer> {
         self.last.as_ref().filter(|last| last.0 == *operation).map(|last| &last.1)
     }
@@ -124,21 +124,21 @@ impl Player {
     }
 
     fn differ(&self, asked: &dyn Debug, answers: &[(&'static str, &dyn Debug)]) -> Box<Difference> {
-        let answers = answers.iter().map(|(who, answer)| (*who, format!("{answer:#?}"))).collect();
+        let answers = answers.iter().map(|(store, answer)| (*store, format!("{answer:#?}"))).collect();
         Box::new(Difference { operations: self.played.clone(), asked: format!("{asked:?}"), answers })
     }
 
-    /// Whatever the operation or its answer names, and how full its shard is.
+    /// Compares the activeflows that the operation or its answer names, and the depth of its shard.
     async fn touched(&mut self, operation: &Operation, answer: &Answer) -> Equal {
         let ids = named(operation, answer);
         self.known.extend(&ids);
         let mut questions: Vec<Operation> = ids.into_iter().map(Operation::Get).collect();
         questions.extend(operation.shard(SHARDS).map(Operation::Depth));
-        self.ask(questions).await
+        self.compare_reads(questions).await
     }
 
-    /// Everything that the ports show.
-    async fn whole(&mut self) -> Equal {
+    /// Compares everything that the ports show.
+    async fn compare_everything(&mut self) -> Equal {
         self.known.extend(self.stores.known());
         let mut questions: Vec<Operation> = self.known.iter().copied().map(Operation::Get).collect();
         for shard in (0..SHARDS).map(Shard) {
@@ -150,10 +150,10 @@ impl Player {
         }));
         questions.extend([Operation::Members, Operation::RouteTransitions, Operation::Definitions(0)]);
         questions.extend((0..8).map(|hash| Operation::Bundle(format!("{hash:02x}"))));
-        self.ask(questions).await?;
+        self.compare_reads(questions).await?;
         self.stores
             .check_invariants()
-            .map_err(|misplaced| self.differ(&"the check_invariants", &[("check_invariants", &misplaced)]))?;
+            .map_err(|misplaced| self.differ(&"the invariants", &[("violation", &misplaced)]))?;
         let [expected, found] = self.stores.leftovers().await;
         match expected == found {
             true => Ok(()),
@@ -161,20 +161,20 @@ impl Player {
         }
     }
 
-    async fn ask(&mut self, questions: Vec<Operation>) -> Equal {
-        for (question, answers) in questions.iter().zip(self.stores.ask(&questions).await) {
+    async fn compare_reads(&mut self, questions: Vec<Operation>) -> Equal {
+        for (question, answers) in questions.iter().zip(self.stores.read(&questions).await) {
             self.compare(question, &answers)?;
         }
         Ok(())
     }
 
-    /// What cannot be looked at without changing it is changed at the end: what was seen, the order of the claims, the
-    /// waits, and whether all is forgotten that should be.
+    /// Compares state that can only be observed by changing it: the dedup window, the order of claims, the waits, and the
+    /// removal of ended activeflows.
     async fn close(&mut self, generator: &mut Generator) -> Equal {
         self.perform(Operation::Kill).await?;
-        self.whole().await?;
+        self.compare_everything().await?;
         for (call, event) in generator.events.iter().rev().step_by(5) {
-            self.perform(Operation::Deliver(call.was_it_seen(*event))).await?;
+            self.perform(Operation::Deliver(call.dedup_probe(*event))).await?;
             let (shard, key) = (call.shard(), call.key(*event));
             self.perform(Operation::CountAttempt { shard, key, attempt: 9 }).await?;
         }
@@ -187,11 +187,11 @@ impl Player {
                 while self.sweep(shard).await? {}
             }
         }
-        self.whole().await
+        self.compare_everything().await
     }
 
     async fn claim_all(&mut self, generator: &mut Generator, shard: Shard) -> Equal {
-        let worker = worker(generator.new_life());
+        let worker = worker(generator.new_worker());
         loop {
             let (nonce, want) = (generator.new_nonce(), Want { max: 7, idle: true });
             let claim = Operation::Claim { shard, worker, nonce, want };

@@ -1,12 +1,12 @@
-//! What a person reads of a failing history.
+//! Readable output of a failing history.
 
 use common::identity::hex;
 
 const SHOWN: usize = 900;
-/// Lines around the first one that differs.
+/// Number of lines before and after the first difference.
 const AROUND: usize = 6;
 
-/// Debug text with lists of bytes as the text that they mostly are, cut where it is long.
+/// Debug text in which lists of bytes are shown as text, cut to a maximum length.
 pub fn readable(debug: &str) -> String {
     let mut text = String::new();
     let mut rest = debug;
@@ -15,7 +15,7 @@ pub fn readable(debug: &str) -> String {
         let list = behind.split_once(']').and_then(|(list, behind)| Some((bytes(list)?, behind)));
         rest = match list {
             Some((bytes, behind)) => {
-                text.push_str(&told(&bytes));
+                text.push_str(&shown(&bytes));
                 behind
             }
             None => {
@@ -35,7 +35,7 @@ fn bytes(list: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-fn told(bytes: &[u8]) -> String {
+fn shown(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok("") => "[]".into(),
         Ok(text) if !text.contains(|letter: char| letter.is_ascii_control()) => {
@@ -52,7 +52,7 @@ fn cut(text: &str, length: usize) -> String {
     }
 }
 
-/// Of answers in lines: those around the first that is not the same in all.
+/// The lines of each answer around the first difference.
 pub fn parts_that_differ(answers: &[(&str, String)]) -> String {
     let lines: Vec<Vec<&str>> = answers.iter().map(|answer| answer.1.lines().collect()).collect();
     let same = |at: usize| lines.iter().all(|of| of.get(at).is_some() && of.get(at) == lines[0].get(at));

@@ -1,15 +1,15 @@
-//! What the workers believe that they hold, and what they held once: the claims of the past are used again too.
+//! The claims that the workers believe to hold, and their old claims, which are used again too.
 
 use super::operation::{Answer, Operation};
 use common::ports::work::{Claim, Claimed, CommitOutcome, Control, Row};
 use common::record::Entry;
-use tests::carrier::Dice;
+use tests::carrier::Dice as Rng;
 
 const REMEMBERED: usize = 60;
 
 /// A claim as its worker knows it from the last answer.
 #[derive(Clone)]
-pub struct Held {
+pub struct HeldClaim {
     pub claim: Claim,
     pub version: u64,
     pub inbox: Vec<Entry>,
@@ -18,18 +18,18 @@ pub struct Held {
 }
 
 #[derive(Default)]
-pub struct Grip {
-    pub held: Vec<Held>,
-    lost: Vec<Held>,
+pub struct HeldClaims {
+    pub held: Vec<HeldClaim>,
+    lost: Vec<HeldClaim>,
 }
 
-impl Grip {
-    pub fn one(&self, dice: &mut Dice) -> Option<&Held> {
-        (!self.held.is_empty()).then(|| dice.pick(&self.held))
+impl HeldClaims {
+    pub fn one(&self, rng: &mut Rng) -> Option<&HeldClaim> {
+        (!self.held.is_empty()).then(|| rng.pick(&self.held))
     }
 
-    pub fn lost_one(&self, dice: &mut Dice) -> Option<&Held> {
-        (!self.lost.is_empty()).then(|| dice.pick(&self.lost))
+    pub fn lost_one(&self, rng: &mut Rng) -> Option<&HeldClaim> {
+        (!self.lost.is_empty()).then(|| rng.pick(&self.lost))
     }
 
     pub fn learn(&mut self, operation: &Operation, answer: &Answer) {
@@ -37,11 +37,11 @@ impl Grip {
             (Operation::Claim { .. }, Answer::Claimed(Claimed::Rows { rows, .. })) => {
                 for row in rows {
                     self.held.retain(|held| held.claim != row.claim);
-                    self.held.push(Held::from(row));
+                    self.held.push(HeldClaim::from(row));
                 }
             }
             (Operation::Commit { claim, made, .. }, Answer::CommitOutcome(outcome)) => {
-                if let Some(at) = self.take_back(claim, outcome) {
+                if let Some(at) = self.still_held(claim, outcome) {
                     let held = &mut self.held[at];
                     held.inbox.drain(..held.inbox.len().min(made.consumed as usize));
                     held.unsettled += made.commands.len() as u32;
@@ -52,7 +52,7 @@ impl Grip {
                 }
             }
             (Operation::Finish { claim, unsettled, .. }, Answer::CommitOutcome(outcome)) => {
-                if let Some(at) = self.take_back(claim, outcome) {
+                if let Some(at) = self.still_held(claim, outcome) {
                     self.held[at].unsettled = self.held[at].unsettled.min(*unsettled);
                     self.held[at].learn(outcome);
                 }
@@ -64,8 +64,8 @@ impl Grip {
         self.lost.drain(..older);
     }
 
-    /// Where the claim is, if it is still held after `outcome`.
-    fn take_back(&mut self, claim: &Claim, outcome: &CommitOutcome) -> Option<usize> {
+    /// Position of the claim if it is still held after `outcome`.
+    fn still_held(&mut self, claim: &Claim, outcome: &CommitOutcome) -> Option<usize> {
         match outcome {
             CommitOutcome::ClaimKept { .. } | CommitOutcome::More { .. } => {
                 self.held.iter().position(|held| held.claim == *claim)
@@ -82,9 +82,9 @@ impl Grip {
     }
 }
 
-impl Held {
-    fn from(row: &Row) -> Held {
-        Held {
+impl HeldClaim {
+    fn from(row: &Row) -> HeldClaim {
+        HeldClaim {
             claim: row.claim,
             version: row.record.version,
             inbox: row.inbox.clone(),

@@ -1,11 +1,11 @@
-//! Who looks after an installation: operators who pause, stop, retry and deploy, and an archive that follows the feed.
+//! Clients of the engine: operators that pause, stop, retry and deploy, and an archive that follows the feed.
 
 use super::CUSTOMER;
 use super::process::Process;
-use super::store::SimStore;
+use super::simulation::{SHARDS, Simulation};
+use super::store::{self, SimStore};
 use super::time::ProcessClock;
-use super::world::{SHARDS, World};
-use crate::carrier::Dice;
+use crate::carrier::Dice as Rng;
 use api::publish::{Deployment, deploy};
 use common::answer::until_answered;
 use common::ports::catalogue::Published;
@@ -17,38 +17,39 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A person at the console, or a program that uses the API: of the newest release.
-pub struct Person {
-    world: Arc<World>,
+/// A client that uses the newest release: an operator's console, or a program.
+pub struct Operator {
+    simulation: Arc<Simulation>,
     store: SimStore,
     clock: ProcessClock,
-    dice: Dice,
+    rng: Rng,
 }
 
-impl Person {
-    pub fn new(world: &Arc<World>, name: &str, mut dice: Dice) -> Person {
-        let process = Process::person(name);
-        let store = SimStore { world: world.clone(), process };
-        let clock = ProcessClock::new(world.time.clone(), Dice::new(dice.throw(), 1));
-        Person { world: world.clone(), store, clock, dice }
+impl Operator {
+    pub fn new(simulation: &Arc<Simulation>, name: &str, mut rng: Rng) -> Operator {
+        let process = Process::external(name);
+        let store = store::seen_by(&process, simulation);
+        let clock = ProcessClock::new(simulation.time.clone(), Rng::new(rng.throw(), 1));
+        Operator { simulation: simulation.clone(), store, clock, rng }
     }
 
-    /// Pauses one and lets it go on, which changes no story, or stops a call; answers with whom it stopped.
-    pub async fn meddle(&mut self, times: u64) -> BTreeSet<String> {
+    /// Pauses and resumes activeflows, which must not change their commands, or stops calls. Returns the subjects that it
+    /// stopped.
+    pub async fn intervene(&mut self, times: u64) -> BTreeSet<String> {
         let mut stopped = BTreeSet::new();
         for _ in 0..times {
             self.rest(5_000, 30_000).await;
-            let live = self.world.audit(|audit| audit.live());
+            let live = self.simulation.audit(|audit| audit.live());
             if live.is_empty() {
                 continue;
             }
-            let (subject, id) = self.dice.pick(&live).clone();
-            if self.dice.percent(25) && subject.starts_with("call") {
+            let (subject, id) = self.rng.pick(&live).clone();
+            if self.rng.percent(25) && subject.starts_with("call") {
                 self.ask(id, &subject, Control::Stop).await;
                 stopped.insert(subject);
             } else {
                 self.ask(id, &subject, Control::Pause).await;
-                self.look(id).await;
+                self.read(id).await;
                 self.rest(500, 3_000).await;
                 self.ask(id, &subject, Control::Resume).await;
             }
@@ -56,30 +57,31 @@ impl Person {
         stopped
     }
 
-    /// Tries again what is quarantined or was rejected as poison; a call whose caller heard nothing for so long is stopped.
-    /// Answers with whose it was.
-    pub async fn pardon(&mut self) -> Vec<String> {
-        let quarantined = self.world.audit(|audit| audit.quarantined());
+    /// Retries quarantined activeflows, stops quarantined calls, whose callers have hung up by now, and replays events that
+    /// were rejected as poison. Returns the subjects.
+    pub async fn recover_quarantined(&mut self) -> Vec<String> {
+        let quarantined = self.simulation.audit(|audit| audit.quarantined());
         for (subject, id) in &quarantined {
             let control = if subject.starts_with("call") { Control::Stop } else { Control::Retry };
             self.ask(*id, subject, control).await;
         }
-        let replayed = self.world.broker.replay_poison();
+        let replayed = self.simulation.broker.replay_poison();
         for event in &replayed {
-            self.world.say(format!("the operator replays {}", event.message_id));
-            self.world.audit(|audit| audit.unheard(&event.body));
+            self.simulation.log(format!("the operator replays {}", event.message_id));
+            self.simulation.audit(|audit| audit.unheard(&event.body));
         }
         let subjects = quarantined.into_iter().map(|(subject, _)| subject);
         subjects.chain(replayed.into_iter().map(|event| event.reference)).collect()
     }
 
-    /// Deploys `name` so many times, each time a little changed, as the API does.
+    /// Deploys `name` `times` times, each time with a small change, as the API does.
     pub async fn deploy(&mut self, name: &str, document: &str, times: u64) {
-        for time in 0..times {
+        for repetition in 0..times {
             self.rest(3_000, 25_000).await;
-            let changed = document.replace("\"duration\": 9000", &format!("\"duration\": {}", 9001 + time));
+            let changed =
+                document.replace("\"duration\": 9000", &format!("\"duration\": {}", 9001 + repetition));
             self.publish(name, &changed).await;
-            self.world.say(format!("version {} of {name} is deployed", time + 2));
+            self.simulation.log(format!("version {} of {name} is deployed", repetition + 2));
         }
     }
 
@@ -99,42 +101,42 @@ impl Person {
         }
     }
 
-    /// Follows the feed and the member list, and trims what it has; never returns.
-    pub async fn archive(&mut self) {
-        let mut places = vec![String::new(); usize::from(SHARDS)];
+    /// Reads the feed and the member list, and trims the entries that it has read. Never returns.
+    pub async fn follow_feed(&mut self) {
+        let mut positions = vec![String::new(); usize::from(SHARDS)];
         loop {
             self.rest(500, 4_000).await;
             let _ = until_answered(&self.clock, || self.store.members()).await;
             for shard in 0..SHARDS {
-                let place = &mut places[usize::from(shard)];
-                let read = until_answered(&self.clock, || self.store.feed(Shard(shard), place, 20)).await;
+                let position = &mut positions[usize::from(shard)];
+                let read = until_answered(&self.clock, || self.store.feed(Shard(shard), position, 20)).await;
                 let read = read.unwrap_or_default();
                 for entry in &read {
-                    self.world.audit(|audit| audit.archived(entry));
+                    self.simulation.audit(|audit| audit.archived(entry));
                 }
                 let Some(last) = read.last() else { continue };
-                place.clone_from(&last.position);
-                if self.dice.percent(50) {
-                    let _ = until_answered(&self.clock, || self.store.trim(Shard(shard), place)).await;
+                position.clone_from(&last.position);
+                if self.rng.percent(50) {
+                    let _ = until_answered(&self.clock, || self.store.trim(Shard(shard), position)).await;
                 }
             }
         }
     }
 
     async fn ask(&mut self, id: ActiveflowId, subject: &str, control: Control) {
-        self.world.say(format!("an operator wants {control:?} of {subject}"));
-        let asked = until_answered(&self.clock, || self.store.control(id, &control)).await;
-        self.world.say(format!("the operator is told {asked:?}"));
+        self.simulation.log(format!("an operator asks for {control:?} of {subject}"));
+        let answer = until_answered(&self.clock, || self.store.control(id, &control)).await;
+        self.simulation.log(format!("the answer to the operator is {answer:?}"));
     }
 
-    async fn look(&self, id: ActiveflowId) {
+    async fn read(&self, id: ActiveflowId) {
         let _ = until_answered(&self.clock, || self.store.get(id)).await;
         let page = ListQuery { customer_id: CUSTOMER.into(), before: None, limit: 20 };
         let _ = until_answered(&self.clock, || self.store.list(&page)).await;
     }
 
     async fn rest(&mut self, low: u64, high: u64) {
-        let rest: Duration = self.dice.millis(low, high);
-        self.world.time.sleep(rest).await;
+        let rest: Duration = self.rng.millis(low, high);
+        self.simulation.time.sleep(rest).await;
     }
 }

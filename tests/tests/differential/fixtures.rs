@@ -1,4 +1,4 @@
-//! Who takes part: a few calls, their events, and what these would start. Few enough that they get in each other's way.
+//! Fixtures: a few calls, their events, and the activeflows that these would start. They are few, so that they interfere.
 
 use super::stores::{SHARDS, START};
 use common::identity::reference_key;
@@ -11,16 +11,16 @@ use flow::Class;
 use flow::route::Reference;
 use flow::{Definitions, Timestamp};
 use std::collections::BTreeMap;
-use tests::carrier::Dice;
+use tests::carrier::Dice as Rng;
 
 pub const CUSTOMERS: u64 = 3;
 const REALMS: [&str; 2] = ["default", "other"];
 const OWNER: &str = "flow-1";
-/// Half of the types have someone who hears them; `sim.*` is heard as a family.
+/// Event types. Owners hear some of them; `sim.*` matches as a family.
 pub const KINDS: [&str; 6] =
     ["call.incoming", "call.digits", "call.hangup", "sim.attached", "message.received", "callx.digits"];
 
-/// One of the calls by number.
+/// A call, by number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call(pub u64);
 
@@ -37,7 +37,7 @@ impl Call {
         Shard::of(&self.reference(), SHARDS)
     }
 
-    /// What event number `event` would start: the owner, or beside it the run of a side.
+    /// The activeflow that event number `event` would start: the owner, or a side run.
     pub fn start(&self, event: u64, side: Option<u64>) -> Start {
         let reference = self.reference();
         let starter = side.map_or(OWNER.to_string(), |side| format!("autoflow-{side}"));
@@ -80,8 +80,8 @@ impl Call {
         Deliver { always_fits: true, ..self.deliver(event, "command.completed", to) }
     }
 
-    /// Changes nothing whatever it is answered, and that tells whether the event was seen.
-    pub fn was_it_seen(&self, event: u64) -> Deliver {
+    /// A delivery that changes nothing; its answer shows whether the event is in the dedup window.
+    pub fn dedup_probe(&self, event: u64) -> Deliver {
         self.to_activeflow(event, Call(u64::MAX).start(0, None).id, "nobody's")
     }
 
@@ -106,30 +106,23 @@ pub fn worker(number: u64) -> MemberId {
     MemberId::from(u128::from(number) + 1)
 }
 
-pub fn member(id: MemberId, beat: u64, generation: u64) -> Member {
-    Member {
-        id,
-        role: Role::Executor,
-        instance: "here:1".into(),
-        heartbeats: beat,
-        generation,
-        formats: (1, 1),
-    }
+pub fn member(id: MemberId, heartbeats: u64, generation: u64) -> Member {
+    Member { id, role: Role::Executor, instance: "here:1".into(), heartbeats, generation, formats: (1, 1) }
 }
 
-pub fn transition(dice: &mut Dice) -> RouteTransition {
-    let at = Timestamp::from_micros(START + dice.between(0, 2) as i64 * 3_600_000_000);
-    let route_id = (*dice.pick(&["sim=8944*", "a b"])).into();
-    RouteTransition { route_id, transition: (*dice.pick(&["activated", "expired"])).into(), at }
+pub fn transition(rng: &mut Rng) -> RouteTransition {
+    let at = Timestamp::from_micros(START + rng.between(0, 2) as i64 * 3_600_000_000);
+    let route_id = (*rng.pick(&["sim=8944*", "a b"])).into();
+    RouteTransition { route_id, transition: (*rng.pick(&["activated", "expired"])).into(), at }
 }
 
-/// One of two publications of a generation, so that two may compete.
-pub fn publication(dice: &mut Dice, generation: u64) -> Publication {
-    let hash = format!("{:02x}", dice.between(0, 8));
+/// One of several possible publications of a generation, so that publications conflict.
+pub fn publication(rng: &mut Rng, generation: u64) -> Publication {
+    let hash = format!("{:02x}", rng.between(0, 8));
     let deployed = flow::definitions::Deployed {
         id: OWNER.into(),
         name: "Support line".into(),
-        customer_id: customer(dice.between(0, 2)),
+        customer_id: customer(rng.between(0, 2)),
         version: generation as u32,
         bundle: hash.clone(),
         trigger: Some("call.incoming".into()),

@@ -1,4 +1,4 @@
-//! What kinds of answers there are, and which one a repeated call may have.
+//! Kinds of answers, and the answers that a repeated call may get.
 
 use super::operation::Answer;
 use common::ports::catalogue::Published;
@@ -7,7 +7,7 @@ use common::ports::lookup::Controlled;
 use common::ports::work::{Claimed, CommitOutcome};
 
 impl Answer {
-    /// What is counted, so that one sees that every kind of answer was given.
+    /// The kinds that are counted, to show that every kind of answer occurred.
     pub fn kinds(&self) -> Vec<&'static str> {
         match self {
             Answer::Delivered(delivered) => vec![of_delivered(delivered)],
@@ -46,20 +46,16 @@ impl Answer {
             Answer::RouteTransitions(transitions) => vec![some(!transitions.is_empty())],
             Answer::List(found) => vec![some(!found.is_empty())],
             Answer::Feed(entries) => vec![some(!entries.is_empty())],
-            Answer::FailureDetector(_)
-            | Answer::Counted(_)
-            | Answer::Depth(_)
-            | Answer::Now(_)
-            | Answer::Done => {
+            Answer::Members(_) | Answer::Counted(_) | Answer::Depth(_) | Answer::Now(_) | Answer::Done => {
                 vec!["answered"]
             }
-            Answer::Corrupt => vec!["refused as a mistake"],
+            Answer::Corrupt => vec!["refused as an error"],
             Answer::Failed(_) => vec!["failed"],
         }
     }
 
-    /// Whether `again` may be the answer to the same call at once after `self`. An event is a duplicate then, and a sweep
-    /// finds less to do; all others say the same.
+    /// Whether the same call may answer `again` right after it answered `self`. A repeated event is a duplicate, and a
+    /// repeated sweep finds less to do; all other answers are equal.
     pub fn may_be_followed_by(&self, again: &Answer) -> bool {
         match (self, again) {
             (Answer::Delivered(Delivered::Applied { .. }), Answer::Delivered(again)) => {
@@ -69,8 +65,8 @@ impl Answer {
                 first.more
                     || (again.late_us.is_empty() && again.suspects + again.overdue + again.forgotten == 0)
             }
-            // Others may have beaten.
-            (Answer::FailureDetector(_), Answer::FailureDetector(_)) => true,
+            // Other members may have sent heartbeats.
+            (Answer::Members(_), Answer::Members(_)) => true,
             (first, again) => first == again,
         }
     }
@@ -79,8 +75,8 @@ impl Answer {
 fn of_delivered(delivered: &Delivered) -> &'static str {
     match delivered {
         Delivered::Applied { to: Some(to), started, .. } if started.contains(to) => "applied, owner started",
-        Delivered::Applied { to: Some(_), started, .. } if started.is_empty() => "applied, to one that lives",
-        Delivered::Applied { to: Some(_), .. } => "applied, to one that lives, sides started",
+        Delivered::Applied { to: Some(_), started, .. } if started.is_empty() => "applied to an existing one",
+        Delivered::Applied { to: Some(_), .. } => "applied to an existing one, sides started",
         Delivered::Applied { to: None, .. } => "applied, sides started",
         Delivered::Duplicate => "duplicate",
         Delivered::Unmatched => "unmatched",

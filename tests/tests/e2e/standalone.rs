@@ -1,4 +1,4 @@
-//! `signalbox serve` with a data folder of its own, and commands that ask it.
+//! `signalbox serve` with its own data folder, and the commands that use its API.
 
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -10,35 +10,35 @@ use tests::chaos::site::binary;
 use tests::support::process::Folder;
 use tests::support::{Process, Signal, ports};
 
-/// A guard against hanging.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Limit against a hanging test.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
-pub struct Solo {
+pub struct Standalone {
     pub env: Vec<(String, String)>,
     pub api: String,
     pub folder: Folder,
     fleet: Option<Fleet>,
 }
 
-impl Solo {
-    /// Nothing runs yet; `settings` are `SIGNALBOX_…` variables.
-    pub fn new(settings: &[(&str, &str)]) -> Solo {
-        let folder = Folder::new("solo");
+impl Standalone {
+    /// A folder without a running process; `settings` are `SIGNALBOX_…` variables.
+    pub fn new(settings: &[(&str, &str)]) -> Standalone {
+        let folder = Folder::new("standalone");
         let api = format!("127.0.0.1:{}", ports::free());
         let data = folder.path().join("data").to_string_lossy().into_owned();
         let own = [("SIGNALBOX_DATA__DIR", data.as_str()), ("SIGNALBOX_API__LISTEN", &api)];
         let env = own.iter().chain(settings).map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        Solo { env, api, folder, fleet: None }
+        Standalone { env, api, folder, fleet: None }
     }
 
-    /// With `serve` running and ready.
-    pub fn open(settings: &[(&str, &str)]) -> Solo {
-        let mut solo = Solo::new(settings);
-        solo.start();
-        solo
+    /// A folder with `serve` running and ready.
+    pub fn open(settings: &[(&str, &str)]) -> Standalone {
+        let mut standalone = Standalone::new(settings);
+        standalone.start();
+        standalone
     }
 
-    /// Another life on the same folder.
+    /// Starts `serve` on the folder and waits until it is ready.
     pub fn start(&mut self) {
         let mut fleet = Fleet::start(binary().unwrap(), &["serve"], &self.env, self.folder.path());
         fleet.wait_until_ready();
@@ -49,15 +49,15 @@ impl Solo {
         self.fleet = None;
     }
 
-    /// SIGTERM; answers whether it ended in time, with exit code 0.
+    /// Sends SIGTERM. Returns whether the process ended in time with exit code 0.
     pub fn stop(&mut self) -> bool {
         let Some(mut fleet) = self.fleet.take() else { return false };
         let member = &mut fleet.members[0];
         member.signal(Signal::Term);
-        member.wait(PATIENCE).is_some_and(|status| status.success())
+        member.wait(TIMEOUT).is_some_and(|status| status.success())
     }
 
-    /// A command that goes on, with what it prints in `NAME.log` of the folder.
+    /// Starts a command that keeps running and prints to `NAME.log` in the folder.
     pub fn spawn(&self, name: &str, arguments: &[&str]) -> Process {
         let mut command = Command::new(binary().unwrap());
         command.args(arguments).env("SIGNALBOX_OPS__LISTEN", "").envs(self.env.iter().cloned());
@@ -72,7 +72,7 @@ impl Solo {
         std::fs::read_to_string(self.folder.path().join("serve-1.log")).unwrap_or_default()
     }
 
-    /// One command to its end, whatever its exit code.
+    /// Runs a command to its end, with any exit code.
     pub fn try_run(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
         let mut command = Command::new(binary().unwrap());
         command.args(arguments).stdin(Stdio::null());
@@ -81,20 +81,25 @@ impl Solo {
         command.envs(settings.iter().copied()).output().unwrap()
     }
 
-    /// What a command says that must succeed.
+    /// Standard output of a command that must succeed.
     pub fn run(&self, arguments: &[&str]) -> String {
         let output = self.try_run(arguments, &[]);
         let log = self.log();
         let end = log.lines().rev().take(20).collect::<Vec<_>>().join("\n");
-        assert!(output.status.success(), "{arguments:?}: {}\n{}\nserve:\n{end}", output.status, all(&output));
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}\n{}\nserve:\n{end}",
+            output.status,
+            text_of(&output)
+        );
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// What a command says that must fail with `code`.
+    /// Output of a command that must fail with `code`.
     pub fn refused(&self, arguments: &[&str], settings: &[(&str, &str)], code: i32) -> String {
         let output = self.try_run(arguments, settings);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?} {settings:?}: {}", all(&output));
-        all(&output)
+        assert_eq!(output.status.code(), Some(code), "{arguments:?} {settings:?}: {}", text_of(&output));
+        text_of(&output)
     }
 
     pub fn json(&self, arguments: &[&str]) -> Value {
@@ -102,20 +107,20 @@ impl Solo {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error} in {text}"))
     }
 
-    /// The sample that answers calls, at +15550111.
+    /// Deploys the IVR sample at +15550111.
     pub fn deploy_ivr(&self) {
         self.run(&["flow", "deploy", &sample("opening-hours.json")]);
         self.run(&["flow", "deploy", &sample("ivr.json"), "--route", "call=+15550111"]);
     }
 
-    /// Sends an event; answers with what became of it.
+    /// Sends an event. Returns its outcome.
     pub fn send(&self, kind: &str, subject: &str, data: &str) -> Value {
         self.json(&["event", "send", "--type", kind, "--subject", subject, "--data", data])
     }
 
-    /// Looks at the only activeflow until it is as `wanted`.
+    /// Polls the only activeflow until `wanted` holds.
     pub fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let list = self.json(&["activeflow", "list"]);
             let rows = list.as_array().unwrap();
@@ -131,12 +136,12 @@ impl Solo {
     }
 }
 
-pub fn all(output: &Output) -> String {
+pub fn text_of(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout)
 }
 
 pub fn sample(name: &str) -> String {
-    crate::stage::sample(name).to_string_lossy().into_owned()
+    crate::harness::sample(name).to_string_lossy().into_owned()
 }
 
 fn is_setting(name: &OsStr) -> bool {

@@ -1,4 +1,4 @@
-//! SIGTERM under load: every role goes with exit code 0 within its grace, and nothing is lost.
+//! SIGTERM under load: every role ends with exit code 0 within its grace period, and nothing is lost.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,20 +12,20 @@ use tests::support::Signal;
 use tokio_util::sync::CancellationToken;
 
 const ROLES: [&str; 4] = ["dispatcher", "executor", "executor", "scheduler"];
-/// The grace of the default settings and a margin.
+/// The default grace period plus a margin.
 const GRACE: Duration = Duration::from_secs(30);
-/// A guard against hanging.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Limit against a hanging test.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_is_told_to_stop_ends_in_time_and_loses_nothing() {
+async fn a_role_that_receives_sigterm_ends_in_time_and_loses_nothing() {
     let site = tokio::task::block_in_place(|| Site::open(&[])).unwrap();
     let flow = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/chaos-flow.json");
     site.run(&["flow", "deploy", &flow.to_string_lossy(), "--route", "call=+15550111"]).unwrap();
     let mut fleet = tokio::task::block_in_place(|| site.start(&ROLES)).unwrap();
     let url = site.rabbit.url();
     let stop = CancellationToken::new();
-    let book = keep_book(&url, stop.clone()).await.unwrap();
+    let run_log = keep_book(&url, stop.clone()).await.unwrap();
     let timeline = Arc::new(Timeline::default());
     let gateway = Gateway::open(&url, "gateway.calls", &["call.#"], timeline, stop.clone()).await.unwrap();
     let settings = Settings { seed: 1, calls: 300, live: 200, rate: 100, ..Settings::from_env() };
@@ -45,11 +45,11 @@ async fn a_role_that_is_told_to_stop_ends_in_time_and_loses_nothing() {
         member.revive();
     }
     load.enough();
-    tokio::time::timeout(PATIENCE, load.over()).await.expect("every call ends after the restarts");
+    tokio::time::timeout(TIMEOUT, load.over()).await.expect("every call ends after the restarts");
 
     let flow = Flow::read(&std::fs::read_to_string(flow).unwrap()).unwrap();
     let (stories, rubbish) = load.told_all();
-    let judged = || judge(&book.lock().unwrap(), &flow, &stories).unwrap();
+    let judged = || judge(&run_log.lock().unwrap(), &flow, &stories).unwrap();
     let until = tokio::time::Instant::now() + Duration::from_secs(20);
     while !judged().violations.is_empty() && tokio::time::Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(200)).await;

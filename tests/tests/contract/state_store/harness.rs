@@ -1,4 +1,4 @@
-//! A store under test with its clock, and short words for what cases do.
+//! A store under test with its clock, and helpers for the cases.
 
 use super::ambiguous::Ambiguous;
 use super::killed::Killed;
@@ -9,6 +9,7 @@ use common::identity::reference_key;
 use common::member::MemberId;
 use common::ports::StateStore;
 use common::ports::intake::{Deliver, Delivered, To};
+use common::ports::intercepted::Intercepted;
 use common::ports::work::{After, Claim, Claimed, CommitOutcome, Row, Transition, Want};
 use common::record::{ActiveflowSpec, Entry, FlowRef, Start};
 use common::{ActiveflowId, EventKey, Shard};
@@ -26,7 +27,7 @@ pub const SHARDS: u16 = 4;
 pub const START: i64 = 1_800_000_000_000_000;
 pub const CUSTOMER: &str = "00000000-0000-0000-0000-000000000000";
 
-pub struct World {
+pub struct StoreHarness {
     pub store: Arc<dyn StateStore>,
     pub time: ManualTime,
     pub ambiguous: bool,
@@ -39,39 +40,39 @@ pub struct World {
 static SINGLE: Mutex<Option<Server>> = Mutex::const_new(None);
 static CLUSTER: Mutex<Option<Server>> = Mutex::const_new(None);
 
-impl World {
-    pub fn memory(ambiguous: bool) -> World {
+impl StoreHarness {
+    pub fn memory(ambiguous: bool) -> StoreHarness {
         let time = ManualTime::at(Timestamp::from_micros(START));
         let store = Arc::new(Memory::new(SHARDS, Limits::default(), time.clone()));
-        World::over(store, time, ambiguous)
+        StoreHarness::over(store, time, ambiguous)
     }
 
-    pub fn embedded(ambiguous: bool) -> World {
+    pub fn embedded(ambiguous: bool) -> StoreHarness {
         let time = ManualTime::at(Timestamp::from_micros(START));
         let folder = Folder::new();
         let store = embedded::open(folder.path(), &embedded_settings(&time)).unwrap().store;
-        World { _folder: Some(folder), ..World::over(store, time, ambiguous) }
+        StoreHarness { _folder: Some(folder), ..StoreHarness::over(store, time, ambiguous) }
     }
 
-    pub fn on_folder(folder: &Path, time: &ManualTime) -> World {
+    pub fn on_folder(folder: &Path, time: &ManualTime) -> StoreHarness {
         let store = embedded::open(folder, &embedded_settings(time)).unwrap().store;
-        World::over(store, time.clone(), false)
+        StoreHarness::over(store, time.clone(), false)
     }
 
-    pub fn embedded_killed() -> World {
+    pub fn embedded_killed() -> StoreHarness {
         let time = ManualTime::at(Timestamp::from_micros(START));
-        World::over(Arc::new(Killed::new(embedded_settings(&time))), time, false)
+        StoreHarness::over(Arc::new(Intercepted(Killed::new(embedded_settings(&time)))), time, false)
     }
 
-    pub async fn redis(ambiguous: bool) -> World {
-        World::on_server(&SINGLE, false, ambiguous).await
+    pub async fn redis(ambiguous: bool) -> StoreHarness {
+        StoreHarness::on_server(&SINGLE, false, ambiguous).await
     }
 
-    pub async fn redis_cluster() -> World {
-        World::on_server(&CLUSTER, true, false).await
+    pub async fn redis_cluster() -> StoreHarness {
+        StoreHarness::on_server(&CLUSTER, true, false).await
     }
 
-    async fn on_server(slot: &'static Mutex<Option<Server>>, cluster: bool, ambiguous: bool) -> World {
+    async fn on_server(slot: &'static Mutex<Option<Server>>, cluster: bool, ambiguous: bool) -> StoreHarness {
         let mut server = slot.lock().await;
         let url = server
             .get_or_insert_with(|| Server::start(RedisOptions { cluster, ..RedisOptions::default() }))
@@ -79,15 +80,24 @@ impl World {
         flush(&url).await;
         let time = ManualTime::at(Timestamp::from_micros(START));
         let settings = Settings { clock: Some(time.clone()), ..Settings::new(&url, SHARDS) };
-        let mut world = World::over(Arc::new(Redis::connect(settings).unwrap()), time, ambiguous);
-        world.url = Some(url);
-        world._alone = Some(server);
-        world
+        let mut harness = StoreHarness::over(Arc::new(Redis::connect(settings).unwrap()), time, ambiguous);
+        harness.url = Some(url);
+        harness._alone = Some(server);
+        harness
     }
 
-    fn over(store: Arc<dyn StateStore>, time: ManualTime, ambiguous: bool) -> World {
-        let store: Arc<dyn StateStore> = if ambiguous { Arc::new(Ambiguous(store)) } else { store };
-        World { store, time, ambiguous, url: None, nonce: AtomicU64::new(1), _folder: None, _alone: None }
+    fn over(store: Arc<dyn StateStore>, time: ManualTime, ambiguous: bool) -> StoreHarness {
+        let store: Arc<dyn StateStore> =
+            if ambiguous { Arc::new(Intercepted(Ambiguous(store))) } else { store };
+        StoreHarness {
+            store,
+            time,
+            ambiguous,
+            url: None,
+            nonce: AtomicU64::new(1),
+            _folder: None,
+            _alone: None,
+        }
     }
 
     pub fn advance(&self, seconds: u64) {
@@ -98,7 +108,7 @@ impl World {
         self.time.now()
     }
 
-    /// Delivers, and requires that it was applied; with ambiguous answers a *duplicate* says the same.
+    /// Delivers an event and requires that it was applied. With ambiguous answers a *duplicate* means the same.
     pub async fn applied(&self, event: &Deliver) {
         match self.store.deliver(event).await.unwrap() {
             Delivered::Applied { .. } => {}
@@ -149,8 +159,8 @@ impl World {
         self.store.commit(&row.claim, row.record.version, transition, after).await.unwrap()
     }
 
-    /// `claim`'s worker is declared dead and what it held is freed.
-    pub async fn bury(&self, claim: &Claim) {
+    /// Sweeps the worker of `claim` as dead, which releases its claims as suspects.
+    pub async fn declare_dead(&self, claim: &Claim) {
         self.store.sweep(claim.shard, &[claim.token.worker]).await.unwrap();
     }
 }
@@ -165,7 +175,7 @@ async fn flush(url: &str) {
     let _: () = redis::cmd("FLUSHALL").query_async(&mut connection).await.unwrap();
 }
 
-/// A transition that takes everything that the row brought.
+/// A transition that consumes the row's inbox and control.
 pub fn taking(row: &Row) -> Transition {
     Transition {
         body: format!("body {}", row.record.version + 1).into_bytes(),
@@ -179,7 +189,7 @@ pub fn worker(n: u128) -> MemberId {
     MemberId(uuid::Uuid::from_u128(n))
 }
 
-/// A call with all that is needed to tell a store about it.
+/// A call, from which events and starts are made.
 #[derive(Clone)]
 pub struct Call {
     pub reference: Reference,
@@ -191,7 +201,7 @@ pub fn call(subject: &str) -> Call {
     Call { reference, starter: "flow-1".into() }
 }
 
-/// Calls of one shard, so that a case can look at one lane.
+/// Calls of the same shard, and so of the same lanes.
 pub fn calls_of_one_shard(count: usize) -> Vec<Call> {
     let shard = call("call-0").shard();
     (0..).map(|n| call(&format!("call-{n}"))).filter(|call| call.shard() == shard).take(count).collect()
@@ -218,7 +228,7 @@ impl Call {
         }
     }
 
-    /// An event that starts the flow if nobody owns the reference.
+    /// An event that starts the flow if the reference has no owner.
     pub fn incoming(&self, event_id: &str) -> Deliver {
         let to = To::Reference {
             key: reference_key(&self.reference),
@@ -265,7 +275,7 @@ pub fn event_ids(inbox: &[Entry]) -> Vec<String> {
     inbox.iter().map(id).collect()
 }
 
-/// A side run's reference is the same; its id differs by its starter.
+/// A side run: it has the same reference; its id differs by its starter.
 pub fn side_of(call: &Call, event_id: &str) -> Start {
     Call { starter: "autoflow-1".into(), ..call.clone() }.start(event_id)
 }

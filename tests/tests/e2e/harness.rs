@@ -1,4 +1,4 @@
-//! What every scene needs: a site, running roles, somebody who sends events and somebody who reads commands.
+//! Servers, running roles, a publisher of events and a consumer of commands.
 
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -12,10 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 pub const SOURCE: &str = "sbc-1.example";
 const QUEUE: &str = "test.commands";
-/// A guard against hanging; commands come in milliseconds.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Limit against a hanging test; commands arrive within milliseconds.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-pub struct Stage {
+pub struct Harness {
     pub fleet: Fleet,
     pub site: Site,
     pub link: Link,
@@ -24,9 +24,9 @@ pub struct Stage {
     _stop: tokio_util::sync::DropGuard,
 }
 
-impl Stage {
-    /// Servers, `roles`, and a queue of the test's own that is bound to all commands.
-    pub async fn open(roles: &[&str], settings: &[(&str, &str)]) -> Stage {
+impl Harness {
+    /// Starts servers and `roles`, and binds a queue to all commands.
+    pub async fn open(roles: &[&str], settings: &[(&str, &str)]) -> Harness {
         let (site, fleet) = tokio::task::block_in_place(|| {
             let site = Site::open(settings).unwrap();
             let fleet = site.start(roles).unwrap();
@@ -34,21 +34,21 @@ impl Stage {
         });
         let url = site.rabbit.url();
         bind(&url, QUEUE, COMMANDS, &["#"]).await.unwrap();
-        let (heard, commands) = mpsc::unbounded_channel();
+        let (sender, commands) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         let mut seen = HashSet::new();
         let consuming = keep_consuming(url.clone(), QUEUE.into(), stop.clone(), move |delivery| {
             if let Some(command) = Command::read(&delivery.data)
                 && seen.insert(command.id.clone())
             {
-                let _ = heard.send(command);
+                let _ = sender.send(command);
             }
         });
         tokio::spawn(consuming);
-        Stage { fleet, link: Link::open(&url), site, commands, events: 0, _stop: stop.drop_guard() }
+        Harness { fleet, link: Link::open(&url), site, commands, events: 0, _stop: stop.drop_guard() }
     }
 
-    /// Deploys a file with a route (`call=+15550111`), or a subroutine without.
+    /// Deploys a file, with a route (`call=+15550111`) or as a subroutine without one.
     pub fn deploy(&self, file: &Path, route: Option<&str>) {
         let file = file.to_string_lossy();
         let mut arguments = vec!["flow", "deploy", &file];
@@ -56,7 +56,7 @@ impl Stage {
         self.site.run(&arguments).unwrap();
     }
 
-    /// Publishes an event of now under a fresh id; returns when it is confirmed.
+    /// Publishes an event with the current time and a new id. Returns when it is confirmed.
     pub async fn send(&mut self, kind: &str, subject: &str, data: Value) {
         self.send_at(&tests::carrier::event::now(), kind, subject, data).await;
     }
@@ -68,7 +68,7 @@ impl Stage {
         self.link.publish(Outgoing::event_at(SOURCE, &id, kind, subject, time, data)).await;
     }
 
-    /// A call of `from` to `to`.
+    /// Publishes a call from `from` to `to`.
     pub async fn incoming_call(&mut self, subject: &str, from: &str, to: &str) {
         self.send("call.incoming", subject, json!({ "from": from, "to": to, "direction": "incoming" })).await;
     }
@@ -77,17 +77,17 @@ impl Stage {
         self.send("call.digits", subject, json!({ "digits": digits })).await;
     }
 
-    /// Answers a command as a gateway does.
+    /// Completes a command as a gateway does.
     pub async fn complete(&mut self, command: &Command) {
         let data = json!({ "command_id": command.id, "result": {} });
         self.send("command.completed", &command.subject, data).await;
     }
 
-    /// The next command, whatever it is about.
+    /// The next command, of any type.
     pub async fn next(&mut self) -> Command {
-        match tokio::time::timeout(PATIENCE, self.commands.recv()).await {
+        match tokio::time::timeout(TIMEOUT, self.commands.recv()).await {
             Ok(Some(command)) => command,
-            _ => panic!("no command came within {PATIENCE:?}; the logs:\n{}", self.ends_of_logs()),
+            _ => panic!("no command came within {TIMEOUT:?}; the logs:\n{}", self.ends_of_logs()),
         }
     }
 
@@ -104,7 +104,7 @@ impl Stage {
     }
 }
 
-/// A flow of the samples that come with the product.
+/// A flow of `samples/`.
 pub fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples").join(name)
 }

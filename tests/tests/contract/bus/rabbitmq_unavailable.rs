@@ -1,6 +1,6 @@
-//! RabbitMQ does not answer, in each of its ways.
+//! RabbitMQ is unreachable, killed, silent or blocking.
 
-use super::world::{SOON, message, next, number};
+use super::harness::{SOON, message, next, number};
 use adapters::amqp::{Bus, Settings};
 use common::command::Message;
 use common::ports::Bus as _;
@@ -32,8 +32,8 @@ async fn a_killed_broker_loses_nothing_that_it_confirmed() {
     let mut rabbit = tokio::task::block_in_place(|| Rabbit::start(RabbitOptions::default()));
     let settings = Settings { confirm_timeout: Duration::from_secs(3), ..settings(&rabbit.url()) };
     let channel = prepared(&settings).await;
-    // RabbitMQ 3.10.8 writes the directory of its quorum queues up to a second late: killed before that, it comes back
-    // with an empty queue that has no leader.
+    // RabbitMQ 3.10.8 writes the directory of its quorum queues up to a second late: if it is killed before that, it
+    // restarts with an empty queue that has no leader.
     sleep(Duration::from_secs(2)).await;
     for number in 0..10 {
         send(&channel, number).await.expect("confirmed");
@@ -61,11 +61,11 @@ async fn a_killed_broker_loses_nothing_that_it_confirmed() {
     assert_eq!(confirmed.len() + unknown, 3_000);
     assert!(confirmed.len() >= 500);
     println!("killed with {} confirmed, {unknown} unknown", confirmed.len());
-    assert_eq!(timeout(SOON, deliveries.next()).await.expect("the life ends"), None);
+    assert_eq!(timeout(SOON, deliveries.next()).await.expect("the session ends"), None);
     assert!(!bus.is_up());
 
     tokio::task::block_in_place(|| rabbit.restart());
-    let mut deliveries = timeout(SOON, bus.consume()).await.expect("the consumer comes back by itself");
+    let mut deliveries = timeout(SOON, bus.consume()).await.expect("the consumer reconnects");
     let mut again = BTreeSet::new();
     for tag in 1..=6 {
         let delivery = next(&mut deliveries).await;
@@ -119,7 +119,7 @@ async fn a_blocking_broker_is_waited_for_on_one_connection() {
     tokio::task::block_in_place(|| rabbit.control(&["set_vm_memory_high_watermark", "absolute", "1024"]));
     let blocked = Instant::now();
     while bus.publish(message(1)).await.is_ok() {
-        assert!(blocked.elapsed() < SOON, "the alarm does not block");
+        assert!(blocked.elapsed() < SOON, "the alarm does not block publishing");
     }
     for number in 0..3 {
         let outcome =

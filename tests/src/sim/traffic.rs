@@ -1,33 +1,33 @@
-//! Who publishes: callers who ring, press digits and hang up, and people who write messages, several before an answer.
+//! The carriers' side: calls with digits and hang-ups, and text messages, several before an answer.
 
 use super::broker::Event;
-use super::world::World;
+use super::simulation::Simulation;
 use crate::carrier::gateway::Command;
-use crate::carrier::{Dice, Outgoing};
+use crate::carrier::{Dice as Rng, Outgoing};
 use crate::ledger::Story;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
 pub const NUMBER: &str = "+15550111";
-/// Messages to this one are answered for a while only.
+/// A number whose messages are answered only within a window.
 pub const SEASONAL: &str = "+15550222";
 
 /// One source's events about one subject, in order.
 struct Source<'a> {
-    world: &'a Arc<World>,
+    simulation: &'a Arc<Simulation>,
     subject: &'a str,
-    dice: Dice,
+    rng: Rng,
     events: u32,
 }
 
 impl Source<'_> {
-    /// Publishes one event, now and then again at once or much later; the next one follows when it is confirmed.
+    /// Publishes one event, sometimes a second time at once or much later.
     async fn publish(&mut self, kind: &str, data: Value) {
         self.events += 1;
         let id = format!("{}-{}", self.subject, self.events);
         let subject = if kind == "message.received" { "" } else { self.subject };
-        let time = self.world.carriers_time().to_string();
+        let time = self.simulation.carriers_time().to_string();
         let sent = Outgoing::event_at("carrier", &id, kind, subject, &time, data);
         let mut body: Value = serde_json::from_slice(&sent.body).unwrap_or_default();
         if subject.is_empty()
@@ -42,24 +42,24 @@ impl Source<'_> {
             reference: self.subject.into(),
             deliveries: 0,
         };
-        self.world.say(format!("{} publishes {kind} {}", self.subject, event.message_id));
-        self.world.broker.offer(event.clone());
-        if self.dice.percent(10) {
-            self.world.broker.offer(event.clone());
+        self.simulation.log(format!("{} publishes {kind} {}", self.subject, event.message_id));
+        self.simulation.broker.offer(event.clone());
+        if self.rng.percent(10) {
+            self.simulation.broker.offer(event.clone());
         }
-        if self.dice.percent(10) {
-            let (world, later) = (self.world.clone(), self.dice.millis(1, 20_000));
+        if self.rng.percent(10) {
+            let (simulation, later) = (self.simulation.clone(), self.rng.millis(1, 20_000));
             tokio::spawn(async move {
-                world.time.sleep(later).await;
-                world.broker.offer(event);
+                simulation.time.sleep(later).await;
+                simulation.broker.offer(event);
             });
         }
         self.pause(1, 30).await;
     }
 
     async fn pause(&mut self, low: u64, high: u64) {
-        let pause = self.dice.millis(low, high);
-        self.world.time.sleep(pause).await;
+        let pause = self.rng.millis(low, high);
+        self.simulation.time.sleep(pause).await;
     }
 
     async fn answer(&mut self, command: &Command, fails: bool) {
@@ -74,13 +74,13 @@ impl Source<'_> {
     }
 }
 
-/// Plays one call to its end; the story is what the ledger judges by.
-pub async fn ring(world: Arc<World>, subject: String, mut dice: Dice) -> (String, Story) {
-    let from = format!("+1555{:07}", dice.between(0, 10_000_000));
-    let digit = *dice.pick(&[Some('1'), Some('2'), Some('3'), Some('9'), None]);
-    let at_once = dice.percent(30);
-    let barges_in = dice.percent(30);
-    let fails_at = dice.percent(30).then(|| "detail".to_owned());
+/// Plays one call to its end. Returns its subject and the story by which the ledger checks the commands.
+pub async fn call(simulation: Arc<Simulation>, subject: String, mut rng: Rng) -> (String, Story) {
+    let from = format!("+1555{:07}", rng.between(0, 10_000_000));
+    let digit = *rng.pick(&[Some('1'), Some('2'), Some('3'), Some('9'), None]);
+    let at_once = rng.percent(30);
+    let barges_in = rng.percent(30);
+    let fails_at = rng.percent(30).then(|| "detail".to_owned());
     let story = Story {
         from: from.clone(),
         to: NUMBER.into(),
@@ -88,19 +88,19 @@ pub async fn ring(world: Arc<World>, subject: String, mut dice: Dice) -> (String
         hangs_up_at: digit.is_none().then(|| "pick".into()),
         fails_at: fails_at.clone(),
     };
-    let mut mailbox = world.broker.mailbox(&subject);
-    let mut source = Source { world: &world, subject: &subject, dice, events: 0 };
+    let mut mailbox = simulation.broker.mailbox(&subject);
+    let mut source = Source { simulation: &simulation, subject: &subject, rng, events: 0 };
     let numbers = json!({ "from": from, "to": NUMBER, "direction": "incoming" });
     source.publish("call.incoming", numbers).await;
     if let (true, Some(digit)) = (at_once, digit) {
         source.publish("call.digits", json!({ "digits": digit.to_string() })).await;
     }
     loop {
-        // Whoever hears nothing for so long hangs up.
+        // A caller that hears nothing for so long hangs up.
         let command = tokio::select! {
             biased;
             command = mailbox.recv() => command,
-            () = world.time.sleep(PATIENCE) => None,
+            () = simulation.time.sleep(PATIENCE) => None,
         };
         let Some(command) = command else { break };
         let is_menu = command.action_id == "menu";
@@ -140,16 +140,22 @@ pub async fn ring(world: Arc<World>, subject: String, mut dice: Dice) -> (String
     (subject, story)
 }
 
-/// Writes `texts` messages to one number, some at once; answers with the subject and how many must be answered, once each.
-pub async fn write(world: Arc<World>, to: &str, peer: String, texts: u32, dice: Dice) -> (String, u32) {
+/// Sends `texts` messages to one number, some of them at once. Returns the subject and the number of expected answers.
+pub async fn send_messages(
+    simulation: Arc<Simulation>,
+    to: &str,
+    peer: String,
+    texts: u32,
+    rng: Rng,
+) -> (String, u32) {
     let subject = format!("{to},{peer}");
-    let mut source = Source { world: &world, subject: &subject, dice, events: 0 };
+    let mut source = Source { simulation: &simulation, subject: &subject, rng, events: 0 };
     let mut answers = 0;
     for text in 1..=texts {
         let data = json!({ "from": peer, "to": to, "text": text.to_string() });
-        answers += u32::from(to != SEASONAL || world.season.contains(world.carriers_time()));
+        answers += u32::from(to != SEASONAL || simulation.season.contains(simulation.carriers_time()));
         source.publish("message.received", data).await;
-        if source.dice.percent(50) {
+        if source.rng.percent(50) {
             source.pause(1, 900).await;
         }
         if to == SEASONAL {
@@ -159,9 +165,9 @@ pub async fn write(world: Arc<World>, to: &str, peer: String, texts: u32, dice: 
     (subject.clone(), answers)
 }
 
-/// Longer than all faults together.
+/// Time without a command after which a caller hangs up: longer than all faults together.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// How long a history may take, in virtual time, before and after everything heals.
+/// Virtual time of a history with faults, and the limit for its end without faults.
 pub const FAULTY: Duration = Duration::from_secs(120);
 pub const HEALING: Duration = Duration::from_secs(400);

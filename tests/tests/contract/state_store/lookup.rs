@@ -1,10 +1,10 @@
-//! Lists, journal, feed.
+//! Lists, journal and feed.
 
-use super::world::*;
+use super::harness::*;
 use common::ports::lookup::ListQuery;
 use common::ports::work::{After, Transition};
 
-pub async fn a_list_is_newest_first_and_pages_without_a_gap(w: &World) {
+pub async fn a_list_is_newest_first_and_pages_without_a_gap(w: &StoreHarness) {
     let calls: Vec<Call> = (0..23).map(|n| call(&format!("call-{n}"))).collect();
     for (n, call) in calls.iter().enumerate() {
         // Groups of three share a creation time.
@@ -30,7 +30,7 @@ pub async fn a_list_is_newest_first_and_pages_without_a_gap(w: &World) {
     assert!(w.store.list(&other).await.unwrap().is_empty());
 }
 
-pub async fn the_journal_keeps_the_last_64_entries(w: &World) {
+pub async fn the_journal_keeps_the_last_64_entries(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
@@ -45,7 +45,7 @@ pub async fn the_journal_keeps_the_last_64_entries(w: &World) {
     assert_eq!((journal[0].as_slice(), journal[63].as_slice()), (&b"entry 7"[..], &b"entry 70"[..]));
 }
 
-pub async fn the_feed_tells_births_moves_and_ends_and_is_trimmed(w: &World) {
+pub async fn the_feed_tells_births_moves_and_ends_and_is_trimmed(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;

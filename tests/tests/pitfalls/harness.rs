@@ -1,4 +1,4 @@
-//! Short words for what the tests do.
+//! Helpers: servers, proxies, stores, events and messages.
 
 use adapters::amqp;
 use adapters::redis::{Settings, Store};
@@ -18,30 +18,30 @@ use std::time::Duration;
 use tests::support::{Proxy, Rabbit, Redis, RedisOptions, broker};
 use tokio::time::{Instant, sleep, timeout};
 
-/// Whoever has waited for so long waits for ever.
-const FOREVER: Duration = Duration::from_secs(60);
+/// Limit against a hanging test.
+const TIMEOUT: Duration = Duration::from_secs(60);
 pub const SHARD: Shard = Shard(0);
 
 pub async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
-    timeout(FOREVER, work).await.unwrap_or_else(|_| panic!("{what}: not within {FOREVER:?}"))
+    timeout(TIMEOUT, work).await.unwrap_or_else(|_| panic!("{what}: not within {TIMEOUT:?}"))
 }
 
 pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + FOREVER;
+    let deadline = Instant::now() + TIMEOUT;
     while !condition().await {
-        assert!(Instant::now() < deadline, "{what}: not within {FOREVER:?}");
+        assert!(Instant::now() < deadline, "{what}: not within {TIMEOUT:?}");
         sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// A private server, and a proxy before it.
+/// A private server, and a proxy in front of it.
 pub async fn server(options: RedisOptions) -> (Redis, Proxy) {
     let redis = tokio::task::block_in_place(|| Redis::start(options));
     let proxy = Proxy::before(redis.port()).await;
     (redis, proxy)
 }
 
-/// Our store with one shard and one connection, which gives a call up after `patience`.
+/// The Redis store with one shard, one connection and a response timeout.
 pub fn store(port: u16, patience: Duration) -> Store {
     store_at(&format!("redis://127.0.0.1:{port}"), patience)
 }
@@ -51,17 +51,17 @@ pub fn store_at(url: &str, patience: Duration) -> Store {
     Store::connect(settings).unwrap()
 }
 
-/// redis-rs without us.
+/// A connection of redis-rs without the adapter.
 pub async fn client(port: u16, patience: Duration) -> MultiplexedConnection {
     let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(patience));
     let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
     client.get_multiplexed_async_connection_with_config(&config).await.unwrap()
 }
 
-/// How often the server was told `command`, whatever became of it.
+/// Number of calls of `command` that the server has received.
 pub fn calls(redis: &Redis, command: &str) -> u64 {
-    let said = redis.ask(&["INFO", "commandstats"]);
-    let line = said.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+    let stats = redis.ask(&["INFO", "commandstats"]);
+    let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
     line.and_then(|line| line.split(',').next()).map_or(0, |calls| calls.parse().unwrap())
 }
 

@@ -1,4 +1,4 @@
-//! What one operation did to one activeflow, and whether it may.
+//! Checks of one operation's changes to one activeflow.
 
 use super::super::promise::Promise;
 use super::super::store::short;
@@ -34,7 +34,7 @@ impl Audit {
             format!("version {} → {}", old.version, new.version)
         });
         self.require(Promise::Versions, change, moved || new.body == old.body, || {
-            "its cursor changed without a version".into()
+            "its cursor changed but its version did not".into()
         });
         self.require(Promise::States, change, old.state != State::Ended, || {
             "it changed after its end".into()
@@ -61,15 +61,15 @@ impl Audit {
         self.require(Promise::States, change, legal, || format!("{} → {}", old.name(), new.name()));
         let tokens = (change.before.record.token, change.after.record.token);
         let stolen = old == Claimed && new == Claimed && tokens.0 != tokens.1;
-        self.require(Promise::OneHolder, change, !stolen, || "two hold it".into());
+        self.require(Promise::OneHolder, change, !stolen, || "a second worker claimed it".into());
         if new == Waiting && old != Waiting {
             let after = change.after;
             let nothing = after.inbox.is_empty() && after.control.is_none();
             self.require(Promise::WakeUps, change, nothing, || {
-                "it was parked and something waits for it".into()
+                "it was parked although its inbox or control holds something".into()
             });
             self.require(Promise::Settled, change, after.outbox.is_empty(), || {
-                "it was parked with commands that are not settled".into()
+                "it was parked with unsettled commands".into()
             });
         }
     }
@@ -78,12 +78,12 @@ impl Audit {
         let (old, new) = (&change.before.inbox, &change.after.inbox);
         let over = [State::Ended, State::Quarantined].contains(&change.after.record.state);
         let Some(taken) = (0..=old.len()).find(|taken| new.starts_with(&old[*taken..])) else {
-            // A quarantined one hands on what would start another, from wherever it stands.
+            // At quarantine, inputs that would start another activeflow are redelivered from any position.
             return self.require(Promise::Inputs, change, over, || "its inbox changed its order".into());
         };
         let moved = change.after.record.version > change.before.record.version;
         self.require(Promise::Inputs, change, taken == 0 || moved || over, || {
-            format!("{taken} inputs vanished")
+            format!("{taken} inputs disappeared without a transition")
         });
         let added = &new[old.len() - taken..];
         for entry in added {
@@ -111,14 +111,14 @@ impl Audit {
             let id = Message::from_bytes(bytes).map(|message| message.id).unwrap_or_default();
             let there = self.at_broker.contains(&id) || change.port == "control";
             self.require(Promise::Settled, change, there, || {
-                format!("command {id} was settled and the broker never had it")
+                format!("command {id} was settled but the broker never stored it")
             });
         }
         for bytes in &new[old.len() - settled..] {
             let Ok(message) = Message::from_bytes(bytes) else { continue };
             let is_new = !self.commands.contains_key(&message.id) && change.port == "commit";
             self.require(Promise::CommandOrder, change, is_new, || {
-                format!("command {} is asked for again", message.id)
+                format!("command {} was stored a second time", message.id)
             });
             self.commands.insert(message.id.clone(), message);
         }
@@ -132,32 +132,33 @@ impl Audit {
         what: impl FnOnce() -> String,
     ) {
         self.promises
-            .demand(promise, holds, || format!("{} by {}: {}", short(change.id), change.port, what()));
+            .check(promise, holds, || format!("{} by {}: {}", short(change.id), change.port, what()));
     }
 }
 
-pub fn in_words(id: ActiveflowId, before: &Found, after: &Found) -> String {
+/// One line for the history.
+pub fn summary(id: ActiveflowId, before: &Found, after: &Found) -> String {
     let (old, new) = (&before.record, &after.record);
-    let mut words = vec![short(id)];
+    let mut parts = vec![short(id)];
     if old.state != new.state {
-        words.push(format!("{} → {}", old.state.name(), new.state.name()));
+        parts.push(format!("{} → {}", old.state.name(), new.state.name()));
     }
     if old.version != new.version {
-        words.push(format!("version {}", new.version));
+        parts.push(format!("version {}", new.version));
     }
     for (what, old, new) in [
         ("inbox", before.inbox.len(), after.inbox.len()),
         ("outbox", before.outbox.len(), after.outbox.len()),
     ] {
         if old != new {
-            words.push(format!("{what} {old} → {new}"));
+            parts.push(format!("{what} {old} → {new}"));
         }
     }
     if before.control != after.control {
-        words.push(format!("control {:?}", after.control));
+        parts.push(format!("control {:?}", after.control));
     }
     if (old.suspect, old.attempts) != (new.suspect, new.attempts) {
-        words.push(format!("suspect {:?}, died alone {}", new.suspect, new.attempts));
+        parts.push(format!("suspect {:?}, died alone {}", new.suspect, new.attempts));
     }
-    words.join(", ")
+    parts.join(", ")
 }
