@@ -85,7 +85,7 @@ pub async fn follow_activeflows(
         let mut listener = Listener { alive: api.ports.clock.monotonic(), api, caller, filter, at, outlet };
         match shutdown.run_until_cancelled(listener.serve(from, signal)).await {
             Some(Gone) => {}
-            None => listener.outlet.remark("Broadcastbox stops; connect again with Last-Event-ID"),
+            None => listener.outlet.remark("Signalbox stops; connect again with Last-Event-ID"),
         }
     }))
 }

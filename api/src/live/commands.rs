@@ -125,7 +125,7 @@ pub async fn take_commands(
             Some(Ok(())) => outlet
                 .remark("this stream is over: another reader has opened the queue, or the queue was removed"),
             Some(Err(Gone)) => {}
-            None => outlet.remark("Broadcastbox stops; connect again: what is not acknowledged comes again"),
+            None => outlet.remark("Signalbox stops; connect again: what is not acknowledged comes again"),
         }
     }))
 }
