@@ -106,7 +106,7 @@ impl Stores {
                 holders.entry(found.id.shard(SHARDS)).or_default().insert(token.worker);
             }
         }
-        let embedded = Answer::Counted(self.embedded.bury_earlier_lives().await.unwrap());
+        let embedded = Answer::Counted(self.embedded.sweep_previous_processes().await.unwrap());
         let memory = bury(&self.memory, &holders, &self.workers).await;
         [memory, embedded, bury(&self.redis, &holders, &self.workers).await]
     }
