@@ -1,4 +1,4 @@
-//! What the command line does with a broker: one connection for each call, every publish confirmed.
+//! Broker calls of the command line. Each call opens a connection; every publish is confirmed.
 
 use super::connection::{self, ConnectError};
 use super::topology::EVENTS;
@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 const HEARTBEAT: u16 = 10;
-const LIMIT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Error)]
 pub enum AdminError {
@@ -26,7 +26,7 @@ pub enum AdminError {
     Invalid { what: &'static str, reason: String },
 }
 
-/// Publishes an event as a source would, and waits until the broker has stored it.
+/// Publishes an event like an event source, and waits for the publisher confirm.
 pub async fn send_event(
     url: &str,
     body: &[u8],
@@ -46,14 +46,14 @@ pub async fn send_event(
     sent
 }
 
-/// Logs in, and says which version the server has (over TLS: `unknown`).
+/// Logs in, and returns the version of the server (`unknown` over TLS).
 pub async fn probe(url: &str) -> Result<String, AdminError> {
     AdminSession::open(url).await?.close().await;
     let uri = connection::parse(url)?;
     if uri.scheme == lapin::uri::AMQPScheme::AMQPS {
         return Ok("unknown".into());
     }
-    let greeting = timeout(LIMIT, greeting(&uri.authority.host, uri.authority.port)).await;
+    let greeting = timeout(TIMEOUT, greeting(&uri.authority.host, uri.authority.port)).await;
     Ok(greeting
         .ok()
         .and_then(Result::ok)
@@ -92,15 +92,15 @@ impl AdminSession {
             let options = BasicPublishOptions::default();
             self.channel.basic_publish(exchange, routing_key, options, &body, properties).await?.await
         };
-        match timeout(LIMIT, confirmed).await {
+        match timeout(TIMEOUT, confirmed).await {
             Ok(Ok(Confirmation::Ack(_))) => Ok(()),
-            Ok(Ok(_)) => Err(self.failed(&what, "refused (nack): a queue behind it is full")),
+            Ok(Ok(_)) => Err(self.failed(&what, "refused (nack): a bound queue is full")),
             Ok(Err(e)) if e.to_string().contains("user_id") => Err(self.failed(
                 &what,
-                format!("{e}: the event belongs to another user; replay it as that user, or give yours the tag `impersonator`"),
+                format!("{e}: the event was published by another user; replay it as that user, or give your user the tag `impersonator`"),
             )),
             Ok(Err(e)) => Err(self.failed(&what, e)),
-            Err(_) => Err(self.failed(&what, format!("no confirm within {} s; it may be stored", LIMIT.as_secs()))),
+            Err(_) => Err(self.failed(&what, format!("no confirm within {} s; the message may have been stored", TIMEOUT.as_secs()))),
         }
     }
 }
@@ -110,7 +110,7 @@ fn failure(endpoint: &str, what: &str, reason: &str) -> AdminError {
 }
 
 pub(super) fn event(original: &BTreeMap<String, String>, body: Vec<u8>) -> Result<Publication, AdminError> {
-    let invalid = |reason| AdminError::Invalid { what: "an event cannot be published", reason };
+    let invalid = |reason| AdminError::Invalid { what: "publishing an event", reason };
     let mut headers = FieldTable::default();
     for name in [REFERENCE, TRACEPARENT] {
         if let Some(value) = original.get(name) {
@@ -129,7 +129,7 @@ pub(super) fn event(original: &BTreeMap<String, String>, body: Vec<u8>) -> Resul
     Ok(Publication { exchange: EVENTS.into(), routing_key, properties, body })
 }
 
-/// The first frame of a server (connection.start), which names its version and which lapin keeps to itself.
+/// First frame of the server (`connection.start`). It contains the version, which lapin does not expose.
 async fn greeting(host: &str, port: u16) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect((host, port)).await?;
     stream.write_all(b"AMQP\x00\x00\x09\x01").await?;
@@ -141,7 +141,7 @@ async fn greeting(host: &str, port: u16) -> std::io::Result<Vec<u8>> {
     Ok(frame)
 }
 
-/// The entry `version` of the server's properties: name, type S, length, text.
+/// Value of `version` in the server properties: name, type `S`, length, text.
 fn version(frame: &[u8]) -> Option<String> {
     const ENTRY: &[u8] = b"\x07versionS";
     let start = frame.windows(ENTRY.len()).position(|window| window == ENTRY)? + ENTRY.len();

@@ -1,9 +1,10 @@
-//! The port, put together from its two sides.
+//! The bus port: publisher and consumer.
 
 use super::connection::{Backoff, Consuming, Health};
 use super::consume::Session;
 use super::publish::Publisher;
-use super::{Settings, queues, wire};
+use super::settings::Settings;
+use super::{queue_metrics, wire};
 use async_trait::async_trait;
 use common::command::Message;
 use common::ports::bus::{Bus as Port, Confirm, Deliveries, Rejection};
@@ -12,9 +13,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// What is allowed for closing beyond the time limit of a confirm.
-const CLOSING: Duration = Duration::from_secs(5);
+/// Time limit for closing, in addition to the time limit for a confirm.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The bus on RabbitMQ.
 pub struct Bus {
     settings: Arc<Settings>,
     publisher: Publisher,
@@ -24,7 +26,7 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// Does not wait for the broker: it is tried in the background, for as long as it takes.
+    /// Returns at once; connects in the background and retries until the broker is reachable.
     pub fn connect(settings: Settings) -> Bus {
         let settings = Arc::new(settings);
         let health = Arc::new(Health::default());
@@ -35,19 +37,19 @@ impl Bus {
         Bus { settings, publisher, health, closing, tasks }
     }
 
-    /// Keeps the gauges of our queues fresh until the bus closes; on a connection of its own.
-    pub fn watch_queues(&self, every: Duration) {
-        self.tasks.spawn(queues::watch(self.settings.clone(), every, self.closing.clone()));
+    /// Updates the queue gauges at this interval until the bus closes, over a separate connection.
+    pub fn watch_queues(&self, interval: Duration) {
+        self.tasks.spawn(queue_metrics::run(self.settings.clone(), interval, self.closing.clone()));
     }
 
-    /// Ends every consumer, settles what was accepted and closes the connections, within a bounded time.
+    /// Ends every consumer, waits for open confirms and closes the connections, within a time limit.
     pub async fn close(&self) {
         self.closing.cancel();
         self.tasks.close();
-        let limit = self.settings.confirm_timeout + CLOSING;
+        let limit = self.settings.confirm_timeout + CLOSE_TIMEOUT;
         if tokio::time::timeout(limit, self.tasks.wait()).await.is_err() {
             tracing::warn!(
-                "closing the bus took longer than {} ms; what was not confirmed may be stored",
+                "the bus did not close within {} ms; unconfirmed messages may have been stored",
                 limit.as_millis()
             );
         }
@@ -68,10 +70,9 @@ impl Port for Bus {
         while !self.closing.is_cancelled() {
             match Session::begin(&self.settings, self.health.clone(), self.closing.clone(), &self.tasks).await
             {
-                Ok(life) => return Box::new(life),
+                Ok(session) => return Box::new(session),
                 Err(e) => {
                     let pause = backoff.next();
-
                     tracing::warn!("{e}; trying again in {} ms", pause.as_millis());
                     tokio::time::sleep(pause).await;
                 }

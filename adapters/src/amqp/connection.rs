@@ -1,7 +1,7 @@
-//! One broker connection: opened within a time limit, named, closed within a time limit. Recovery is off: the owner
-//! gives it up and opens the next.
+//! Broker connections, opened and closed within time limits. lapin's recovery is off: after a failure the owner opens a
+//! new connection.
 
-use super::Settings;
+use super::settings::Settings;
 use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -12,22 +12,22 @@ use tokio::time::timeout;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const MIN_BACKOFF: Duration = Duration::from_millis(100);
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ConnectError {
     #[error(
-        "the AMQP URL cannot be read: expected amqp://user:password@host:port/vhost (`/` as a vhost is %2f)"
+        "the AMQP URL is not valid: expected amqp://user:password@host:port/vhost (write the vhost `/` as %2f)"
     )]
     Url,
     #[error("connecting to RabbitMQ at {endpoint} as user `{user}`, vhost `{vhost}`: {reason}")]
     Failed { endpoint: String, user: String, vhost: String, reason: String },
 }
 
-/// `host:port` of a broker's URL, for messages: never the password.
+/// `host:port` of a broker's URL, for messages. Never contains the password.
 pub fn endpoint(url: &str) -> String {
-    parse(url).map_or_else(|_| "(an unreadable URL)".into(), |uri| endpoint_of(&uri))
+    parse(url).map_or_else(|_| "(invalid URL)".into(), |uri| endpoint_of(&uri))
 }
 
 pub(super) fn parse(url: &str) -> Result<AMQPUri, ConnectError> {
@@ -40,7 +40,7 @@ pub(super) fn endpoint_of(uri: &AMQPUri) -> String {
 
 pub(super) async fn open(url: &str, name: &str, heartbeat: u16) -> Result<Connection, ConnectError> {
     let mut uri = parse(url)?;
-    // Without it lapin takes the broker's 60 s.
+    // lapin's default is the broker's 60 s.
     uri.query.heartbeat = Some(heartbeat);
     let failed = |reason: String| ConnectError::Failed {
         endpoint: endpoint_of(&uri),
@@ -60,12 +60,12 @@ pub(super) async fn open_for(settings: &Settings, purpose: &str) -> Result<Conne
     open(&settings.url, &format!("{} {purpose}", settings.name), settings.heartbeat).await
 }
 
-/// Closes politely if the broker answers, and in any case soon.
+/// Closes the connection, within a time limit.
 pub(super) async fn close(connection: Connection) {
     let _ = timeout(CLOSE_TIMEOUT, connection.close(200, "OK".into())).await;
 }
 
-/// Pauses between attempts: random up to a limit that doubles, so that replicas do not come back in step.
+/// Exponential backoff with jitter, so that replicas do not reconnect at the same time.
 #[derive(Default)]
 pub(super) struct Backoff {
     attempts: u32,
@@ -77,14 +77,14 @@ impl Backoff {
     }
 
     pub fn next(&mut self) -> Duration {
-        let limit = FIRST_PAUSE.saturating_mul(1 << self.attempts.min(10)).min(LONGEST_PAUSE);
+        let limit = MIN_BACKOFF.saturating_mul(1 << self.attempts.min(10)).min(MAX_BACKOFF);
         self.attempts = self.attempts.saturating_add(1);
         let share = (RandomState::new().build_hasher().finish() >> 11) as f64 / (1u64 << 53) as f64;
-        limit.mul_f64(share).max(FIRST_PAUSE / 10)
+        limit.mul_f64(share).max(MIN_BACKOFF / 10)
     }
 }
 
-/// What is up, for readiness and metrics.
+/// Connection state, for readiness and metrics.
 #[derive(Default)]
 pub(super) struct Health {
     publishing: AtomicBool,
@@ -94,8 +94,9 @@ pub(super) struct Health {
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Consuming {
-    /// Nobody asked for deliveries.
+    /// No consumer is wanted.
     Idle = 0,
+    /// A consumer is wanted and not connected.
     Waiting = 1,
     Up = 2,
 }
@@ -105,7 +106,7 @@ impl Health {
         self.publishing.store(up, Ordering::Relaxed);
         metrics::gauge!("signalbox_amqp_connection_up", "connection" => "publish")
             .set(f64::from(u8::from(up)));
-        // A new connection is not blocked; the broker says so when it blocks it.
+        // A new connection is not blocked until the broker reports it.
         self.set_blocked(false);
     }
 
@@ -140,7 +141,7 @@ mod tests {
     fn pauses_stay_within_their_limit() {
         let mut backoff = Backoff::default();
         let pauses: Vec<_> = (0..40).map(|_| backoff.next()).collect();
-        assert!(pauses[0] <= FIRST_PAUSE);
-        assert!(pauses.iter().all(|p| *p <= LONGEST_PAUSE && *p >= FIRST_PAUSE / 10));
+        assert!(pauses[0] <= MIN_BACKOFF);
+        assert!(pauses.iter().all(|p| *p <= MAX_BACKOFF && *p >= MIN_BACKOFF / 10));
     }
 }

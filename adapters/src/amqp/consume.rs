@@ -1,8 +1,9 @@
-//! The consuming side: one life of a consumer has its own connection, channel and qos, and ends as one.
+//! Consuming: each session has its own connection and channel, which open and close together.
 
 use super::connection::{self, Consuming, Health};
+use super::settings::Settings;
 use super::topology::EVENTS;
-use super::{Settings, wire};
+use super::wire;
 use async_trait::async_trait;
 use common::ports::bus::{Deliveries, Delivery};
 use futures_util::StreamExt;
@@ -17,9 +18,9 @@ use tokio_util::task::TaskTracker;
 
 pub(super) struct Session {
     consumer: Consumer,
-    /// The greatest tag to acknowledge; dropping it closes the connection. `None`: this life is over.
+    /// Highest tag to acknowledge; dropping the sender closes the connection. `None` after the session has ended.
     acknowledged: Option<watch::Sender<u64>>,
-    /// The broker numbers the deliveries of a channel 1, 2, 3 …; this is the last number.
+    /// Last delivery tag. The broker numbers the deliveries of a channel 1, 2, 3 …
     delivered: u64,
     health: Arc<Health>,
     closing: CancellationToken,
@@ -36,7 +37,10 @@ impl Session {
         let (channel, consumer) =
             match timeout(settings.confirm_timeout, subscribe(&connection, settings)).await {
                 Ok(subscribed) => subscribed.map_err(|e| format!("consuming {EVENTS}: {e}"))?,
-                Err(_) => return Err(format!("consuming {EVENTS}: the broker does not answer")),
+                Err(_) => {
+                    let limit = settings.confirm_timeout.as_millis();
+                    return Err(format!("consuming {EVENTS}: no answer within {limit} ms"));
+                }
             };
         let (acknowledged, tags) = watch::channel(0);
         tasks.spawn(acknowledge(tags, channel, connection, closing.clone()));
@@ -50,7 +54,7 @@ impl Session {
             self.health.set_consuming(Consuming::Idle);
         } else {
             self.health.set_consuming(Consuming::Waiting);
-            tracing::warn!("a consumer of {EVENTS} ended: {reason}");
+            tracing::warn!("the consumer of {EVENTS} ended: {reason}");
         }
     }
 }
@@ -79,7 +83,7 @@ impl Deliveries for Session {
     }
 
     fn ack_through(&self, tag: u64) {
-        // The broker closes a channel that acknowledges what was not delivered.
+        // The broker closes a channel that acknowledges an unknown tag.
         let tag = tag.min(self.delivered);
         if let Some(acknowledged) = &self.acknowledged {
             acknowledged.send_if_modified(|last| {
@@ -99,7 +103,7 @@ impl Drop for Session {
     }
 }
 
-/// The qos comes first: lapin keeps what the broker sends without a limit of its own.
+/// Sets the prefetch limit before consuming: lapin buffers deliveries without a limit.
 async fn subscribe(connection: &Connection, settings: &Settings) -> lapin::Result<(Channel, Consumer)> {
     let channel = connection.create_channel().await?;
     channel.basic_qos(settings.prefetch.max(1), BasicQosOptions::default()).await?;
@@ -108,8 +112,8 @@ async fn subscribe(connection: &Connection, settings: &Settings) -> lapin::Resul
     Ok((channel, consumer))
 }
 
-/// While one acknowledgement is on its way the next ones gather. Owns the connection, so that what was acknowledged
-/// last leaves before it is closed.
+/// Sends acknowledgements; tags that arrive during a send are combined into the next one. Owns the connection, so the
+/// last acknowledgement is sent before it closes.
 async fn acknowledge(
     mut tags: watch::Receiver<u64>,
     channel: Channel,
@@ -127,7 +131,9 @@ async fn acknowledge(
         if tag > last {
             last = tag;
             if let Err(e) = channel.basic_ack(tag, BasicAckOptions { multiple: true }).await {
-                tracing::debug!("acknowledging through {tag}: {e}; what is not acknowledged comes again");
+                tracing::debug!(
+                    "acknowledging through {tag}: {e}; unacknowledged events will be redelivered"
+                );
                 break;
             }
         }

@@ -1,15 +1,15 @@
 //! The bus on RabbitMQ.
 //!
-//! Two connections, so that a broker that blocks publishers does not stop the acknowledgements. Each is opened,
-//! used and given up as one with its channel and what hangs on it; nothing is recovered in place. A life of a
-//! connection is a *generation*; whatever was under way when it ended has an unknown outcome and is said to.
+//! Publishing and consuming use separate connections, so a broker that blocks publishers does not stop acknowledgements.
+//! A connection is opened and closed together with its channel; nothing is recovered in place. If a connection ends,
+//! the outcome of every unconfirmed message is unknown and is reported as such.
 //!
 //! ```text
-//! Bus ── publish, announce, reject ──► publish.rs: one task, one channel, confirms ──► exchanges
-//!     └─ consume ──► consume.rs: a life of a consumer ◄── queue signalbox.events
-//!     queues.rs: how full our queues are
-//! topology.rs: what must exist at the broker   rejects.rs: the rejected queue   admin.rs: what the command line does
-//! carrier.rs: the other side of the exchanges, for simulated carriers             wire.rs: headers
+//! Bus ── publish, announce, reject ──► publish: one task, one channel, publisher confirms ──► exchanges
+//!     └─ consume ──► consume.rs: session of a consumer ◄── queue signalbox.events
+//!     queue_metrics.rs: gauges of queue depths
+//! topology: queues, exchanges and bindings      rejects.rs: the queue of rejected events    wire.rs: properties, headers
+//! admin.rs, inspect.rs: calls of the command line               carrier.rs: the gateways' side, for simulated carriers
 //! ```
 
 pub mod admin;
@@ -17,32 +17,15 @@ mod bus;
 pub mod carrier;
 mod connection;
 mod consume;
+pub mod inspect;
 mod publish;
-mod queues;
+mod queue_metrics;
 mod rejects;
-pub mod survey;
+mod settings;
 pub mod topology;
 mod wire;
 
 pub use bus::Bus;
 pub use connection::{ConnectError, endpoint};
 pub use rejects::Rejects;
-
-use std::time::Duration;
-
-#[derive(Clone)]
-pub struct Settings {
-    pub url: String,
-    /// Byte limits of the queues; over it a publish is refused (nack).
-    pub events_max_bytes: u64,
-    pub rejected_max_bytes: u64,
-    pub unrouted_max_bytes: u64,
-    /// Unacknowledged deliveries that a consumer may hold.
-    pub prefetch: u16,
-    /// How long a message may wait for a connection and its confirm before its outcome is unknown.
-    pub confirm_timeout: Duration,
-    /// Seconds; a silent peer is given up after twice that.
-    pub heartbeat: u16,
-    /// What the broker shows as the connection's name.
-    pub name: String,
-}
+pub use settings::Settings;

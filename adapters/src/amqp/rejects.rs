@@ -1,4 +1,4 @@
-//! The rejected queue of the broker: one connection for each call, every publish confirmed.
+//! The queue of rejected events. Each call opens a connection; every publish is confirmed.
 
 use super::admin::{self, AdminError, AdminSession};
 use super::topology::REJECTED;
@@ -13,7 +13,8 @@ use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use std::collections::BTreeMap;
 
-/// Needs the right to read `signalbox.rejected` and, for a replay, to write `signalbox.events`.
+/// Access to rejected events. Needs read permission on `signalbox.rejected` and, to replay, write permission on
+/// `signalbox.events`.
 #[derive(Clone)]
 pub struct Rejects {
     pub url: String,
@@ -29,8 +30,8 @@ impl ports::Rejects for Rejects {
         listed.map_err(unusable)
     }
 
-    /// Each leaves the rejected queue after its confirm: an event may come twice if this is interrupted, and is
-    /// recognised then.
+    /// An event leaves the queue of rejected events after its publish is confirmed. If this is interrupted, an event may
+    /// be published twice; the dispatcher detects the duplicate.
     async fn replay(&self, selection: &Selection) -> Result<usize, Unusable> {
         self.settle(selection, true).await.map_err(|error| unusable("replaying rejected events", error))
     }
@@ -54,7 +55,7 @@ fn unusable(what: &str, error: AdminError) -> Unusable {
 }
 
 impl AdminSession {
-    /// What is got and not acknowledged returns to its queue when the session closes.
+    /// Gets a message. Unacknowledged messages return to the queue when the session closes.
     async fn get(&self) -> Result<Option<BasicGetMessage>, AdminError> {
         let got = self.channel.basic_get(REJECTED.into(), BasicGetOptions { no_ack: false }).await;
         got.map_err(|e| self.failed("reading queue signalbox.rejected", e))
@@ -73,9 +74,9 @@ impl AdminSession {
         let options = QueueDeclareOptions { passive: true, ..Default::default() };
         let queue = self.channel.queue_declare(REJECTED.into(), options, FieldTable::default()).await;
         let present =
-            queue.map_err(|e| self.failed("looking at queue signalbox.rejected", e))?.message_count();
+            queue.map_err(|e| self.failed("inspecting queue signalbox.rejected", e))?.message_count();
         let mut settled = 0;
-        // A replayed event may be rejected again at once: only what was there at the start is looked at.
+        // A replayed event may be rejected again at once, so this stops after the messages that were present at the start.
         for _ in 0..present {
             let Some(message) = self.get().await? else { break };
             let acker = message.delivery.acker.clone();
@@ -94,7 +95,7 @@ impl AdminSession {
     }
 }
 
-/// A message that Signalbox rejected explains itself; one that the broker gave up on is described by its `x-death`.
+/// Reads the reason from Signalbox's headers; if the broker dead-lettered the message itself, from `x-death`.
 fn rejected(properties: &BasicProperties, body: Vec<u8>) -> Rejected {
     let mut original = BTreeMap::new();
     for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {
@@ -104,15 +105,15 @@ fn rejected(properties: &BasicProperties, body: Vec<u8>) -> Rejected {
     }
     let explained = original.remove("reason").zip(original.remove("message"));
     let (reason, message) = explained.unwrap_or_else(|| {
-        original = as_it_came(properties);
+        original = original_properties(properties);
         let reason = wire::header(properties, "x-first-death-reason").unwrap_or_else(|| "unknown".into());
-        let message = "the broker moved it here itself: no consumer kept it".into();
+        let message = "the broker dead-lettered it: no consumer acknowledged it".into();
         (reason, message)
     });
     Rejected { reason, message, body, original }
 }
 
-fn as_it_came(properties: &BasicProperties) -> BTreeMap<String, String> {
+fn original_properties(properties: &BasicProperties) -> BTreeMap<String, String> {
     let entries = [
         ("reference", wire::header(properties, REFERENCE)),
         ("traceparent", wire::header(properties, TRACEPARENT)),

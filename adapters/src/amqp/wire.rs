@@ -1,4 +1,4 @@
-//! Messages as AMQP carries them: properties and headers, in both directions.
+//! Conversion between messages and AMQP properties and headers.
 
 use super::topology::{COMMANDS, NOTICES, REJECTED};
 use common::command::Message;
@@ -8,18 +8,20 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 
 const CONTENT_TYPE: &str = "application/cloudevents+json";
 const PERSISTENT: u8 = 2;
-/// All headers of a message must fit into one frame (128 KiB at RabbitMQ), which lapin does not check: the broker closes
-/// the connection instead. So what comes from outside is cut.
+/// Maximum bytes of an explanation. All headers of a message must fit into one frame (128 KiB in RabbitMQ); otherwise the
+/// broker closes the connection. lapin does not check this, so external values are truncated.
 const MAX_EXPLANATION: usize = 4_096;
+/// Maximum bytes of a header copied from a received message.
 const MAX_ORIGINAL: usize = 1_024;
+/// Maximum bytes of a received reference.
 const MAX_REFERENCE: usize = 256;
 
 pub(super) const REFERENCE: &str = "reference";
 pub(super) const TRACEPARENT: &str = "traceparent";
-/// What a rejected message carries besides its body: `x-signalbox-reason`, `-message`, and each `original` entry.
+/// Prefix of the headers of a rejected message: `x-signalbox-reason`, `x-signalbox-message`, and each `original` entry.
 pub(super) const REJECTION_PREFIX: &str = "x-signalbox-";
 
-/// A message that is ready to leave.
+/// A message ready to publish.
 pub(super) struct Publication {
     pub exchange: ShortString,
     pub routing_key: ShortString,
@@ -28,16 +30,16 @@ pub(super) struct Publication {
 }
 
 /// # Errors
-/// What cannot be said in AMQP: ids and routing keys are at most 255 bytes long.
+/// An id or routing key is longer than the 255 bytes that AMQP allows.
 pub(super) fn command(message: Message) -> Result<Publication, String> {
-    addressed(COMMANDS, message)
+    publication(COMMANDS, message)
 }
 
 pub(super) fn notice(message: Message) -> Result<Publication, String> {
-    addressed(NOTICES, message)
+    publication(NOTICES, message)
 }
 
-fn addressed(exchange: &str, message: Message) -> Result<Publication, String> {
+fn publication(exchange: &str, message: Message) -> Result<Publication, String> {
     let mut headers = FieldTable::default();
     headers.insert(REFERENCE.into(), original(&message.reference));
     if let Some(traceparent) = &message.traceparent {
@@ -60,10 +62,10 @@ pub(super) fn rejection(rejection: Rejection) -> Result<Publication, String> {
         headers.insert(short("header name", &format!("{REJECTION_PREFIX}{name}"))?, long(value));
         Ok(())
     };
-    set("reason", cut(&rejection.reason, MAX_ORIGINAL))?;
-    set("message", cut(&rejection.message, MAX_EXPLANATION))?;
+    set("reason", truncate(&rejection.reason, MAX_ORIGINAL))?;
+    set("message", truncate(&rejection.message, MAX_EXPLANATION))?;
     for (name, value) in &rejection.original {
-        set(&name.replace('_', "-"), cut(value, MAX_ORIGINAL))?;
+        set(&name.replace('_', "-"), truncate(value, MAX_ORIGINAL))?;
     }
     let mut properties = persistent(headers);
     if let Some(id) = rejection.original.get("message_id") {
@@ -76,7 +78,7 @@ pub(super) fn delivery(delivery: lapin::message::Delivery) -> Delivery {
     let properties = &delivery.properties;
     Delivery {
         tag: delivery.delivery_tag,
-        reference: header(properties, REFERENCE).map(|text| cut(&text, MAX_REFERENCE).to_owned()),
+        reference: header(properties, REFERENCE).map(|text| truncate(&text, MAX_REFERENCE).to_owned()),
         message_id: properties.message_id().as_ref().map(ToString::to_string),
         traceparent: header(properties, TRACEPARENT).filter(|text| flow::event::traceparent(text).is_some()),
         user_id: properties.user_id().as_ref().map(ToString::to_string),
@@ -86,7 +88,7 @@ pub(super) fn delivery(delivery: lapin::message::Delivery) -> Delivery {
     }
 }
 
-/// A header as text, whichever of its types a client library chose.
+/// A header as text, whatever AMQP type the client library used.
 pub(super) fn header(properties: &BasicProperties, name: &str) -> Option<String> {
     text(properties.headers().as_ref()?.inner().get(name)?)
 }
@@ -117,20 +119,20 @@ pub(super) fn persistent(headers: FieldTable) -> BasicProperties {
 }
 
 pub(super) fn short(what: &str, text: &str) -> Result<ShortString, String> {
-    ShortString::try_new(text).map_err(|_| format!("{what} of {} bytes: AMQP takes at most 255", text.len()))
+    ShortString::try_new(text).map_err(|_| format!("{what} of {} bytes: AMQP allows at most 255", text.len()))
 }
 
-/// A header that came from outside, as far as it may go out again.
+/// A received header value, truncated for publishing.
 pub(super) fn original(text: &str) -> AMQPValue {
-    long(cut(text, MAX_ORIGINAL))
+    long(truncate(text, MAX_ORIGINAL))
 }
 
 pub(super) fn long(text: &str) -> AMQPValue {
     AMQPValue::LongString(text.into())
 }
 
-fn cut(text: &str, most: usize) -> &str {
-    &text[..text.floor_char_boundary(most)]
+fn truncate(text: &str, max: usize) -> &str {
+    &text[..text.floor_char_boundary(max)]
 }
 
 #[cfg(test)]
@@ -140,7 +142,7 @@ mod tests {
     const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     #[test]
-    fn a_header_of_any_size_comes_in_cut_and_a_trace_of_another_shape_not_at_all() {
+    fn a_long_reference_is_truncated_and_an_invalid_traceparent_is_dropped() {
         let mut headers = FieldTable::default();
         headers.insert("reference".into(), long(&"\u{e4}".repeat(100_000)));
         headers.insert("traceparent".into(), long(&"x".repeat(100_000)));
@@ -151,9 +153,9 @@ mod tests {
         assert_eq!(read.traceparent, None);
     }
 
-    /// A header frame that is larger than the broker takes ends the connection, again and again.
+    /// The broker closes the connection on an oversized header frame.
     #[test]
-    fn a_rejection_fits_into_one_frame_whatever_came() {
+    fn a_rejection_fits_into_one_frame_whatever_was_received() {
         let huge = "\u{e4}".repeat(100_000);
         let names = ["routing_key", "reference", "user_id", "traceparent"];
         let rejection = Rejection {
@@ -162,15 +164,17 @@ mod tests {
             body: Vec::new(),
             original: names.map(|name| (name.to_owned(), huge.clone())).into(),
         };
-        let Ok(publication) = super::rejection(rejection) else { panic!("it can be said") };
+        let Ok(publication) = super::rejection(rejection) else {
+            panic!("the rejection must be convertible")
+        };
         let table = publication.properties.headers().clone().unwrap_or_default();
         let lengths = table
             .inner()
             .iter()
             .map(|(name, value)| name.as_str().len() + text(value).unwrap_or_default().len());
         assert!(lengths.sum::<usize>() < 16 * 1_024);
-        let kept = header(&publication.properties, "x-signalbox-reference").unwrap_or_default();
-        assert_eq!((kept.len(), kept.contains('\u{fffd}')), (1_024, false));
+        let reference = header(&publication.properties, "x-signalbox-reference").unwrap_or_default();
+        assert_eq!((reference.len(), reference.contains('\u{fffd}')), (1_024, false));
     }
 
     #[test]
@@ -190,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_routing_key_that_amqp_cannot_carry_is_refused_not_cut() {
+    fn a_routing_key_that_amqp_cannot_carry_is_refused_not_truncated() {
         let message = Message {
             id: "1".into(),
             routing_key: "k".repeat(256),

@@ -1,4 +1,4 @@
-//! State store and bus without servers: the model in memory, one SQLite table behind it.
+//! State store and bus without servers: state in memory, stored in one SQLite table.
 
 pub mod bus;
 pub mod disk;
@@ -15,10 +15,10 @@ pub use store::Store;
 
 #[derive(Clone)]
 pub struct Settings {
-    /// Fixed when the folder is made.
+    /// Number of shards; fixed when the folder is created.
     pub shards: u16,
     pub limits: Limits,
-    /// Tests move the store's time by hand; `None` is the system's clock, which never goes back here.
+    /// Clock for tests; `None` uses the system clock, made monotonic.
     pub clock: Option<ManualTime>,
     pub bus: bus::Settings,
 }
@@ -29,28 +29,28 @@ impl Settings {
     }
 }
 
-/// What lives in a data folder, which this process has for itself.
+/// An open data folder, locked by this process.
 pub struct Folder {
     pub store: Arc<Store>,
     pub bus: Bus,
 }
 
-/// Opens or makes the data folder `dir`.
+/// Opens or creates the data folder `dir`.
 ///
 /// # Errors
-/// Another process has it, it cannot be used, or a record of it cannot be read: it is of a newer version, or damaged.
+/// Another process uses the folder, it cannot be used, or a record has a newer format or is damaged.
 pub fn open(dir: &Path, settings: &Settings) -> Result<Folder, OpenError> {
     let mut store = Recovery::new(settings.shards, settings.limits);
-    let mut of_bus = Vec::new();
+    let mut bus_records = Vec::new();
     let mut unreadable = None;
     let disk = Disk::open(dir, |key, value| {
         let read = match key.first() {
             Some(b's') => store.record(key, value),
             Some(b'b') => {
-                of_bus.push((key.to_vec(), value.to_vec()));
+                bus_records.push((key.to_vec(), value.to_vec()));
                 Ok(())
             }
-            _ => Err(Unreadable::Damaged { what: "it belongs to no part of this version".into() }),
+            _ => Err(Unreadable::Damaged { what: "its key is unknown to this version".into() }),
         };
         if let (Err(why), None) = (read, &unreadable) {
             unreadable = Some(OpenError::record(dir, key, why));
@@ -60,7 +60,7 @@ pub fn open(dir: &Path, settings: &Settings) -> Result<Folder, OpenError> {
         return Err(error);
     }
     let disk = Arc::new(disk);
-    let bus = Bus::recover(disk.clone(), &settings.bus, of_bus)
+    let bus = Bus::recover(disk.clone(), &settings.bus, bus_records)
         .map_err(|error| OpenError::Unusable { dir: dir.to_owned(), reason: error.to_string() })?;
     let store = Store::recovered(store, disk, settings.clock.clone());
     Ok(Folder { store: Arc::new(store), bus })

@@ -3,7 +3,7 @@
 use crate::config::{Config, masked_url};
 use crate::failure::Failure;
 use crate::services::{unreachable_store, unusable_broker};
-use adapters::amqp::survey;
+use adapters::amqp::inspect;
 use adapters::redis::Server;
 
 /// Whether nothing was there before.
@@ -20,7 +20,7 @@ pub async fn look(config: &Config, yes: bool) -> Result<bool, Failure> {
     }
     if !config.amqp.url.is_empty() {
         let url = &config.amqp.url;
-        let queues = survey::queues(url).await.map_err(|error| unusable_broker(config, &error))?;
+        let queues = inspect::queues(url).await.map_err(|error| unusable_broker(config, &error))?;
         for queue in queues.iter().filter(|queue| queue.messages > 0 || queue.consumers > 0) {
             found.push(format!(
                 "{} at {} has {} messages and {} consumers",

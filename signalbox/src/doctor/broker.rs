@@ -6,7 +6,7 @@ use crate::config::{Config, masked_url};
 use crate::services::{bus_settings, preflight};
 use adapters::amqp::Rejects;
 use adapters::amqp::admin;
-use adapters::amqp::survey::{self, QueueFacts};
+use adapters::amqp::inspect::{self, QueueStatus};
 use adapters::amqp::topology::{self, EVENTS, REJECTED, TopologyError, UNROUTED};
 use common::ports::Rejects as _;
 use hyper::Method;
@@ -36,7 +36,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     findings.extend(young(&version));
     findings.extend(topology(config).await);
     findings.push(alarm(url).await);
-    match survey::queues(url).await {
+    match inspect::queues(url).await {
         Ok(queues) => findings.extend(judge_queues(&queues)),
         Err(error) => findings.push(fail(QUEUES, error.to_string(), "mend the broker first")),
     }
@@ -73,7 +73,7 @@ async fn topology(config: &Config) -> Vec<Finding> {
 
 async fn alarm(url: &str) -> Finding {
     const ALARMS: &str = "amqp alarms";
-    match survey::alarm(url).await {
+    match inspect::alarm(url).await {
         Ok(None) => ok(ALARMS, "publishers are not blocked"),
         Ok(Some(why)) => fail(
             ALARMS,
@@ -84,9 +84,9 @@ async fn alarm(url: &str) -> Finding {
     }
 }
 
-fn judge_queues(queues: &[QueueFacts]) -> Vec<Finding> {
+fn judge_queues(queues: &[QueueStatus]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for QueueFacts { name, messages, consumers } in queues {
+    for QueueStatus { name, messages, consumers } in queues {
         let found = format!("{name}: {messages} messages, {consumers} consumers");
         findings.push(match (*name, *messages) {
             (EVENTS, waiting) if *consumers == 0 => {
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn events_that_nobody_takes_fail_and_what_waits_for_a_person_warns() {
-        let queue = |name, messages, consumers| QueueFacts { name, messages, consumers };
+        let queue = |name, messages, consumers| QueueStatus { name, messages, consumers };
         let severity = |queue| judge_queues(&[queue])[0].severity;
         assert_eq!(severity(queue(EVENTS, 0, 1)), Severity::Ok);
         assert_eq!(severity(queue(EVENTS, 1, 0)), Severity::Fail);

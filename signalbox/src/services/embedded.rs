@@ -29,7 +29,7 @@ pub async fn open(config: &Config, kinds: Kinds) -> Result<Option<Folder>, Failu
     }
     let folder = embedded::open(dir, &settings(config)).map_err(|error| refused(&error))?;
     if kinds.store == "embedded" {
-        let freed = folder.store.bury_earlier_lives().await?;
+        let freed = folder.store.sweep_previous_processes().await?;
         if freed > 0 {
             tracing::info!(
                 activeflows = freed,

@@ -107,7 +107,7 @@ impl Stores {
                 holders.entry(found.id.shard(SHARDS)).or_default().insert(token.worker);
             }
         }
-        let embedded = Answer::Counted(self.embedded.bury_earlier_lives().await.unwrap());
+        let embedded = Answer::Counted(self.embedded.sweep_previous_processes().await.unwrap());
         let memory = sweep_all(&self.memory, &holders, &self.workers).await;
         [memory, embedded, sweep_all(&self.redis, &holders, &self.workers).await]
     }

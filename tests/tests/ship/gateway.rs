@@ -49,7 +49,7 @@ impl Serve {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("python3 is installed");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().expect("the gateway has ended").unwrap();
-        assert!(first.starts_with("takes commands of"), "{first}");
+        assert!(first.starts_with("reading commands from"), "{first}");
         Gateway { child, lines }
     }
 }

@@ -1,8 +1,8 @@
-//! The task behind a publisher: its connection's life, and the order of the wire.
+//! The publishing task: it opens connections and sends messages in order.
 
-use super::{Entry, Pending};
-use crate::amqp::Settings;
+use super::pending::{Entry, Pending};
 use crate::amqp::connection::{self, Backoff, Health};
+use crate::amqp::settings::Settings;
 use crate::amqp::wire::Publication;
 use common::ports::error::BusError;
 use futures_util::stream::{BoxStream, FuturesUnordered};
@@ -17,8 +17,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-/// Confirms that may be open on the channel.
+/// Maximum unconfirmed messages on the channel.
 const WINDOW: usize = 1_000;
+/// Maximum messages taken from the inbox at once.
 const BATCH: usize = 256;
 
 pub(super) struct Task {
@@ -27,20 +28,20 @@ pub(super) struct Task {
     closing: CancellationToken,
     inbox: mpsc::UnboundedReceiver<Entry>,
     arrived: Vec<Entry>,
-    /// Accepted, not sent. Senders call in the order of time, so deadlines ascend.
+    /// Messages not sent yet, ordered by deadline because all have the same time limit.
     waiting: VecDeque<Entry>,
-    /// How often deadlines are looked at.
+    /// Interval between checks of deadlines.
     tick: Interval,
 }
 
-/// What one generation consists of.
-struct Generation {
+/// A connection with its channel and events.
+struct PublishConnection {
     connection: Connection,
     channel: Arc<Channel>,
     events: BoxStream<'static, Event>,
 }
 
-type Flight = Pin<Box<dyn Future<Output = (u64, lapin::Result<Confirmation>)> + Send>>;
+type PendingConfirm = Pin<Box<dyn Future<Output = (u64, lapin::Result<Confirmation>)> + Send>>;
 
 impl Task {
     pub fn new(
@@ -59,56 +60,63 @@ impl Task {
     pub async fn run(mut self) {
         let mut backoff = Backoff::default();
         let mut number = 0_u64;
-        while let Some(generation) = self.open(&mut backoff).await {
+        while let Some(opened) = self.open(&mut backoff).await {
             number += 1;
             self.health.set_publishing(true);
-            tracing::info!(generation = number, "publishing to RabbitMQ at {}", self.endpoint());
+            tracing::info!(
+                generation = number,
+                "connected to RabbitMQ at {} for publishing",
+                self.endpoint()
+            );
             let started = Instant::now();
-            let reason = self.serve(generation).await;
+            let reason = self.serve(opened).await;
             self.health.set_publishing(false);
             self.health.set_blocked(false);
-            self.give_up_waiting(&reason);
+            self.fail_waiting(&reason);
             if !self.closing.is_cancelled() {
                 tracing::warn!(
                     generation = number,
-                    "publishing to RabbitMQ at {}: {reason}",
+                    "the publishing connection to RabbitMQ at {} ended: {reason}",
                     self.endpoint()
                 );
             }
-            // One that works for a moment only must not be opened in a tight loop.
+            // Keep the backoff after a connection that lasted only for a moment, to avoid a tight loop.
             if started.elapsed() > Duration::from_secs(10) {
                 backoff.reset();
             }
             let pause = backoff.next();
-            if self.meanwhile(tokio::time::sleep(pause)).await.is_none() {
+            if self.accept_while(tokio::time::sleep(pause)).await.is_none() {
                 break;
             }
         }
         self.inbox.close();
-        self.give_up_waiting("the bus was closed");
+        self.fail_waiting("the bus was closed");
     }
 
     fn endpoint(&self) -> String {
         connection::endpoint(&self.settings.url)
     }
 
-    /// Tries until there is a connection. `None`: the bus closes.
-    async fn open(&mut self, backoff: &mut Backoff) -> Option<Generation> {
+    /// Retries until a connection is open. `None` if the bus closes.
+    async fn open(&mut self, backoff: &mut Backoff) -> Option<PublishConnection> {
         loop {
             let settings = self.settings.clone();
-            match self.meanwhile(open_generation(&settings)).await? {
-                Ok(generation) => return Some(generation),
+            match self.accept_while(open_connection(&settings)).await? {
+                Ok(opened) => return Some(opened),
                 Err(e) => {
                     let pause = backoff.next();
-                    tracing::warn!("publishing: {e}; trying again in {} ms", pause.as_millis());
-                    self.meanwhile(tokio::time::sleep(pause)).await?;
+                    tracing::warn!(
+                        "opening the publishing connection: {e}; trying again in {} ms",
+                        pause.as_millis()
+                    );
+                    self.accept_while(tokio::time::sleep(pause)).await?;
                 }
             }
         }
     }
 
-    /// Does `work` while messages arrive and expire. `None`: the bus closes.
-    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+    /// Runs `work` while messages arrive and expire. `None` if the bus closes.
+    async fn accept_while<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         let mut work = std::pin::pin!(work);
         loop {
             tokio::select! {
@@ -124,11 +132,11 @@ impl Task {
         }
     }
 
-    /// Publishes until this generation is over, and says why it is.
-    async fn serve(&mut self, generation: Generation) -> String {
-        let Generation { connection, channel, mut events } = generation;
+    /// Publishes until the connection ends, and returns the reason.
+    async fn serve(&mut self, opened: PublishConnection) -> String {
+        let PublishConnection { connection, channel, mut events } = opened;
         let mut open: BTreeMap<u64, Pending> = BTreeMap::new();
-        let mut flights: FuturesUnordered<Flight> = FuturesUnordered::new();
+        let mut in_flight: FuturesUnordered<PendingConfirm> = FuturesUnordered::new();
         let mut sequence = 0_u64;
         let (mut blocked, mut late, mut accepting) = (false, false, true);
 
@@ -136,12 +144,12 @@ impl Task {
             while !blocked && open.len() < WINDOW {
                 let Some(entry) = self.waiting.pop_front() else { break };
                 sequence += 1;
-                let mut flight = fly(sequence, channel.clone(), entry.publication);
+                let mut confirm = publish(sequence, channel.clone(), entry.publication);
                 open.insert(sequence, entry.pending);
-                // Its first poll puts it on the channel's wire queue, before the next one is looked at.
-                match (&mut flight).now_or_never() {
-                    Some((_, outcome)) => flights.push(Box::pin(std::future::ready((sequence, outcome)))),
-                    None => flights.push(flight),
+                // The first poll queues the message on the channel, before the next message is published.
+                match (&mut confirm).now_or_never() {
+                    Some((_, outcome)) => in_flight.push(Box::pin(std::future::ready((sequence, outcome)))),
+                    None => in_flight.push(confirm),
                 }
             }
             if !accepting && open.is_empty() && self.waiting.is_empty() {
@@ -152,16 +160,16 @@ impl Task {
                 () = self.closing.cancelled(), if accepting => {
                     accepting = false;
                     self.inbox.close();
-                    self.take_arrived();
+                    self.drain_inbox();
                 }
-                Some((number, outcome)) = flights.next(), if !flights.is_empty() => {
+                Some((number, outcome)) = in_flight.next(), if !in_flight.is_empty() => {
                     if let Some(error) = settle(open.remove(&number), outcome) {
                         break error;
                     }
                 }
                 event = events.next() => match event {
-                    Some(Event::ConnectionBlocked(why)) => {
-                        tracing::warn!("RabbitMQ at {} blocks publishers: {why}", self.endpoint());
+                    Some(Event::ConnectionBlocked(reason)) => {
+                        tracing::warn!("RabbitMQ at {} blocks publishers: {reason}", self.endpoint());
                         self.health.set_blocked(true);
                         blocked = true;
                     }
@@ -174,20 +182,20 @@ impl Task {
                     }
                     Some(Event::Error(e)) => break e.to_string(),
                     Some(_) => {}
-                    None => break "the connection is gone".into(),
+                    None => break "the connection was lost".into(),
                 },
                 taken = self.inbox.recv_many(&mut self.arrived, BATCH), if accepting => match taken {
                     0 => accepting = false,
                     _ => self.waiting.extend(self.arrived.drain(..)),
                 },
                 _ = self.tick.tick() => {
-                    let cause = if blocked { "the broker blocks publishers" } else { "the broker does not keep up" };
+                    let cause = if blocked { "the broker blocks publishers" } else { "the broker is too slow" };
                     self.expire_waiting(cause);
                     late |= open.first_key_value().is_some_and(|(_, first)| first.deadline <= Instant::now());
                     if late && blocked {
-                        // A new connection would be blocked as well: keep this one until the broker has room again.
-                        std::mem::take(&mut open).into_values().for_each(|p| p.give_up(cause));
-                        flights.clear();
+                        // A new connection would be blocked too: keep this one until the broker unblocks it.
+                        std::mem::take(&mut open).into_values().for_each(|p| p.fail(cause));
+                        in_flight.clear();
                     } else if late {
                         break format!("no confirm within {} ms", self.settings.confirm_timeout.as_millis());
                     } else if !channel.status().connected() {
@@ -197,8 +205,8 @@ impl Task {
             }
         };
 
-        open.into_values().for_each(|pending| pending.give_up(&reason));
-        drop((flights, channel));
+        open.into_values().for_each(|pending| pending.fail(&reason));
+        drop((in_flight, channel));
         let closed = connection::close(connection);
         if self.closing.is_cancelled() {
             closed.await;
@@ -212,26 +220,26 @@ impl Task {
         let now = Instant::now();
         while self.waiting.front().is_some_and(|entry| entry.pending.deadline <= now) {
             if let Some(entry) = self.waiting.pop_front() {
-                entry.pending.give_up(&format!("{reason}; it was not sent"));
+                entry.pending.fail(&format!("{reason}; the message was not sent"));
             }
         }
     }
 
-    fn give_up_waiting(&mut self, reason: &str) {
-        self.take_arrived();
+    fn fail_waiting(&mut self, reason: &str) {
+        self.drain_inbox();
         for entry in self.waiting.drain(..) {
-            entry.pending.give_up(reason);
+            entry.pending.fail(reason);
         }
     }
 
-    fn take_arrived(&mut self) {
+    fn drain_inbox(&mut self) {
         while let Ok(entry) = self.inbox.try_recv() {
             self.waiting.push_back(entry);
         }
     }
 }
 
-async fn open_generation(settings: &Settings) -> Result<Generation, String> {
+async fn open_connection(settings: &Settings) -> Result<PublishConnection, String> {
     let connection = connection::open_for(settings, "publish").await.map_err(|e| e.to_string())?;
     let events = connection.events_listener().boxed();
     let prepared = async {
@@ -241,12 +249,12 @@ async fn open_generation(settings: &Settings) -> Result<Generation, String> {
     };
     let channel = match tokio::time::timeout(settings.confirm_timeout, prepared).await {
         Ok(channel) => channel.map_err(|e| e.to_string())?,
-        Err(_) => return Err("no answer to opening a channel".into()),
+        Err(_) => return Err("opening a channel: no answer within the confirm timeout".into()),
     };
-    Ok(Generation { connection, channel: Arc::new(channel), events })
+    Ok(PublishConnection { connection, channel: Arc::new(channel), events })
 }
 
-fn fly(number: u64, channel: Arc<Channel>, publication: Publication) -> Flight {
+fn publish(number: u64, channel: Arc<Channel>, publication: Publication) -> PendingConfirm {
     Box::pin(async move {
         let Publication { exchange, routing_key, properties, body } = publication;
         let options = BasicPublishOptions::default();
@@ -258,7 +266,7 @@ fn fly(number: u64, channel: Arc<Channel>, publication: Publication) -> Flight {
     })
 }
 
-/// What ends the generation, if the outcome does.
+/// Settles one message. Returns an error if it ends the connection.
 fn settle(pending: Option<Pending>, outcome: lapin::Result<Confirmation>) -> Option<String> {
     let pending = pending?;
     match outcome {
@@ -267,10 +275,10 @@ fn settle(pending: Option<Pending>, outcome: lapin::Result<Confirmation>) -> Opt
             let to = pending.to.clone();
             pending.settle(Err(BusError::Nacked { to }));
         }
-        Ok(Confirmation::NotRequested) => pending.give_up("the channel gives no confirms"),
+        Ok(Confirmation::NotRequested) => pending.fail("the channel does not send publisher confirms"),
         Err(e) => {
             let reason = e.to_string();
-            pending.give_up(&reason);
+            pending.fail(&reason);
             return Some(reason);
         }
     }

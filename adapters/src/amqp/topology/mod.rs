@@ -1,14 +1,14 @@
-//! What must exist at the broker: one table, declared by [`migrate`], looked for by [`check`].
+//! Queues, exchanges and bindings: [`migrate`] declares them, [`check`] verifies them.
 //!
-//! The last thing that `migrate` declares is an exchange that is named after a hash of the table. A role needs no
-//! right to configure anything: it asks for that exchange.
+//! Last, `migrate` declares an exchange whose name contains a fingerprint of the topology. Roles only check that this
+//! exchange exists, so they need no configure permission.
 
 mod table;
 
 pub use table::{COMMANDS, EVENTS, NOTICES, REJECTED, UNROUTED};
 
-use super::Settings;
 use super::connection::{self, ConnectError};
+use super::settings::Settings;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::FieldTable;
@@ -24,7 +24,7 @@ pub enum TopologyError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     #[error(
-        "RabbitMQ at {endpoint} has no exchange `{expected}`, the mark of the topology that this version and these \
+        "RabbitMQ at {endpoint} has no exchange `{expected}`, the fingerprint of the topology that this version and these \
          settings need: run `signalbox migrate`"
     )]
     Missing { endpoint: String, expected: String },
@@ -34,10 +34,10 @@ pub enum TopologyError {
     Failed { endpoint: String, what: String, reason: String },
 }
 
-/// One argument of something that exists with another value. The broker names the first per queue or exchange.
+/// An argument that differs at the broker. The broker reports the first per queue or exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// `queue` or `exchange`.
+    /// Either `queue` or `exchange`.
     pub kind: &'static str,
     pub name: String,
     pub argument: String,
@@ -52,9 +52,9 @@ impl fmt::Display for Difference {
         match *kind {
             "queue" => write!(
                 f,
-                "set it as the broker has it, or drain the queue, `rabbitmqctl delete_queue {name}`, and run `signalbox migrate`"
+                "use the broker's value in the settings, or drain the queue, run `rabbitmqctl delete_queue {name}`, then `signalbox migrate`"
             ),
-            _ => write!(f, "delete the exchange while nobody publishes, and run `signalbox migrate`"),
+            _ => write!(f, "stop all publishers, delete the exchange, and run `signalbox migrate`"),
         }
     }
 }
@@ -63,7 +63,7 @@ fn listed(differences: &[Difference]) -> String {
     differences.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ")
 }
 
-/// Stands for the table with its arguments; the same in every build (FNV-1a).
+/// Fingerprint of the topology with all arguments; the same in every build (FNV-1a).
 pub fn fingerprint(settings: &Settings) -> String {
     let text: String = table(settings).iter().map(|item| format!("{item}\n")).collect();
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -72,10 +72,10 @@ pub fn fingerprint(settings: &Settings) -> String {
     format!("{hash:016x}")
 }
 
-/// Declares everything; repeating it changes nothing. The lines say what was done.
+/// Declares everything that is missing. Returns one line per change; repeating it changes nothing.
 ///
 /// # Errors
-/// Also if something exists with other arguments; then nothing was changed.
+/// The broker cannot be reached or refuses, or something exists with other arguments; then nothing is changed.
 pub async fn migrate(url: &str, settings: &Settings) -> Result<Vec<String>, TopologyError> {
     let broker = Broker::connect(url, settings).await?;
     let outcome = broker.migrate(settings).await;
@@ -83,10 +83,10 @@ pub async fn migrate(url: &str, settings: &Settings) -> Result<Vec<String>, Topo
     outcome
 }
 
-/// Whether the broker has what this version and these settings need.
+/// Checks that the broker has the topology of this version and these settings.
 ///
 /// # Errors
-/// `Different` where the user may configure and something has other arguments, else `Missing`.
+/// `Different` if something has other arguments and the user has configure permission, else `Missing`.
 pub async fn check(url: &str, settings: &Settings) -> Result<(), TopologyError> {
     let broker = Broker::connect(url, settings).await?;
     let outcome = broker.check(settings).await;
@@ -109,25 +109,25 @@ impl Broker {
     async fn migrate(&self, settings: &Settings) -> Result<Vec<String>, TopologyError> {
         let mut items = table(settings);
         let missing = self.missing(&items).await?;
-        let mark = mark(settings);
-        let marked = self.exists(Kind::Exchange, &mark).await?;
+        let fingerprint = fingerprint_exchange(settings);
+        let exists = self.exists(Kind::Exchange, &fingerprint).await?;
         items.retain(|item| item.kind().is_none() || missing.iter().any(|name| *name == item.to_string()));
         let mut lines = Vec::new();
         for item in &items {
             self.declare(item).await.map_err(|e| self.failed(format!("declaring {item}"), &e))?;
             lines.push(format!("declared {item}"));
         }
-        if !marked {
-            self.declare_exchange(&mark, ExchangeKind::Fanout, &vec![], false)
+        if !exists {
+            self.declare_exchange(&fingerprint, ExchangeKind::Fanout, &vec![], false)
                 .await
-                .map_err(|e| self.failed(format!("declaring exchange {mark}"), &e))?;
+                .map_err(|e| self.failed(format!("declaring exchange {fingerprint}"), &e))?;
         }
-        lines.push(format!("{} exchange {mark}", if marked { "found" } else { "declared" }));
+        lines.push(format!("{} exchange {fingerprint}", if exists { "found" } else { "declared" }));
         Ok(lines)
     }
 
     async fn check(&self, settings: &Settings) -> Result<(), TopologyError> {
-        let expected = mark(settings);
+        let expected = fingerprint_exchange(settings);
         if self.exists(Kind::Exchange, &expected).await? {
             return Ok(());
         }
@@ -137,7 +137,10 @@ impl Broker {
         }
     }
 
-    /// The queues and exchanges that do not exist, if those that do are as wanted.
+    /// Returns the missing queues and exchanges.
+    ///
+    /// # Errors
+    /// An existing one has other arguments.
     async fn missing(&self, items: &[Item]) -> Result<Vec<String>, TopologyError> {
         let mut missing = Vec::new();
         let mut differences = Vec::new();
@@ -157,14 +160,14 @@ impl Broker {
     }
 
     async fn exists(&self, kind: Kind, name: &str) -> Result<bool, TopologyError> {
-        let asked = match kind {
+        let declared = match kind {
             Kind::Exchange => self.declare_exchange(name, ExchangeKind::Fanout, &vec![], true).await,
             Kind::Queue => self.declare_queue(name, &vec![], true).await,
         };
-        match asked {
+        match declared {
             Ok(()) => Ok(true),
             Err(e) if soft_error(&e) == Some(AMQPSoftError::NOTFOUND) => Ok(false),
-            Err(e) => Err(self.failed(format!("looking for {} {name}", kind.text()), &e)),
+            Err(e) => Err(self.failed(format!("checking {} {name}", kind.text()), &e)),
         }
     }
 
@@ -184,7 +187,7 @@ impl Broker {
         }
     }
 
-    /// On a channel of its own, like every declaration: the broker closes the channel when it disagrees.
+    /// Uses a separate channel, like every declaration: the broker closes the channel on an error.
     async fn declare_exchange(
         &self,
         name: &str,
@@ -206,7 +209,7 @@ impl Broker {
     fn failed(&self, what: String, error: &lapin::Error) -> TopologyError {
         let advice = match soft_error(error) {
             Some(AMQPSoftError::ACCESSREFUSED) => {
-                ": `signalbox migrate` needs the rights configure, write and read on `^signalbox\\.`"
+                ": `signalbox migrate` needs the permissions configure, write and read on `^signalbox\\.`"
             }
             _ => "",
         };
@@ -214,7 +217,7 @@ impl Broker {
     }
 }
 
-fn mark(settings: &Settings) -> String {
+fn fingerprint_exchange(settings: &Settings) -> String {
     format!("{FINGERPRINT_PREFIX}{}", fingerprint(settings))
 }
 
@@ -228,7 +231,7 @@ fn soft_error(error: &lapin::Error) -> Option<AMQPSoftError> {
     }
 }
 
-/// Reads `PRECONDITION_FAILED - inequivalent arg 'A' for queue 'Q' in vhost '/': received W but current is B`, where W
+/// Parses `PRECONDITION_FAILED - inequivalent arg 'A' for queue 'Q' in vhost '/': received W but current is B`, where W
 /// and B are `'x'`, `the value 'x' of type 't'` or `none`.
 fn inequivalent(kind: &'static str, name: &str, error: &lapin::Error) -> Option<Difference> {
     let ErrorKind::ProtocolError(e) = error.kind() else { return None };

@@ -1,6 +1,6 @@
-//! Names and arguments of everything that must exist at the broker.
+//! Names and arguments of all queues, exchanges and bindings.
 
-use crate::amqp::Settings;
+use crate::amqp::settings::Settings;
 use lapin::ExchangeKind;
 use lapin::types::{AMQPValue, FieldTable};
 use std::fmt;
@@ -30,14 +30,14 @@ pub(super) fn table(settings: &Settings) -> Vec<Item> {
     use Argument::{Flag, Number, Text};
     use ExchangeKind::{Fanout, Topic};
     use Item::{Binding, Exchange, Queue};
-    let kept = |bytes| {
+    let quorum_queue = |bytes| {
         vec![
             ("x-queue-type", Text("quorum")),
             ("x-max-length-bytes", Number(bytes)),
             ("x-overflow", Text("reject-publish")),
         ]
     };
-    let mut events = kept(settings.events_max_bytes);
+    let mut events = quorum_queue(settings.events_max_bytes);
     events.extend([
         ("x-single-active-consumer", Flag(true)),
         ("x-delivery-limit", Number(50)),
@@ -46,9 +46,9 @@ pub(super) fn table(settings: &Settings) -> Vec<Item> {
         ("x-dead-letter-routing-key", Text(REJECTED)),
     ]);
     vec![
-        Queue { name: REJECTED, arguments: kept(settings.rejected_max_bytes) },
+        Queue { name: REJECTED, arguments: quorum_queue(settings.rejected_max_bytes) },
         Exchange { name: UNROUTED, kind: Fanout, arguments: vec![] },
-        Queue { name: UNROUTED, arguments: kept(settings.unrouted_max_bytes) },
+        Queue { name: UNROUTED, arguments: quorum_queue(settings.unrouted_max_bytes) },
         Binding { exchange: UNROUTED, queue: UNROUTED, key: "" },
         Exchange { name: COMMANDS, kind: Topic, arguments: vec![("alternate-exchange", Text(UNROUTED))] },
         Exchange { name: NOTICES, kind: Topic, arguments: vec![] },

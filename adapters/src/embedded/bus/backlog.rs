@@ -1,9 +1,9 @@
-//! What waits in one queue, in order, with a limit in bytes.
+//! The messages of one queue, in order, with a limit in bytes.
 
 use std::collections::VecDeque;
 
 pub struct Backlog<T> {
-    /// Positions grow.
+    /// Ordered by position.
     entries: VecDeque<Entry<T>>,
     bytes: u64,
     limit: u64,
@@ -11,7 +11,7 @@ pub struct Backlog<T> {
 
 pub struct Entry<T> {
     pub position: u64,
-    /// Bytes of its record.
+    /// Size of the record in bytes.
     size: u64,
     pub item: T,
 }
@@ -37,7 +37,7 @@ impl<T> Backlog<T> {
         self.bytes.saturating_add(size as u64) <= self.limit
     }
 
-    /// `position` lies behind all others. The limit is the caller's business.
+    /// Appends an entry. `position` must be greater than all others; the caller checks the limit.
     pub fn push(&mut self, position: u64, size: usize, item: T) {
         self.bytes += size as u64;
         self.entries.push_back(Entry { position, size: size as u64, item });
@@ -59,7 +59,7 @@ impl<T> Backlog<T> {
         self.entries.iter()
     }
 
-    /// The first one behind `position`.
+    /// First entry after `position`.
     pub fn after(&self, position: u64) -> Option<&Entry<T>> {
         self.entries.get(self.entries.partition_point(|entry| entry.position <= position))
     }
@@ -70,11 +70,11 @@ impl<T> Backlog<T> {
         Some(entry)
     }
 
-    /// Takes out every one that `chosen` is true of, in order.
+    /// Removes and returns the entries for which `chosen` is true, in order.
     pub fn take(&mut self, mut chosen: impl FnMut(&T) -> bool) -> VecDeque<Entry<T>> {
-        let (taken, kept) =
+        let (taken, remaining) =
             std::mem::take(&mut self.entries).into_iter().partition(|entry| chosen(&entry.item));
-        self.entries = kept;
+        self.entries = remaining;
         self.bytes = self.entries.iter().map(|entry| entry.size).sum();
         taken
     }

@@ -1,11 +1,11 @@
-//! One life of the consumer of the event queue.
+//! A session of the event queue's consumer.
 //!
-//! An event is handed out only when it is on the disk that this life reached it: one that kills the process is counted
-//! however soon it does. The window moves ahead of the events, so that a new one seldom waits for that.
+//! An event is delivered only after the reach of this session on disk includes it: an event that crashes the process is
+//! counted, however early the crash. The reach is ahead of the events, so a new event seldom waits for the disk.
 
-use super::Inner;
+use super::durable_position::DurablePosition;
 use super::events::Next;
-use super::recorded::Recorded;
+use super::shared::Inner;
 use async_trait::async_trait;
 use common::ports::bus::{Deliveries, Delivery};
 use std::sync::Arc;
@@ -15,16 +15,16 @@ use tokio::sync::watch::Receiver;
 pub(super) struct Session {
     inner: Arc<Inner>,
     changed: Receiver<()>,
-    reach: Recorded,
-    _turn: OwnedMutexGuard<()>,
+    reach: DurablePosition,
+    _consumer: OwnedMutexGuard<()>,
 }
 
 impl Session {
     pub async fn begin(inner: Arc<Inner>) -> Session {
-        let turn = inner.consumer.clone().lock_owned().await;
+        let consumer = inner.consumer.clone().lock_owned().await;
         let changed = inner.changed.subscribe();
         inner.change(|state, changes| state.events.begin(changes));
-        Session { inner, changed, reach: Recorded::default(), _turn: turn }
+        Session { inner, changed, reach: DurablePosition::default(), _consumer: consumer }
     }
 }
 
@@ -36,8 +36,8 @@ impl Deliveries for Session {
             let next = self.inner.state().events.next(self.reach.through());
             match next {
                 Next::Event(delivery) => return Some(delivery),
-                Next::Unrecorded(reach) => self.reach.extend(&self.inner.disk, reach).await,
-                // The sender is in `inner`.
+                Next::NotDurable(reach) => self.reach.extend(&self.inner.disk, reach).await,
+                // `inner` owns the sender, so this cannot fail.
                 Next::Nothing => self.changed.changed().await.ok()?,
             }
         }

@@ -1,5 +1,5 @@
-//! Command queues: which there are, what each takes, and what lies in it. What no queue takes is kept in
-//! [`UNROUTED`], oldest dropped first, until a queue is opened that takes it.
+//! Command queues with their patterns and commands. Commands that match no queue wait in [`UNROUTED`](super::names::UNROUTED)
+//! until a matching queue is opened; if it is full, the oldest are dropped.
 
 use super::backlog::Backlog;
 use super::record::{Key, encode};
@@ -9,29 +9,29 @@ use common::command::Message;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-pub const UNROUTED: &str = "signalbox.unrouted";
-/// Its number; those of queues follow.
+/// Number of the queue of unrouted commands; command queues start at the next number.
 const UNROUTED_NUMBER: u32 = 0;
 
 pub struct Queues {
     by_number: BTreeMap<u32, Queue>,
     unrouted: Backlog<Message>,
-    /// Of all commands that there ever were, in whatever queue, so that a position means one command for ever.
+    /// Last position over all queues. Positions are never reused.
     last_position: u64,
+    /// Maximum size of each command queue in bytes.
     queue_limit: u64,
-    /// Of all queues, so that a reader of one that was removed is none of its successor.
+    /// Last reader number over all queues. A reader of a deleted queue cannot read a new queue of the same name.
     last_reader: u64,
-    /// Activeflows that were refused a command and have not heard of it yet, and how many of their commands.
+    /// Number of refused commands per activeflow whose publisher has not received the result yet.
     refused: BTreeMap<String, usize>,
 }
 
 pub struct Queue {
     pub definition: Definition,
     pub waiting: Backlog<Message>,
-    /// Which reader it belongs to.
+    /// Number of the reader that owns the queue.
     pub reader: u64,
-    /// It is full, and that was told.
-    is_told: bool,
+    /// Whether the warning that the queue is full was logged.
+    is_full_logged: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ impl Queues {
             UNROUTED_NUMBER => &mut self.unrouted,
             _ => match self.by_number.get_mut(&number) {
                 Some(queue) => &mut queue.waiting,
-                None => return Err(format!("is in queue {number}, which is not there")),
+                None => return Err(format!("is in queue {number}, which does not exist")),
             },
         };
         waiting.push(position, size, message);
@@ -101,15 +101,18 @@ impl Queues {
         self.by_number.values_mut().find(|queue| queue.definition.name == name)
     }
 
-    /// Puts a copy into every queue that takes it, or into none: `Err` names the one that is full. Says how many
-    /// unrouted ones had to go.
+    /// Puts a copy into every matching queue. Returns the number of unrouted commands that were dropped.
+    ///
+    /// # Errors
+    /// A matching queue is full (the error names it), or an earlier command of the activeflow was refused. Then no
+    /// queue has a copy.
     pub fn publish(&mut self, message: &Message, changes: &mut Vec<Change>) -> Result<u64, String> {
         let record = encode(message, b"");
-        let takes = |queue: &Queue| queue.definition.takes(&message.routing_key);
-        let full = self.all().find(|queue| takes(queue) && !queue.waiting.has_room(record.len()));
+        let matches = |queue: &Queue| queue.definition.matches(&message.routing_key);
+        let full = self.all().find(|queue| matches(queue) && !queue.waiting.has_room(record.len()));
         let full = full.map(|queue| queue.definition.name.clone());
         if let Some(queue) = full.as_ref().and_then(|name| self.get_mut(name)) {
-            queue.tell_full();
+            queue.log_full();
         }
         let refused = match full {
             Some(name) => Some(name),
@@ -118,11 +121,11 @@ impl Queues {
             }
             None => None,
         };
-        if let Some(by) = refused {
-            return Err(by);
+        if let Some(reason) = refused {
+            return Err(reason);
         }
         let numbers: Vec<u32> =
-            self.by_number.iter().filter(|(_, queue)| takes(queue)).map(|(number, _)| *number).collect();
+            self.by_number.iter().filter(|(_, queue)| matches(queue)).map(|(number, _)| *number).collect();
         for number in &numbers {
             self.put(*number, message.clone(), record.clone(), changes);
         }
@@ -139,13 +142,14 @@ impl Queues {
         Ok(dropped)
     }
 
-    /// A command of this activeflow is refused. Until its publisher has [`heard`](Queues::heard) of it, what follows is
-    /// refused too: a smaller command, or one for which there is room again, does not overtake it.
+    /// Records that a command of this activeflow was refused. Later commands of it are refused too until
+    /// [`end_refusal`](Queues::end_refusal), so that none overtakes the refused one.
     pub fn refuse(&mut self, activeflow: &str) {
         *self.refused.entry(activeflow.to_owned()).or_default() += 1;
     }
 
-    pub fn heard(&mut self, activeflow: &str) {
+    /// Ends one refusal: its publisher has received the result.
+    pub fn end_refusal(&mut self, activeflow: &str) {
         if let Some(count) = self.refused.get_mut(activeflow) {
             *count -= 1;
             if *count == 0 {
@@ -154,8 +158,8 @@ impl Queues {
         }
     }
 
-    /// Makes the queue, or gives it new patterns, and hands it what was unrouted and fits, whatever its limit.
-    /// Answers with the number of its new reader.
+    /// Creates the queue or replaces its patterns, and moves matching unrouted commands into it, regardless of its limit.
+    /// Returns the number of the new reader.
     pub fn open(&mut self, definition: Definition, changes: &mut Vec<Change>) -> u64 {
         let present = self.by_number.iter().find(|(_, queue)| queue.definition.name == definition.name);
         let number = match present {
@@ -163,14 +167,14 @@ impl Queues {
             None => self.by_number.last_key_value().map_or(UNROUTED_NUMBER, |(number, _)| *number) + 1,
         };
         changes.push(Change::Put { key: Key::Queue(number).to_bytes(), value: encode(&definition, b"") });
-        let fitting = self.unrouted.take(|message| definition.takes(&message.routing_key));
+        let matching = self.unrouted.take(|message| definition.matches(&message.routing_key));
         let limit = self.queue_limit;
         let queue = self.by_number.entry(number).or_insert_with(|| Queue::new(definition.clone(), limit));
         queue.definition = definition;
         self.last_reader += 1;
         queue.reader = self.last_reader;
         let reader = queue.reader;
-        for entry in fitting {
+        for entry in matching {
             changes.push(delete(UNROUTED_NUMBER, entry.position));
             let record = encode(&entry.item, b"");
             self.put(number, entry.item, record, changes);
@@ -178,7 +182,7 @@ impl Queues {
         reader
     }
 
-    /// Answers how many wait still; `None`: there is no such queue.
+    /// Returns the number of commands that remain; `None` if the queue does not exist.
     pub fn ack(&mut self, name: &str, through: u64, changes: &mut Vec<Change>) -> Option<usize> {
         let (number, queue) = self.by_number.iter_mut().find(|(_, queue)| queue.definition.name == name)?;
         while queue.waiting.first().is_some_and(|position| position <= through) {
@@ -188,7 +192,7 @@ impl Queues {
         Some(queue.waiting.len())
     }
 
-    /// Removes the queue with what lies in it; answers how many commands that were, `None` if it is not there.
+    /// Deletes the queue with its commands. Returns the number of commands; `None` if the queue does not exist.
     pub fn delete(&mut self, name: &str, changes: &mut Vec<Change>) -> Option<usize> {
         let (number, _) = self.by_number.iter().find(|(_, queue)| queue.definition.name == name)?;
         let number = *number;
@@ -201,7 +205,7 @@ impl Queues {
     fn put(&mut self, number: u32, message: Message, record: Vec<u8>, changes: &mut Vec<Change>) {
         let waiting = match self.by_number.get_mut(&number) {
             Some(queue) => {
-                queue.is_told = false;
+                queue.is_full_logged = false;
                 &mut queue.waiting
             }
             None => &mut self.unrouted,
@@ -216,23 +220,23 @@ impl Queues {
 
 impl Queue {
     fn new(definition: Definition, limit: u64) -> Queue {
-        Queue { definition, waiting: Backlog::new(limit), reader: 0, is_told: false }
+        Queue { definition, waiting: Backlog::new(limit), reader: 0, is_full_logged: false }
     }
 
-    /// Once, until there is room again: activeflows whose commands it takes stand still meanwhile.
-    fn tell_full(&mut self) {
-        if !std::mem::replace(&mut self.is_told, true) {
+    /// Logs once until a command fits again. Activeflows that send commands to this queue wait.
+    fn log_full(&mut self) {
+        if !std::mem::replace(&mut self.is_full_logged, true) {
             let name = &self.definition.name;
             tracing::warn!(
                 queue = name,
-                "Command queue `{name}` is full: whoever speaks to it waits. Read and acknowledge it, or remove it: DELETE /v1/commands?queue={name}"
+                "command queue `{name}` is full and activeflows wait for it: acknowledge its commands, or delete it with DELETE /v1/commands?queue={name}"
             );
         }
     }
 }
 
 impl Definition {
-    fn takes(&self, routing_key: &str) -> bool {
+    fn matches(&self, routing_key: &str) -> bool {
         self.patterns.iter().any(|pattern| topic::matches(pattern, routing_key))
     }
 }

@@ -1,12 +1,12 @@
-//! How the bus spells its keys and records on the disk.
+//! Encoding of the bus's keys and records on disk.
 //!
 //! ```text
-//! be<position>          an event            bl<life>     up to which position a consumer's life may hand out
+//! be<position>          an event            bl<session>  the last position that a consumer session may deliver
 //! bq<queue>             a command queue     bc<queue><position>   a command in it (queue 0: signalbox.unrouted)
 //! br<position>          a rejected event    bn           the last position of a command
 //! ```
-//! Numbers in keys are big-endian, so that the order of the keys is theirs. A record is a format byte, the length of
-//! its head, the head as JSON, and the body as it came.
+//! Numbers in keys are big-endian, so keys sort by number. A record consists of a format byte, the length of its header,
+//! the header as JSON, and the unchanged body.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,7 +38,7 @@ impl Key {
         [[b'b', kind].as_slice(), &numbers].concat()
     }
 
-    /// `None`: not a key of the bus.
+    /// `None` if it is not a key of the bus.
     pub fn from_bytes(bytes: &[u8]) -> Option<Key> {
         let (prefix, numbers) = bytes.split_at_checked(2)?;
         let number = || Some(u64::from_be_bytes(numbers.try_into().ok()?));
@@ -58,15 +58,15 @@ impl Key {
     }
 }
 
-pub fn encode(head: &impl Serialize, body: &[u8]) -> Vec<u8> {
-    // Heads are numbers and structs of strings: they always serialise.
-    let head = serde_json::to_vec(head).unwrap_or_default();
-    let length = u32::try_from(head.len()).unwrap_or(u32::MAX).to_be_bytes();
-    [[FORMAT].as_slice(), &length, &head, body].concat()
+pub fn encode(header: &impl Serialize, body: &[u8]) -> Vec<u8> {
+    // Headers are numbers and structs of strings: serialisation cannot fail.
+    let header = serde_json::to_vec(header).unwrap_or_default();
+    let length = u32::try_from(header.len()).unwrap_or(u32::MAX).to_be_bytes();
+    [[FORMAT].as_slice(), &length, &header, body].concat()
 }
 
 /// # Errors
-/// What is wrong with the stored bytes.
+/// The record is truncated, is not valid JSON, or has a newer format.
 pub fn decode<H: DeserializeOwned>(record: &[u8]) -> Result<(H, &[u8]), String> {
     let format = record.first().copied().unwrap_or(0);
     if format > FORMAT {
@@ -74,8 +74,9 @@ pub fn decode<H: DeserializeOwned>(record: &[u8]) -> Result<(H, &[u8]), String> 
     }
     let parts = record.get(1..).and_then(|rest| rest.split_first_chunk::<4>());
     let parts = parts.and_then(|(length, rest)| rest.split_at_checked(u32::from_be_bytes(*length) as usize));
-    let (head, body) = parts.ok_or_else(|| format!("of {} bytes is shorter than it says", record.len()))?;
-    Ok((serde_json::from_slice(head).map_err(|e| format!("is not readable: {e}"))?, body))
+    let (header, body) =
+        parts.ok_or_else(|| format!("of {} bytes is shorter than its header states", record.len()))?;
+    Ok((serde_json::from_slice(header).map_err(|e| format!("is not valid: {e}"))?, body))
 }
 
 #[cfg(test)]

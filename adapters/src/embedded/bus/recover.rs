@@ -1,10 +1,13 @@
-//! A bus from what is in the data folder.
+//! Recovery of the bus from the records in the data folder.
 
+use super::bus::Bus;
+use super::event::Event;
 use super::events::Events;
 use super::queues::{Definition, Queues};
 use super::record::{Key, decode};
-use super::rejected::{Head, Rejections};
-use super::{Bus, Event, Inner, Settings, State};
+use super::rejected::{RejectionHeader, Rejections};
+use super::settings::Settings;
+use super::shared::{Inner, State};
 use crate::embedded::disk::Disk;
 use common::command::Message;
 use common::ports::error::Unusable;
@@ -12,11 +15,11 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 impl Bus {
-    /// The bus of the data folder behind `disk`, as `records` tell: those whose keys begin with `b`, in the order of
-    /// the keys, as `Disk::open` shows them. Others are passed over.
+    /// Rebuilds the bus from `records`: those whose keys begin with `b`, ordered by key, as `Disk::open` passes them.
+    /// Other records are skipped.
     ///
     /// # Errors
-    /// A record is of a newer version, or cannot be read. Nothing is changed.
+    /// A record has a newer format or cannot be read. Nothing is changed.
     pub fn recover(
         disk: Arc<Disk>,
         settings: &Settings,
@@ -27,9 +30,9 @@ impl Bus {
             queues: Queues::new(settings.commands_max_bytes, settings.unrouted_max_bytes),
             rejections: Rejections::new(settings.rejected_max_bytes),
         };
-        let of_the_bus = |(key, record): (Vec<u8>, Vec<u8>)| Some((Key::from_bytes(&key)?, record));
-        let records: Vec<(Key, Vec<u8>)> = records.into_iter().filter_map(of_the_bus).collect();
-        // Queues sort behind the commands that are in them.
+        let parse_key = |(key, record): (Vec<u8>, Vec<u8>)| Some((Key::from_bytes(&key)?, record));
+        let records: Vec<(Key, Vec<u8>)> = records.into_iter().filter_map(parse_key).collect();
+        // Queue records sort after the commands in the queues, but must be recovered first.
         let (queues, others): (Vec<_>, Vec<_>) =
             records.iter().partition(|(key, _)| matches!(key, Key::Queue(_)));
         for (key, record) in queues.into_iter().chain(others) {
@@ -59,15 +62,15 @@ impl State {
                 let (event, body) = decode::<Event>(record)?;
                 self.events.recover_event(position, size, Event { body: body.to_vec(), ..event });
             }
-            Key::Session(number) => self.events.recover_life(number, decode(record)?.0),
+            Key::Session(number) => self.events.recover_session(number, decode(record)?.0),
             Key::Queue(number) => self.queues.recover_queue(number, decode::<Definition>(record)?.0),
             Key::Command { queue, position } => {
                 self.queues.recover_command(queue, position, size, decode::<Message>(record)?.0)?;
             }
             Key::LastCommand => self.queues.recover_last(decode(record)?.0),
             Key::Rejection(position) => {
-                let (head, body) = decode::<Head>(record)?;
-                self.rejections.recover(position, size, head, body);
+                let (header, body) = decode::<RejectionHeader>(record)?;
+                self.rejections.recover(position, size, header, body);
             }
         }
         Ok(())

@@ -1,9 +1,9 @@
-//! Topics as AMQP has them: words with dots between; in a pattern `*` is one word and `#` any number of words, none too.
+//! Topic patterns as in AMQP: words separated by dots; `*` matches one word, `#` matches zero or more words.
 
 pub fn matches(pattern: &str, key: &str) -> bool {
     let (pattern, key) = (words(pattern), words(key));
     let (mut p, mut k) = (0, 0);
-    // Where the last `#` stands, and the first word that it does not swallow yet.
+    // Index of the last `#`, and index of the first word that it does not match yet.
     let mut last_hash = None;
     while k < key.len() {
         match pattern.get(p) {
@@ -16,10 +16,10 @@ pub fn matches(pattern: &str, key: &str) -> bool {
                 k += 1;
             }
             _ => {
-                let Some((hash, swallowed)) = last_hash else { return false };
-                last_hash = Some((hash, swallowed + 1));
+                let Some((hash, matched_to)) = last_hash else { return false };
+                last_hash = Some((hash, matched_to + 1));
                 p = hash + 1;
-                k = swallowed + 1;
+                k = matched_to + 1;
             }
         }
     }
@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn a_star_is_one_word_and_a_hash_any_number() {
-        for (pattern, taken, not_taken) in [
+        for (pattern, matching, other) in [
             ("call.talk", &["call.talk"][..], &["call", "call.talk.now", "calls.talk", ""][..]),
             ("call.*", &["call.talk", "call."], &["call", "call.a.b", "message.send"]),
             ("call.#", &["call", "call.talk", "call.a.b"], &["calls.a", "a.call", ""]),
@@ -48,8 +48,10 @@ mod tests {
             ("#.#", &["", "a"], &[]),
             ("", &[""], &["a"]),
         ] {
-            taken.iter().for_each(|key| assert!(matches(pattern, key), "`{pattern}` takes `{key}`"));
-            not_taken.iter().for_each(|key| assert!(!matches(pattern, key), "`{pattern}` leaves `{key}`"));
+            matching.iter().for_each(|key| assert!(matches(pattern, key), "`{pattern}` matches `{key}`"));
+            other
+                .iter()
+                .for_each(|key| assert!(!matches(pattern, key), "`{pattern}` does not match `{key}`"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What an operation changed in the model, as changes of the table.
+//! Changed records of an operation.
 
 use super::keys::Key;
 use super::records;
@@ -7,42 +7,47 @@ use crate::memory::Model;
 use crate::memory::shard::ShardState;
 use crate::memory::tracked::TrackedMap;
 
-/// Takes what changed since the last call.
+/// Returns the changes since the last call.
 pub fn take(model: &mut Model) -> Vec<Change> {
     let mut changes = Vec::new();
     for shard in &mut model.shards {
-        of_shard(shard, &mut changes);
+        shard_changes(shard, &mut changes);
     }
     if std::mem::take(&mut model.published) {
         changes.push(put(&Key::Definitions, records::json(&model.definitions)));
     }
-    of_map(
+    map_changes(
         &mut model.bundles,
         |hash| Key::Bundle(hash.clone()),
         |bundle| records::bytes(&[bundle]),
         &mut changes,
     );
-    of_map(
+    map_changes(
         &mut model.route_transitions,
         |transition| Key::RouteTransition(transition.clone()),
         records::json,
         &mut changes,
     );
-    of_map(&mut model.members, |id| Key::Member(*id), records::json, &mut changes);
+    map_changes(&mut model.members, |id| Key::Member(*id), records::json, &mut changes);
     changes
 }
 
-fn of_shard(shard: &mut ShardState, changes: &mut Vec<Change>) {
+fn shard_changes(shard: &mut ShardState, changes: &mut Vec<Change>) {
     let at = shard.id;
-    of_activeflows(shard, changes);
-    of_map(
+    activeflow_changes(shard, changes);
+    map_changes(
         &mut shard.dead,
         |id| Key::Dead(at, *id),
         |noted| records::bytes(&[&noted.as_micros().to_be_bytes()]),
         changes,
     );
-    of_map(&mut shard.nonces, |id| Key::Nonce(at, *id), |(nonce, ids)| records::nonce(*nonce, ids), changes);
-    of_map(
+    map_changes(
+        &mut shard.nonces,
+        |id| Key::Nonce(at, *id),
+        |(nonce, ids)| records::nonce(*nonce, ids),
+        changes,
+    );
+    map_changes(
         &mut shard.attempts,
         |key| Key::Attempts(at, *key),
         |attempts| records::attempts(attempts.iter()),
@@ -50,8 +55,9 @@ fn of_shard(shard: &mut ShardState, changes: &mut Vec<Change>) {
     );
 
     let (dropped, chunks) = shard.seen.take_changes();
-    changes
-        .extend(dropped.into_iter().map(|generation| Change::DeleteRange(Key::generation(at, generation))));
+    changes.extend(
+        dropped.into_iter().map(|generation| Change::DeleteRange(Key::generation_range(at, generation))),
+    );
     changes.extend(
         chunks.map(|chunk| put(&Key::Marks(at, chunk.generation, chunk.number), records::marks(chunk.marks))),
     );
@@ -63,10 +69,11 @@ fn of_shard(shard: &mut ShardState, changes: &mut Vec<Change>) {
     changes.extend(shard.take_head().map(|head| put(&Key::Head(at), records::head(&head))));
 }
 
-fn of_activeflows(shard: &mut ShardState, changes: &mut Vec<Change>) {
+fn activeflow_changes(shard: &mut ShardState, changes: &mut Vec<Change>) {
     let at = shard.id;
     let (removed, changed) = shard.held.take_changes();
-    changes.extend(removed.iter().map(|(_, held)| Change::DeleteRange(Key::all_of(at, held.number))));
+    changes
+        .extend(removed.iter().map(|(_, held)| Change::DeleteRange(Key::activeflow_range(at, held.number))));
     for id in changed {
         let Some(held) = shard.held.get_mut_passing(&id) else { continue };
         changes.push(put(&Key::Activeflow(at, held.number), records::activeflow(id, held)));
@@ -79,8 +86,8 @@ fn of_activeflows(shard: &mut ShardState, changes: &mut Vec<Change>) {
     }
 }
 
-/// A map whose every entry is a record.
-fn of_map<K: Ord + Clone, V>(
+/// Changes of a map with one record per entry.
+fn map_changes<K: Ord + Clone, V>(
     map: &mut TrackedMap<K, V>,
     key: impl Fn(&K) -> Key,
     record: impl Fn(&V) -> Vec<u8>,

@@ -1,16 +1,16 @@
-//! How the store spells its keys. Numbers are big endian, so that the order of the keys is theirs.
+//! Encoding of the store's keys. Numbers are big-endian, so keys sort by number.
 //!
 //! ```text
-//! s                               the store: how many shards
-//! sa <shard> <number>             an activeflow with all that waits for it
+//! s                               the store: number of shards
+//! sa <shard> <number>             an activeflow with its inbox and outbox
 //! sa <shard> <number> <entry>     an entry of its journal
 //! sb <hash>                       a bundle            sg                      the definitions
-//! sd <shard> <member>             a dead member       se <time> <transition> 0 <route>   a transition of a window
+//! sd <shard> <member>             a dead member       se <time> <transition> 0 <route>   a transition of a route
 //! sf <shard> <entry>              an entry of the feed
-//! sh <shard>                      what a shard knows beside its records
+//! sh <shard>                      counters of a shard
 //! sm <member>                     a member on the member list
 //! sn <shard> <member>             the last claim of a worker
-//! ss <shard> <generation> <chunk> marks of events that were applied
+//! ss <shard> <generation> <chunk> marks of applied events
 //! st <shard> <event key>          solo attempts at an event
 //! ```
 
@@ -70,7 +70,7 @@ impl Key {
         }
     }
 
-    /// `None`: not a key of the store.
+    /// `None` if it is not a key of the store.
     pub fn from_bytes(bytes: &[u8]) -> Option<Key> {
         let mut parts = Parts(bytes);
         if parts.byte()? != b's' {
@@ -107,18 +107,18 @@ impl Key {
         parts.0.is_empty().then_some(key)
     }
 
-    /// The keys of an activeflow and of its journal.
-    pub fn all_of(shard: Shard, number: u64) -> Range<Vec<u8>> {
+    /// Keys of an activeflow and its journal.
+    pub fn activeflow_range(shard: Shard, number: u64) -> Range<Vec<u8>> {
         Key::Activeflow(shard, number).to_bytes()..Key::Activeflow(shard, number + 1).to_bytes()
     }
 
-    /// The keys of a generation of marks.
-    pub fn generation(shard: Shard, generation: u64) -> Range<Vec<u8>> {
+    /// Keys of a generation of marks.
+    pub fn generation_range(shard: Shard, generation: u64) -> Range<Vec<u8>> {
         Key::Marks(shard, generation, 0).to_bytes()..Key::Marks(shard, generation + 1, 0).to_bytes()
     }
 }
 
-/// The parts of a key, or of a record, taken from the front.
+/// Reads the parts of a key or a record from the front.
 pub struct Parts<'a>(pub &'a [u8]);
 
 impl<'a> Parts<'a> {
@@ -152,13 +152,13 @@ impl<'a> Parts<'a> {
         self.array().map(uuid::Uuid::from_bytes).map(MemberId)
     }
 
-    /// A length and as many bytes.
+    /// A length (4 bytes) and that many bytes.
     pub fn counted(&mut self) -> Option<&'a [u8]> {
         let length = u32::from_be_bytes(self.array()?);
         self.take(length as usize)
     }
 
-    /// All that is left.
+    /// All remaining bytes.
     pub fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
     }
@@ -205,9 +205,9 @@ mod tests {
         assert!(bytes.is_sorted());
         let read: Vec<Option<Key>> = bytes.iter().map(|bytes| Key::from_bytes(bytes)).collect();
         assert_eq!(read, keys.map(Some));
-        assert!(Key::all_of(Shard(1), 255).contains(&bytes[3]));
-        assert!(!Key::all_of(Shard(1), 255).contains(&bytes[4]));
-        assert!(Key::generation(Shard(1), 1).contains(&bytes[16]));
+        assert!(Key::activeflow_range(Shard(1), 255).contains(&bytes[3]));
+        assert!(!Key::activeflow_range(Shard(1), 255).contains(&bytes[4]));
+        assert!(Key::generation_range(Shard(1), 1).contains(&bytes[16]));
         for foreign in [&b"be12345678"[..], b"sz", b"sa", b"sh\0\0\0", b""] {
             assert_eq!(Key::from_bytes(foreign), None);
         }

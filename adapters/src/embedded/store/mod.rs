@@ -1,18 +1,18 @@
-//! The store without a server: the model of [`crate::memory`], whose every operation writes the records that it changed
-//! to the table of the data folder, and answers when they are on the disk.
+//! The store without a server: the model of [`crate::memory`]. Every operation writes its changed records to the data
+//! folder and returns when they are on disk.
 //!
 //! ```text
-//! operation ──► model (under its lock) ──► changes.rs: what changed ──► disk.write ──► durable ──► the answer
-//! opening   ──► every record ──► recovery.rs ──► model with its indexes
+//! operation ──► model (under its lock) ──► changes.rs: changed records ──► disk.write ──► durable ──► result
+//! opening   ──► all records ──► recovery.rs ──► model with its indexes
 //! ```
-//! Reads and refusals wait too: what they rest on is on the disk before anybody learns of it.
+//! Reads and refusals wait too: the state behind every result is on disk before the caller receives it.
 
 mod changes;
 mod keys;
 mod records;
 mod recovery;
 
-use super::disk::{Change, Disk, Written};
+use super::disk::{Change, Disk, PendingWrite};
 use crate::memory::model::Model;
 use crate::memory::time::Time;
 use crate::memory::{self, ManualTime, Persistence};
@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 pub(super) use recovery::Recovery;
 
-/// The model with a disk behind it.
+/// The in-memory model, stored on disk.
 pub type Store = memory::Store<OnDisk>;
 
 pub struct OnDisk {
@@ -32,21 +32,21 @@ pub struct OnDisk {
 }
 
 impl Persistence for OnDisk {
-    type Written = Written;
+    type Written = PendingWrite;
 
-    /// While the disk refuses, nothing begins: what was begun waits in memory, and that must not grow.
+    /// Refuses operations while the disk fails: their unwritten changes would fill the memory.
     fn admit(&self, operation: &'static str) -> Result<(), StoreError> {
-        match self.disk.trouble() {
+        match self.disk.write_error() {
             Some(reason) => Err(StoreError::Refused { operation, reason }),
             None => Ok(()),
         }
     }
 
-    fn keep(&self, model: &mut Model) -> Written {
+    fn keep(&self, model: &mut Model) -> PendingWrite {
         self.disk.write(changes::take(model))
     }
 
-    async fn wait(&self, operation: &'static str, written: Written) -> Result<(), StoreError> {
+    async fn wait(&self, operation: &'static str, written: PendingWrite) -> Result<(), StoreError> {
         written.durable().await.map_err(|error| StoreError::Unanswered { operation, reason: error.reason })
     }
 }
@@ -61,53 +61,53 @@ impl Store {
         Store::over(model, time, OnDisk { disk })
     }
 
-    /// Why the disk does not take writes; `None` while all is well.
-    pub fn trouble(&self) -> Option<String> {
-        self.keeper.disk.trouble()
+    /// Error of the last failed write to disk; `None` after a successful one.
+    pub fn write_error(&self) -> Option<String> {
+        self.keeper.disk.write_error()
     }
 
-    /// Writes, and answers how long it took until that was on the disk.
+    /// Writes a record, and returns the time until it was on disk.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// The write failed.
     pub async fn ping(&self) -> Result<Duration, StoreError> {
         const OPERATION: &str = "ping";
-        let begun = Instant::now();
+        let started = Instant::now();
         self.keeper.admit(OPERATION)?;
         let shards = common::ports::Intake::shards(self);
         self.keeper.wait(OPERATION, self.keeper.disk.write([store_record(shards)])).await?;
-        Ok(begun.elapsed())
+        Ok(started.elapsed())
     }
 
-    /// Whoever is on the member list or holds a claim lived in an earlier life of this folder, which one process has at a time:
-    /// what they held becomes ready at once, under the usual suspicion. Called before anything of this life begins.
-    /// Answers how many activeflows that were.
+    /// Sweeps the claims of all members, without waiting for their leases: only one process uses a data folder at a time, so
+    /// every stored member belongs to an earlier process. Claimed activeflows become suspects, as after any sweep. Must
+    /// be called before this process registers members. Returns the number of suspects.
     ///
     /// # Errors
-    /// The disk refuses.
-    pub async fn bury_earlier_lives(&self) -> Result<u32, StoreError> {
+    /// The write failed.
+    pub async fn sweep_previous_processes(&self) -> Result<u32, StoreError> {
         let holders = |model: &mut Model, _| -> Vec<(Shard, Vec<MemberId>)> {
             model.shards.iter().map(|shard| (shard.id, shard.holders().into_iter().collect())).collect()
         };
-        let mut freed = 0;
-        for (shard, dead) in self.run("bury", holders).await? {
+        let mut suspects = 0;
+        for (shard, dead) in self.run("sweep_previous_processes", holders).await? {
             while !dead.is_empty() {
                 let swept = self.sweep(shard, &dead).await?;
-                freed += swept.suspects;
+                suspects += swept.suspects;
                 if swept.suspects == 0 || !swept.more {
                     break;
                 }
             }
         }
-        // Their calls are over, so nobody asks again for what one of them claimed.
-        let forget = |model: &mut Model, _| {
+        // The callers no longer exist, so no claim will be repeated.
+        let forget_nonces = |model: &mut Model, _| {
             model.shards.iter_mut().for_each(|shard| shard.nonces.retain(|_, _| false))
         };
-        self.run("bury", forget).await?;
+        self.run("sweep_previous_processes", forget_nonces).await?;
         for member in self.members().await? {
             self.leave(member.id).await?;
         }
-        Ok(freed)
+        Ok(suspects)
     }
 }
 

@@ -1,9 +1,9 @@
-//! The bytes of the store's records. Every record starts with its format.
+//! Encoding of the store's records. Every record starts with its format.
 //!
 //! ```text
 //! activeflow  0 format  1 id (16)  17 claimed at (8)  25 place (8)  33 fresh  34 control (length (4), bytes)
 //!             inbox (count (4), each length (4), bytes)  outbox (likewise)  then the record of `common::record`
-//! others      0 format  then what `write` and `read` below say
+//! others      0 format  then the fields that the functions below write and read
 //! ```
 
 use super::keys::Parts;
@@ -20,17 +20,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
 
-/// The format that this binary writes, and the highest it reads.
+/// Format that this binary writes, and the highest format that it reads.
 pub const FORMAT: u8 = 1;
 
 fn damaged(what: &str) -> Unreadable {
-    Unreadable::Damaged { what: format!("{what} is cut or damaged") }
+    Unreadable::Damaged { what: format!("{what} is truncated or damaged") }
 }
 
-/// The record behind its format byte.
+/// Checks the format and returns the bytes after it.
 ///
 /// # Errors
-/// It is of a newer format, which is said before anything else is looked at.
+/// The record has a newer format, or is empty.
 pub fn open(value: &[u8]) -> Result<Parts<'_>, Unreadable> {
     match value.split_first() {
         Some((&found, _)) if found > FORMAT => Err(Unreadable::TooNew { found, supported: FORMAT }),
@@ -47,15 +47,15 @@ pub fn bytes(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 pub fn json(value: &impl Serialize) -> Vec<u8> {
-    // Definitions, members and transitions are structs of strings and numbers: they always serialise.
+    // Definitions, members and transitions are structs of strings and numbers: serialisation cannot fail.
     bytes(&[&serde_json::to_vec(value).unwrap_or_default()])
 }
 
 /// # Errors
-/// Not the JSON of `what`.
+/// The record is not valid JSON for `what`.
 pub fn from_json<T: DeserializeOwned>(mut parts: Parts<'_>, what: &str) -> Result<T, Unreadable> {
     serde_json::from_slice(parts.rest())
-        .map_err(|error| Unreadable::Damaged { what: format!("{what} is not readable: {error}") })
+        .map_err(|error| Unreadable::Damaged { what: format!("{what} is not valid: {error}") })
 }
 
 pub fn activeflow(id: ActiveflowId, held: &ActiveflowEntry) -> Vec<u8> {
@@ -82,29 +82,29 @@ fn put_counted(bytes: &mut Vec<u8>, part: &[u8]) {
 }
 
 /// # Errors
-/// The record is of a newer format, or damaged.
+/// The record has a newer format or is damaged.
 pub fn from_activeflow(
     mut parts: Parts<'_>,
     number: u64,
 ) -> Result<(ActiveflowId, ActiveflowEntry), Unreadable> {
-    let waiting = waiting(&mut parts).ok_or_else(|| damaged("an activeflow's head"))?;
+    let prefix = prefix(&mut parts).ok_or_else(|| damaged("the start of an activeflow's record"))?;
     let entry = |bytes: &&[u8]| Entry::from_bytes(bytes).map_err(unreadable);
     let held = ActiveflowEntry {
         record: Record::from_bytes(parts.rest()).map_err(unreadable)?,
-        inbox: waiting.inbox.iter().map(entry).collect::<Result<VecDeque<Entry>, _>>()?,
-        outbox: waiting.outbox.into_iter().map(<[u8]>::to_vec).collect(),
-        control: waiting.control,
+        inbox: prefix.inbox.iter().map(entry).collect::<Result<VecDeque<Entry>, _>>()?,
+        outbox: prefix.outbox.into_iter().map(<[u8]>::to_vec).collect(),
+        control: prefix.control,
         journal: BoundedLog::default(),
-        claimed_at: waiting.claimed_at,
+        claimed_at: prefix.claimed_at,
         number,
-        place: waiting.place,
-        fresh: waiting.fresh,
+        place: prefix.place,
+        fresh: prefix.fresh,
     };
-    Ok((waiting.id, held))
+    Ok((prefix.id, held))
 }
 
-/// What an activeflow's record has before the record of `common::record`.
-struct Waiting<'a> {
+/// Fields of an activeflow's record that precede the record of `common::record`.
+struct Prefix<'a> {
     id: ActiveflowId,
     claimed_at: Timestamp,
     place: u64,
@@ -114,14 +114,14 @@ struct Waiting<'a> {
     outbox: Vec<&'a [u8]>,
 }
 
-fn waiting<'a>(parts: &mut Parts<'a>) -> Option<Waiting<'a>> {
+fn prefix<'a>(parts: &mut Parts<'a>) -> Option<Prefix<'a>> {
     let id = ActiveflowId::from_bytes(parts.array()?);
     let (claimed_at, place, fresh) = (parts.time()?, parts.number()?, parts.byte()? == 1);
     let control = match parts.counted()? {
         [] => None,
         bytes => Some(Control::from_bytes(bytes)?),
     };
-    Some(Waiting { id, claimed_at, place, fresh, control, inbox: list(parts)?, outbox: list(parts)? })
+    Some(Prefix { id, claimed_at, place, fresh, control, inbox: list(parts)?, outbox: list(parts)? })
 }
 
 fn list<'a>(parts: &mut Parts<'a>) -> Option<Vec<&'a [u8]>> {
@@ -148,14 +148,14 @@ pub fn head(head: &Head) -> Vec<u8> {
 }
 
 /// # Errors
-/// It is damaged.
+/// The record is damaged.
 pub fn from_head(mut parts: Parts<'_>) -> Result<Head, Unreadable> {
     let mut read = || {
         let (generation, fed, seen) = (parts.number()?, parts.number()?, parts.byte()? == 1);
         let window = (parts.time()?, parts.number()?);
         Some(Head { generation, fed, seen: seen.then_some(window) })
     };
-    read().ok_or_else(|| damaged("a shard's head"))
+    read().ok_or_else(|| damaged("the counters of a shard"))
 }
 
 pub fn nonce(nonce: u64, ids: &[ActiveflowId]) -> Vec<u8> {
@@ -164,7 +164,7 @@ pub fn nonce(nonce: u64, ids: &[ActiveflowId]) -> Vec<u8> {
 }
 
 /// # Errors
-/// It is damaged.
+/// The record is damaged.
 pub fn from_nonce(mut parts: Parts<'_>) -> Result<(u64, Vec<ActiveflowId>), Unreadable> {
     let nonce = parts.number().ok_or_else(|| damaged("a worker's last claim"))?;
     let (ids, _) = parts.rest().as_chunks::<16>();
@@ -196,7 +196,7 @@ pub fn feed(entry: &FeedEntry) -> Vec<u8> {
 }
 
 /// # Errors
-/// It is damaged.
+/// The record is damaged.
 pub fn from_feed(mut parts: Parts<'_>, position: String) -> Result<FeedEntry, Unreadable> {
     let mut read = || {
         let (id, at) = (ActiveflowId::from_bytes(parts.array()?), parts.time()?);

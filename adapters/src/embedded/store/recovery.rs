@@ -1,4 +1,4 @@
-//! The model from its records: a scan in the order of the keys, which rebuilds every index on the way.
+//! Recovery of the model from its records: one scan ordered by key rebuilds every index.
 
 use super::keys::Key;
 use super::records;
@@ -12,13 +12,13 @@ use flow::Timestamp;
 
 pub struct Recovery {
     model: Model,
-    /// The newest time in any record.
+    /// Latest time in any record.
     newest: Timestamp,
-    /// Of each shard: what is ready, with its place.
+    /// Ready activeflows of each shard, with their places in the queue.
     ready: Vec<Vec<(u64, ActiveflowId)>>,
-    /// The last activeflow that was read: entries of its journal follow.
+    /// The last activeflow that was read; its journal entries follow.
     last: Option<(Shard, u64, ActiveflowId)>,
-    /// The store itself was read: the folder is not new.
+    /// Whether the folder contains a store.
     found: bool,
 }
 
@@ -33,13 +33,13 @@ impl Recovery {
         }
     }
 
-    /// Takes one record.
+    /// Adds one record to the model.
     ///
     /// # Errors
-    /// It is of a newer format, damaged, or of a store with another number of shards.
+    /// The record has a newer format, is damaged, or belongs to a store with another number of shards.
     pub fn record(&mut self, key: &[u8], value: &[u8]) -> Result<(), Unreadable> {
         let parts = records::open(value)?;
-        let Some(key) = Key::from_bytes(key) else { return Err(damaged("no key of this version")) };
+        let Some(key) = Key::from_bytes(key) else { return Err(damaged("a record with an unknown key")) };
         match key {
             Key::Store => self.store(parts.0)?,
             Key::Activeflow(shard, number) => {
@@ -50,7 +50,7 @@ impl Recovery {
             Key::Journal(shard, number, entry) => {
                 let id = self.last.filter(|last| (last.0, last.1) == (shard, number)).map(|last| last.2);
                 let held = id.and_then(|id| self.model.shard(shard).held.get_mut_passing(&id));
-                let held = held.ok_or_else(|| damaged("an entry of the journal of nothing"))?;
+                let held = held.ok_or_else(|| damaged("a journal entry without its activeflow"))?;
                 held.journal.restore(entry, parts.0.to_vec());
             }
             Key::Bundle(hash) => self.model.bundles.insert_passing(hash, parts.0.to_vec()),
@@ -100,7 +100,7 @@ impl Recovery {
         let wanted = self.model.shards();
         if found != wanted {
             let what = format!(
-                "it was made with {found} shards and is opened with {wanted}; the number cannot be changed"
+                "the store has {found} shards and engine.shards is {wanted}: set engine.shards to {found}, it cannot be changed"
             );
             return Err(Unreadable::Damaged { what });
         }
@@ -137,7 +137,7 @@ impl Recovery {
         Ok(())
     }
 
-    /// The model, the newest time that any record tells, and whether the folder had a store.
+    /// Returns the model, the latest time in any record, and whether the folder contains a store.
     pub fn finish(mut self) -> (Model, Timestamp, bool) {
         for (shard, mut ready) in self.model.shards.iter_mut().zip(self.ready) {
             ready.sort_unstable();
@@ -148,5 +148,5 @@ impl Recovery {
 }
 
 fn damaged(what: &str) -> Unreadable {
-    Unreadable::Damaged { what: format!("{what} is cut or damaged") }
+    Unreadable::Damaged { what: format!("{what} is truncated or damaged") }
 }

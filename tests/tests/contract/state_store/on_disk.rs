@@ -91,7 +91,7 @@ fn a_child(command: &mut Command, folder: &Path) -> Child {
 async fn child() {
     let folder = std::env::var(FOLDER).unwrap();
     let store = embedded::open(Path::new(&folder), &Settings::new(SHARDS)).unwrap().store;
-    store.bury_earlier_lives().await.unwrap();
+    store.sweep_previous_processes().await.unwrap();
     let prefix = uuid::Uuid::new_v4().simple().to_string();
     let workers = (0..32).map(|n| work(store.clone(), format!("{prefix}-{n}")));
     futures_util::future::join_all(workers).await;
@@ -168,7 +168,7 @@ async fn what_an_earlier_process_held_is_ready_at_once_as_a_suspect() {
     w.store.heartbeat(&member(1, 1), &[]).await.unwrap();
     drop(w);
     let store = embedded::open(folder.path(), &embedded_settings(&manual())).unwrap().store;
-    assert_eq!(store.bury_earlier_lives().await.unwrap(), 1);
+    assert_eq!(store.sweep_previous_processes().await.unwrap(), 1);
     assert!(store.members().await.unwrap().is_empty());
     let found = store.get(held[0].claim.id).await.unwrap().unwrap();
     assert_eq!((found.record.state, found.record.suspect), (State::Ready, Suspect::Group));
@@ -180,7 +180,7 @@ async fn what_an_earlier_process_held_is_ready_at_once_as_a_suspect() {
     assert_eq!((rows.len(), suspects), (1, 1));
     drop(store);
     let store = embedded::open(folder.path(), &embedded_settings(&manual())).unwrap().store;
-    assert_eq!(store.bury_earlier_lives().await.unwrap(), 1, "the second process held the other one");
+    assert_eq!(store.sweep_previous_processes().await.unwrap(), 1, "the second process held the other one");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! How full our queues are and who consumes them, asked once: each is declared passively, which needs no rights.
+//! One-time queries of queue depths, consumers and alarms. A passive declare reads a queue and needs no permissions.
 
 use super::admin::AdminError;
 use super::connection;
@@ -11,26 +11,26 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 const HEARTBEAT: u16 = 10;
-/// How soon a broker with an alarm says so to who publishes.
-const ALARM: Duration = Duration::from_millis(500);
-/// No queue has this name.
-const NOWHERE: &str = "signalbox.survey.nowhere";
+/// Time limit for the broker to report an alarm after a publish.
+const ALARM_TIMEOUT: Duration = Duration::from_millis(500);
+/// Routing key without a queue.
+const NO_QUEUE: &str = "signalbox.inspect.no-queue";
 
-/// A queue as the broker sees it.
+/// Status of a queue as the broker reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QueueFacts {
+pub struct QueueStatus {
     pub name: &'static str,
-    /// Ready to be delivered; not what a consumer holds.
+    /// Ready messages, without unacknowledged ones.
     pub messages: u32,
     pub consumers: u32,
 }
 
-/// Those of our queues that exist.
+/// Status of Signalbox's queues; queues that do not exist are left out.
 ///
 /// # Errors
-/// The broker cannot be reached or refuses.
-pub async fn queues(url: &str) -> Result<Vec<QueueFacts>, AdminError> {
-    let connection = connection::open(url, "signalbox survey", HEARTBEAT).await?;
+/// The broker cannot be reached or refuses the connection.
+pub async fn queues(url: &str) -> Result<Vec<QueueStatus>, AdminError> {
+    let connection = connection::open(url, "signalbox inspect", HEARTBEAT).await?;
     let mut facts = Vec::new();
     for name in [EVENTS, REJECTED, UNROUTED] {
         facts.extend(queue(&connection, name).await);
@@ -39,26 +39,26 @@ pub async fn queues(url: &str) -> Result<Vec<QueueFacts>, AdminError> {
     Ok(facts)
 }
 
-/// On a channel of its own: the broker closes it when there is no such queue.
-async fn queue(connection: &Connection, name: &'static str) -> Option<QueueFacts> {
+/// Uses a separate channel: the broker closes it if the queue does not exist.
+async fn queue(connection: &Connection, name: &'static str) -> Option<QueueStatus> {
     let channel = connection.create_channel().await.ok()?;
     let options = QueueDeclareOptions { passive: true, ..Default::default() };
     let queue = channel.queue_declare(name.into(), options, FieldTable::default()).await.ok()?;
-    Some(QueueFacts { name, messages: queue.message_count(), consumers: queue.consumer_count() })
+    Some(QueueStatus { name, messages: queue.message_count(), consumers: queue.consumer_count() })
 }
 
-/// Why the broker takes nothing from publishers at the moment (its alarms of memory and disk); `None` when it does. It
-/// says so only to who publishes: a message without a body that no queue takes.
+/// Reason why the broker blocks publishers (a memory or disk alarm); `None` if it does not. The broker reports this only
+/// to connections that publish, so this publishes an empty message that matches no queue.
 ///
 /// # Errors
-/// The broker cannot be reached or refuses.
+/// The broker cannot be reached or refuses the connection or the message.
 pub async fn alarm(url: &str) -> Result<Option<String>, AdminError> {
-    let connection = connection::open(url, "signalbox survey", HEARTBEAT).await?;
+    let connection = connection::open(url, "signalbox inspect", HEARTBEAT).await?;
     let mut events = connection.events_listener();
     let published = async {
         let channel = connection.create_channel().await?;
         let options = BasicPublishOptions::default();
-        channel.basic_publish("".into(), NOWHERE.into(), options, b"", BasicProperties::default()).await
+        channel.basic_publish("".into(), NO_QUEUE.into(), options, b"", BasicProperties::default()).await
     };
     let failed = |error: lapin::Error| AdminError::Failed {
         what: "publishing".into(),
@@ -69,13 +69,13 @@ pub async fn alarm(url: &str) -> Result<Option<String>, AdminError> {
     let blocked = async {
         loop {
             match events.next().await {
-                Some(Event::ConnectionBlocked(why)) => return Some(why.to_string()),
+                Some(Event::ConnectionBlocked(reason)) => return Some(reason.to_string()),
                 Some(_) => {}
                 None => return None,
             }
         }
     };
-    let alarm = timeout(ALARM, blocked).await.ok().flatten();
+    let alarm = timeout(ALARM_TIMEOUT, blocked).await.ok().flatten();
     connection::close(connection).await;
     Ok(alarm)
 }

@@ -1,11 +1,10 @@
-//! How many messages stand in our queues, as the broker says: each is declared passively now and then, which needs no
-//! rights and changes nothing.
+//! Gauges of the number of messages per queue, read by a passive declare, which needs no permissions and changes nothing.
 //!
-//! What is counted is ready to be delivered, not what a consumer holds. While the broker does not answer, the gauges
-//! are NaN: an old number would look like a new one. A queue without a leader answers 0; the broker knows no better.
+//! Only ready messages count, not unacknowledged ones. The gauges are NaN while the broker does not answer, so that a
+//! stale number is not mistaken for a current one. The broker reports 0 for a queue without a leader.
 
-use super::Settings;
 use super::connection::{self, Backoff};
+use super::settings::Settings;
 use super::topology::{EVENTS, REJECTED, UNROUTED};
 use lapin::Channel;
 use lapin::options::QueueDeclareOptions;
@@ -20,63 +19,64 @@ use tokio_util::sync::CancellationToken;
 const QUEUES: [&str; 3] = [EVENTS, REJECTED, UNROUTED];
 const MESSAGES: &str = "signalbox_queue_messages";
 
-pub(super) async fn watch(settings: Arc<Settings>, every: Duration, closing: CancellationToken) {
-    describe_gauge!(
-        MESSAGES,
-        "Messages that are ready in a queue of ours; NaN while the broker does not answer"
-    );
+pub(super) async fn run(settings: Arc<Settings>, interval: Duration, closing: CancellationToken) {
+    describe_gauge!(MESSAGES, "Ready messages per queue; NaN while the broker does not answer");
     tokio::select! {
         () = closing.cancelled() => {}
-        () = lives(&settings, every) => {}
+        () = update_forever(&settings, interval) => {}
     }
 }
 
-async fn lives(settings: &Settings, every: Duration) {
+async fn update_forever(settings: &Settings, interval: Duration) {
     let mut backoff = Backoff::default();
     loop {
-        let Err(reason) = life(settings, every, &mut backoff).await;
-        QUEUES.iter().for_each(|queue| show(queue, f64::NAN));
-        tracing::debug!("the depth of queues is not known: {reason}");
-        sleep(every.max(backoff.next())).await;
+        let Err(reason) = update_until_failure(settings, interval, &mut backoff).await;
+        QUEUES.iter().for_each(|queue| set_gauge(queue, f64::NAN));
+        tracing::debug!("reading queue depths failed: {reason}");
+        sleep(interval.max(backoff.next())).await;
     }
 }
 
-async fn life(settings: &Settings, every: Duration, backoff: &mut Backoff) -> Result<Infallible, String> {
-    let connection = connection::open_for(settings, "watch").await.map_err(|e| e.to_string())?;
-    let channel = in_time(settings, "opening a channel", connection.create_channel()).await?;
+async fn update_until_failure(
+    settings: &Settings,
+    interval: Duration,
+    backoff: &mut Backoff,
+) -> Result<Infallible, String> {
+    let connection = connection::open_for(settings, "queue metrics").await.map_err(|e| e.to_string())?;
+    let channel = with_timeout(settings, "opening a channel", connection.create_channel()).await?;
     let reason = loop {
-        if let Err(reason) = look(settings, &channel).await {
+        if let Err(reason) = update(settings, &channel).await {
             break reason;
         }
         backoff.reset();
-        sleep(every).await;
+        sleep(interval).await;
     };
     connection::close(connection).await;
     Err(reason)
 }
 
-async fn look(settings: &Settings, channel: &Channel) -> Result<(), String> {
+async fn update(settings: &Settings, channel: &Channel) -> Result<(), String> {
     for queue in QUEUES {
         let options = QueueDeclareOptions { passive: true, ..Default::default() };
-        let asked = channel.queue_declare(queue.into(), options, FieldTable::default());
-        let answer = in_time(settings, &format!("looking at queue {queue}"), asked).await?;
-        show(queue, f64::from(answer.message_count()));
+        let declared = channel.queue_declare(queue.into(), options, FieldTable::default());
+        let answer = with_timeout(settings, &format!("reading the depth of queue {queue}"), declared).await?;
+        set_gauge(queue, f64::from(answer.message_count()));
     }
     Ok(())
 }
 
-async fn in_time<T>(
+async fn with_timeout<T>(
     settings: &Settings,
     what: &str,
-    asked: impl Future<Output = lapin::Result<T>>,
+    call: impl Future<Output = lapin::Result<T>>,
 ) -> Result<T, String> {
-    match timeout(settings.confirm_timeout, asked).await {
+    match timeout(settings.confirm_timeout, call).await {
         Ok(answer) => answer.map_err(|e| format!("{what}: {e}")),
         Err(_) => Err(format!("{what}: no answer within {} ms", settings.confirm_timeout.as_millis())),
     }
 }
 
-fn show(queue: &'static str, messages: f64) {
+fn set_gauge(queue: &'static str, messages: f64) {
     gauge!(MESSAGES, "queue" => queue).set(messages);
 }
 
@@ -88,11 +88,11 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    /// Keeps gauges by their label.
+    /// Records gauges by metric name and label.
     #[derive(Default)]
-    struct Kept(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
+    struct GaugeRecorder(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
 
-    impl Recorder for Kept {
+    impl Recorder for GaugeRecorder {
         fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
         fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
         fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
@@ -109,11 +109,11 @@ mod tests {
     }
 
     #[test]
-    fn while_the_broker_is_away_no_old_number_stands() {
-        let kept = Kept::default();
+    fn the_gauges_are_unknown_while_the_broker_does_not_answer() {
+        let recorder = GaugeRecorder::default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        metrics::with_local_recorder(&kept, || {
-            show(REJECTED, 7.0);
+        metrics::with_local_recorder(&recorder, || {
+            set_gauge(REJECTED, 7.0);
             let settings = Settings {
                 url: "amqp://guest:guest@127.0.0.1:1/%2f".into(),
                 events_max_bytes: 1,
@@ -124,13 +124,13 @@ mod tests {
                 heartbeat: 10,
                 name: "test".into(),
             };
-            let every = Duration::from_secs(60);
-            let watched = watch(Arc::new(settings), every, CancellationToken::new());
-            let _ = runtime.block_on(async { timeout(Duration::from_secs(2), watched).await });
+            let interval = Duration::from_secs(60);
+            let running = run(Arc::new(settings), interval, CancellationToken::new());
+            let _ = runtime.block_on(async { timeout(Duration::from_secs(2), running).await });
         });
-        let kept = kept.0.lock().unwrap();
+        let gauges = recorder.0.lock().unwrap();
         let shown =
-            kept.iter().map(|(name, bits)| (name.as_str(), f64::from_bits(bits.load(Ordering::Relaxed))));
+            gauges.iter().map(|(name, bits)| (name.as_str(), f64::from_bits(bits.load(Ordering::Relaxed))));
         let unknown: Vec<&str> = shown.filter(|(_, value)| value.is_nan()).map(|(name, _)| name).collect();
         assert_eq!(unknown, QUEUES.map(|queue| format!("{MESSAGES}={queue}")));
     }

@@ -1,0 +1,32 @@
+//! The port of rejected events: list, replay, discard.
+
+use super::bus::Bus;
+use async_trait::async_trait;
+use common::ports::error::Unusable;
+use common::ports::rejects::{Rejected, Rejects, Selection};
+
+#[async_trait]
+impl Rejects for Bus {
+    async fn list(&self, limit: usize) -> Result<Vec<Rejected>, Unusable> {
+        let (listed, written) = self.inner.change(|state, _| {
+            state.rejections.waiting().iter().take(limit).map(|entry| entry.item.clone()).collect()
+        });
+        self.inner.wait_durable("listing rejected events", written).await?;
+        Ok(listed)
+    }
+
+    async fn replay(&self, selection: &Selection) -> Result<usize, Unusable> {
+        let (replayed, written) = self
+            .inner
+            .change(|state, changes| state.rejections.replay(selection, &mut state.events, changes));
+        self.inner.wait_durable("replaying rejected events", written).await?;
+        replayed
+    }
+
+    async fn discard(&self, selection: &Selection) -> Result<usize, Unusable> {
+        let (discarded, written) =
+            self.inner.change(|state, changes| state.rejections.take(selection, changes).len());
+        self.inner.wait_durable("discarding rejected events", written).await?;
+        Ok(discarded)
+    }
+}

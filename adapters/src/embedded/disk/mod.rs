@@ -1,0 +1,20 @@
+//! Group commit into one SQLite table. Changes that arrive while a transaction runs join the next transaction: there are
+//! no timers and no fixed batch size.
+//!
+//! ```text
+//! write(changes) ──► batch n+1 (one value per key) ──► writer thread: BEGIN, deletes, upserts, COMMIT (fsync) ──► durable = n+1
+//! ```
+//! Batches are committed in the order of the calls. After a crash, a prefix of the batches is on disk, each whole or
+//! not at all.
+
+mod batch;
+mod error;
+mod folder;
+mod writer;
+
+pub use batch::Change;
+pub use error::{DiskError, OpenError, Unreadable};
+pub use writer::{Disk, PendingWrite};
+
+#[cfg(test)]
+mod tests;
