@@ -1,6 +1,6 @@
 //! The envelope of a command, as gateways receive it: bytes that are stored before they are published.
 
-use crate::ActiveflowId;
+use crate::{ActiveflowId, json};
 use flow::Timestamp;
 use flow::route::Reference;
 use flow::step::Command;
@@ -83,8 +83,7 @@ impl Message {
 
     /// The form in which the store keeps it.
     pub fn to_bytes(&self) -> Vec<u8> {
-        // A struct of strings always serialises.
-        serde_json::to_vec(self).unwrap_or_default()
+        json::to_bytes(self)
     }
 
     /// # Errors

@@ -7,10 +7,12 @@ pub mod command;
 pub mod heartbeat;
 pub mod identity;
 pub mod journal;
+pub mod json;
 pub mod mask;
 pub mod member;
 pub mod ports;
 pub mod record;
+pub mod refusal;
 
 pub use identity::{ActiveflowId, EventKey, FlowId, Shard};
 pub use ports::error::{BusError, StoreError};

@@ -13,10 +13,10 @@
 //!
 //! Numbers are big endian, times are microseconds. The store reads and writes ranges up to the body, never the body.
 
-use crate::ActiveflowId;
 use crate::identity::reference_key;
 use crate::member::MemberId;
 use crate::ports::work::Token;
+use crate::{ActiveflowId, json};
 use flow::route::Reference;
 use flow::{Class, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -161,8 +161,7 @@ impl ActiveflowSpec {
         put_text(&mut bytes, &hears_text(&self.hears));
         put_text(&mut bytes, &self.customer_id);
         put_text(&mut bytes, &self.reference.realm);
-        // Strings and numbers always serialise.
-        bytes.extend(serde_json::to_vec(&tail).unwrap_or_default());
+        bytes.extend(json::to_bytes(&tail));
         bytes
     }
 

@@ -200,6 +200,7 @@ mod tests {
     use common::ports::{Catalogue, Intake, Members, Upkeep};
     use common::{ActiveflowId, EventKey};
     use flow::Definitions;
+    use flow::route::WindowTransition;
 
     #[test]
     fn the_census_of_a_store_is_that_of_every_shard() {
@@ -229,7 +230,7 @@ mod tests {
         store
             .record_route_transition(&RouteTransition {
                 route_id: "r".into(),
-                transition: "activated".into(),
+                transition: WindowTransition::Activated,
                 at: time.now(),
             })
             .await

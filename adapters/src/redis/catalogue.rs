@@ -4,7 +4,7 @@ use super::{Store, keys};
 use async_trait::async_trait;
 use common::ports::Catalogue;
 use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
-use common::{Shard, StoreError};
+use common::{Shard, StoreError, json};
 use flow::{Definitions, Timestamp};
 use serde::de::DeserializeOwned;
 
@@ -12,8 +12,7 @@ use serde::de::DeserializeOwned;
 impl Catalogue for Store {
     async fn publish(&self, publication: &Publication) -> Result<Published, StoreError> {
         let generation = publication.definitions.generation;
-        // Definitions are strings, numbers and times, which always serialise.
-        let definitions = serde_json::to_vec(&publication.definitions).unwrap_or_default();
+        let definitions = json::to_bytes(&publication.definitions);
         let mut call = self.scripts.publish.key(keys::DEFINITIONS);
         call.arg(generation).arg(&definitions);
         for (hash, bytes) in &publication.bundles {
@@ -85,7 +84,7 @@ impl Catalogue for Store {
         };
         let mut pipe = redis::pipe();
         pipe.atomic()
-            .hset_nx(keys::ROUTE_TRANSITIONS, field(transition), json(&new))
+            .hset_nx(keys::ROUTE_TRANSITIONS, field(transition), json::to_bytes(&new))
             .ignore()
             .hget(keys::ROUTE_TRANSITIONS, field(transition));
         let (bytes,): (Vec<u8>,) = self
@@ -104,7 +103,7 @@ impl Catalogue for Store {
         let Some(recorded) = recorded else { return Ok(()) };
         let published = RouteTransitionRecord { published: true, ..decode(operation, &recorded)? };
         let mut command = redis::cmd("HSET");
-        command.arg(keys::ROUTE_TRANSITIONS).arg(field(transition)).arg(json(&published));
+        command.arg(keys::ROUTE_TRANSITIONS).arg(field(transition)).arg(json::to_bytes(&published));
         self.link.run(operation, async |connection| command.query_async(connection).await).await
     }
 
@@ -124,11 +123,6 @@ impl Catalogue for Store {
 
 fn field(transition: &RouteTransition) -> String {
     format!("{} {} {}", transition.route_id, transition.transition, transition.at)
-}
-
-fn json(record: &RouteTransitionRecord) -> Vec<u8> {
-    // Strings, times and a flag always serialise.
-    serde_json::to_vec(record).unwrap_or_default()
 }
 
 fn decode<T: DeserializeOwned>(operation: &'static str, bytes: &[u8]) -> Result<T, StoreError> {

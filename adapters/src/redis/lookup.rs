@@ -4,7 +4,7 @@ use super::reply::{Reply, bad};
 use super::{Store, keys};
 use async_trait::async_trait;
 use common::ports::Lookup;
-use common::ports::lookup::{Controlled, FeedEntry, Found, ListQuery};
+use common::ports::lookup::{Controlled, FeedEntry, FeedKind, Found, ListQuery};
 use common::ports::work::Control;
 use common::record::Record;
 use common::{ActiveflowId, Shard, StoreError};
@@ -117,16 +117,17 @@ impl Store {
 
 fn feed_entry(entry: &StreamId) -> Result<FeedEntry, StoreError> {
     let field = |name: &str| entry.get::<Vec<u8>>(name).unwrap_or_default();
-    let damaged = || StoreError::Corrupt {
+    let damaged = |field: &str| StoreError::Corrupt {
         operation: "read the feed",
-        what: format!("entry {} has no readable id", entry.id),
+        what: format!("entry {} has no readable {field}", entry.id),
     };
-    let id = <[u8; 16]>::try_from(field("i").as_slice()).map_err(|_| damaged())?;
+    let id = <[u8; 16]>::try_from(field("i").as_slice()).map_err(|_| damaged("activeflow id"))?;
+    let kind = FeedKind::from_name(&field("w")).ok_or_else(|| damaged("kind"))?;
     let at = String::from_utf8_lossy(&field("t")).parse().unwrap_or_default();
     Ok(FeedEntry {
         position: entry.id.clone(),
         id: ActiveflowId::from_bytes(id),
-        what: String::from_utf8_lossy(&field("w")).into_owned(),
+        kind,
         at: Timestamp::from_micros(at),
         journal: field("j"),
     })

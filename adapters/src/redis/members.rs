@@ -4,7 +4,7 @@ use super::{Store, keys};
 use async_trait::async_trait;
 use common::member::{Member, MemberId};
 use common::ports::Members;
-use common::{Shard, StoreError};
+use common::{Shard, StoreError, json};
 
 #[async_trait]
 impl Members for Store {
@@ -14,9 +14,7 @@ impl Members for Store {
         for id in gone {
             pipe.hdel(keys::MEMBERS, id.as_bytes()).ignore();
         }
-        // A member is strings and numbers, which always serialise.
-        let said = serde_json::to_vec(me).unwrap_or_default();
-        pipe.hset(keys::MEMBERS, me.id.as_bytes(), said).ignore().hvals(keys::MEMBERS);
+        pipe.hset(keys::MEMBERS, me.id.as_bytes(), json::to_bytes(me)).ignore().hvals(keys::MEMBERS);
         let (said,): (Vec<Vec<u8>>,) =
             self.link.run("heartbeat", async |connection| pipe.query_async(connection).await).await?;
         Ok(members(&said))

@@ -2,6 +2,7 @@
 
 use super::error::StoreError;
 use async_trait::async_trait;
+use flow::route::WindowTransition;
 use flow::{Definitions, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -26,9 +27,8 @@ pub enum Published {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RouteTransition {
     pub route_id: String,
-    /// `activated` or `expired`.
-    pub transition: String,
-    /// When the window says.
+    pub transition: WindowTransition,
+    /// Start or end of the window.
     pub at: Timestamp,
 }
 

@@ -44,11 +44,37 @@ pub struct FeedEntry {
     /// Opaque position; grows.
     pub position: String,
     pub id: ActiveflowId,
-    /// `created`, `moved`, `ended`, `quarantined`.
-    pub what: String,
+    pub kind: FeedKind,
     pub at: Timestamp,
     /// A journal entry, where there is one.
     pub journal: Vec<u8>,
+}
+
+/// Kind of a feed entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedKind {
+    Created,
+    Moved,
+    Ended,
+    Quarantined,
+}
+
+impl FeedKind {
+    /// The name in stored entries.
+    pub fn name(self) -> &'static str {
+        match self {
+            FeedKind::Created => "created",
+            FeedKind::Moved => "moved",
+            FeedKind::Ended => "ended",
+            FeedKind::Quarantined => "quarantined",
+        }
+    }
+
+    pub fn from_name(name: &[u8]) -> Option<FeedKind> {
+        [FeedKind::Created, FeedKind::Moved, FeedKind::Ended, FeedKind::Quarantined]
+            .into_iter()
+            .find(|kind| kind.name().as_bytes() == name)
+    }
 }
 
 #[async_trait]

@@ -8,7 +8,7 @@ use common::ports::intake::{Deliver, To};
 use common::record::{ActiveflowSpec, FlowRef, Start};
 use common::{ActiveflowId, EventKey, Shard};
 use flow::Class;
-use flow::route::Reference;
+use flow::route::{Reference, WindowTransition};
 use flow::{Definitions, Timestamp};
 use std::collections::BTreeMap;
 use tests::carrier::Dice;
@@ -120,7 +120,11 @@ pub fn member(id: MemberId, beat: u64, generation: u64) -> Member {
 pub fn transition(dice: &mut Dice) -> RouteTransition {
     let at = Timestamp::from_micros(START + dice.between(0, 2) as i64 * 3_600_000_000);
     let route_id = (*dice.pick(&["sim=8944*", "a b"])).into();
-    RouteTransition { route_id, transition: (*dice.pick(&["activated", "expired"])).into(), at }
+    RouteTransition {
+        route_id,
+        transition: *dice.pick(&[WindowTransition::Activated, WindowTransition::Expired]),
+        at,
+    }
 }
 
 /// One of two publications of a generation, so that two may compete.

@@ -59,8 +59,7 @@ impl Key {
 }
 
 pub fn encode(head: &impl Serialize, body: &[u8]) -> Vec<u8> {
-    // Heads are numbers and structs of strings: they always serialise.
-    let head = serde_json::to_vec(head).unwrap_or_default();
+    let head = common::json::to_bytes(head);
     let length = u32::try_from(head.len()).unwrap_or(u32::MAX).to_be_bytes();
     [[FORMAT].as_slice(), &length, &head, body].concat()
 }

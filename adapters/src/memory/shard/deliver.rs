@@ -4,6 +4,7 @@ use super::{ActiveflowEntry, INBOX_BYTES, INBOX_ENTRIES, ShardState};
 use crate::memory::tracked::BoundedLog;
 use common::identity::reference_key;
 use common::ports::intake::{Deliver, Delivered, To};
+use common::ports::lookup::FeedKind;
 use common::record::{Entry, Record, Start, State, Suspect};
 use common::{ActiveflowId, EventKey};
 use flow::Timestamp;
@@ -146,7 +147,7 @@ impl ShardState {
         self.started += 1;
         self.held.insert(start.id, held);
         self.enqueue(start.id);
-        self.note(start.id, "created", now, Vec::new());
+        self.note(start.id, FeedKind::Created, now, Vec::new());
         true
     }
 }

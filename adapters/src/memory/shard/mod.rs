@@ -12,7 +12,7 @@ use super::dedup::DedupWindow;
 use super::model::{Limits, Wakeup};
 use super::tracked::{BoundedLog, TrackedMap};
 use common::member::MemberId;
-use common::ports::lookup::FeedEntry;
+use common::ports::lookup::{FeedEntry, FeedKind};
 use common::ports::work::Control;
 use common::record::{Entry, Record, State, Suspect};
 use common::{ActiveflowId, Shard};
@@ -218,9 +218,9 @@ impl ShardState {
         self.wake(id, now);
     }
 
-    fn note(&mut self, id: ActiveflowId, what: &str, at: Timestamp, journal: Vec<u8>) {
+    fn note(&mut self, id: ActiveflowId, kind: FeedKind, at: Timestamp, journal: Vec<u8>) {
         let position = feed_position(self.feed.end());
-        let entry = FeedEntry { position, id, what: what.into(), at, journal };
+        let entry = FeedEntry { position, id, kind, at, journal };
         self.feed.push(entry, self.limits.feed_length as usize);
     }
 

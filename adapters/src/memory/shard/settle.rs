@@ -5,6 +5,7 @@ use crate::memory::model::Wakeup;
 use common::ActiveflowId;
 use common::identity::reference_key;
 use common::ports::error::StoreError;
+use common::ports::lookup::FeedKind;
 use common::ports::work::{After, CommitOutcome};
 use common::record::{Entry, Start, State};
 use flow::Timestamp;
@@ -75,7 +76,7 @@ impl ShardState {
         let owned = held.record.owner;
         let key = reference_key(&held.record.spec.reference);
         self.ended.insert((now, id));
-        self.note(id, "ended", now, Vec::new());
+        self.note(id, FeedKind::Ended, now, Vec::new());
         let owned = owned && self.owners.get(&key) == Some(&id);
         if owned {
             self.owners.remove(&key);

@@ -4,6 +4,7 @@ use super::{CLAIM_OVERDUE_MS, DEAD_NOTED_MS, DEATHS_ALONE, SWEEP_BATCH, ShardSta
 use common::ActiveflowId;
 use common::identity::reference_key;
 use common::member::MemberId;
+use common::ports::lookup::FeedKind;
 use common::ports::upkeep::{Depth, Swept};
 use common::record::{Entry, State, Suspect};
 use flow::Timestamp;
@@ -69,7 +70,7 @@ impl ShardState {
         held.record.updated = now;
         let key = reference_key(&held.record.spec.reference);
         let owned = self.owners.get(&key) == Some(&id);
-        self.note(id, "quarantined", now, Vec::new());
+        self.note(id, FeedKind::Quarantined, now, Vec::new());
         if owned {
             self.owners.remove(&key);
             for entry in self.take_starting(id) {

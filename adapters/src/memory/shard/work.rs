@@ -3,6 +3,7 @@
 use super::{JOURNAL_ENTRIES, SUSPECT_GROUP, ShardState};
 use common::ActiveflowId;
 use common::ports::error::StoreError;
+use common::ports::lookup::FeedKind;
 use common::ports::work::{After, Claim, Claimed, CommitOutcome, Row, Token, Transition, Want};
 use common::record::{State, Suspect};
 use flow::Timestamp;
@@ -118,7 +119,7 @@ impl ShardState {
         }
         if let Some(journal) = &transition.journal {
             held.journal.push(journal.clone(), JOURNAL_ENTRIES);
-            self.note(id, "moved", now, journal.clone());
+            self.note(id, FeedKind::Moved, now, journal.clone());
         }
     }
 

@@ -176,7 +176,7 @@ impl Catalogue for SimStore {
         ask!(
             self,
             "record_route_transition",
-            transition.transition.clone(),
+            transition.transition.to_string(),
             Touch::Nothing,
             [transition],
             |world| {
@@ -192,7 +192,7 @@ impl Catalogue for SimStore {
         ask!(
             self,
             "route_transition_published",
-            transition.transition.clone(),
+            transition.transition.to_string(),
             Touch::Nothing,
             [transition],
             |world| {
