@@ -8,11 +8,13 @@ pub mod heartbeat;
 pub mod identity;
 pub mod journal;
 pub mod json;
+pub mod limits;
 pub mod mask;
 pub mod member;
 pub mod ports;
 pub mod record;
 pub mod refusal;
+pub mod token;
 
 pub use identity::{ActiveflowId, EventKey, FlowId, Shard};
 pub use ports::error::{BusError, StoreError};

@@ -15,7 +15,7 @@
 
 use crate::identity::reference_key;
 use crate::member::MemberId;
-use crate::ports::work::Token;
+use crate::token::Token;
 use crate::{ActiveflowId, json};
 use flow::route::Reference;
 use flow::{Class, Timestamp};
@@ -27,7 +27,22 @@ pub const FORMAT: u8 = 1;
 /// The lowest it reads: the current one and the one before.
 pub const OLDEST_FORMAT: u8 = 1;
 
+/// Offset of the token in a record.
+pub const TOKEN_AT: usize = 16;
+/// Offset of the spec in a record: the length of its head.
 pub const SPEC_AT: usize = 88;
+/// Offset of the bundle's hash in a spec.
+pub const SPEC_BUNDLE_AT: usize = 16;
+/// Offset of the texts (hears, customer, realm) in a spec.
+pub const SPEC_TEXTS_AT: usize = 48;
+/// Offset of the class in a start.
+pub const START_CLASS_AT: usize = 16;
+/// Offset of the spec in a start.
+pub const START_SPEC_AT: usize = 17;
+/// First byte of an inbox entry that holds an event.
+pub const EVENT_TAG: u8 = b'e';
+/// First byte of an inbox entry that says that a wait is due.
+pub const TIMER_TAG: u8 = b't';
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -168,7 +183,7 @@ impl ActiveflowSpec {
     /// # Errors
     /// [`BadRecord::Damaged`] with the place.
     pub fn from_bytes(bytes: &[u8]) -> Result<ActiveflowSpec, BadRecord> {
-        let mut reader = Reader { bytes, at: 16, what: "spec" };
+        let mut reader = Reader { bytes, at: SPEC_BUNDLE_AT, what: "spec" };
         let bundle = reader.array::<32>()?;
         let hears = reader.text()?;
         let customer_id = reader.text()?;
@@ -223,14 +238,14 @@ impl Entry {
         match self {
             Entry::Event { kind, input, start } => {
                 let start = start.as_deref().unwrap_or_default();
-                bytes.push(b'e');
+                bytes.push(EVENT_TAG);
                 put_text(&mut bytes, kind);
                 bytes.extend((start.len() as u32).to_be_bytes());
                 bytes.extend(start);
                 bytes.extend(input);
             }
             Entry::Timer { wait } => {
-                bytes.push(b't');
+                bytes.push(TIMER_TAG);
                 put_text(&mut bytes, "");
                 bytes.extend(0u32.to_be_bytes());
                 bytes.extend(wait.to_be_bytes());
@@ -248,12 +263,12 @@ impl Entry {
         let length = u32::from_be_bytes(reader.array()?) as usize;
         let start = reader.take(length)?.to_vec();
         match tag {
-            b'e' => Ok(Entry::Event {
+            EVENT_TAG => Ok(Entry::Event {
                 kind,
                 input: bytes[reader.at..].to_vec(),
                 start: (!start.is_empty()).then_some(start),
             }),
-            b't' => Ok(Entry::Timer { wait: u64::from_be_bytes(reader.array()?) }),
+            TIMER_TAG => Ok(Entry::Timer { wait: u64::from_be_bytes(reader.array()?) }),
             _ => Err(BadRecord::Damaged { what: "inbox entry", at: 0, length: bytes.len() }),
         }
     }

@@ -1,10 +1,10 @@
 //! The events that were applied: generations of marks, all looked up, rotated by deliveries.
 
 use common::EventKey;
+use common::limits::DEDUP_GENERATIONS;
 use flow::Timestamp;
 use std::collections::{BTreeSet, VecDeque};
 
-const GENERATIONS: usize = 3;
 /// Marks in one chunk, which is written as one record.
 const CHUNK: usize = 64;
 
@@ -54,7 +54,7 @@ impl DedupWindow {
         }
         if now.micros_since(self.since) >= life_us {
             self.begin(now);
-            if self.generations.len() > GENERATIONS {
+            if self.generations.len() > DEDUP_GENERATIONS {
                 self.dropped.extend(self.generations.pop_front().map(|oldest| oldest.number));
             }
         }
@@ -78,7 +78,7 @@ impl DedupWindow {
     /// The newest generation is number `newest`, and began at `since`.
     pub fn restore_window(&mut self, since: Timestamp, newest: u64) {
         self.since = since;
-        for number in newest.saturating_sub(GENERATIONS as u64 - 1)..=newest {
+        for number in newest.saturating_sub(DEDUP_GENERATIONS as u64 - 1)..=newest {
             self.generation(number);
         }
     }

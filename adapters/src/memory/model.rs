@@ -1,42 +1,16 @@
 //! The whole store: shards, and what belongs to all of them.
 
+use super::limits::Limits;
 use super::shard::ShardState;
 use super::tracked::TrackedMap;
+use super::wakeups::Wakeup;
 use common::member::{Member, MemberId};
 use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use common::ports::lookup::{Found, ListQuery};
 use common::{ActiveflowId, Shard};
 use flow::{Definitions, Timestamp};
-use std::time::Duration;
 
-/// What the store bounds. Sizes that are promises (engine.md section 5) are constants of the shard.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// How long an ended activeflow can be looked at.
-    pub ended_retention: Duration,
-    /// The shortest life of a dedup generation; three are looked up.
-    pub dedup_rotation: Duration,
-    /// Feed entries kept per shard.
-    pub feed_length: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            ended_retention: Duration::from_secs(3_600),
-            dedup_rotation: Duration::from_secs(12 * 3_600),
-            feed_length: 1_000,
-        }
-    }
-}
-
-/// Something to ring after an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wakeup {
-    Ready(Shard),
-    Due(Shard),
-}
-
+/// The content of the store.
 pub struct Model {
     pub(crate) shards: Vec<ShardState>,
     pub(crate) members: TrackedMap<MemberId, Member>,

@@ -1,6 +1,8 @@
 //! The model behind the ports: each operation is one call under the lock, answered when what it changed is kept.
 
-use super::{BroadcastWakeups, Persistence, Store};
+use super::persistence::Persistence;
+use super::store::Store;
+use super::wakeups::BroadcastWakeups;
 use async_trait::async_trait;
 use common::member::{Member, MemberId};
 use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};

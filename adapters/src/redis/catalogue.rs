@@ -1,6 +1,7 @@
 //! Definitions, bundles, transitions of windows.
 
-use super::{Store, keys};
+use super::keys;
+use super::store::Store;
 use async_trait::async_trait;
 use common::ports::Catalogue;
 use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
@@ -19,7 +20,7 @@ impl Catalogue for Store {
             call.arg(hash).arg(bytes);
         }
         let standing: i64 =
-            self.link.run("publish", async |connection| call.invoke_async(connection).await).await?;
+            self.connections.run("publish", async |connection| call.invoke_async(connection).await).await?;
         if standing < 0 {
             let standing = (-standing - 1) as u64;
             // The answer to an earlier try of this very publication may have been lost.
@@ -30,10 +31,12 @@ impl Catalogue for Store {
             }
         }
         for shard in 0..self.settings.shards {
-            let mut call = self.scripts.raise.key(keys::shard(Shard(shard)));
+            let mut call = self.scripts.raise_generation.key(keys::shard(Shard(shard)));
             call.arg(generation);
-            let _: i64 =
-                self.link.run("publish", async |connection| call.invoke_async(connection).await).await?;
+            let _: i64 = self
+                .connections
+                .run("publish", async |connection| call.invoke_async(connection).await)
+                .await?;
         }
         Ok(Published::Done)
     }
@@ -42,7 +45,7 @@ impl Catalogue for Store {
         let mut generation = redis::cmd("HGET");
         generation.arg(keys::DEFINITIONS).arg("generation");
         let standing: Option<u64> = self
-            .link
+            .connections
             .run("read the generation", async |connection| generation.query_async(connection).await)
             .await?;
         if standing.unwrap_or_default() <= than {
@@ -51,7 +54,7 @@ impl Catalogue for Store {
         let mut command = redis::cmd("HGET");
         command.arg(keys::DEFINITIONS).arg("definitions");
         let bytes: Vec<u8> = self
-            .link
+            .connections
             .run("read the definitions", async |connection| command.query_async(connection).await)
             .await?;
         decode("read the definitions", &bytes).map(Some)
@@ -60,7 +63,7 @@ impl Catalogue for Store {
     async fn bundle(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let mut command = redis::cmd("GET");
         command.arg(keys::bundle(hash));
-        self.link.run("read a bundle", async |connection| command.query_async(connection).await).await
+        self.connections.run("read a bundle", async |connection| command.query_async(connection).await).await
     }
 
     async fn now(&self) -> Result<Timestamp, StoreError> {
@@ -68,8 +71,10 @@ impl Catalogue for Store {
             return Ok(clock.now());
         }
         let command = redis::cmd("TIME");
-        let (seconds, micros): (i64, i64) =
-            self.link.run("read the time", async |connection| command.query_async(connection).await).await?;
+        let (seconds, micros): (i64, i64) = self
+            .connections
+            .run("read the time", async |connection| command.query_async(connection).await)
+            .await?;
         Ok(Timestamp::from_micros(seconds * 1_000_000 + micros))
     }
 
@@ -88,7 +93,7 @@ impl Catalogue for Store {
             .ignore()
             .hget(keys::ROUTE_TRANSITIONS, field(transition));
         let (bytes,): (Vec<u8>,) = self
-            .link
+            .connections
             .run("record a transition", async |connection| pipe.query_async(connection).await)
             .await?;
         decode("record a transition", &bytes)
@@ -99,19 +104,19 @@ impl Catalogue for Store {
         let mut command = redis::cmd("HGET");
         command.arg(keys::ROUTE_TRANSITIONS).arg(field(transition));
         let recorded: Option<Vec<u8>> =
-            self.link.run(operation, async |connection| command.query_async(connection).await).await?;
+            self.connections.run(operation, async |connection| command.query_async(connection).await).await?;
         let Some(recorded) = recorded else { return Ok(()) };
         let published = RouteTransitionRecord { published: true, ..decode(operation, &recorded)? };
         let mut command = redis::cmd("HSET");
         command.arg(keys::ROUTE_TRANSITIONS).arg(field(transition)).arg(json::to_bytes(&published));
-        self.link.run(operation, async |connection| command.query_async(connection).await).await
+        self.connections.run(operation, async |connection| command.query_async(connection).await).await
     }
 
     async fn route_transitions(&self) -> Result<Vec<RouteTransitionRecord>, StoreError> {
         let mut command = redis::cmd("HVALS");
         command.arg(keys::ROUTE_TRANSITIONS);
         let said: Vec<Vec<u8>> = self
-            .link
+            .connections
             .run("read the transitions", async |connection| command.query_async(connection).await)
             .await?;
         let mut transitions: Vec<RouteTransitionRecord> =

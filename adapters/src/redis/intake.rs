@@ -1,7 +1,8 @@
 //! `deliver` and the count of solo attempts.
 
+use super::keys;
 use super::reply::{Reply, unexpected};
-use super::{Store, keys};
+use super::store::Store;
 use async_trait::async_trait;
 use common::ports::Intake;
 use common::ports::intake::{Deliver, Delivered, To};
@@ -46,7 +47,7 @@ impl Intake for Store {
         let mut counting = redis::pipe();
         counting.atomic().sadd(&key, attempt).ignore().expire(&key, ATTEMPTS_KEPT_S).ignore().scard(&key);
         let (count,): (u32,) = self
-            .link
+            .connections
             .run("count an attempt", async |connection| counting.query_async(connection).await)
             .await?;
         Ok(count)

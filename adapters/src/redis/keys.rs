@@ -28,7 +28,7 @@ pub const DUE: &str = "sb:due";
 /// Every key of ours, as SCAN matches.
 pub const ALL: &str = "sb:*";
 
-/// Buckets of one dedup generation of a shard; also in deliver.lua.
+/// Buckets of one dedup generation of a shard: hashes that stay small enough for Redis to store them compactly.
 pub const DEDUP_BUCKETS: u16 = 4_096;
 
 /// What a key is for: the part behind its hash tag (`a`, `j`, `waits`), or else the tag.

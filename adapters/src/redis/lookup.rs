@@ -1,7 +1,8 @@
 //! Looking at activeflows and the feed, and asking something of one.
 
+use super::keys;
 use super::reply::{Reply, bad};
-use super::{Store, keys};
+use super::store::Store;
 use async_trait::async_trait;
 use common::ports::Lookup;
 use common::ports::lookup::{Controlled, FeedEntry, FeedKind, Found, ListQuery};
@@ -22,8 +23,10 @@ impl Lookup for Store {
             0,
             -1,
         );
-        let found: Value =
-            self.link.run("get an activeflow", async |connection| pipe.query_async(connection).await).await?;
+        let found: Value = self
+            .connections
+            .run("get an activeflow", async |connection| pipe.query_async(connection).await)
+            .await?;
         let mut reply = Reply::new("get an activeflow", found)?;
         let record = reply.bytes()?;
         if record.is_empty() {
@@ -66,8 +69,10 @@ impl Lookup for Store {
         let start = if after.is_empty() { "-".to_string() } else { format!("({after}") };
         let mut command = redis::cmd("XRANGE");
         command.arg(keys::feed(shard)).arg(start).arg("+").arg("COUNT").arg(max);
-        let range: StreamRangeReply =
-            self.link.run("read the feed", async |connection| command.query_async(connection).await).await?;
+        let range: StreamRangeReply = self
+            .connections
+            .run("read the feed", async |connection| command.query_async(connection).await)
+            .await?;
         range.ids.iter().map(feed_entry).collect()
     }
 
@@ -77,7 +82,7 @@ impl Lookup for Store {
         pipe.atomic();
         pipe.cmd("XTRIM").arg(keys::feed(shard)).arg("MINID").arg(through).ignore();
         pipe.cmd("XDEL").arg(keys::feed(shard)).arg(through).ignore();
-        self.link.run("trim the feed", async |connection| pipe.query_async(connection).await).await
+        self.connections.run("trim the feed", async |connection| pipe.query_async(connection).await).await
     }
 }
 
@@ -97,7 +102,7 @@ impl Store {
             command.arg(keys::index(shard, &query.customer_id)).arg(&max).arg("-inf");
             command.arg("WITHSCORES").arg("LIMIT").arg(offset).arg(page);
             let found: Vec<(Vec<u8>, f64)> = self
-                .link
+                .connections
                 .run("list activeflows", async |connection| command.query_async(connection).await)
                 .await?;
             let keys = found.iter().filter_map(|(id, score)| {

@@ -1,6 +1,7 @@
 //! The member list: one hash, one field a member.
 
-use super::{Store, keys};
+use super::keys;
+use super::store::Store;
 use async_trait::async_trait;
 use common::member::{Member, MemberId};
 use common::ports::Members;
@@ -16,19 +17,22 @@ impl Members for Store {
         }
         pipe.hset(keys::MEMBERS, me.id.as_bytes(), json::to_bytes(me)).ignore().hvals(keys::MEMBERS);
         let (said,): (Vec<Vec<u8>>,) =
-            self.link.run("heartbeat", async |connection| pipe.query_async(connection).await).await?;
+            self.connections.run("heartbeat", async |connection| pipe.query_async(connection).await).await?;
         Ok(members(&said))
     }
 
     async fn leave(&self, me: MemberId) -> Result<(), StoreError> {
         let mut command = redis::cmd("HDEL");
         command.arg(keys::MEMBERS).arg(me.as_bytes());
-        let _: i64 = self.link.run("leave", async |connection| command.query_async(connection).await).await?;
+        let _: i64 =
+            self.connections.run("leave", async |connection| command.query_async(connection).await).await?;
         for shard in (0..self.settings.shards).map(Shard) {
             let mut command = redis::cmd("HDEL");
             command.arg(keys::nonces(shard)).arg(me.as_bytes());
-            let _: i64 =
-                self.link.run("leave", async |connection| command.query_async(connection).await).await?;
+            let _: i64 = self
+                .connections
+                .run("leave", async |connection| command.query_async(connection).await)
+                .await?;
         }
         Ok(())
     }
@@ -37,7 +41,7 @@ impl Members for Store {
         let mut command = redis::cmd("HVALS");
         command.arg(keys::MEMBERS);
         let said: Vec<Vec<u8>> = self
-            .link
+            .connections
             .run("read the members", async |connection| command.query_async(connection).await)
             .await?;
         Ok(members(&said))

@@ -1,6 +1,6 @@
 //! A Redis server looked at from outside the engine: what it says of itself, and what our keys cost it.
 
-use super::{keys, link};
+use super::{connections, keys};
 use common::StoreError;
 use redis::aio::MultiplexedConnection;
 use redis::{Client, Cmd, FromRedisValue, Pipeline, RedisError};
@@ -30,7 +30,8 @@ impl Server {
     /// It cannot be reached, or refuses; the reason is the server's.
     pub async fn connect(url: &str) -> Result<Server, StoreError> {
         let operation = "connect to Redis";
-        let client = Client::open(link::connection_info(url)?).map_err(|e| link::to_store(operation, &e))?;
+        let client = Client::open(connections::connection_info(url)?)
+            .map_err(|e| connections::to_store(operation, &e))?;
         let connection = in_time(operation, client.get_multiplexed_async_connection()).await?;
         Ok(Server { connection })
     }
@@ -144,7 +145,7 @@ async fn in_time<T>(
     asked: impl Future<Output = Result<T, RedisError>>,
 ) -> Result<T, StoreError> {
     match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(answer) => answer.map_err(|error| link::to_store(operation, &error)),
+        Ok(answer) => answer.map_err(|error| connections::to_store(operation, &error)),
         Err(_) => Err(StoreError::Unanswered {
             operation,
             reason: format!("no answer within {} s", PATIENCE.as_secs()),

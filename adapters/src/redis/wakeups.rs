@@ -1,6 +1,7 @@
 //! Wake-ups by publish and subscribe. A lost ring only delays: whoever listens also looks once a second.
 
-use super::{Settings, keys, link, reply};
+use super::settings::Settings;
+use super::{connections, keys, reply};
 use crate::memory::BroadcastWakeups;
 use common::ports::work::Wakeups;
 use common::{Shard, StoreError};
@@ -23,8 +24,8 @@ pub struct Subscription {
 impl Subscription {
     pub fn new(settings: &Settings) -> Result<Subscription, StoreError> {
         let (ready, due) = (broadcast::channel(1_024).0, broadcast::channel(1_024).0);
-        let client = Client::open(link::connection_info(&settings.url)?)
-            .map_err(|error| link::to_store("listen for wake-ups", &error))?;
+        let client = Client::open(connections::connection_info(&settings.url)?)
+            .map_err(|error| connections::to_store("listen for wake-ups", &error))?;
         let listening = listen(client, settings.shards, ready.clone(), due.clone());
         Ok(Subscription { ready, due, _listening: AbortOnDropHandle::new(tokio::spawn(listening)) })
     }
@@ -41,7 +42,7 @@ impl Subscription {
 async fn listen(client: Client, shards: u16, ready: broadcast::Sender<Shard>, due: broadcast::Sender<Shard>) {
     loop {
         if let Err(error) = listen_once(&client, shards, &ready, &due).await {
-            tracing::debug!(reason = %link::plain(&error), "no wake-ups from Redis; looking once a second meanwhile");
+            tracing::debug!(reason = %connections::plain(&error), "no wake-ups from Redis; looking once a second meanwhile");
         }
         tokio::time::sleep(BETWEEN_TRIES).await;
     }

@@ -1,7 +1,7 @@
 //! `claim`, `commit`, `finish`, `release`.
 
-use super::Store;
 use super::reply::{Reply, token, unexpected};
+use super::store::Store;
 use async_trait::async_trait;
 use common::member::MemberId;
 use common::ports::Work;

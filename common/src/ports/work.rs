@@ -7,21 +7,7 @@ use crate::{ActiveflowId, Shard};
 use async_trait::async_trait;
 use flow::Timestamp;
 
-/// What a claim is recognised by: the worker's life and the nonce of the call that claimed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Token {
-    pub worker: MemberId,
-    pub nonce: u64,
-}
-
-impl Token {
-    pub fn to_bytes(self) -> [u8; 24] {
-        let mut bytes = [0u8; 24];
-        bytes[..16].copy_from_slice(self.worker.as_bytes());
-        bytes[16..].copy_from_slice(&self.nonce.to_be_bytes());
-        bytes
-    }
-}
+pub use crate::token::Token;
 
 /// The right to change one activeflow, until another takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -42,7 +42,7 @@ impl Persistence for OnDisk {
         }
     }
 
-    fn keep(&self, model: &mut Model) -> Written {
+    fn write(&self, model: &mut Model) -> Written {
         self.disk.write(changes::take(model))
     }
 
@@ -63,7 +63,7 @@ impl Store {
 
     /// Why the disk does not take writes; `None` while all is well.
     pub fn trouble(&self) -> Option<String> {
-        self.keeper.disk.trouble()
+        self.persistence.disk.trouble()
     }
 
     /// Writes, and answers how long it took until that was on the disk.
@@ -73,9 +73,9 @@ impl Store {
     pub async fn ping(&self) -> Result<Duration, StoreError> {
         const OPERATION: &str = "ping";
         let begun = Instant::now();
-        self.keeper.admit(OPERATION)?;
+        self.persistence.admit(OPERATION)?;
         let shards = common::ports::Intake::shards(self);
-        self.keeper.wait(OPERATION, self.keeper.disk.write([store_record(shards)])).await?;
+        self.persistence.wait(OPERATION, self.persistence.disk.write([store_record(shards)])).await?;
         Ok(begun.elapsed())
     }
 

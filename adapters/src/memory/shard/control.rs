@@ -1,6 +1,6 @@
 //! What a person asks of an activeflow.
 
-use super::ShardState;
+use super::state::ShardState;
 use common::ActiveflowId;
 use common::identity::reference_key;
 use common::ports::lookup::Controlled;

@@ -1,8 +1,10 @@
 //! How an event enters: seen, then the owner or a new one, then side runs.
 
-use super::{ActiveflowEntry, INBOX_BYTES, INBOX_ENTRIES, ShardState};
+use super::activeflow::ActiveflowEntry;
+use super::state::ShardState;
 use crate::memory::tracked::BoundedLog;
 use common::identity::reference_key;
+use common::limits::{INBOX_BYTES, INBOX_ENTRIES};
 use common::ports::intake::{Deliver, Delivered, To};
 use common::ports::lookup::FeedKind;
 use common::record::{Entry, Record, Start, State, Suspect};

@@ -1,6 +1,6 @@
 //! Whether every activeflow is in exactly one place: what the indexes say and what the records say agree.
 
-use super::ShardState;
+use super::state::ShardState;
 use common::identity::reference_key;
 use common::record::State;
 use common::{ActiveflowId, ports::lookup::Found};
@@ -54,7 +54,7 @@ impl ShardState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::model::Limits;
+    use crate::memory::limits::Limits;
     use common::Shard;
     use common::member::MemberId;
     use common::ports::work::{After, Claimed, Token, Transition, Want};

@@ -1,7 +1,7 @@
 //! What becomes of a claim: kept, parked, paused, yielded, ended.
 
-use super::ShardState;
-use crate::memory::model::Wakeup;
+use super::state::ShardState;
+use crate::memory::wakeups::Wakeup;
 use common::ActiveflowId;
 use common::identity::reference_key;
 use common::ports::error::StoreError;

@@ -1,8 +1,9 @@
 //! One bounded look at the shard: the dead, the overdue, the due, the old.
 
-use super::{CLAIM_OVERDUE_MS, DEAD_NOTED_MS, DEATHS_ALONE, SWEEP_BATCH, ShardState};
+use super::state::ShardState;
 use common::ActiveflowId;
 use common::identity::reference_key;
+use common::limits::{CLAIM_OVERDUE, DEAD_ID_RETENTION, DEATHS_ALONE, SWEEP_BATCH};
 use common::member::MemberId;
 use common::ports::lookup::FeedKind;
 use common::ports::upkeep::{Depth, Swept};
@@ -22,7 +23,7 @@ impl ShardState {
     }
 
     fn note_dead(&mut self, dead: &[MemberId], now: Timestamp) {
-        self.dead.retain(|_, noted| now.micros_since(*noted) < DEAD_NOTED_MS * 1_000);
+        self.dead.retain(|_, noted| now.micros_since(*noted) < DEAD_ID_RETENTION.as_micros() as i64);
         for id in dead {
             if !self.dead.contains_key(id) {
                 self.dead.insert(*id, now);
@@ -90,7 +91,7 @@ impl ShardState {
     }
 
     fn free_overdue(&mut self, now: Timestamp, swept: &mut Swept) {
-        let oldest = now.plus_millis(-CLAIM_OVERDUE_MS);
+        let oldest = now.plus_micros(-(CLAIM_OVERDUE.as_micros() as i64));
         for (_, id) in batch(self.claims.iter(), oldest, swept) {
             swept.overdue += 1;
             self.drop_claim(id);

@@ -1,7 +1,8 @@
 //! Claim, commit, finish, release.
 
-use super::{JOURNAL_ENTRIES, SUSPECT_GROUP, ShardState};
+use super::state::ShardState;
 use common::ActiveflowId;
+use common::limits::{JOURNAL_ENTRIES, SUSPECT_GROUP};
 use common::ports::error::StoreError;
 use common::ports::lookup::FeedKind;
 use common::ports::work::{After, Claim, Claimed, CommitOutcome, Row, Token, Transition, Want};

@@ -3,7 +3,8 @@
 //! A connection that was dropped, or that did not answer three times in a row (a stopped server still accepts bytes), is
 //! replaced. While the server is away, one call at a time tries to connect and the others share its failure.
 
-use super::{Settings, metrics};
+use super::metrics;
+use super::settings::Settings;
 use common::StoreError;
 use deadpool_redis::{Connection, Manager, Pool, PoolError};
 use redis::aio::MultiplexedConnection;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 
 const TIMEOUTS_BEFORE_REPLACING: u32 = 3;
 
-pub struct Link {
+pub struct Connections {
     pool: Pool,
     slots: Vec<Slot>,
     next: AtomicUsize,
@@ -22,18 +23,18 @@ pub struct Link {
 
 #[derive(Default)]
 struct Slot {
-    line: Mutex<Option<Arc<Line>>>,
+    live: Mutex<Option<Arc<Live>>>,
     opening: tokio::sync::Mutex<()>,
     failures: AtomicUsize,
 }
 
-struct Line {
+struct Live {
     connection: MultiplexedConnection,
     timeouts: AtomicU32,
 }
 
-impl Link {
-    pub fn new(settings: &Settings) -> Result<Link, StoreError> {
+impl Connections {
+    pub fn new(settings: &Settings) -> Result<Connections, StoreError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(settings.response_timeout))
             .set_response_timeout(Some(settings.response_timeout))
@@ -46,7 +47,7 @@ impl Link {
             .build()
             .map_err(|e| StoreError::Refused { operation: "connect to Redis", reason: e.to_string() })?;
         let slots = (0..settings.connections.max(1)).map(|_| Slot::default()).collect();
-        Ok(Link { pool, slots, next: AtomicUsize::new(0) })
+        Ok(Connections { pool, slots, next: AtomicUsize::new(0) })
     }
 
     /// Runs one call on a connection and learns from how it ends.
@@ -55,22 +56,22 @@ impl Link {
         F: AsyncFnOnce(&mut MultiplexedConnection) -> Result<T, RedisError>,
     {
         let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
-        let line = slot.line(&self.pool).await.map_err(|reason| {
+        let live = slot.live(&self.pool).await.map_err(|reason| {
             metrics::failed(operation);
             StoreError::Unanswered { operation, reason }
         })?;
         let begun = Instant::now();
-        let answer = call(&mut line.connection.clone()).await;
+        let answer = call(&mut live.connection.clone()).await;
         metrics::called(operation, begun.elapsed());
         match &answer {
-            Ok(_) => line.timeouts.store(0, Ordering::Relaxed),
+            Ok(_) => live.timeouts.store(0, Ordering::Relaxed),
             Err(error) if error.is_timeout() => {
-                if line.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_BEFORE_REPLACING {
-                    slot.replace(&line);
+                if live.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_BEFORE_REPLACING {
+                    slot.replace(&live);
                 }
             }
-            Err(error) if error.is_io_error() || error.is_connection_dropped() => slot.replace(&line),
-            Err(_) => line.timeouts.store(0, Ordering::Relaxed),
+            Err(error) if error.is_io_error() || error.is_connection_dropped() => slot.replace(&live),
+            Err(_) => live.timeouts.store(0, Ordering::Relaxed),
         }
         answer.map_err(|error| {
             metrics::failed(operation);
@@ -80,14 +81,14 @@ impl Link {
 }
 
 impl Slot {
-    async fn line(&self, pool: &Pool) -> Result<Arc<Line>, String> {
-        if let Some(line) = self.current() {
-            return Ok(line);
+    async fn live(&self, pool: &Pool) -> Result<Arc<Live>, String> {
+        if let Some(live) = self.current() {
+            return Ok(live);
         }
         let failures = self.failures.load(Ordering::SeqCst);
         let _opening = self.opening.lock().await;
-        if let Some(line) = self.current() {
-            return Ok(line);
+        if let Some(live) = self.current() {
+            return Ok(live);
         }
         if self.failures.load(Ordering::SeqCst) != failures {
             return Err("no connection to Redis".into());
@@ -95,9 +96,9 @@ impl Slot {
         match pool.get().await {
             Ok(connection) => {
                 let connection = Connection::take(connection);
-                let line = Arc::new(Line { connection, timeouts: AtomicU32::new(0) });
-                *self.lock() = Some(line.clone());
-                Ok(line)
+                let live = Arc::new(Live { connection, timeouts: AtomicU32::new(0) });
+                *self.lock() = Some(live.clone());
+                Ok(live)
             }
             Err(error) => {
                 self.failures.fetch_add(1, Ordering::SeqCst);
@@ -109,19 +110,19 @@ impl Slot {
         }
     }
 
-    fn current(&self) -> Option<Arc<Line>> {
+    fn current(&self) -> Option<Arc<Live>> {
         self.lock().clone()
     }
 
-    fn replace(&self, failed: &Arc<Line>) {
-        let mut line = self.lock();
-        if line.as_ref().is_some_and(|line| Arc::ptr_eq(line, failed)) {
-            *line = None;
+    fn replace(&self, failed: &Arc<Live>) {
+        let mut live = self.lock();
+        if live.as_ref().is_some_and(|live| Arc::ptr_eq(live, failed)) {
+            *live = None;
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<Line>>> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<Live>>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Looking at activeflows and at the feed.
 
-use super::{ActiveflowEntry, ShardState};
+use super::activeflow::ActiveflowEntry;
+use super::state::ShardState;
 use common::ActiveflowId;
 use common::ports::lookup::{FeedEntry, Found, ListQuery};
 

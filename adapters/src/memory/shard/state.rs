@@ -1,0 +1,185 @@
+//! The state of a shard and its indexes, with the steps that several operations share.
+
+use super::activeflow::ActiveflowEntry;
+use super::lanes::Lanes;
+use crate::memory::dedup::DedupWindow;
+use crate::memory::limits::Limits;
+use crate::memory::tracked::{BoundedLog, TrackedMap};
+use crate::memory::wakeups::Wakeup;
+use common::member::MemberId;
+use common::ports::lookup::{FeedEntry, FeedKind};
+use common::record::{Entry, State};
+use common::{ActiveflowId, Shard};
+use flow::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) struct ShardState {
+    pub id: Shard,
+    pub(super) limits: Limits,
+    pub generation: u64,
+    pub held: TrackedMap<ActiveflowId, ActiveflowEntry>,
+    /// The number that the next activeflow gets.
+    pub started: u64,
+    /// The place that the next one gets that becomes ready.
+    pub readied: u64,
+    pub owners: BTreeMap<[u8; 16], ActiveflowId>,
+    pub lanes: Lanes,
+    pub claims: BTreeSet<(Timestamp, ActiveflowId)>,
+    pub waits: BTreeSet<(Timestamp, ActiveflowId)>,
+    pub index: BTreeMap<String, BTreeSet<(Timestamp, ActiveflowId)>>,
+    pub ended: BTreeSet<(Timestamp, ActiveflowId)>,
+    pub dead: TrackedMap<MemberId, Timestamp>,
+    /// The last nonce of each worker with what it claimed.
+    pub nonces: TrackedMap<MemberId, (u64, Vec<ActiveflowId>)>,
+    pub attempts: TrackedMap<[u8; 32], BTreeSet<u64>>,
+    pub seen: DedupWindow,
+    pub feed: BoundedLog<FeedEntry>,
+    pub(super) wakeups: Vec<Wakeup>,
+    written: Head,
+}
+
+/// What a shard knows beside its records.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub generation: u64,
+    /// When the newest generation of marks began, and its number.
+    pub seen: Option<(Timestamp, u64)>,
+    /// While the feed is empty: the number that its next entry gets.
+    pub fed: u64,
+}
+
+/// Position of the feed's entry `number`.
+pub(crate) fn feed_position(number: u64) -> String {
+    format!("{:020}", number + 1)
+}
+
+impl ShardState {
+    pub fn new(id: Shard, limits: Limits) -> ShardState {
+        ShardState {
+            id,
+            limits,
+            generation: 0,
+            held: TrackedMap::default(),
+            started: 0,
+            readied: 0,
+            owners: BTreeMap::new(),
+            lanes: Lanes::default(),
+            claims: BTreeSet::new(),
+            waits: BTreeSet::new(),
+            index: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            dead: TrackedMap::default(),
+            nonces: TrackedMap::default(),
+            attempts: TrackedMap::default(),
+            seen: DedupWindow::default(),
+            feed: BoundedLog::default(),
+            wakeups: Vec::new(),
+            written: Head::default(),
+        }
+    }
+
+    pub fn take_wakeups(&mut self) -> Vec<Wakeup> {
+        std::mem::take(&mut self.wakeups)
+    }
+
+    /// The head, if it changed since the last call.
+    pub fn take_head(&mut self) -> Option<Head> {
+        let seen = self.seen.newest().map(|newest| (self.seen.since(), newest));
+        let fed = if self.feed.is_empty() { self.feed.end() } else { 0 };
+        let head = Head { generation: self.generation, seen, fed };
+        (std::mem::replace(&mut self.written, head) != head).then_some(head)
+    }
+
+    pub fn restore_head(&mut self, head: &Head) {
+        self.generation = head.generation;
+        if let Some((since, newest)) = head.seen {
+            self.seen.restore_window(since, newest);
+        }
+        if self.feed.is_empty() {
+            self.feed.restore_end(head.fed);
+        }
+        self.written = *head;
+    }
+
+    /// Puts what is ready into its lanes, in the order in which it became ready.
+    pub fn restore_lanes(&mut self, ready: impl Iterator<Item = ActiveflowId>) {
+        for id in ready {
+            if let Some(held) = self.held.get(&id) {
+                self.lanes.of(held).push_back(id);
+            }
+        }
+    }
+
+    /// The workers that hold a claim.
+    pub fn holders(&self) -> BTreeSet<MemberId> {
+        let holder = |id: &ActiveflowId| self.held.get(id)?.record.token.map(|token| token.worker);
+        self.claims.iter().filter_map(|(_, id)| holder(id)).collect()
+    }
+
+    /// Nobody writes what changed.
+    pub fn forget_changes(&mut self) {
+        self.held.forget_changes();
+        self.dead.forget_changes();
+        self.nonces.forget_changes();
+        self.attempts.forget_changes();
+        self.seen.forget_changes();
+    }
+
+    pub fn raise_generation(&mut self, generation: u64) {
+        self.generation = self.generation.max(generation);
+    }
+
+    /// Makes an activeflow ready, at the end of the lane that fits it.
+    pub(super) fn make_ready(&mut self, id: ActiveflowId, now: Timestamp) {
+        let Some(held) = self.held.get_mut(&id) else { return };
+        held.record.state = State::Ready;
+        held.record.ready_since = now;
+        held.fresh = false;
+        self.enqueue(id);
+    }
+
+    /// Gives one that is ready its place.
+    pub(super) fn enqueue(&mut self, id: ActiveflowId) {
+        let Some(held) = self.held.get_mut(&id) else { return };
+        held.place = self.readied;
+        self.readied += 1;
+        let lane = self.lanes.of(held);
+        lane.push_back(id);
+        if lane.len() == 1 {
+            self.wakeups.push(Wakeup::Ready(self.id));
+        }
+    }
+
+    /// An input or a control came: what is parked becomes ready.
+    pub(super) fn wake(&mut self, id: ActiveflowId, now: Timestamp) {
+        if self.held.get(&id).is_some_and(|held| held.record.state == State::Waiting) {
+            self.make_ready(id, now);
+        }
+    }
+
+    pub(super) fn push_input(&mut self, id: ActiveflowId, entry: Entry, now: Timestamp) {
+        let Some(held) = self.held.get_mut(&id) else { return };
+        held.record.inbox_bytes += entry.to_bytes().len() as u32;
+        held.inbox.push_back(entry);
+        self.wake(id, now);
+    }
+
+    pub(super) fn note(&mut self, id: ActiveflowId, kind: FeedKind, at: Timestamp, journal: Vec<u8>) {
+        let position = feed_position(self.feed.end());
+        let entry = FeedEntry { position, id, kind, at, journal };
+        self.feed.push(entry, self.limits.feed_length as usize);
+    }
+
+    /// Ends the standing claim, if there is one.
+    pub(super) fn drop_claim(&mut self, id: ActiveflowId) {
+        if let Some(held) = self.held.get(&id) {
+            self.claims.remove(&(held.claimed_at, id));
+        }
+    }
+
+    pub(super) fn drop_wait(&mut self, id: ActiveflowId) {
+        if let Some(deadline) = self.held.get_mut(&id).and_then(|held| held.record.deadline.take()) {
+            self.waits.remove(&(deadline, id));
+        }
+    }
+}
