@@ -9,32 +9,32 @@ use flow::definitions::Deployed;
 use flow::route::{Addressee, Reference, Route};
 use flow::{Definitions, Event, Timestamp};
 
-/// The realm of a trusted intake.
+/// Realm of events whose publisher has no realm of its own.
 pub const DEFAULT_REALM: &str = "default";
 
-/// An event that was understood, before any definitions are looked at.
+/// A parsed event with its addressee, before definitions are applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Read {
     pub event: Event,
     pub realm: String,
-    /// With a subject, also where the event names none.
+    /// Always with a subject: a derived one if the event names none.
     pub addressee: Addressee,
 }
 
 /// Types of the events with which a gateway answers a command.
 const ANSWERS: [&str; 2] = ["command.completed", "command.failed"];
 
-/// `traceparent` is that of the transport, for an event that carries none.
+/// Parses an event and finds its addressee. `traceparent` comes from the transport and is used if the event has none.
 ///
 /// # Errors
-/// The event is malformed or addresses nobody.
+/// The event is malformed, or names neither a reference nor a command.
 pub fn read(body: &[u8], realm: &str, traceparent: Option<&str>) -> Result<Read, Refusal> {
     let mut event = Event::parse(body)
         .map_err(|error| Refusal::new(RefusalReason::of_malformed(&error.reason), error.message))?;
     event.traceparent = event.traceparent.or_else(|| traceparent.map(str::to_owned));
     if event.kind.starts_with("command.") && !ANSWERS.contains(&event.kind.as_str()) {
         let message = format!(
-            "`type` is `{}`, which no command is answered with; send command.completed or command.failed",
+            "`type` is `{}`, which is not a result of a command; send command.completed or command.failed",
             event.kind
         );
         return Err(Refusal::new(RefusalReason::Unaddressable, message));
@@ -49,10 +49,11 @@ pub fn read(body: &[u8], realm: &str, traceparent: Option<&str>) -> Result<Read,
     Ok(Read { event, realm: realm.to_owned(), addressee })
 }
 
-/// What the store is asked to do with the event by `definitions`; `arrival` stands in for a missing time.
+/// Addresses an event by `definitions`: its shard, its activeflow or reference, and the activeflow that it would start.
+/// `arrival` is the time of an event that has none.
 ///
 /// # Errors
-/// The event names an activeflow that cannot be, or a flow's definition is damaged.
+/// The event names an invalid activeflow id, or the flow's definition is damaged.
 pub fn address(
     read: &Read,
     definitions: &Definitions,

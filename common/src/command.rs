@@ -1,4 +1,4 @@
-//! The envelope of a command, as gateways receive it: bytes that are stored before they are published.
+//! The envelope of a command, as gateways receive it. Its bytes are stored before they are published.
 
 use crate::{ActiveflowId, json};
 use flow::Timestamp;
@@ -35,7 +35,7 @@ impl FromStr for CommandId {
     }
 }
 
-/// A message for the command exchange, ready to be stored, published and published again: the same bytes each time.
+/// A message for the bus. Publishing it again sends the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// `message_id`.
@@ -54,7 +54,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// `now` is the time of the transition that asks for the command.
+    /// Builds the message of a command. `now` is the time of the transition that produced the command.
     pub fn command(id: ActiveflowId, reference: &Reference, command: &Command, now: Timestamp) -> Message {
         let command_id = CommandId { activeflow: id, sequence: command.sequence }.to_string();
         let mut data = Map::new();
@@ -81,13 +81,13 @@ impl Message {
         }
     }
 
-    /// The form in which the store keeps it.
+    /// Bytes for the store.
     pub fn to_bytes(&self) -> Vec<u8> {
         json::to_bytes(self)
     }
 
     /// # Errors
-    /// What is wrong with the stored bytes.
+    /// The stored bytes are not a message; the text says why.
     pub fn from_bytes(bytes: &[u8]) -> Result<Message, String> {
         serde_json::from_slice(bytes).map_err(|e| format!("a stored command is not readable: {e}"))
     }

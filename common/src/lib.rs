@@ -1,4 +1,4 @@
-//! What the roles agree on: identity, envelopes, records, and the ports through which they see the world. No I/O.
+//! Shared by all roles: identity, envelopes, records, and the ports to store and bus. No I/O.
 
 pub mod address;
 pub mod answer;

@@ -1,4 +1,4 @@
-//! Stored records and their bytes. Every record starts with a format byte; offsets are settled for good.
+//! Stored records and their bytes. Every record starts with a format byte; offsets never change within a format.
 //!
 //! ```text
 //! activeflow   0 format   1 state    2 suspect  3 attempts  4 role  5 class  6 flags  7 -
@@ -22,9 +22,9 @@ use flow::{Class, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// The format that this binary writes, and the highest it reads.
+/// Format that this binary writes, and the highest that it reads.
 pub const FORMAT: u8 = 1;
-/// The lowest it reads: the current one and the one before.
+/// Lowest format that this binary reads. A binary reads the current format and the one before it.
 pub const OLDEST_FORMAT: u8 = 1;
 
 /// Offset of the token in a record.
@@ -74,19 +74,19 @@ impl State {
     }
 }
 
-/// How far an activeflow is suspected of killing its workers.
+/// Suspicion that an activeflow kills its workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Suspect {
     #[default]
     No = 0,
-    /// A worker died that held it among others: claimed in groups of 32.
+    /// A worker died that held the activeflow among others: it is claimed in groups of suspects.
     Group = 1,
-    /// It was in a group that died: claimed alone.
+    /// A worker died that held it in a group of suspects: it is claimed alone.
     Alone = 2,
 }
 
-/// What never changes in an activeflow.
+/// The part of an activeflow that never changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActiveflowSpec {
     pub reference: Reference,
@@ -114,7 +114,7 @@ struct SpecTail {
     traceparent: Option<String>,
 }
 
-/// What an event would start.
+/// An activeflow that an event would start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
     pub id: ActiveflowId,
@@ -122,10 +122,10 @@ pub struct Start {
     pub spec: ActiveflowSpec,
 }
 
-/// Something that waits for an activeflow.
+/// Entry of an activeflow's inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// An event, with what it would start if the activeflow ends without taking it.
+    /// An event, with the [`Start`] to use if the activeflow ends without consuming it.
     Event { kind: String, input: Vec<u8>, start: Option<Vec<u8>> },
     /// The deadline of a wait passed.
     Timer { wait: u64 },
@@ -135,9 +135,9 @@ pub enum Entry {
 pub struct Record {
     pub state: State,
     pub suspect: Suspect,
-    /// Deaths alone without progress.
+    /// Deaths of workers that held the activeflow alone, without progress.
     pub attempts: u8,
-    /// Owner of its reference, or a side run.
+    /// Whether the activeflow owns its reference; false for a side run.
     pub owner: bool,
     pub class: Class,
     pub version: u64,
@@ -149,11 +149,11 @@ pub struct Record {
     pub updated: Timestamp,
     pub inbox_bytes: u32,
     pub spec: ActiveflowSpec,
-    /// The cursor; empty until the first transition.
+    /// The cursor; empty means that the activeflow has not started.
     pub body: Vec<u8>,
 }
 
-/// Why bytes are not a record.
+/// Error of bytes that are not a record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRecord {
     #[error("format {found} is newer than {FORMAT}, the newest that this binary reads")]
@@ -181,7 +181,7 @@ impl ActiveflowSpec {
     }
 
     /// # Errors
-    /// [`BadRecord::Damaged`] with the place.
+    /// [`BadRecord::Damaged`] with the offset.
     pub fn from_bytes(bytes: &[u8]) -> Result<ActiveflowSpec, BadRecord> {
         let mut reader = Reader { bytes, at: SPEC_BUNDLE_AT, what: "spec" };
         let bundle = reader.array::<32>()?;
@@ -201,14 +201,14 @@ impl ActiveflowSpec {
 }
 
 impl ActiveflowSpec {
-    /// Whether the activeflow takes events of this type: named, or by its family (`sim.*`).
+    /// Whether the activeflow takes events of this type: by its name or by its family (`sim.*`).
     pub fn hears(&self, kind: &str) -> bool {
         let family = kind.split('.').next().unwrap_or_default();
         self.hears.contains(kind) || self.hears.contains(&format!("{family}.*"))
     }
 }
 
-/// `|call.digits|call.hangup|`: a type is heard when `|type|` occurs, or its family as `|sim.*|`.
+/// The hears set as text, `|call.digits|call.hangup|`: it contains `|type|` or, for a family, `|sim.*|`.
 pub fn hears_text(hears: &BTreeSet<String>) -> String {
     hears.iter().fold(String::from("|"), |text, kind| text + kind + "|")
 }
@@ -223,7 +223,7 @@ impl Start {
     }
 
     /// # Errors
-    /// [`BadRecord::Damaged`] with the place.
+    /// [`BadRecord::Damaged`] with the offset.
     pub fn from_bytes(bytes: &[u8]) -> Result<Start, BadRecord> {
         let mut reader = Reader { bytes, at: 0, what: "start" };
         let id = ActiveflowId::from_bytes(reader.array()?);
@@ -255,7 +255,7 @@ impl Entry {
     }
 
     /// # Errors
-    /// [`BadRecord::Damaged`] with the place.
+    /// [`BadRecord::Damaged`] with the offset.
     pub fn from_bytes(bytes: &[u8]) -> Result<Entry, BadRecord> {
         let mut reader = Reader { bytes, at: 0, what: "inbox entry" };
         let tag = reader.byte()?;
@@ -302,7 +302,7 @@ impl Record {
     }
 
     /// # Errors
-    /// [`BadRecord::TooNew`] before anything else is looked at, or [`BadRecord::Damaged`] with the place.
+    /// [`BadRecord::TooNew`] before anything else is read, or [`BadRecord::Damaged`] with the offset.
     pub fn from_bytes(bytes: &[u8]) -> Result<Record, BadRecord> {
         let mut reader = Reader { bytes, at: 0, what: "activeflow" };
         let found = reader.byte()?;

@@ -1,4 +1,4 @@
-//! The model behind the ports: each operation is one call under the lock, answered when what it changed is kept.
+//! The ports, implemented by the model: each operation is one call under the lock, answered when its changes are written.
 
 use super::persistence::Persistence;
 use super::store::Store;

@@ -1,4 +1,4 @@
-//! Definitions, bundles, transitions of windows.
+//! The catalogue: definitions, bundles, transitions of windows.
 
 use super::keys;
 use super::store::Store;
@@ -19,15 +19,15 @@ impl Catalogue for Store {
         for (hash, bytes) in &publication.bundles {
             call.arg(hash).arg(bytes);
         }
-        let standing: i64 =
+        let current: i64 =
             self.connections.run("publish", async |connection| call.invoke_async(connection).await).await?;
-        if standing < 0 {
-            let standing = (-standing - 1) as u64;
-            // The answer to an earlier try of this very publication may have been lost.
+        if current < 0 {
+            let current = (-current - 1) as u64;
+            // The answer to an earlier call with this publication may have been lost.
             let repeated =
-                standing == generation && self.definitions(0).await? == Some(publication.definitions.clone());
+                current == generation && self.definitions(0).await? == Some(publication.definitions.clone());
             if !repeated {
-                return Ok(Published::Conflict { generation: standing });
+                return Ok(Published::Conflict { generation: current });
             }
         }
         for shard in 0..self.settings.shards {
@@ -44,11 +44,11 @@ impl Catalogue for Store {
     async fn definitions(&self, than: u64) -> Result<Option<Definitions>, StoreError> {
         let mut generation = redis::cmd("HGET");
         generation.arg(keys::DEFINITIONS).arg("generation");
-        let standing: Option<u64> = self
+        let current: Option<u64> = self
             .connections
             .run("read the generation", async |connection| generation.query_async(connection).await)
             .await?;
-        if standing.unwrap_or_default() <= than {
+        if current.unwrap_or_default() <= than {
             return Ok(None);
         }
         let mut command = redis::cmd("HGET");
@@ -115,12 +115,12 @@ impl Catalogue for Store {
     async fn route_transitions(&self) -> Result<Vec<RouteTransitionRecord>, StoreError> {
         let mut command = redis::cmd("HVALS");
         command.arg(keys::ROUTE_TRANSITIONS);
-        let said: Vec<Vec<u8>> = self
+        let stored: Vec<Vec<u8>> = self
             .connections
             .run("read the transitions", async |connection| command.query_async(connection).await)
             .await?;
         let mut transitions: Vec<RouteTransitionRecord> =
-            said.iter().map(|bytes| decode("read the transitions", bytes)).collect::<Result<_, _>>()?;
+            stored.iter().map(|bytes| decode("read the transitions", bytes)).collect::<Result<_, _>>()?;
         transitions.sort_by(|a, b| (a.transition.at, &a.transition).cmp(&(b.transition.at, &b.transition)));
         Ok(transitions)
     }

@@ -1,7 +1,7 @@
-//! Connections: a few multiplexed ones, checked out of the pool for as long as they work, shared by all calls.
+//! A few multiplexed connections, shared by all calls.
 //!
 //! A connection that was dropped, or that did not answer three times in a row (a stopped server still accepts bytes), is
-//! replaced. While the server is away, one call at a time tries to connect and the others share its failure.
+//! replaced. While the server is unreachable, one call at a time connects and the others share its failure.
 
 use super::metrics;
 use super::settings::Settings;
@@ -50,7 +50,7 @@ impl Connections {
         Ok(Connections { pool, slots, next: AtomicUsize::new(0) })
     }
 
-    /// Runs one call on a connection and learns from how it ends.
+    /// Runs one call on a connection, and replaces the connection if it failed.
     pub async fn run<T, F>(&self, operation: &'static str, call: F) -> Result<T, StoreError>
     where
         F: AsyncFnOnce(&mut MultiplexedConnection) -> Result<T, RedisError>,
@@ -126,7 +126,7 @@ impl Slot {
     }
 }
 
-/// The address with the TCP settings that redis-rs leaves off.
+/// Parses the address and adds the TCP settings that redis-rs leaves off.
 pub fn connection_info(url: &str) -> Result<redis::ConnectionInfo, StoreError> {
     let info = url.into_connection_info().map_err(|e| StoreError::Refused {
         operation: "read redis.url",
@@ -137,7 +137,7 @@ pub fn connection_info(url: &str) -> Result<redis::ConnectionInfo, StoreError> {
     Ok(info.set_tcp_settings(tcp))
 }
 
-/// What an error means to a caller: unknown outcome, refused, too new, or damage.
+/// Classifies an error for the caller: unknown outcome, refused, too new, or damaged.
 pub fn to_store(operation: &'static str, error: &RedisError) -> StoreError {
     let reason = plain(error);
     if error.is_timeout() || error.is_io_error() || error.is_connection_dropped() {
@@ -150,14 +150,14 @@ pub fn to_store(operation: &'static str, error: &RedisError) -> StoreError {
             StoreError::TooNew { operation, found, supported: common::record::FORMAT }
         }
         Some("CORRUPT") => StoreError::Corrupt { operation, what: reason },
-        Some(code) if PASSING.contains(&code) => StoreError::Refused { operation, reason },
+        Some(code) if TRANSIENT.contains(&code) => StoreError::Refused { operation, reason },
         _ => StoreError::Corrupt { operation, what: reason },
     }
 }
 
-/// Refusals that go away by themselves or when an operator has mended the server: whoever calls waits and tries again, and
-/// no event is given up meanwhile. Everything else is about what is stored.
-const PASSING: &[&str] = &[
+/// Refusals that end by themselves or when an operator fixes the server: callers repeat the call and no event is rejected.
+/// All other errors concern stored data.
+const TRANSIENT: &[&str] = &[
     "OOM",
     "MISCONF",
     "READONLY",
@@ -173,11 +173,11 @@ const PASSING: &[&str] = &[
     "NOPERM",
     "NOAUTH",
     "WRONGPASS",
-    // Forgotten again between loading and calling.
+    // The server lost the script between loading and calling.
     "NOSCRIPT",
 ];
 
-/// The error in the server's words, without the script's arguments.
+/// Text of an error in the server's words, without the arguments of the script.
 pub fn plain(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn connections_have_the_tcp_settings_that_redis_rs_leaves_off() {
-        let Ok(info) = connection_info("redis://127.0.0.1:6379/") else { panic!("it can be read") };
+        let Ok(info) = connection_info("redis://127.0.0.1:6379/") else { panic!("the URL is valid") };
         assert!(info.tcp_settings().nodelay());
         assert_eq!(info.tcp_settings().user_timeout(), Some(Duration::from_secs(5)));
     }

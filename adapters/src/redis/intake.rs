@@ -1,4 +1,4 @@
-//! `deliver` and the count of solo attempts.
+//! Intake: `deliver` and the count of solo attempts.
 
 use super::keys;
 use super::reply::{Reply, unexpected};
@@ -9,7 +9,7 @@ use common::ports::intake::{Deliver, Delivered, To};
 use common::record::Start;
 use common::{EventKey, Shard, StoreError};
 
-/// Attempts are remembered for longer than any queue holds a message back.
+/// Retention of solo attempts, longer than a queue holds a message.
 const ATTEMPTS_KEPT_S: i64 = 7 * 24 * 3_600;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Looking at activeflows and the feed, and asking something of one.
+//! Lookup: reads of activeflows and of the feed, and `control`.
 
 use super::keys;
 use super::reply::{Reply, bad};
@@ -47,7 +47,7 @@ impl Lookup for Store {
         newest.truncate(query.limit as usize);
         let mut found = Vec::with_capacity(newest.len());
         for (_, id) in newest {
-            // One that was forgotten since the index was read is no longer there.
+            // An activeflow that was removed since the index was read is skipped.
             found.extend(self.get(id).await?);
         }
         Ok(found)
@@ -77,7 +77,7 @@ impl Lookup for Store {
     }
 
     async fn trim(&self, shard: Shard, through: &str) -> Result<(), StoreError> {
-        // The stream keeps what is not older than MINID; `through` itself goes too.
+        // MINID keeps the entry `through` itself.
         let mut pipe = redis::pipe();
         pipe.atomic();
         pipe.cmd("XTRIM").arg(keys::feed(shard)).arg("MINID").arg(through).ignore();
@@ -87,7 +87,7 @@ impl Lookup for Store {
 }
 
 impl Store {
-    /// The newest of a shard in (creation time, id) order, descending, before the query's position.
+    /// Reads a shard's page in descending (creation time, id) order, from the query's position.
     async fn newest(
         &self,
         shard: Shard,

@@ -1,4 +1,4 @@
-//! The member list: one hash, one field a member.
+//! The member list: one hash with one field per member.
 
 use super::keys;
 use super::store::Store;
@@ -16,9 +16,9 @@ impl Members for Store {
             pipe.hdel(keys::MEMBERS, id.as_bytes()).ignore();
         }
         pipe.hset(keys::MEMBERS, me.id.as_bytes(), json::to_bytes(me)).ignore().hvals(keys::MEMBERS);
-        let (said,): (Vec<Vec<u8>>,) =
+        let (stored,): (Vec<Vec<u8>>,) =
             self.connections.run("heartbeat", async |connection| pipe.query_async(connection).await).await?;
-        Ok(members(&said))
+        Ok(members(&stored))
     }
 
     async fn leave(&self, me: MemberId) -> Result<(), StoreError> {
@@ -40,18 +40,18 @@ impl Members for Store {
     async fn members(&self) -> Result<Vec<Member>, StoreError> {
         let mut command = redis::cmd("HVALS");
         command.arg(keys::MEMBERS);
-        let said: Vec<Vec<u8>> = self
+        let stored: Vec<Vec<u8>> = self
             .connections
             .run("read the members", async |connection| command.query_async(connection).await)
             .await?;
-        Ok(members(&said))
+        Ok(members(&stored))
     }
 }
 
-/// In order of their ids; what a newer version wrote and this one cannot read is not a member to it.
-fn members(said: &[Vec<u8>]) -> Vec<Member> {
+/// Decodes members, in the order of their ids. Members that a newer version wrote and this one cannot read are left out.
+fn members(stored: &[Vec<u8>]) -> Vec<Member> {
     let mut members: Vec<Member> =
-        said.iter().filter_map(|bytes| serde_json::from_slice(bytes).ok()).collect();
+        stored.iter().filter_map(|bytes| serde_json::from_slice(bytes).ok()).collect();
     members.sort_by_key(|member| member.id);
     members
 }

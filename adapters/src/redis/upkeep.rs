@@ -1,4 +1,4 @@
-//! `sweep` and `depth`.
+//! Upkeep: `sweep` and `depth`.
 
 use super::reply::Reply;
 use super::store::Store;

@@ -1,4 +1,4 @@
-//! `claim`, `commit`, `finish`, `release`.
+//! Work: `claim`, `commit`, `finish`, `release`.
 
 use super::reply::{Reply, token, unexpected};
 use super::store::Store;
@@ -34,7 +34,7 @@ impl Work for Store {
         while found.rest() > 0 {
             match row(found.nested()?, shard, token) {
                 Ok(row) => rows.push(row),
-                // The others go on; this one becomes ready again when its claim is overdue, and says so again.
+                // The other rows are worked on; this one becomes ready again when its claim is overdue.
                 Err(error) => tracing::error!(%shard, %error, "A claimed activeflow cannot be read"),
             }
         }

@@ -72,7 +72,7 @@ fn a_newer_format_is_named_before_anything_is_read() {
 }
 
 #[test]
-fn damaged_bytes_never_panic_and_name_the_place() {
+fn damaged_bytes_never_panic_and_name_the_offset() {
     let whole = record().to_bytes(true);
     for length in 0..SPEC_AT + 200 {
         assert!(Record::from_bytes(&whole[..length.min(whole.len() - 8)]).is_err());

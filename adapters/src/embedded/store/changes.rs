@@ -65,10 +65,10 @@ fn of_shard(shard: &mut ShardState, changes: &mut Vec<Change>) {
 
 fn of_activeflows(shard: &mut ShardState, changes: &mut Vec<Change>) {
     let at = shard.id;
-    let (removed, changed) = shard.held.take_changes();
+    let (removed, changed) = shard.activeflows.take_changes();
     changes.extend(removed.iter().map(|(_, held)| Change::DeleteRange(Key::all_of(at, held.number))));
     for id in changed {
-        let Some(held) = shard.held.get_mut_passing(&id) else { continue };
+        let Some(held) = shard.activeflows.get_mut_untracked(&id) else { continue };
         changes.push(put(&Key::Activeflow(at, held.number), records::activeflow(id, held)));
         let number = held.number;
         let (gone, came) = held.journal.take_changes();

@@ -6,19 +6,19 @@ use common::record::{Entry, Record};
 use flow::Timestamp;
 use std::collections::VecDeque;
 
-/// An activeflow with what waits for it.
+/// An activeflow with its inbox, outbox, control and journal.
 pub(crate) struct ActiveflowEntry {
     pub record: Record,
     pub inbox: VecDeque<Entry>,
     pub outbox: Vec<Vec<u8>>,
     pub control: Option<Control>,
     pub journal: BoundedLog<Vec<u8>>,
-    /// When the standing claim was made.
+    /// Time of the current claim.
     pub claimed_at: Timestamp,
-    /// Counts those that were started in the shard.
+    /// Number of the activeflow in the shard, in the order of creation.
     pub number: u64,
-    /// While it is ready: its place in the order in which the shard's were made ready.
+    /// While ready: position in the order in which the shard's activeflows became ready.
     pub place: u64,
-    /// While it is ready: it was not claimed yet.
+    /// While ready: whether it has never been claimed.
     pub fresh: bool,
 }

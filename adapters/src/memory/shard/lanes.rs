@@ -5,7 +5,7 @@ use common::ActiveflowId;
 use common::record::Suspect;
 use std::collections::VecDeque;
 
-/// What is ready, in the order in which it will be claimed: `resumed` before `fresh`, suspects only by idle workers.
+/// Ready activeflows in the order of their claims: `resumed` before `fresh`; `suspects` and `alone` only for idle workers.
 #[derive(Default)]
 pub(crate) struct Lanes {
     pub resumed: VecDeque<ActiveflowId>,
@@ -15,10 +15,10 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    /// The lane of one that is ready.
-    pub fn of(&mut self, held: &ActiveflowEntry) -> &mut VecDeque<ActiveflowId> {
-        match held.record.suspect {
-            Suspect::No if held.fresh => &mut self.fresh,
+    /// Lane of a ready activeflow.
+    pub fn of(&mut self, activeflow: &ActiveflowEntry) -> &mut VecDeque<ActiveflowId> {
+        match activeflow.record.suspect {
+            Suspect::No if activeflow.fresh => &mut self.fresh,
             Suspect::No => &mut self.resumed,
             Suspect::Group => &mut self.suspects,
             Suspect::Alone => &mut self.alone,

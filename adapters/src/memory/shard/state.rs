@@ -17,10 +17,10 @@ pub(crate) struct ShardState {
     pub id: Shard,
     pub(super) limits: Limits,
     pub generation: u64,
-    pub held: TrackedMap<ActiveflowId, ActiveflowEntry>,
-    /// The number that the next activeflow gets.
+    pub activeflows: TrackedMap<ActiveflowId, ActiveflowEntry>,
+    /// Number of the next activeflow.
     pub started: u64,
-    /// The place that the next one gets that becomes ready.
+    /// Place of the next activeflow that becomes ready.
     pub readied: u64,
     pub owners: BTreeMap<[u8; 16], ActiveflowId>,
     pub lanes: Lanes,
@@ -29,7 +29,7 @@ pub(crate) struct ShardState {
     pub index: BTreeMap<String, BTreeSet<(Timestamp, ActiveflowId)>>,
     pub ended: BTreeSet<(Timestamp, ActiveflowId)>,
     pub dead: TrackedMap<MemberId, Timestamp>,
-    /// The last nonce of each worker with what it claimed.
+    /// Last nonce of each worker, with the activeflows that it claimed.
     pub nonces: TrackedMap<MemberId, (u64, Vec<ActiveflowId>)>,
     pub attempts: TrackedMap<[u8; 32], BTreeSet<u64>>,
     pub seen: DedupWindow,
@@ -38,13 +38,13 @@ pub(crate) struct ShardState {
     written: Head,
 }
 
-/// What a shard knows beside its records.
+/// State of a shard outside its records.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Head {
     pub generation: u64,
-    /// When the newest generation of marks began, and its number.
+    /// Start of the newest dedup generation, and its number.
     pub seen: Option<(Timestamp, u64)>,
-    /// While the feed is empty: the number that its next entry gets.
+    /// While the feed is empty: number of its next entry.
     pub fed: u64,
 }
 
@@ -59,7 +59,7 @@ impl ShardState {
             id,
             limits,
             generation: 0,
-            held: TrackedMap::default(),
+            activeflows: TrackedMap::default(),
             started: 0,
             readied: 0,
             owners: BTreeMap::new(),
@@ -82,7 +82,7 @@ impl ShardState {
         std::mem::take(&mut self.wakeups)
     }
 
-    /// The head, if it changed since the last call.
+    /// Takes the head if it changed since the last call.
     pub fn take_head(&mut self) -> Option<Head> {
         let seen = self.seen.newest().map(|newest| (self.seen.since(), newest));
         let fed = if self.feed.is_empty() { self.feed.end() } else { 0 };
@@ -101,24 +101,24 @@ impl ShardState {
         self.written = *head;
     }
 
-    /// Puts what is ready into its lanes, in the order in which it became ready.
+    /// Restores the lanes from the ready activeflows, in the order in which they became ready.
     pub fn restore_lanes(&mut self, ready: impl Iterator<Item = ActiveflowId>) {
         for id in ready {
-            if let Some(held) = self.held.get(&id) {
-                self.lanes.of(held).push_back(id);
+            if let Some(activeflow) = self.activeflows.get(&id) {
+                self.lanes.of(activeflow).push_back(id);
             }
         }
     }
 
-    /// The workers that hold a claim.
+    /// Workers that hold a claim.
     pub fn holders(&self) -> BTreeSet<MemberId> {
-        let holder = |id: &ActiveflowId| self.held.get(id)?.record.token.map(|token| token.worker);
+        let holder = |id: &ActiveflowId| self.activeflows.get(id)?.record.token.map(|token| token.worker);
         self.claims.iter().filter_map(|(_, id)| holder(id)).collect()
     }
 
-    /// Nobody writes what changed.
+    /// Drops the collected changes.
     pub fn forget_changes(&mut self) {
-        self.held.forget_changes();
+        self.activeflows.forget_changes();
         self.dead.forget_changes();
         self.nonces.forget_changes();
         self.attempts.forget_changes();
@@ -129,38 +129,38 @@ impl ShardState {
         self.generation = self.generation.max(generation);
     }
 
-    /// Makes an activeflow ready, at the end of the lane that fits it.
+    /// Makes an activeflow ready, at the end of its lane.
     pub(super) fn make_ready(&mut self, id: ActiveflowId, now: Timestamp) {
-        let Some(held) = self.held.get_mut(&id) else { return };
-        held.record.state = State::Ready;
-        held.record.ready_since = now;
-        held.fresh = false;
+        let Some(activeflow) = self.activeflows.get_mut(&id) else { return };
+        activeflow.record.state = State::Ready;
+        activeflow.record.ready_since = now;
+        activeflow.fresh = false;
         self.enqueue(id);
     }
 
-    /// Gives one that is ready its place.
+    /// Appends a ready activeflow to its lane.
     pub(super) fn enqueue(&mut self, id: ActiveflowId) {
-        let Some(held) = self.held.get_mut(&id) else { return };
-        held.place = self.readied;
+        let Some(activeflow) = self.activeflows.get_mut(&id) else { return };
+        activeflow.place = self.readied;
         self.readied += 1;
-        let lane = self.lanes.of(held);
+        let lane = self.lanes.of(activeflow);
         lane.push_back(id);
         if lane.len() == 1 {
             self.wakeups.push(Wakeup::Ready(self.id));
         }
     }
 
-    /// An input or a control came: what is parked becomes ready.
+    /// Makes a parked activeflow ready.
     pub(super) fn wake(&mut self, id: ActiveflowId, now: Timestamp) {
-        if self.held.get(&id).is_some_and(|held| held.record.state == State::Waiting) {
+        if self.activeflows.get(&id).is_some_and(|activeflow| activeflow.record.state == State::Waiting) {
             self.make_ready(id, now);
         }
     }
 
     pub(super) fn push_input(&mut self, id: ActiveflowId, entry: Entry, now: Timestamp) {
-        let Some(held) = self.held.get_mut(&id) else { return };
-        held.record.inbox_bytes += entry.to_bytes().len() as u32;
-        held.inbox.push_back(entry);
+        let Some(activeflow) = self.activeflows.get_mut(&id) else { return };
+        activeflow.record.inbox_bytes += entry.to_bytes().len() as u32;
+        activeflow.inbox.push_back(entry);
         self.wake(id, now);
     }
 
@@ -170,15 +170,17 @@ impl ShardState {
         self.feed.push(entry, self.limits.feed_length as usize);
     }
 
-    /// Ends the standing claim, if there is one.
+    /// Removes the current claim, if there is one.
     pub(super) fn drop_claim(&mut self, id: ActiveflowId) {
-        if let Some(held) = self.held.get(&id) {
-            self.claims.remove(&(held.claimed_at, id));
+        if let Some(activeflow) = self.activeflows.get(&id) {
+            self.claims.remove(&(activeflow.claimed_at, id));
         }
     }
 
     pub(super) fn drop_wait(&mut self, id: ActiveflowId) {
-        if let Some(deadline) = self.held.get_mut(&id).and_then(|held| held.record.deadline.take()) {
+        if let Some(deadline) =
+            self.activeflows.get_mut(&id).and_then(|activeflow| activeflow.record.deadline.take())
+        {
             self.waits.remove(&(deadline, id));
         }
     }

@@ -16,7 +16,6 @@ local function create(start, role, kind, input, feed_length)
   if role == 'o' then redis.call('HSET', P .. OWNERS, reference(r), id) end
   local _, customer = texts(r)
   redis.call('ZADD', key(CUSTOMER, customer), int(now), id)
-  redis.call('HINCRBY', P .. BUNDLES, bundle(r), 1)
   push_lane('fresh', id)
   note(id, 'created', '', feed_length)
   return true

@@ -51,8 +51,6 @@ local function texts(r) return struct.unpack('>Hc0Hc0Hc0', r.bytes, SPEC_POS + S
 
 local function reference(r) return string.sub(r.bytes, SPEC_POS, SPEC_POS + SPEC_BUNDLE_AT - 1) end
 
-local function bundle(r) return string.sub(r.bytes, SPEC_POS + SPEC_BUNDLE_AT, SPEC_POS + SPEC_TEXTS_AT - 1) end
-
 -- Whether the activeflow takes events of this type: named, or by its family (sim.*).
 local function hears(r, kind)
   local heard = texts(r)

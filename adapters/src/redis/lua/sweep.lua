@@ -112,8 +112,6 @@ for _, row in ipairs(ended) do
     local _, customer = texts(r)
     redis.call('ZREM', key(CUSTOMER, customer), r.id)
     redis.call('DEL', key(RECORD, r.id), key(JOURNAL, r.id), key(OUTBOX, r.id))
-    local hash = bundle(r)
-    if redis.call('HINCRBY', P .. BUNDLES, hash, -1) <= 0 then redis.call('HDEL', P .. BUNDLES, hash) end
   end
 end
 
