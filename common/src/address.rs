@@ -1,6 +1,6 @@
 //! Parsing an event, and finding the activeflow or reference that it addresses and the flow that it would start. Pure.
 
-use crate::identity::{reference_key, subject_of};
+use crate::identity::{InvalidActiveflowId, reference_key, subject_of};
 use crate::ports::intake::{Deliver, To};
 use crate::record::{ActiveflowSpec, FlowRef, Start};
 use crate::refusal::{Refusal, RefusalReason};
@@ -63,9 +63,9 @@ pub fn address(
     let Read { event, realm, addressee } = read;
     let (shard, to) = match addressee {
         Addressee::Command { activeflow_id, .. } => {
-            let id: ActiveflowId = activeflow_id
-                .parse()
-                .map_err(|message: String| Refusal::new(RefusalReason::Unaddressable, message))?;
+            let id: ActiveflowId = activeflow_id.parse().map_err(|error: InvalidActiveflowId| {
+                Refusal::new(RefusalReason::Unaddressable, error.to_string())
+            })?;
             (id.shard(shards), To::Activeflow { id, realm: realm.clone() })
         }
         Addressee::Reference { reference, address } => {

@@ -7,7 +7,6 @@ use flow::step::Command;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
-use std::str::FromStr;
 
 /// `<activeflow id>:<sequence>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,18 +21,10 @@ impl fmt::Display for CommandId {
     }
 }
 
-impl FromStr for CommandId {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a command id: expected <activeflow id>:<sequence>");
-        let (activeflow, sequence) = text.split_once(':').ok_or_else(wrong)?;
-        Ok(CommandId {
-            activeflow: activeflow.parse().map_err(|_| wrong())?,
-            sequence: sequence.parse().map_err(|_| wrong())?,
-        })
-    }
-}
+/// Error of stored bytes that are not a command.
+#[derive(Debug, thiserror::Error)]
+#[error("a stored command is not readable: {0}")]
+pub struct UnreadableCommand(serde_json::Error);
 
 /// A message for the bus. Publishing it again sends the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,8 +78,8 @@ impl Message {
     }
 
     /// # Errors
-    /// The stored bytes are not a message; the text says why.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Message, String> {
-        serde_json::from_slice(bytes).map_err(|e| format!("a stored command is not readable: {e}"))
+    /// The stored bytes are not a message.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Message, UnreadableCommand> {
+        serde_json::from_slice(bytes).map_err(UnreadableCommand)
     }
 }

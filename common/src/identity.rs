@@ -95,13 +95,16 @@ impl fmt::Debug for ActiveflowId {
     }
 }
 
-impl FromStr for ActiveflowId {
-    type Err = String;
+/// Error of a text that is not an activeflow id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an activeflow id: expected a UUID such as 8a4f0c3e-…")]
+pub struct InvalidActiveflowId(String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        uuid::Uuid::parse_str(text)
-            .map(ActiveflowId)
-            .map_err(|_| format!("`{text}` is not an activeflow id: expected a UUID such as 8a4f0c3e-…"))
+impl FromStr for ActiveflowId {
+    type Err = InvalidActiveflowId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidActiveflowId> {
+        uuid::Uuid::parse_str(text).map(ActiveflowId).map_err(|_| InvalidActiveflowId(text.to_owned()))
     }
 }
 

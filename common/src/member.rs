@@ -116,13 +116,13 @@ pub fn assigned(me: MemberId, role: Role, members: &[Member], shards: u16) -> Ve
 mod tests {
     use super::*;
 
-    fn member(n: u128, beat: u64) -> Member {
+    fn member(n: u128, heartbeats: u64) -> Member {
         let id = MemberId(uuid::Uuid::from_u128(n));
         Member {
             id,
             role: Role::Executor,
             instance: String::new(),
-            heartbeats: beat,
+            heartbeats,
             generation: 0,
             formats: (1, 1),
         }

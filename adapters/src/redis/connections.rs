@@ -23,12 +23,12 @@ pub struct Connections {
 
 #[derive(Default)]
 struct Slot {
-    live: Mutex<Option<Arc<Live>>>,
+    shared: Mutex<Option<Arc<SharedConnection>>>,
     opening: tokio::sync::Mutex<()>,
     failures: AtomicUsize,
 }
 
-struct Live {
+struct SharedConnection {
     connection: MultiplexedConnection,
     timeouts: AtomicU32,
 }
@@ -56,22 +56,22 @@ impl Connections {
         F: AsyncFnOnce(&mut MultiplexedConnection) -> Result<T, RedisError>,
     {
         let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
-        let live = slot.live(&self.pool).await.map_err(|reason| {
+        let shared = slot.connection(&self.pool).await.map_err(|reason| {
             metrics::failed(operation);
             StoreError::Unanswered { operation, reason }
         })?;
         let begun = Instant::now();
-        let answer = call(&mut live.connection.clone()).await;
+        let answer = call(&mut shared.connection.clone()).await;
         metrics::called(operation, begun.elapsed());
         match &answer {
-            Ok(_) => live.timeouts.store(0, Ordering::Relaxed),
+            Ok(_) => shared.timeouts.store(0, Ordering::Relaxed),
             Err(error) if error.is_timeout() => {
-                if live.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_BEFORE_REPLACING {
-                    slot.replace(&live);
+                if shared.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_BEFORE_REPLACING {
+                    slot.replace(&shared);
                 }
             }
-            Err(error) if error.is_io_error() || error.is_connection_dropped() => slot.replace(&live),
-            Err(_) => live.timeouts.store(0, Ordering::Relaxed),
+            Err(error) if error.is_io_error() || error.is_connection_dropped() => slot.replace(&shared),
+            Err(_) => shared.timeouts.store(0, Ordering::Relaxed),
         }
         answer.map_err(|error| {
             metrics::failed(operation);
@@ -81,14 +81,14 @@ impl Connections {
 }
 
 impl Slot {
-    async fn live(&self, pool: &Pool) -> Result<Arc<Live>, String> {
-        if let Some(live) = self.current() {
-            return Ok(live);
+    async fn connection(&self, pool: &Pool) -> Result<Arc<SharedConnection>, String> {
+        if let Some(shared) = self.current() {
+            return Ok(shared);
         }
         let failures = self.failures.load(Ordering::SeqCst);
         let _opening = self.opening.lock().await;
-        if let Some(live) = self.current() {
-            return Ok(live);
+        if let Some(shared) = self.current() {
+            return Ok(shared);
         }
         if self.failures.load(Ordering::SeqCst) != failures {
             return Err("no connection to Redis".into());
@@ -96,9 +96,9 @@ impl Slot {
         match pool.get().await {
             Ok(connection) => {
                 let connection = Connection::take(connection);
-                let live = Arc::new(Live { connection, timeouts: AtomicU32::new(0) });
-                *self.lock() = Some(live.clone());
-                Ok(live)
+                let shared = Arc::new(SharedConnection { connection, timeouts: AtomicU32::new(0) });
+                *self.lock() = Some(shared.clone());
+                Ok(shared)
             }
             Err(error) => {
                 self.failures.fetch_add(1, Ordering::SeqCst);
@@ -110,19 +110,19 @@ impl Slot {
         }
     }
 
-    fn current(&self) -> Option<Arc<Live>> {
+    fn current(&self) -> Option<Arc<SharedConnection>> {
         self.lock().clone()
     }
 
-    fn replace(&self, failed: &Arc<Live>) {
-        let mut live = self.lock();
-        if live.as_ref().is_some_and(|live| Arc::ptr_eq(live, failed)) {
-            *live = None;
+    fn replace(&self, failed: &Arc<SharedConnection>) {
+        let mut shared = self.lock();
+        if shared.as_ref().is_some_and(|shared| Arc::ptr_eq(shared, failed)) {
+            *shared = None;
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<Live>>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<SharedConnection>>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,7 +7,7 @@ local function create(start, role, kind, input, feed_length)
   if redis.call('EXISTS', record_key) == 1 then return false end
   local entry = event_entry(kind, '', input)
   local r = { id = id, state = 'r', suspect = 0, attempts = 0, role = role, class = string.byte(start, START_CLASS_AT + 1),
-    flags = 0, version = 0, token = NOBODY, wait = 0, deadline = 0, ready = now, created = now, updated = now, inbox = #entry }
+    flags = 0, version = 0, token = NO_TOKEN, wait = 0, deadline = 0, ready = now, created = now, updated = now, inbox = #entry }
   local s = string.sub(start, START_SPEC_AT + 1)
   r.bytes = string.rep('\0', SPEC_AT) .. s
   r.body_at = SPEC_POS + #s

@@ -3,7 +3,7 @@
 -- ARGV[1] is the time in microseconds, empty for the server's; ARGV[2] the newest record format that the caller reads.
 -- State: r(eady), c(laimed), w(aiting), p(aused), q(uarantined), e(nded). Role: o(wner), s(ide run).
 local HEAD = '>BBBBBBBBI8c24I8I8I8I8I8I4I4'
-local NOBODY = string.rep('\0', ID_BYTES + NONCE_BYTES)
+local NO_TOKEN = string.rep('\0', ID_BYTES + NONCE_BYTES)
 -- Offsets count from zero, positions in a Lua string from one.
 local SPEC_POS = SPEC_AT + 1
 

@@ -4,7 +4,7 @@
 local id, token = ARGV[3], ARGV[4]
 local r = load(id)
 if not r or r.state ~= 'c' or r.token ~= token then return 0 end
-r.token = NOBODY
+r.token = NO_TOKEN
 drop_claim(r)
 make_ready(r)
 save(r)

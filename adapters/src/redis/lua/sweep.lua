@@ -65,7 +65,7 @@ local freed, quarantined = {}, 0
 for _, r in ipairs(held_by_dead) do
   freed[r.id] = true
   drop_claim(r)
-  r.token = NOBODY
+  r.token = NO_TOKEN
   if r.suspect < ALONE then r.suspect = r.suspect + 1 else r.attempts = r.attempts + 1 end
   if r.attempts < DEATHS_ALONE then
     make_ready(r)
@@ -85,7 +85,7 @@ for _, row in ipairs(overdue) do
     late_claims = late_claims + 1
     redis.call('ZREM', P .. CLAIMS, row.id)
     if r then
-      r.token = NOBODY
+      r.token = NO_TOKEN
       make_ready(r)
       save(r)
     end
