@@ -76,17 +76,17 @@ pub struct Member {
 /// Detects dead members by the observer's own monotonic clock, between its own successful heartbeats.
 #[derive(Debug, Default)]
 pub struct FailureDetector {
-    seen: BTreeMap<MemberId, (u64, Duration)>,
+    observed: BTreeMap<MemberId, (u64, Duration)>,
 }
 
 impl FailureDetector {
     /// Takes the member list from one heartbeat at the observer's monotonic `now`. Returns the members whose heartbeats have
     /// not grown for `lease`.
     pub fn observe(&mut self, members: &[Member], now: Duration, lease: Duration) -> Vec<MemberId> {
-        self.seen.retain(|id, _| members.iter().any(|m| m.id == *id));
+        self.observed.retain(|id, _| members.iter().any(|m| m.id == *id));
         let mut dead = Vec::new();
         for member in members {
-            let last = self.seen.entry(member.id).or_insert((member.heartbeats, now));
+            let last = self.observed.entry(member.id).or_insert((member.heartbeats, now));
             if last.0 != member.heartbeats {
                 *last = (member.heartbeats, now);
             } else if now.saturating_sub(last.1) > lease {
@@ -98,7 +98,7 @@ impl FailureDetector {
 
     /// Gives every member a new lease. Called when the observer itself was paused or cut off: its memory proves nothing then.
     pub fn forget(&mut self) {
-        self.seen.clear();
+        self.observed.clear();
     }
 }
 

@@ -12,12 +12,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
 
 /// The state store: the model behind the ports.
-pub struct Store<K = NoPersistence> {
+pub struct Store<P = NoPersistence> {
     model: Mutex<Model>,
     time: Time,
     pub(super) ready: broadcast::Sender<Shard>,
     pub(super) due: broadcast::Sender<Shard>,
-    pub(crate) persistence: K,
+    pub(crate) persistence: P,
 }
 
 impl Store {
@@ -39,8 +39,8 @@ impl Store<ChangeTracker> {
     }
 }
 
-impl<K: Persistence> Store<K> {
-    pub(crate) fn over(model: Model, time: Time, persistence: K) -> Store<K> {
+impl<P: Persistence> Store<P> {
+    pub(crate) fn over(model: Model, time: Time, persistence: P) -> Store<P> {
         Store {
             model: Mutex::new(model),
             time,
@@ -73,7 +73,7 @@ impl<K: Persistence> Store<K> {
         Ok(answer)
     }
 
-    fn apply<T>(&self, operation: impl FnOnce(&mut Model, Timestamp) -> T) -> (T, K::Written) {
+    fn apply<T>(&self, operation: impl FnOnce(&mut Model, Timestamp) -> T) -> (T, P::Written) {
         let mut model = self.lock();
         let answer = operation(&mut model, self.time.now());
         let written = self.persistence.write(&mut model);
@@ -162,6 +162,6 @@ mod tests {
         let shard = model.shard(Shard(0));
         assert_eq!(shard.dead.take_changes().1.len(), 0);
         assert_eq!(shard.attempts.take_changes().1.len(), 0);
-        assert_eq!(shard.seen.take_changes().0.len(), 0);
+        assert_eq!(shard.dedup.take_changes().0.len(), 0);
     }
 }

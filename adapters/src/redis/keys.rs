@@ -43,13 +43,13 @@ pub fn shard(shard: Shard) -> String {
     format!("sb:{{{shard}}}")
 }
 
-pub fn of(shard_id: Shard, kind: &str, id: ActiveflowId) -> Vec<u8> {
-    let mut key = format!("sb:{{{shard_id}}}:{kind}:").into_bytes();
+pub fn of_activeflow(shard: Shard, kind: &str, id: ActiveflowId) -> Vec<u8> {
+    let mut key = format!("sb:{{{shard}}}:{kind}:").into_bytes();
     key.extend(id.as_bytes());
     key
 }
 
-pub fn index(shard: Shard, customer_id: &str) -> String {
+pub fn customer_index(shard: Shard, customer_id: &str) -> String {
     format!("sb:{{{shard}}}:x:{customer_id}")
 }
 
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn the_kind_of_a_key_is_found_whatever_bytes_its_id_has() {
-        let record = of(Shard(7), "a", ActiveflowId::from_bytes(*b"}:}:}:}:}:}:}:}:"));
+        let record = of_activeflow(Shard(7), "a", ActiveflowId::from_bytes(*b"}:}:}:}:}:}:}:}:"));
         assert_eq!((kind(&record), kind(feed(Shard(3)).as_bytes())), ("a", "feed"));
         assert_eq!((kind(MEMBERS.as_bytes()), kind(bundle("ab").as_bytes())), ("members", "bundle"));
     }

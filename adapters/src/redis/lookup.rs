@@ -16,7 +16,7 @@ use redis::streams::{StreamId, StreamRangeReply};
 #[async_trait]
 impl Lookup for Store {
     async fn get(&self, id: ActiveflowId) -> Result<Option<Found>, StoreError> {
-        let of = |kind| keys::of(self.shard_of(id), kind, id);
+        let of = |kind| keys::of_activeflow(self.shard_of(id), kind, id);
         let mut pipe = redis::pipe();
         pipe.atomic().get(of("a")).get(of("k")).lrange(of("i"), 0, -1).lrange(of("o"), 0, -1).lrange(
             of("j"),
@@ -99,7 +99,7 @@ impl Store {
         let page = query.limit as usize + 1;
         while newest.len() < query.limit as usize {
             let mut command = redis::cmd("ZREVRANGEBYSCORE");
-            command.arg(keys::index(shard, &query.customer_id)).arg(&max).arg("-inf");
+            command.arg(keys::customer_index(shard, &query.customer_id)).arg(&max).arg("-inf");
             command.arg("WITHSCORES").arg("LIMIT").arg(offset).arg(page);
             let found: Vec<(Vec<u8>, f64)> = self
                 .connections

@@ -19,10 +19,10 @@ impl Work for Store {
         shard: Shard,
         worker: MemberId,
         nonce: u64,
-        want: Want,
+        request: Want,
     ) -> Result<Claimed, StoreError> {
         let mut call = self.on(&self.scripts.claim, shard);
-        call.arg(&token(worker, nonce)).arg(want.max).arg(u8::from(want.idle));
+        call.arg(&token(worker, nonce)).arg(request.max).arg(u8::from(request.idle));
         let mut reply = Reply::new("claim", self.invoke("claim", &call).await?)?;
         if reply.text()? == "dead" {
             return Ok(Claimed::Dead);

@@ -136,7 +136,7 @@ pub trait Work: Send + Sync {
         shard: Shard,
         worker: MemberId,
         nonce: u64,
-        want: Want,
+        request: Want,
     ) -> Result<Claimed, StoreError>;
 
     /// Moves an activeflow from `version` to `version + 1`. With commands, `after` is [`After::KeepClaim`].

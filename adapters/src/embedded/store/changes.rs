@@ -49,7 +49,7 @@ fn of_shard(shard: &mut ShardState, changes: &mut Vec<Change>) {
         changes,
     );
 
-    let (dropped, chunks) = shard.seen.take_changes();
+    let (dropped, chunks) = shard.dedup.take_changes();
     changes
         .extend(dropped.into_iter().map(|generation| Change::DeleteRange(Key::generation(at, generation))));
     changes.extend(

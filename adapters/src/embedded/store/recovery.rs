@@ -85,7 +85,7 @@ impl Recovery {
                 self.shard(shard)?.nonces.insert_untracked(id, nonce);
             }
             Key::Marks(shard, generation, _) => {
-                self.shard(shard)?.seen.restore(generation, records::from_marks(parts));
+                self.shard(shard)?.dedup.restore(generation, records::from_marks(parts));
             }
             Key::Attempts(shard, event) => {
                 let attempts = records::from_attempts(parts).collect();

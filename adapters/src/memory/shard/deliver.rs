@@ -20,8 +20,8 @@ impl ShardState {
             }
             self.generation = event.generation;
         }
-        self.seen.rotate(now, self.limits.dedup_rotation.as_micros() as i64);
-        if self.seen.contains(&event.key) {
+        self.dedup.rotate(now, self.limits.dedup_rotation.as_micros() as i64);
+        if self.dedup.contains(&event.key) {
             return Delivered::Duplicate;
         }
         let answer = match &event.to {
@@ -29,7 +29,7 @@ impl ShardState {
             To::Reference { key, owner, sides } => self.deliver_by(key, owner.as_ref(), sides, event, now),
         };
         if matches!(answer, Delivered::Applied { .. }) {
-            self.seen.mark(&event.key);
+            self.dedup.mark(&event.key);
         }
         answer
     }

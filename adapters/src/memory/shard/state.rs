@@ -32,7 +32,7 @@ pub(crate) struct ShardState {
     /// Last nonce of each worker, with the activeflows that it claimed.
     pub nonces: TrackedMap<MemberId, (u64, Vec<ActiveflowId>)>,
     pub attempts: TrackedMap<[u8; 32], BTreeSet<u64>>,
-    pub seen: DedupWindow,
+    pub dedup: DedupWindow,
     pub feed: BoundedLog<FeedEntry>,
     pub(super) wakeups: Vec<Wakeup>,
     written: Head,
@@ -71,7 +71,7 @@ impl ShardState {
             dead: TrackedMap::default(),
             nonces: TrackedMap::default(),
             attempts: TrackedMap::default(),
-            seen: DedupWindow::default(),
+            dedup: DedupWindow::default(),
             feed: BoundedLog::default(),
             wakeups: Vec::new(),
             written: Head::default(),
@@ -84,7 +84,7 @@ impl ShardState {
 
     /// Takes the head if it changed since the last call.
     pub fn take_head(&mut self) -> Option<Head> {
-        let seen = self.seen.newest().map(|newest| (self.seen.since(), newest));
+        let seen = self.dedup.newest().map(|newest| (self.dedup.since(), newest));
         let fed = if self.feed.is_empty() { self.feed.end() } else { 0 };
         let head = Head { generation: self.generation, seen, fed };
         (std::mem::replace(&mut self.written, head) != head).then_some(head)
@@ -93,7 +93,7 @@ impl ShardState {
     pub fn restore_head(&mut self, head: &Head) {
         self.generation = head.generation;
         if let Some((since, newest)) = head.seen {
-            self.seen.restore_window(since, newest);
+            self.dedup.restore_window(since, newest);
         }
         if self.feed.is_empty() {
             self.feed.restore_end(head.fed);
@@ -122,7 +122,7 @@ impl ShardState {
         self.dead.forget_changes();
         self.nonces.forget_changes();
         self.attempts.forget_changes();
-        self.seen.forget_changes();
+        self.dedup.forget_changes();
     }
 
     pub fn raise_generation(&mut self, generation: u64) {

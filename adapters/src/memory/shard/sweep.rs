@@ -12,14 +12,14 @@ use flow::Timestamp;
 
 impl ShardState {
     pub fn sweep(&mut self, dead: &[MemberId], now: Timestamp) -> Swept {
-        let mut swept = Swept { now, ..Swept::default() };
+        let mut report = Swept { now, ..Swept::default() };
         self.note_dead(dead, now);
-        self.free_dead(dead, now, &mut swept);
-        self.free_overdue(now, &mut swept);
-        self.fire_due(now, &mut swept);
-        self.forget_ended(now, &mut swept);
-        swept.next_due = self.waits.first().map(|first| first.0);
-        swept
+        self.free_dead(dead, now, &mut report);
+        self.free_overdue(now, &mut report);
+        self.fire_due(now, &mut report);
+        self.forget_ended(now, &mut report);
+        report.next_due = self.waits.first().map(|first| first.0);
+        report
     }
 
     fn note_dead(&mut self, dead: &[MemberId], now: Timestamp) {
@@ -32,21 +32,21 @@ impl ShardState {
         }
     }
 
-    fn free_dead(&mut self, dead: &[MemberId], now: Timestamp, swept: &mut Swept) {
+    fn free_dead(&mut self, dead: &[MemberId], now: Timestamp, report: &mut Swept) {
         let of_dead = |id: &ActiveflowId| {
             let token = self.activeflows.get(id).and_then(|activeflow| activeflow.record.token);
             token.is_some_and(|token| dead.contains(&token.worker))
         };
         let mut ids: Vec<ActiveflowId> = self.claims.iter().map(|claim| claim.1).filter(of_dead).collect();
-        swept.more |= ids.len() > SWEEP_BATCH;
+        report.more |= ids.len() > SWEEP_BATCH;
         ids.truncate(SWEEP_BATCH);
         for id in ids {
-            swept.suspects += 1;
+            report.suspects += 1;
             self.drop_claim(id);
             if self.suspect_more(id) {
                 self.make_ready(id, now);
             } else {
-                swept.quarantined += 1;
+                report.quarantined += 1;
                 self.quarantine(id, now);
             }
         }
@@ -92,10 +92,10 @@ impl ShardState {
         starting
     }
 
-    fn free_overdue(&mut self, now: Timestamp, swept: &mut Swept) {
+    fn free_overdue(&mut self, now: Timestamp, report: &mut Swept) {
         let oldest = now.plus_micros(-(CLAIM_OVERDUE.as_micros() as i64));
-        for (_, id) in batch(self.claims.iter(), oldest, swept) {
-            swept.overdue += 1;
+        for (_, id) in batch(self.claims.iter(), oldest, report) {
+            report.overdue += 1;
             self.drop_claim(id);
             if let Some(activeflow) = self.activeflows.get_mut(&id) {
                 activeflow.record.token = None;
@@ -104,10 +104,10 @@ impl ShardState {
         }
     }
 
-    fn fire_due(&mut self, now: Timestamp, swept: &mut Swept) {
-        for (due, id) in batch(self.waits.iter(), now, swept) {
+    fn fire_due(&mut self, now: Timestamp, report: &mut Swept) {
+        for (due, id) in batch(self.waits.iter(), now, report) {
             self.waits.remove(&(due, id));
-            swept.late_us.push(now.micros_since(due).max(0) as u64);
+            report.late_us.push(now.micros_since(due).max(0) as u64);
             let Some(activeflow) = self.activeflows.get_mut(&id) else { continue };
             activeflow.record.deadline = None;
             let wait = activeflow.record.wait;
@@ -115,11 +115,11 @@ impl ShardState {
         }
     }
 
-    fn forget_ended(&mut self, now: Timestamp, swept: &mut Swept) {
+    fn forget_ended(&mut self, now: Timestamp, report: &mut Swept) {
         let oldest = now.plus_micros(-(self.limits.ended_retention.as_micros() as i64));
-        for (at, id) in batch(self.ended.iter(), oldest, swept) {
+        for (at, id) in batch(self.ended.iter(), oldest, report) {
             self.ended.remove(&(at, id));
-            swept.forgotten += 1;
+            report.forgotten += 1;
             let Some(activeflow) = self.activeflows.remove(&id) else { continue };
             if let Some(index) = self.index.get_mut(&activeflow.record.spec.customer_id) {
                 index.remove(&(activeflow.record.created, id));
@@ -153,11 +153,11 @@ impl ShardState {
 fn batch<'a>(
     entries: impl Iterator<Item = &'a (Timestamp, ActiveflowId)>,
     until: Timestamp,
-    swept: &mut Swept,
+    report: &mut Swept,
 ) -> Vec<(Timestamp, ActiveflowId)> {
     let mut found: Vec<_> =
         entries.take_while(|entry| entry.0 <= until).take(SWEEP_BATCH + 1).copied().collect();
-    swept.more |= found.len() > SWEEP_BATCH;
+    report.more |= found.len() > SWEEP_BATCH;
     found.truncate(SWEEP_BATCH);
     found
 }

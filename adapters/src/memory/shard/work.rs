@@ -10,7 +10,7 @@ use common::record::{State, Suspect};
 use flow::Timestamp;
 
 impl ShardState {
-    pub fn claim(&mut self, token: Token, want: Want, now: Timestamp) -> Claimed {
+    pub fn claim(&mut self, token: Token, request: Want, now: Timestamp) -> Claimed {
         if self.dead.contains_key(&token.worker) {
             return Claimed::Dead;
         }
@@ -18,25 +18,25 @@ impl ShardState {
             // A repeated call returns what it claimed; an older one, delivered late, returns nothing.
             Some((nonce, ids)) if *nonce == token.nonce => ids.clone(),
             Some((nonce, _)) if *nonce > token.nonce => Vec::new(),
-            _ => self.take(token, want, now),
+            _ => self.take(token, request, now),
         };
         let rows = ids.into_iter().filter_map(|id| self.row(id, token)).collect();
         let suspects = (self.lanes.suspects.len() + self.lanes.alone.len()) as u64;
         Claimed::Rows { now, rows, suspects }
     }
 
-    fn take(&mut self, token: Token, want: Want, now: Timestamp) -> Vec<ActiveflowId> {
+    fn take(&mut self, token: Token, request: Want, now: Timestamp) -> Vec<ActiveflowId> {
         let mut ids = Vec::new();
-        let alone = want.idle && !self.lanes.alone.is_empty();
-        let suspects = want.idle && !self.lanes.suspects.is_empty();
+        let alone = request.idle && !self.lanes.alone.is_empty();
+        let suspects = request.idle && !self.lanes.suspects.is_empty();
         // When both lanes hold something, claims alternate between them, so that a stuck one does not hide the other.
         if alone && !(suspects && token.nonce % 2 == 1) {
             ids.extend(self.lanes.alone.pop_front());
         } else if suspects {
-            let group = want.max.min(SUSPECT_GROUP) as usize;
+            let group = request.max.min(SUSPECT_GROUP) as usize;
             ids.extend(self.lanes.suspects.drain(..group.min(self.lanes.suspects.len())));
         } else {
-            let max = want.max as usize;
+            let max = request.max as usize;
             let resumed = max.min(self.lanes.resumed.len());
             ids.extend(self.lanes.resumed.drain(..resumed));
             let fresh = (max - resumed).min(self.lanes.fresh.len());
