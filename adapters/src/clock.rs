@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use common::ports::Clock;
 use std::time::{Duration, Instant};
 
-/// Counts from the moment it was made.
+/// Measures the time since its creation.
 pub struct SystemClock(Instant);
 
 impl Default for SystemClock {

@@ -1,4 +1,4 @@
-//! How the world answers: one module per technology, each implementing ports of `common`.
+//! Adapters: one module per technology, each implementing ports of `common`.
 
 pub mod amqp;
 pub mod clock;

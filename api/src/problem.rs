@@ -4,8 +4,8 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use common::StoreError;
-use common::address::Refusal;
 use common::ports::error::{QueueError, Unusable};
+use common::refusal::{Refusal, RefusalReason};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -154,10 +154,10 @@ impl From<QueueError> for Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Problem {
-        let status = match refusal.reason.as_str() {
-            "oversize" => StatusCode::PAYLOAD_TOO_LARGE,
+        let status = match refusal.reason {
+            RefusalReason::Oversize => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         };
-        Problem::new(status, &refusal.reason, refusal.message)
+        Problem::new(status, refusal.reason.name(), refusal.message)
     }
 }

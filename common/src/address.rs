@@ -1,59 +1,46 @@
-//! Reading an event and finding out whom it is for and what it would start. Pure.
+//! Parsing an event, and finding the activeflow or reference that it addresses and the flow that it would start. Pure.
 
-use crate::identity::{reference_key, subject_of};
+use crate::identity::{InvalidActiveflowId, reference_key, subject_of};
 use crate::ports::intake::{Deliver, To};
 use crate::record::{ActiveflowSpec, FlowRef, Start};
-use crate::{ActiveflowId, EventKey, Shard};
+use crate::refusal::{Refusal, RefusalReason};
+use crate::{ActiveflowId, EventKey, Shard, json};
 use flow::definitions::Deployed;
 use flow::route::{Addressee, Reference, Route};
 use flow::{Definitions, Event, Timestamp};
 
-/// The realm of a trusted intake.
+/// Realm of events whose publisher has no realm of its own.
 pub const DEFAULT_REALM: &str = "default";
 
-/// An event that was understood, before any definitions are looked at.
+/// A parsed event with its addressee, before definitions are applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Read {
     pub event: Event,
     pub realm: String,
-    /// With a subject, also where the event names none.
+    /// Always with a subject: a derived one if the event names none.
     pub addressee: Addressee,
 }
 
-/// What a gateway answers a command with.
+/// Types of the events with which a gateway answers a command.
 const ANSWERS: [&str; 2] = ["command.completed", "command.failed"];
 
-/// Why an event cannot be used: the reason of a rejection, or of a refused request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Machine-readable.
-    pub reason: String,
-    /// A sentence for people.
-    pub message: String,
-}
-
-impl Refusal {
-    pub fn new(reason: &str, message: impl Into<String>) -> Refusal {
-        Refusal { reason: reason.to_owned(), message: message.into() }
-    }
-}
-
-/// `traceparent` is that of the transport, for an event that carries none.
+/// Parses an event and finds its addressee. `traceparent` comes from the transport and is used if the event has none.
 ///
 /// # Errors
-/// The event is malformed or addresses nobody.
+/// The event is malformed, or names neither a reference nor a command.
 pub fn read(body: &[u8], realm: &str, traceparent: Option<&str>) -> Result<Read, Refusal> {
-    let mut event = Event::parse(body).map_err(|e| Refusal::new(&e.reason, e.message))?;
+    let mut event = Event::parse(body)
+        .map_err(|error| Refusal::new(RefusalReason::of_malformed(&error.reason), error.message))?;
     event.traceparent = event.traceparent.or_else(|| traceparent.map(str::to_owned));
     if event.kind.starts_with("command.") && !ANSWERS.contains(&event.kind.as_str()) {
         let message = format!(
-            "`type` is `{}`, which no command is answered with; send command.completed or command.failed",
+            "`type` is `{}`, which is not a result of a command; send command.completed or command.failed",
             event.kind
         );
-        return Err(Refusal::new("unaddressable", message));
+        return Err(Refusal::new(RefusalReason::Unaddressable, message));
     }
-    let mut addressee =
-        flow::route::addressee(&event, realm).map_err(|message| Refusal::new("unaddressable", message))?;
+    let mut addressee = flow::route::addressee(&event, realm)
+        .map_err(|message| Refusal::new(RefusalReason::Unaddressable, message))?;
     if let Addressee::Reference { reference, .. } = &mut addressee
         && reference.subject.is_empty()
     {
@@ -62,10 +49,11 @@ pub fn read(body: &[u8], realm: &str, traceparent: Option<&str>) -> Result<Read,
     Ok(Read { event, realm: realm.to_owned(), addressee })
 }
 
-/// What the store is asked to do with the event by `definitions`; `arrival` stands in for a missing time.
+/// Addresses an event by `definitions`: its shard, its activeflow or reference, and the activeflow that it would start.
+/// `arrival` is the time of an event that has none.
 ///
 /// # Errors
-/// The event names an activeflow that cannot be, or a flow's definition is damaged.
+/// The event names an invalid activeflow id, or the flow's definition is damaged.
 pub fn address(
     read: &Read,
     definitions: &Definitions,
@@ -75,8 +63,9 @@ pub fn address(
     let Read { event, realm, addressee } = read;
     let (shard, to) = match addressee {
         Addressee::Command { activeflow_id, .. } => {
-            let id: ActiveflowId =
-                activeflow_id.parse().map_err(|message: String| Refusal::new("unaddressable", message))?;
+            let id: ActiveflowId = activeflow_id.parse().map_err(|error: InvalidActiveflowId| {
+                Refusal::new(RefusalReason::Unaddressable, error.to_string())
+            })?;
             (id.shard(shards), To::Activeflow { id, realm: realm.clone() })
         }
         Addressee::Reference { reference, address } => {
@@ -93,7 +82,7 @@ pub fn address(
         generation: definitions.generation,
         to,
         kind: event.kind.clone(),
-        input: serde_json::to_vec(event).map_err(|e| Refusal::new("internal_error", e.to_string()))?,
+        input: json::to_bytes(event),
         always_fits: event.kind == "call.hangup" || matches!(addressee, Addressee::Command { .. }),
     })
 }
@@ -102,7 +91,7 @@ fn start(event: &Event, reference: &Reference, route: &Route, flow: &Deployed) -
     let bundle = bundle_hash(&flow.bundle).ok_or_else(|| {
         let message =
             format!("flow {} pins bundle `{}`, which is not a SHA-256 in hex", flow.id, flow.bundle);
-        Refusal::new("bad_definition", message)
+        Refusal::new(RefusalReason::BadDefinition, message)
     })?;
     Ok(Start {
         id: ActiveflowId::derive(reference, &event.source, &event.id, &flow.id),

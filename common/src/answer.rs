@@ -1,14 +1,15 @@
-//! Asking the store until it answers: an unknown outcome is asked again with the same arguments.
+//! Repetition of a store operation until the store answers. The arguments stay the same, so an operation whose answer was
+//! lost happens once.
 
 use crate::StoreError;
 use crate::attempt::Backoff;
 use crate::ports::Clock;
 use std::future::Future;
 
-/// Repeats `call` while its error is transient. Who beats logs that the store is away; here it is only waited for.
+/// Repeats `call` while its error is transient. Only the heartbeat logs at warning level that the store is unreachable.
 ///
 /// # Errors
-/// The first error that trying again cannot cure.
+/// The first error that is not transient.
 pub async fn until_answered<T, F, Fut>(clock: &dyn Clock, mut call: F) -> Result<T, StoreError>
 where
     F: FnMut() -> Fut,
@@ -18,7 +19,7 @@ where
     loop {
         match call().await {
             Err(error) if error.is_transient() => {
-                tracing::debug!(%error, "The state store did not answer; asking again");
+                tracing::debug!(%error, "The state store did not answer; repeating the call");
                 clock.sleep(backoff.pause()).await;
             }
             answered => return answered,

@@ -1,8 +1,8 @@
-//! Trying again: how long to wait between attempts at a store or broker that does not answer.
+//! Pauses between attempts at a store or broker that does not answer.
 
 use std::time::Duration;
 
-/// Doubles from 20 ms to 1 s. Spread comes from the many items that wait, each since its own failure.
+/// Exponential backoff from 20 ms to 1 s. There is no jitter: callers start at different times, which spreads them.
 #[derive(Debug, Default)]
 pub struct Backoff {
     failures: u32,

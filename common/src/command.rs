@@ -1,13 +1,12 @@
-//! The envelope of a command, as gateways receive it: bytes that are stored before they are published.
+//! The envelope of a command, as gateways receive it. Its bytes are stored before they are published.
 
-use crate::ActiveflowId;
+use crate::{ActiveflowId, json};
 use flow::Command;
 use flow::Timestamp;
 use flow::route::Reference;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
-use std::str::FromStr;
 
 /// `<activeflow id>:<sequence>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,20 +21,12 @@ impl fmt::Display for CommandId {
     }
 }
 
-impl FromStr for CommandId {
-    type Err = String;
+/// Error of stored bytes that are not a command.
+#[derive(Debug, thiserror::Error)]
+#[error("a stored command is not readable: {0}")]
+pub struct UnreadableCommand(serde_json::Error);
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a command id: expected <activeflow id>:<sequence>");
-        let (activeflow, sequence) = text.split_once(':').ok_or_else(wrong)?;
-        Ok(CommandId {
-            activeflow: activeflow.parse().map_err(|_| wrong())?,
-            sequence: sequence.parse().map_err(|_| wrong())?,
-        })
-    }
-}
-
-/// A message for the command exchange, ready to be stored, published and published again: the same bytes each time.
+/// A message for the bus. Publishing it again sends the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// `message_id`.
@@ -54,7 +45,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// `now` is the time of the transition that asks for the command.
+    /// Builds the message of a command. `now` is the time of the transition that produced the command.
     pub fn command(id: ActiveflowId, reference: &Reference, command: &Command, now: Timestamp) -> Message {
         let command_id = CommandId { activeflow: id, sequence: command.sequence }.to_string();
         let mut data = Map::new();
@@ -81,15 +72,14 @@ impl Message {
         }
     }
 
-    /// The form in which the store keeps it.
+    /// Bytes for the store.
     pub fn to_bytes(&self) -> Vec<u8> {
-        // A struct of strings always serialises.
-        serde_json::to_vec(self).unwrap_or_default()
+        json::to_bytes(self)
     }
 
     /// # Errors
-    /// What is wrong with the stored bytes.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Message, String> {
-        serde_json::from_slice(bytes).map_err(|e| format!("a stored command is not readable: {e}"))
+    /// The stored bytes are not a message.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Message, UnreadableCommand> {
+        serde_json::from_slice(bytes).map_err(UnreadableCommand)
     }
 }

@@ -1,10 +1,10 @@
-//! The beats of one life of one process in one role.
+//! Heartbeats of one process instance in one role.
 
 use crate::member::{Member, MemberId, Role};
 use crate::ports::Members;
 use crate::record::{FORMAT, OLDEST_FORMAT};
 
-/// Beats, and says once when the store stops answering and once when it answers again.
+/// Sends heartbeats, and logs once when the store stops answering and once when it answers again.
 pub struct Heartbeat {
     me: Member,
     unanswered: bool,
@@ -21,7 +21,8 @@ impl Heartbeat {
         self.me.id
     }
 
-    /// Beats once with `generation` loaded and strikes `gone`; the member list, or `None` when the store did not answer.
+    /// Sends one heartbeat with the loaded `generation` and removes `gone` from the members. Returns the member list, or
+    /// `None` when the store did not answer.
     pub async fn heartbeat(
         &mut self,
         members: &dyn Members,
@@ -40,7 +41,7 @@ impl Heartbeat {
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.unanswered, true) {
-                    tracing::warn!(member_id = %id, %role, %error, "The state store does not take beats; trying on");
+                    tracing::warn!(member_id = %id, %role, %error, "The state store does not answer heartbeats; retrying");
                 }
                 None
             }

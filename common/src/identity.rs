@@ -1,4 +1,4 @@
-//! Derived identity: slots, ids and the key of an event. Settled for good; the test vectors below are published.
+//! Derived identity: slots, ids and the key of an event. It never changes; the test vectors below are published.
 //!
 //! Every hash is SHA-256 over parts that are each preceded by their length (four bytes, big endian), so that no two
 //! lists of parts share bytes. `slot` is the first eight bytes as a big-endian number modulo 1,024.
@@ -11,13 +11,13 @@ use std::str::FromStr;
 
 pub const SLOTS: u16 = 1_024;
 
-/// A slot of the key space: `H(realm, subject) mod 1,024`, without the kind, so that all about one call or SIM is together.
+/// Slot of the key space: `H(realm, subject) mod 1,024`. The kind is left out, so that one subject is in one slot.
 pub fn slot(realm: &str, subject: &str) -> u16 {
     let digest = hash(&[b"slot", realm.as_bytes(), subject.as_bytes()]);
     (leading_u64(&digest) % u64::from(SLOTS)) as u16
 }
 
-/// A part of the store that scripts keep consistent on its own: `slot mod shards`.
+/// Partition of the store: `slot mod shards`. An operation touches one shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Shard(pub u16);
 
@@ -95,13 +95,16 @@ impl fmt::Debug for ActiveflowId {
     }
 }
 
-impl FromStr for ActiveflowId {
-    type Err = String;
+/// Error of a text that is not an activeflow id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an activeflow id: expected a UUID such as 8a4f0c3e-…")]
+pub struct InvalidActiveflowId(String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        uuid::Uuid::parse_str(text)
-            .map(ActiveflowId)
-            .map_err(|_| format!("`{text}` is not an activeflow id: expected a UUID such as 8a4f0c3e-…"))
+impl FromStr for ActiveflowId {
+    type Err = InvalidActiveflowId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidActiveflowId> {
+        uuid::Uuid::parse_str(text).map(ActiveflowId).map_err(|_| InvalidActiveflowId(text.to_owned()))
     }
 }
 
@@ -126,7 +129,7 @@ impl fmt::Display for FlowId {
     }
 }
 
-/// What makes an event *seen*: (realm, source, id).
+/// Identity of an event for deduplication: (realm, source, id).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventKey(pub [u8; 32]);
 
@@ -135,23 +138,23 @@ impl EventKey {
         EventKey(hash(&["event", realm, source, id].map(str::as_bytes)))
     }
 
-    /// The ten bytes kept for the dedup window.
+    /// The ten bytes that the dedup window keeps.
     pub fn mark(&self) -> &[u8] {
         &self.0[..10]
     }
 
-    /// Which of the shard's dedup buckets keeps it.
+    /// Number from which the dedup bucket of the mark is taken.
     pub fn bucket(&self) -> u16 {
         u16::from_be_bytes([self.0[10], self.0[11]])
     }
 }
 
-/// The subject of an event that names no reference: the hex of the hash of the other parts of its identity.
+/// Subject of an event that names none: the hex of the hash of its realm, source, id and kind.
 pub fn subject_of(realm: &str, source: &str, id: &str, kind: &str) -> String {
     hex(&hash(&["subject", realm, source, id, kind].map(str::as_bytes)))
 }
 
-/// The sixteen bytes under which a reference's owner is found.
+/// Key of a reference in the index of owners.
 pub fn reference_key(reference: &Reference) -> [u8; 16] {
     let Reference { realm, kind, subject } = reference;
     let digest = hash(&["reference", realm, kind, subject].map(str::as_bytes));
@@ -160,7 +163,7 @@ pub fn reference_key(reference: &Reference) -> [u8; 16] {
     key
 }
 
-/// A UUIDv8 that stands for a text where only a UUID fits.
+/// UUIDv8 derived from a text, for fields that must be a UUID.
 pub fn uuid_of(text: &str) -> uuid::Uuid {
     let digest = hash(&[b"uuid", text.as_bytes()]);
     let mut bytes = [0u8; 16];

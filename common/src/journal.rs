@@ -1,10 +1,10 @@
-//! One journal entry: what one transition did.
+//! Journal entries.
 
 use flow::Note;
 use flow::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The notes of one transition, under the version that it made.
+/// The notes of one transition, with the version that the transition produced.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     pub version: u64,

@@ -1,4 +1,4 @@
-//! What the roles agree on: identity, envelopes, records, and the ports through which they see the world. No I/O.
+//! Shared by all roles: identity, envelopes, records, and the ports to store and bus. No I/O.
 
 pub mod address;
 pub mod answer;
@@ -7,10 +7,14 @@ pub mod command;
 pub mod heartbeat;
 pub mod identity;
 pub mod journal;
+pub mod json;
+pub mod limits;
 pub mod mask;
 pub mod member;
 pub mod ports;
 pub mod record;
+pub mod refusal;
+pub mod token;
 
 pub use identity::{ActiveflowId, EventKey, FlowId, Shard};
 pub use ports::error::{BusError, StoreError};

@@ -1,8 +1,8 @@
-//! Numbers of people in logs: enough to recognise one's own, too little to call.
+//! Masked phone numbers for logs: recognisable to somebody who knows the number, useless to others.
 
-/// `+15550111` becomes `+15***11`, however it is written: `+1 (555) 730-1846` becomes `+15***46`. What has fewer than
-/// seven digits is no number of a person. Each of several numbers (a subject `own,peer`) is masked on its own; UUIDs
-/// and dates stay readable.
+/// Masks the phone numbers in a text: `+15550111` becomes `+15***11`, and `+1 (555) 730-1846` becomes `+15***46`.
+/// Fewer than seven digits are not a phone number. Each of several numbers (a subject `own,peer`) is masked; UUIDs and
+/// dates stay readable.
 pub fn masked(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -25,7 +25,7 @@ pub fn masked(text: &str) -> String {
     out
 }
 
-/// How long the number is that begins here: digits with something that people write between them.
+/// Length of the number that begins here: digits with at most one separator between them, or two with a parenthesis.
 fn number(text: &str) -> usize {
     let digits = |at: usize| at + text.bytes().skip(at).take_while(u8::is_ascii_digit).count();
     let mut end = digits(0);

@@ -1,4 +1,4 @@
-//! Members: one life of one process in one role, and who looks after which shard.
+//! Members: process instances in their roles, failure detection, and the assignment of shards.
 
 use crate::Shard;
 use crate::ports::Clock;
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-/// Sixteen random bytes: one life of one process. A process that was declared dead takes a new one.
+/// Sixteen random bytes that identify a process instance. A process that was declared dead takes a new id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MemberId(pub uuid::Uuid);
@@ -58,34 +58,35 @@ impl fmt::Display for Role {
     }
 }
 
-/// What a member says of itself with every beat.
+/// Content of a heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     pub id: MemberId,
     pub role: Role,
-    /// Where it runs, for people: `host:pid`.
+    /// Host and process for people: `host:pid`.
     pub instance: String,
-    /// Counts beats: an observer judges life by seeing it move.
+    /// Number of heartbeats. Observers detect a failure when it stops growing.
     pub heartbeats: u64,
-    /// The definitions' generation that it has loaded.
+    /// Generation of the definitions that the member has loaded.
     pub generation: u64,
-    /// The record formats that it reads, lowest and highest.
+    /// Lowest and highest record format that the member reads.
     pub formats: (u8, u8),
 }
 
-/// Judges death by the observer's own monotonic clock over its own successful beats.
+/// Detects dead members by the observer's own monotonic clock, between its own successful heartbeats.
 #[derive(Debug, Default)]
 pub struct FailureDetector {
-    seen: BTreeMap<MemberId, (u64, Duration)>,
+    observed: BTreeMap<MemberId, (u64, Duration)>,
 }
 
 impl FailureDetector {
-    /// Takes the answer of one beat, at the observer's monotonic `now`; returns who has not moved for `lease`.
+    /// Takes the member list from one heartbeat at the observer's monotonic `now`. Returns the members whose heartbeats have
+    /// not grown for `lease`.
     pub fn observe(&mut self, members: &[Member], now: Duration, lease: Duration) -> Vec<MemberId> {
-        self.seen.retain(|id, _| members.iter().any(|m| m.id == *id));
+        self.observed.retain(|id, _| members.iter().any(|m| m.id == *id));
         let mut dead = Vec::new();
         for member in members {
-            let last = self.seen.entry(member.id).or_insert((member.heartbeats, now));
+            let last = self.observed.entry(member.id).or_insert((member.heartbeats, now));
             if last.0 != member.heartbeats {
                 *last = (member.heartbeats, now);
             } else if now.saturating_sub(last.1) > lease {
@@ -95,13 +96,13 @@ impl FailureDetector {
         dead
     }
 
-    /// After the observer itself was paused or cut off, what it remembers proves nothing: everybody gets a new lease.
+    /// Gives every member a new lease. Called when the observer itself was paused or cut off: its memory proves nothing then.
     pub fn forget(&mut self) {
-        self.seen.clear();
+        self.observed.clear();
     }
 }
 
-/// The shards that `me` looks after: shard i belongs to live member i modulo their number, in id order.
+/// Shards assigned to `me`: shard i belongs to member i modulo the number of members of the role, in id order.
 pub fn assigned(me: MemberId, role: Role, members: &[Member], shards: u16) -> Vec<Shard> {
     let mut peers: Vec<MemberId> = members.iter().filter(|m| m.role == role).map(|m| m.id).collect();
     if !peers.contains(&me) {
@@ -115,13 +116,13 @@ pub fn assigned(me: MemberId, role: Role, members: &[Member], shards: u16) -> Ve
 mod tests {
     use super::*;
 
-    fn member(n: u128, beat: u64) -> Member {
+    fn member(n: u128, heartbeats: u64) -> Member {
         let id = MemberId(uuid::Uuid::from_u128(n));
         Member {
             id,
             role: Role::Executor,
             instance: String::new(),
-            heartbeats: beat,
+            heartbeats,
             generation: 0,
             formats: (1, 1),
         }
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn an_observer_that_was_away_starts_anew() {
+    fn an_observer_that_was_away_starts_again() {
         let mut detector = FailureDetector::default();
         detector.observe(&[member(1, 1)], Duration::from_secs(0), LEASE);
         detector.forget();

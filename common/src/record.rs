@@ -1,4 +1,4 @@
-//! Stored records and their bytes. Every record starts with a format byte; offsets are settled for good.
+//! Stored records and their bytes. Every record starts with a format byte; offsets never change within a format.
 //!
 //! ```text
 //! activeflow   0 format   1 state    2 suspect  3 attempts  4 role  5 class  6 flags  7 -
@@ -13,21 +13,36 @@
 //!
 //! Numbers are big endian, times are microseconds. The store reads and writes ranges up to the body, never the body.
 
-use crate::ActiveflowId;
 use crate::identity::reference_key;
 use crate::member::MemberId;
-use crate::ports::work::Token;
+use crate::token::Token;
+use crate::{ActiveflowId, json};
 use flow::route::Reference;
 use flow::{Class, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// The format that this binary writes, and the highest it reads.
+/// Format that this binary writes, and the highest that it reads.
 pub const FORMAT: u8 = 1;
-/// The lowest it reads: the current one and the one before.
+/// Lowest format that this binary reads. A binary reads the current format and the one before it.
 pub const OLDEST_FORMAT: u8 = 1;
 
+/// Offset of the token in a record.
+pub const TOKEN_AT: usize = 16;
+/// Offset of the spec in a record: the length of its head.
 pub const SPEC_AT: usize = 88;
+/// Offset of the bundle's hash in a spec.
+pub const SPEC_BUNDLE_AT: usize = 16;
+/// Offset of the texts (hears, customer, realm) in a spec.
+pub const SPEC_TEXTS_AT: usize = 48;
+/// Offset of the class in a start.
+pub const START_CLASS_AT: usize = 16;
+/// Offset of the spec in a start.
+pub const START_SPEC_AT: usize = 17;
+/// First byte of an inbox entry that holds an event.
+pub const EVENT_TAG: u8 = b'e';
+/// First byte of an inbox entry that says that a wait is due.
+pub const TIMER_TAG: u8 = b't';
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -59,19 +74,19 @@ impl State {
     }
 }
 
-/// How far an activeflow is suspected of killing its workers.
+/// Suspicion that an activeflow kills its workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Suspect {
     #[default]
     No = 0,
-    /// A worker died that held it among others: claimed in groups of 32.
+    /// A worker died that held the activeflow among others: it is claimed in groups of suspects.
     Group = 1,
-    /// It was in a group that died: claimed alone.
+    /// A worker died that held it in a group of suspects: it is claimed alone.
     Alone = 2,
 }
 
-/// What never changes in an activeflow.
+/// The part of an activeflow that never changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActiveflowSpec {
     pub reference: Reference,
@@ -99,7 +114,7 @@ struct SpecTail {
     traceparent: Option<String>,
 }
 
-/// What an event would start.
+/// An activeflow that an event would start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
     pub id: ActiveflowId,
@@ -107,10 +122,10 @@ pub struct Start {
     pub spec: ActiveflowSpec,
 }
 
-/// Something that waits for an activeflow.
+/// Entry of an activeflow's inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// An event, with what it would start if the activeflow ends without taking it.
+    /// An event, with the [`Start`] to use if the activeflow ends without consuming it.
     Event { kind: String, input: Vec<u8>, start: Option<Vec<u8>> },
     /// The deadline of a wait passed.
     Timer { wait: u64 },
@@ -120,9 +135,9 @@ pub enum Entry {
 pub struct Record {
     pub state: State,
     pub suspect: Suspect,
-    /// Deaths alone without progress.
+    /// Deaths of workers that held the activeflow alone, without progress.
     pub attempts: u8,
-    /// Owner of its reference, or a side run.
+    /// Whether the activeflow owns its reference; false for a side run.
     pub owner: bool,
     pub class: Class,
     pub version: u64,
@@ -134,11 +149,11 @@ pub struct Record {
     pub updated: Timestamp,
     pub inbox_bytes: u32,
     pub spec: ActiveflowSpec,
-    /// The cursor; empty until the first transition.
+    /// The cursor; empty means that the activeflow has not started.
     pub body: Vec<u8>,
 }
 
-/// Why bytes are not a record.
+/// Error of bytes that are not a record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRecord {
     #[error("format {found} is newer than {FORMAT}, the newest that this binary reads")]
@@ -161,15 +176,14 @@ impl ActiveflowSpec {
         put_text(&mut bytes, &hears_text(&self.hears));
         put_text(&mut bytes, &self.customer_id);
         put_text(&mut bytes, &self.reference.realm);
-        // Strings and numbers always serialise.
-        bytes.extend(serde_json::to_vec(&tail).unwrap_or_default());
+        bytes.extend(json::to_bytes(&tail));
         bytes
     }
 
     /// # Errors
-    /// [`BadRecord::Damaged`] with the place.
+    /// [`BadRecord::Damaged`] with the offset.
     pub fn from_bytes(bytes: &[u8]) -> Result<ActiveflowSpec, BadRecord> {
-        let mut reader = Reader { bytes, at: 16, what: "spec" };
+        let mut reader = Reader { bytes, at: SPEC_BUNDLE_AT, what: "spec" };
         let bundle = reader.array::<32>()?;
         let hears = reader.text()?;
         let customer_id = reader.text()?;
@@ -187,14 +201,14 @@ impl ActiveflowSpec {
 }
 
 impl ActiveflowSpec {
-    /// Whether the activeflow takes events of this type: named, or by its family (`sim.*`).
+    /// Whether the activeflow takes events of this type: by its name or by its family (`sim.*`).
     pub fn hears(&self, kind: &str) -> bool {
         let family = kind.split('.').next().unwrap_or_default();
         self.hears.contains(kind) || self.hears.contains(&format!("{family}.*"))
     }
 }
 
-/// `|call.digits|call.hangup|`: a type is heard when `|type|` occurs, or its family as `|sim.*|`.
+/// The hears set as text, `|call.digits|call.hangup|`: it contains `|type|` or, for a family, `|sim.*|`.
 pub fn hears_text(hears: &BTreeSet<String>) -> String {
     hears.iter().fold(String::from("|"), |text, kind| text + kind + "|")
 }
@@ -209,7 +223,7 @@ impl Start {
     }
 
     /// # Errors
-    /// [`BadRecord::Damaged`] with the place.
+    /// [`BadRecord::Damaged`] with the offset.
     pub fn from_bytes(bytes: &[u8]) -> Result<Start, BadRecord> {
         let mut reader = Reader { bytes, at: 0, what: "start" };
         let id = ActiveflowId::from_bytes(reader.array()?);
@@ -224,14 +238,14 @@ impl Entry {
         match self {
             Entry::Event { kind, input, start } => {
                 let start = start.as_deref().unwrap_or_default();
-                bytes.push(b'e');
+                bytes.push(EVENT_TAG);
                 put_text(&mut bytes, kind);
                 bytes.extend((start.len() as u32).to_be_bytes());
                 bytes.extend(start);
                 bytes.extend(input);
             }
             Entry::Timer { wait } => {
-                bytes.push(b't');
+                bytes.push(TIMER_TAG);
                 put_text(&mut bytes, "");
                 bytes.extend(0u32.to_be_bytes());
                 bytes.extend(wait.to_be_bytes());
@@ -241,7 +255,7 @@ impl Entry {
     }
 
     /// # Errors
-    /// [`BadRecord::Damaged`] with the place.
+    /// [`BadRecord::Damaged`] with the offset.
     pub fn from_bytes(bytes: &[u8]) -> Result<Entry, BadRecord> {
         let mut reader = Reader { bytes, at: 0, what: "inbox entry" };
         let tag = reader.byte()?;
@@ -249,12 +263,12 @@ impl Entry {
         let length = u32::from_be_bytes(reader.array()?) as usize;
         let start = reader.take(length)?.to_vec();
         match tag {
-            b'e' => Ok(Entry::Event {
+            EVENT_TAG => Ok(Entry::Event {
                 kind,
                 input: bytes[reader.at..].to_vec(),
                 start: (!start.is_empty()).then_some(start),
             }),
-            b't' => Ok(Entry::Timer { wait: u64::from_be_bytes(reader.array()?) }),
+            TIMER_TAG => Ok(Entry::Timer { wait: u64::from_be_bytes(reader.array()?) }),
             _ => Err(BadRecord::Damaged { what: "inbox entry", at: 0, length: bytes.len() }),
         }
     }
@@ -288,7 +302,7 @@ impl Record {
     }
 
     /// # Errors
-    /// [`BadRecord::TooNew`] before anything else is looked at, or [`BadRecord::Damaged`] with the place.
+    /// [`BadRecord::TooNew`] before anything else is read, or [`BadRecord::Damaged`] with the offset.
     pub fn from_bytes(bytes: &[u8]) -> Result<Record, BadRecord> {
         let mut reader = Reader { bytes, at: 0, what: "activeflow" };
         let found = reader.byte()?;

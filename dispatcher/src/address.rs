@@ -1,8 +1,9 @@
 //! What the dispatcher adds to reading and addressing: the realm of a publisher, and the key of an event.
 
 use crate::key_queues::Key;
-use common::address::{DEFAULT_REALM, Read, Refusal};
+use common::address::{DEFAULT_REALM, Read};
 use common::ports::bus::Delivery;
+use common::refusal::Refusal;
 use flow::route::Addressee;
 use std::collections::BTreeMap;
 

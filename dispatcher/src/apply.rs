@@ -5,11 +5,12 @@ use crate::address::{key, read};
 use crate::gate::Gate;
 use crate::reject::reject;
 use crate::{Dispatcher, Ports, metrics};
-use common::address::{Read, Refusal, address};
+use common::address::{Read, address};
 use common::answer::until_answered;
 use common::mask::masked;
 use common::ports::bus::Delivery;
 use common::ports::intake::{Deliver, Delivered, To};
+use common::refusal::{Refusal, RefusalReason};
 use common::{EventKey, Shard, StoreError};
 use futures_util::FutureExt;
 use std::collections::BTreeMap;
@@ -85,7 +86,10 @@ pub async fn apply_alone(dispatcher: &Dispatcher, delivery: &Delivery) -> EventO
     let refusal = match counted {
         Ok(attempts) if attempts > SOLO_ATTEMPTS => {
             let before = attempts - 1;
-            Refusal::new("poison", format!("{before} dispatchers died while each handled only this event"))
+            Refusal::new(
+                RefusalReason::Poison,
+                format!("{before} dispatchers died while each handled only this event"),
+            )
         }
         Ok(_) => {
             let read = read_guarded(delivery, &config.realms);
@@ -148,7 +152,7 @@ async fn store(
             Delivered::InboxFull { owner } => {
                 let message =
                     format!("the inbox of activeflow {owner} is full; replay the event when it has moved on");
-                return Err(Refusal::new("inbox_full", message));
+                return Err(Refusal::new(RefusalReason::InboxFull, message));
             }
             Delivered::StaleDefinitions { generation } => view.reach(generation).await,
         }
@@ -196,11 +200,14 @@ fn attempt_key(delivery: &Delivery) -> EventKey {
 }
 
 fn refused(error: &StoreError) -> Refusal {
-    Refusal::new("record_damaged", error.to_string())
+    Refusal::new(RefusalReason::RecordDamaged, error.to_string())
 }
 
 fn panicked() -> Refusal {
-    Refusal::new("internal_error", "the dispatcher panicked while it handled this event; its log says where")
+    Refusal::new(
+        RefusalReason::InternalError,
+        "the dispatcher panicked while it handled this event; its log says where",
+    )
 }
 
 #[cfg(test)]

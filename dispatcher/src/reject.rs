@@ -3,14 +3,15 @@
 use crate::apply::EventOutcome;
 use crate::{Dispatcher, metrics};
 use common::BusError;
-use common::address::Refusal;
 use common::attempt::Backoff;
 use common::ports::bus::{Delivery, Rejection};
+use common::refusal::Refusal;
 use std::collections::BTreeMap;
 
 /// Rejects `delivery`; tries on until the broker has it or says that the rejected queue is full.
 pub async fn reject(dispatcher: &Dispatcher, delivery: &Delivery, refusal: Refusal) -> EventOutcome {
     let Refusal { reason, message } = refusal;
+    let reason = reason.name().to_owned();
     let rejection = Rejection { reason, message, body: delivery.body.clone(), original: original(delivery) };
     let mut backoff = Backoff::default();
     loop {

@@ -128,7 +128,7 @@ async fn settle_outbox(
     let readable = |bytes: &Vec<u8>| match Message::from_bytes(bytes) {
         Ok(message) => Some(message),
         Err(why) => {
-            tracing::error!(activeflow_id = %held.claim.id, why, "A stored command is lost: it cannot be read");
+            tracing::error!(activeflow_id = %held.claim.id, %why, "A stored command is lost: it cannot be read");
             None
         }
     };

@@ -18,7 +18,7 @@ use std::time::Duration;
 /// So many one claim takes: the store works on one claim of a shard at a time.
 const BATCH: usize = 64;
 /// So many suspects are held together.
-const GROUP: u32 = 32;
+const GROUP: u32 = common::limits::SUSPECT_GROUP;
 /// How long after a probe of the broker the next one is made.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 

@@ -21,8 +21,8 @@ pub fn rest_of(cursor: Option<&Cursor>) -> (After, Option<String>) {
 pub fn handed_on(cursor: &Cursor) -> Vec<Entry> {
     let starting = cursor.early().iter().filter(|early| early.start.is_some());
     let entry = |early: &Early| {
-        let input = serde_json::to_vec(&early.event).ok()?;
-        Some(Entry::Event { kind: early.event.kind.clone(), input, start: early.start.clone() })
+        let input = common::json::to_bytes(&early.event);
+        Entry::Event { kind: early.event.kind.clone(), input, start: early.start.clone() }
     };
-    starting.filter_map(entry).collect()
+    starting.map(entry).collect()
 }

@@ -280,7 +280,7 @@ impl<'a> Stepper<'a> {
 /// The journal entry of a transition from `version`.
 pub fn journal(version: u64, at: Timestamp, notes: Vec<Note>) -> Vec<u8> {
     let entry = journal::Entry { version: version + 1, at, notes };
-    serde_json::to_vec(&entry).unwrap_or_default()
+    common::json::to_bytes(&entry)
 }
 
 fn text_of(panic: &(dyn std::any::Any + Send)) -> String {

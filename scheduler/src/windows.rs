@@ -97,14 +97,14 @@ impl Windows<'_> {
         let record = ports.catalogue.record_route_transition(transition).await?;
         if !record.published {
             if let Err(error) = ports.bus.announce(notice(&record, flow_id)).await {
-                tracing::warn!(route_id = masked(&transition.route_id), transition = transition.transition, %error, "An transition is not published yet");
+                tracing::warn!(route_id = masked(&transition.route_id), transition = %transition.transition, %error, "A transition is not published yet");
                 return Ok(false);
             }
             ports.catalogue.route_transition_published(transition).await?;
-            metrics::transition(&transition.transition);
+            metrics::transition(transition.transition.name());
             tracing::info!(
                 route_id = masked(&transition.route_id),
-                transition = transition.transition,
+                transition = %transition.transition,
                 at = %transition.at,
                 late_us = record.recorded_at.micros_since(transition.at),
                 "A route's window has a transition"
@@ -120,7 +120,7 @@ impl Windows<'_> {
 fn transitions(route: &Route) -> Vec<RouteTransition> {
     let named = |(transition, at): (flow::route::WindowTransition, Timestamp)| RouteTransition {
         route_id: route.id.clone(),
-        transition: transition.name().to_owned(),
+        transition,
         at,
     };
     route.transitions().into_iter().map(named).collect()

@@ -108,11 +108,11 @@ fn row_text(cells: &[String], widths: &[usize]) -> String {
 }
 
 fn pretty<T: Serialize + ?Sized>(thing: &T) -> String {
-    serde_json::to_string_pretty(thing).unwrap_or_default()
+    common::json::to_pretty_text(thing)
 }
 
 fn compact<T: Serialize>(thing: &T) -> String {
-    serde_json::to_string(thing).unwrap_or_default()
+    common::json::to_text(thing)
 }
 
 #[cfg(test)]

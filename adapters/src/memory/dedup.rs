@@ -1,14 +1,14 @@
-//! The events that were applied: generations of marks, all looked up, rotated by deliveries.
+//! The dedup window: marks of applied events, in generations that deliveries rotate.
 
 use common::EventKey;
+use common::limits::DEDUP_GENERATIONS;
 use flow::Timestamp;
 use std::collections::{BTreeSet, VecDeque};
 
-const GENERATIONS: usize = 3;
-/// Marks in one chunk, which is written as one record.
+/// Marks per chunk. A chunk is one stored record.
 const CHUNK: usize = 64;
 
-/// What is kept of an event's key.
+/// Prefix of an event's key.
 pub(crate) type Mark = [u8; 12];
 
 #[derive(Default)]
@@ -47,14 +47,14 @@ impl DedupWindow {
         }
     }
 
-    /// Only a delivery moves the window, so that an outage forgets nothing.
+    /// Begins a new generation if the newest is `life_us` old. Only deliveries call this, so an outage drops no marks.
     pub fn rotate(&mut self, now: Timestamp, life_us: i64) {
         if self.since == Timestamp::default() {
             self.begin(now);
         }
         if now.micros_since(self.since) >= life_us {
             self.begin(now);
-            if self.generations.len() > GENERATIONS {
+            if self.generations.len() > DEDUP_GENERATIONS {
                 self.dropped.extend(self.generations.pop_front().map(|oldest| oldest.number));
             }
         }
@@ -70,20 +70,20 @@ impl DedupWindow {
         self.since
     }
 
-    /// The number of the newest generation; `None` before the first delivery.
+    /// Number of the newest generation; `None` before the first delivery.
     pub fn newest(&self) -> Option<u64> {
         self.generations.back().map(|newest| newest.number)
     }
 
-    /// The newest generation is number `newest`, and began at `since`.
+    /// Restores the generations up to number `newest`, which began at `since`.
     pub fn restore_window(&mut self, since: Timestamp, newest: u64) {
         self.since = since;
-        for number in newest.saturating_sub(GENERATIONS as u64 - 1)..=newest {
+        for number in newest.saturating_sub(DEDUP_GENERATIONS as u64 - 1)..=newest {
             self.generation(number);
         }
     }
 
-    /// Puts a chunk of a generation back, behind those that were written before it.
+    /// Restores a chunk of a generation. Chunks are restored in the order of their numbers.
     pub fn restore(&mut self, generation: u64, marks: impl Iterator<Item = Mark>) {
         let generation = self.generation(generation);
         for mark in marks {
@@ -99,7 +99,7 @@ impl DedupWindow {
         &mut self.generations[at]
     }
 
-    /// The generations that were dropped, and the chunk that a mark was added to, since the last call.
+    /// Takes the changes since the last call: dropped generations, and the chunk of each generation that got a mark.
     pub fn take_changes(&mut self) -> (Vec<u64>, impl Iterator<Item = Chunk<'_>>) {
         let changed = self.generations.iter_mut().filter_map(|generation| {
             std::mem::take(&mut generation.changed).then_some(&*generation).map(Generation::last)
@@ -152,47 +152,47 @@ mod tests {
         Timestamp::from_micros(micros)
     }
 
-    /// One mark in each of so many generations.
+    /// A window with one mark in each of `generations` generations.
     fn marked(generations: usize) -> DedupWindow {
-        let mut seen = DedupWindow::default();
+        let mut window = DedupWindow::default();
         for n in 0..generations {
-            seen.rotate(at(1 + n as i64 * LIFE_US), LIFE_US);
-            seen.mark(&key(n));
+            window.rotate(at(1 + n as i64 * LIFE_US), LIFE_US);
+            window.mark(&key(n));
         }
-        seen
+        window
     }
 
     #[test]
-    fn a_window_is_three_generations_and_stays_so_when_it_is_put_back() {
-        let mut seen = marked(5);
-        assert_eq!(seen.newest(), Some(4));
-        assert_eq!(seen.take_changes().0, [0, 1]);
-        assert_eq!([1, 2, 3, 4].map(|n| seen.contains(&key(n))), [false, true, true, true]);
+    fn a_window_is_three_generations_and_stays_so_when_it_is_restored() {
+        let mut window = marked(5);
+        assert_eq!(window.newest(), Some(4));
+        assert_eq!(window.take_changes().0, [0, 1]);
+        assert_eq!([1, 2, 3, 4].map(|n| window.contains(&key(n))), [false, true, true, true]);
 
-        let mut again = DedupWindow::default();
-        again.restore_window(seen.since(), 4);
+        let mut restored = DedupWindow::default();
+        restored.restore_window(window.since(), 4);
         for n in [2, 3, 4] {
-            again.restore(n, [mark(&key(n as usize))].into_iter());
+            restored.restore(n, [mark(&key(n as usize))].into_iter());
         }
-        again.rotate(at(1 + 5 * LIFE_US), LIFE_US);
-        assert_eq!(again.take_changes().0, [2], "the oldest goes at the next rotation");
-        assert_eq!([2, 3, 4].map(|n| again.contains(&key(n))), [false, true, true]);
+        restored.rotate(at(1 + 5 * LIFE_US), LIFE_US);
+        assert_eq!(restored.take_changes().0, [2], "the oldest goes at the next rotation");
+        assert_eq!([2, 3, 4].map(|n| restored.contains(&key(n))), [false, true, true]);
     }
 
     #[test]
-    fn a_chunk_is_written_again_until_it_is_full() {
-        let mut seen = DedupWindow::default();
-        seen.rotate(at(1), LIFE_US);
+    fn a_chunk_is_rewritten_until_it_is_full() {
+        let mut window = DedupWindow::default();
+        window.rotate(at(1), LIFE_US);
         let mut written = Vec::new();
         for n in 0..130 {
-            seen.mark(&key(n));
-            seen.mark(&key(n));
+            window.mark(&key(n));
+            window.mark(&key(n));
             written.extend(
-                seen.take_changes().1.map(|chunk| (chunk.generation, chunk.number, chunk.marks.len())),
+                window.take_changes().1.map(|chunk| (chunk.generation, chunk.number, chunk.marks.len())),
             );
         }
         let expected = (0..130).map(|n| (0, n as u64 / 64, n % 64 + 1));
         assert_eq!(written, expected.collect::<Vec<_>>());
-        assert!(seen.take_changes().1.next().is_none());
+        assert!(window.take_changes().1.next().is_none());
     }
 }

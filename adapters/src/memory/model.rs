@@ -1,47 +1,21 @@
-//! The whole store: shards, and what belongs to all of them.
+//! The content of the store: shards, and the data that belongs to no shard.
 
+use super::limits::Limits;
 use super::shard::ShardState;
 use super::tracked::TrackedMap;
+use super::wakeups::Wakeup;
 use common::member::{Member, MemberId};
 use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use common::ports::lookup::{Found, ListQuery};
 use common::{ActiveflowId, Shard};
 use flow::{Definitions, Timestamp};
-use std::time::Duration;
 
-/// What the store bounds. Sizes that are promises (engine.md section 5) are constants of the shard.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// How long an ended activeflow can be looked at.
-    pub ended_retention: Duration,
-    /// The shortest life of a dedup generation; three are looked up.
-    pub dedup_rotation: Duration,
-    /// Feed entries kept per shard.
-    pub feed_length: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            ended_retention: Duration::from_secs(3_600),
-            dedup_rotation: Duration::from_secs(12 * 3_600),
-            feed_length: 1_000,
-        }
-    }
-}
-
-/// Something to ring after an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wakeup {
-    Ready(Shard),
-    Due(Shard),
-}
-
+/// The content of the store.
 pub struct Model {
     pub(crate) shards: Vec<ShardState>,
     pub(crate) members: TrackedMap<MemberId, Member>,
     pub(crate) definitions: Definitions,
-    /// The definitions were published since the last look at what changed.
+    /// Whether definitions were published since changes were last taken.
     pub(crate) published: bool,
     pub(crate) bundles: TrackedMap<String, Vec<u8>>,
     pub(crate) route_transitions: TrackedMap<RouteTransition, RouteTransitionRecord>,
@@ -76,18 +50,18 @@ impl Model {
         self.shards.iter().find_map(|shard| shard.get(id))
     }
 
-    /// The activeflows that changed or were forgotten since the last look at what changed.
+    /// Takes the activeflows that changed or were removed since the last call.
     pub fn take_changed(&mut self) -> Vec<ActiveflowId> {
         let mut all = Vec::new();
         for shard in &mut self.shards {
-            let (removed, changed) = shard.held.take_changes();
+            let (removed, changed) = shard.activeflows.take_changes();
             all.extend(removed.into_iter().map(|(id, _)| id).chain(changed));
         }
         all
     }
 
     /// # Errors
-    /// The first activeflow that is not in exactly one place.
+    /// The first activeflow whose record and indexes disagree.
     pub fn check_invariants(&self) -> Result<(), String> {
         self.shards.iter().try_for_each(ShardState::check_invariants)
     }
@@ -96,7 +70,7 @@ impl Model {
         self.shards.iter_mut().flat_map(ShardState::take_wakeups).collect()
     }
 
-    /// Nobody writes what changed.
+    /// Drops the collected changes. A store without persistence calls this, so that they do not pile up.
     pub fn forget_changes(&mut self) {
         self.shards.iter_mut().for_each(ShardState::forget_changes);
         self.members.forget_changes();
@@ -109,7 +83,7 @@ impl Model {
         self.members.retain(|id, _| !gone.contains(id));
         let unchanged = |known: &Member| Member { heartbeats: me.heartbeats, ..known.clone() } == *me;
         if self.members.get(&me.id).is_some_and(unchanged) {
-            self.members.insert_passing(me.id, me.clone());
+            self.members.insert_untracked(me.id, me.clone());
         } else {
             self.members.insert(me.id, me.clone());
         }
@@ -129,7 +103,7 @@ impl Model {
 
     pub fn publish(&mut self, publication: &Publication) -> Published {
         let generation = self.definitions.generation;
-        // The answer to an earlier try of this very publication may have been lost.
+        // The answer to an earlier call with this publication may have been lost.
         if publication.definitions == self.definitions && generation > 0 {
             return Published::Done;
         }

@@ -1,6 +1,8 @@
-//! The model behind the ports: each operation is one call under the lock, answered when what it changed is kept.
+//! The ports, implemented by the model: each operation is one call under the lock, answered when its changes are written.
 
-use super::{BroadcastWakeups, Persistence, Store};
+use super::persistence::Persistence;
+use super::store::Store;
+use super::wakeups::BroadcastWakeups;
 use async_trait::async_trait;
 use common::member::{Member, MemberId};
 use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
@@ -13,7 +15,7 @@ use common::{ActiveflowId, EventKey, Shard, StoreError};
 use flow::{Definitions, Timestamp};
 
 #[async_trait]
-impl<K: Persistence> Intake for Store<K> {
+impl<P: Persistence> Intake for Store<P> {
     fn shards(&self) -> u16 {
         self.lock().shards()
     }
@@ -28,15 +30,15 @@ impl<K: Persistence> Intake for Store<K> {
 }
 
 #[async_trait]
-impl<K: Persistence> Work for Store<K> {
+impl<P: Persistence> Work for Store<P> {
     async fn claim(
         &self,
         shard: Shard,
         worker: MemberId,
         nonce: u64,
-        want: Want,
+        request: Want,
     ) -> Result<Claimed, StoreError> {
-        self.run("claim", |model, now| model.shard(shard).claim(Token { worker, nonce }, want, now)).await
+        self.run("claim", |model, now| model.shard(shard).claim(Token { worker, nonce }, request, now)).await
     }
 
     async fn commit(
@@ -75,7 +77,7 @@ impl<K: Persistence> Work for Store<K> {
 }
 
 #[async_trait]
-impl<K: Persistence> Upkeep for Store<K> {
+impl<P: Persistence> Upkeep for Store<P> {
     async fn sweep(&self, shard: Shard, dead: &[MemberId]) -> Result<Swept, StoreError> {
         self.run("sweep", |model, now| model.shard(shard).sweep(dead, now)).await
     }
@@ -90,7 +92,7 @@ impl<K: Persistence> Upkeep for Store<K> {
 }
 
 #[async_trait]
-impl<K: Persistence> Members for Store<K> {
+impl<P: Persistence> Members for Store<P> {
     async fn heartbeat(&self, me: &Member, gone: &[MemberId]) -> Result<Vec<Member>, StoreError> {
         self.run("heartbeat", |model, _| model.heartbeat(me, gone)).await
     }
@@ -105,7 +107,7 @@ impl<K: Persistence> Members for Store<K> {
 }
 
 #[async_trait]
-impl<K: Persistence> Catalogue for Store<K> {
+impl<P: Persistence> Catalogue for Store<P> {
     async fn publish(&self, publication: &Publication) -> Result<Published, StoreError> {
         self.run("publish", |model, _| model.publish(publication)).await
     }
@@ -139,7 +141,7 @@ impl<K: Persistence> Catalogue for Store<K> {
 }
 
 #[async_trait]
-impl<K: Persistence> Lookup for Store<K> {
+impl<P: Persistence> Lookup for Store<P> {
     async fn get(&self, id: ActiveflowId) -> Result<Option<Found>, StoreError> {
         self.run("get", |model, _| {
             let shard = id.shard(model.shards());

@@ -27,31 +27,32 @@ impl ManualTime {
     }
 }
 
-/// What a store takes its time from.
+/// Source of the store's time.
 pub(crate) enum Time {
     Manual(ManualTime),
-    /// The system's, but never before what was told last; while that is ahead, it goes on as time passes.
+    /// The system's time, but never before the time that was returned last. If that is ahead, time continues from there.
     System {
-        told: AtomicI64,
-        /// A moment, and the time that it was then.
-        begun: Instant,
-        then: i64,
+        /// The time that was returned last.
+        newest: AtomicI64,
+        /// Monotonic start, and the store's time at the start.
+        started: Instant,
+        start_time: i64,
     },
 }
 
 impl Time {
-    /// The system's time, but never before `newest`.
+    /// Starts from the system's time, but not before `newest`.
     pub fn system(newest: Timestamp) -> Time {
-        let then = newest.as_micros().max(system_micros());
-        Time::System { told: AtomicI64::new(newest.as_micros()), begun: Instant::now(), then }
+        let start_time = newest.as_micros().max(system_micros());
+        Time::System { newest: AtomicI64::new(newest.as_micros()), started: Instant::now(), start_time }
     }
 
     pub fn now(&self) -> Timestamp {
         match self {
             Time::Manual(time) => time.now(),
-            Time::System { told, begun, then } => {
-                let now = system_micros().max(then + begun.elapsed().as_micros() as i64);
-                Timestamp::from_micros(told.fetch_max(now, Ordering::SeqCst).max(now))
+            Time::System { newest, started, start_time } => {
+                let now = system_micros().max(start_time + started.elapsed().as_micros() as i64);
+                Timestamp::from_micros(newest.fetch_max(now, Ordering::SeqCst).max(now))
             }
         }
     }
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_system_time_never_goes_back_behind_what_was_told() {
+    fn the_system_time_never_goes_back() {
         let now = Time::system(Timestamp::default()).now();
         assert!(now > "2026-01-01T00:00:00Z".parse().unwrap());
         let ahead = now.plus_millis(3_600_000);

@@ -1,9 +1,9 @@
-//! Records that note which of them changed, so that a durable store knows what to write after an operation.
+//! Collections that track their changes, so that a durable store knows what to write after an operation.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::{Deref, Range};
 
-/// A map. Whatever changes it notes the key; reading is reading the map.
+/// A map that tracks changed and removed keys. Reads go to the map itself.
 pub(crate) struct TrackedMap<K, V> {
     records: BTreeMap<K, V>,
     changed: Vec<K>,
@@ -41,13 +41,13 @@ impl<K: Ord + Clone, V> TrackedMap<K, V> {
         self.records.insert(key, value);
     }
 
-    /// A change that need not outlive the process.
-    pub fn insert_passing(&mut self, key: K, value: V) {
+    /// Inserts without tracking, for a change that need not survive the process.
+    pub fn insert_untracked(&mut self, key: K, value: V) {
         self.records.insert(key, value);
     }
 
-    /// For a change that need not outlive the process.
-    pub fn get_mut_passing(&mut self, key: &K) -> Option<&mut V> {
+    /// Gives access without tracking, for a change that need not survive the process.
+    pub fn get_mut_untracked(&mut self, key: &K) -> Option<&mut V> {
         self.records.get_mut(key)
     }
 
@@ -61,7 +61,7 @@ impl<K: Ord + Clone, V> TrackedMap<K, V> {
         self.removed.extend(self.records.extract_if(.., |key, value| !keeps(key, value)));
     }
 
-    /// What was removed, and then what was changed and is still there, since the last call.
+    /// Takes the changes since the last call: removed entries, and keys that were changed and still exist.
     pub fn take_changes(&mut self) -> (Vec<(K, V)>, Vec<K>) {
         let mut changed = std::mem::take(&mut self.changed);
         changed.sort_unstable();
@@ -76,11 +76,11 @@ impl<K: Ord + Clone, V> TrackedMap<K, V> {
     }
 }
 
-/// A sequence that grows at its end and is forgotten from its beginning. Its entries are numbered from zero, for good.
+/// A sequence that grows at its end and is cut at its start. Entries are numbered from zero; a number is never used twice.
 pub(crate) struct BoundedLog<T> {
     entries: VecDeque<T>,
     end: u64,
-    /// The numbers that were there at the last [`BoundedLog::take_changes`].
+    /// Numbers of the entries at the last [`BoundedLog::take_changes`].
     written: Range<u64>,
 }
 
@@ -99,7 +99,7 @@ impl<T> Deref for BoundedLog<T> {
 }
 
 impl<T> BoundedLog<T> {
-    /// Adds `entry`, and forgets what is then more than `length`.
+    /// Appends `entry` and removes the oldest entries beyond `length`.
     pub fn push(&mut self, entry: T, length: usize) {
         self.entries.push_back(entry);
         self.end += 1;
@@ -112,12 +112,12 @@ impl<T> BoundedLog<T> {
         self.entries.pop_front()
     }
 
-    /// The number that the next entry gets.
+    /// Number of the next entry.
     pub fn end(&self) -> u64 {
         self.end
     }
 
-    /// Puts an entry back that was written as `number`, behind those with lower numbers.
+    /// Restores the entry with this number. Entries are restored in the order of their numbers.
     pub fn restore(&mut self, number: u64, entry: T) {
         if self.entries.is_empty() {
             self.restore_end(number);
@@ -127,20 +127,20 @@ impl<T> BoundedLog<T> {
         self.written.end = self.end;
     }
 
-    /// Nothing is there, and the next entry is number `end`.
+    /// Restores an empty log whose next entry is number `end`.
     pub fn restore_end(&mut self, end: u64) {
         self.end = end;
         self.written = end..end;
     }
 
-    /// The numbers that went, and the entries that came, since the last call.
+    /// Takes the changes since the last call: numbers of removed entries, and new entries.
     pub fn take_changes(&mut self) -> (Range<u64>, impl Iterator<Item = (u64, &T)>) {
         let now = self.end - self.entries.len() as u64..self.end;
         let before = std::mem::replace(&mut self.written, now.clone());
-        let gone = before.start..before.end.min(now.start);
-        let came = before.end.max(now.start);
-        let skip = (came - now.start) as usize;
-        (gone, (came..now.end).zip(self.entries.iter().skip(skip)))
+        let removed = before.start..before.end.min(now.start);
+        let added_from = before.end.max(now.start);
+        let skip = (added_from - now.start) as usize;
+        (removed, (added_from..now.end).zip(self.entries.iter().skip(skip)))
     }
 }
 
@@ -149,38 +149,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_map_tells_what_changed_and_what_went_since_it_was_asked() {
-        let mut kept: TrackedMap<u8, &str> = TrackedMap::default();
-        kept.insert(1, "one");
-        kept.insert(2, "two");
-        kept.insert_passing(3, "three");
-        *kept.get_mut(&1).unwrap() = "eins";
-        assert_eq!(kept.take_changes(), (vec![], vec![1, 2]));
-        kept.remove(&1);
-        kept.retain(|key, _| *key != 3);
-        assert_eq!(kept.get_mut(&9), None);
-        assert_eq!(kept.take_changes(), (vec![(1, "eins"), (3, "three")], vec![]));
-        assert_eq!(kept.take_changes(), (vec![], vec![]));
+    fn a_map_tracks_changed_and_removed_entries() {
+        let mut map: TrackedMap<u8, &str> = TrackedMap::default();
+        map.insert(1, "one");
+        map.insert(2, "two");
+        map.insert_untracked(3, "three");
+        *map.get_mut(&1).unwrap() = "eins";
+        assert_eq!(map.take_changes(), (vec![], vec![1, 2]));
+        map.remove(&1);
+        map.retain(|key, _| *key != 3);
+        assert_eq!(map.get_mut(&9), None);
+        assert_eq!(map.take_changes(), (vec![(1, "eins"), (3, "three")], vec![]));
+        assert_eq!(map.take_changes(), (vec![], vec![]));
     }
 
     #[test]
-    fn a_trail_tells_what_came_and_what_went_since_it_was_asked() {
-        let mut trail = BoundedLog::default();
-        let changes = |trail: &mut BoundedLog<char>| {
-            let (gone, came) = trail.take_changes();
-            let came: Vec<(u64, char)> = came.map(|(number, entry)| (number, *entry)).collect();
-            (gone.collect::<Vec<u64>>(), came)
+    fn a_log_tracks_new_and_removed_entries() {
+        let mut log = BoundedLog::default();
+        let changes = |log: &mut BoundedLog<char>| {
+            let (removed, added) = log.take_changes();
+            let added: Vec<(u64, char)> = added.map(|(number, entry)| (number, *entry)).collect();
+            (removed.collect::<Vec<u64>>(), added)
         };
         for entry in ['a', 'b', 'c'] {
-            trail.push(entry, 2);
+            log.push(entry, 2);
         }
-        assert_eq!(changes(&mut trail), (vec![], vec![(1, 'b'), (2, 'c')]));
-        trail.push('d', 2);
-        assert_eq!(changes(&mut trail), (vec![1], vec![(3, 'd')]));
-        trail.pop_front();
-        trail.pop_front();
-        assert_eq!(changes(&mut trail), (vec![2, 3], vec![]));
-        assert_eq!((trail.len(), trail.end()), (0, 4));
+        assert_eq!(changes(&mut log), (vec![], vec![(1, 'b'), (2, 'c')]));
+        log.push('d', 2);
+        assert_eq!(changes(&mut log), (vec![1], vec![(3, 'd')]));
+        log.pop_front();
+        log.pop_front();
+        assert_eq!(changes(&mut log), (vec![2, 3], vec![]));
+        assert_eq!((log.len(), log.end()), (0, 4));
 
         let mut restored = BoundedLog::default();
         restored.restore(7, 'x');

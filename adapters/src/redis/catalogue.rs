@@ -1,10 +1,11 @@
-//! Definitions, bundles, transitions of windows.
+//! The catalogue: definitions, bundles, transitions of windows.
 
-use super::{Store, keys};
+use super::keys;
+use super::store::Store;
 use async_trait::async_trait;
 use common::ports::Catalogue;
 use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
-use common::{Shard, StoreError};
+use common::{Shard, StoreError, json};
 use flow::{Definitions, Timestamp};
 use serde::de::DeserializeOwned;
 
@@ -12,29 +13,30 @@ use serde::de::DeserializeOwned;
 impl Catalogue for Store {
     async fn publish(&self, publication: &Publication) -> Result<Published, StoreError> {
         let generation = publication.definitions.generation;
-        // Definitions are strings, numbers and times, which always serialise.
-        let definitions = serde_json::to_vec(&publication.definitions).unwrap_or_default();
+        let definitions = json::to_bytes(&publication.definitions);
         let mut call = self.scripts.publish.key(keys::DEFINITIONS);
         call.arg(generation).arg(&definitions);
         for (hash, bytes) in &publication.bundles {
             call.arg(hash).arg(bytes);
         }
-        let standing: i64 =
-            self.link.run("publish", async |connection| call.invoke_async(connection).await).await?;
-        if standing < 0 {
-            let standing = (-standing - 1) as u64;
-            // The answer to an earlier try of this very publication may have been lost.
+        let current: i64 =
+            self.connections.run("publish", async |connection| call.invoke_async(connection).await).await?;
+        if current < 0 {
+            let current = (-current - 1) as u64;
+            // The answer to an earlier call with this publication may have been lost.
             let repeated =
-                standing == generation && self.definitions(0).await? == Some(publication.definitions.clone());
+                current == generation && self.definitions(0).await? == Some(publication.definitions.clone());
             if !repeated {
-                return Ok(Published::Conflict { generation: standing });
+                return Ok(Published::Conflict { generation: current });
             }
         }
         for shard in 0..self.settings.shards {
-            let mut call = self.scripts.raise.key(keys::shard(Shard(shard)));
+            let mut call = self.scripts.raise_generation.key(keys::shard(Shard(shard)));
             call.arg(generation);
-            let _: i64 =
-                self.link.run("publish", async |connection| call.invoke_async(connection).await).await?;
+            let _: i64 = self
+                .connections
+                .run("publish", async |connection| call.invoke_async(connection).await)
+                .await?;
         }
         Ok(Published::Done)
     }
@@ -42,17 +44,17 @@ impl Catalogue for Store {
     async fn definitions(&self, than: u64) -> Result<Option<Definitions>, StoreError> {
         let mut generation = redis::cmd("HGET");
         generation.arg(keys::DEFINITIONS).arg("generation");
-        let standing: Option<u64> = self
-            .link
+        let current: Option<u64> = self
+            .connections
             .run("read the generation", async |connection| generation.query_async(connection).await)
             .await?;
-        if standing.unwrap_or_default() <= than {
+        if current.unwrap_or_default() <= than {
             return Ok(None);
         }
         let mut command = redis::cmd("HGET");
         command.arg(keys::DEFINITIONS).arg("definitions");
         let bytes: Vec<u8> = self
-            .link
+            .connections
             .run("read the definitions", async |connection| command.query_async(connection).await)
             .await?;
         decode("read the definitions", &bytes).map(Some)
@@ -61,7 +63,7 @@ impl Catalogue for Store {
     async fn bundle(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let mut command = redis::cmd("GET");
         command.arg(keys::bundle(hash));
-        self.link.run("read a bundle", async |connection| command.query_async(connection).await).await
+        self.connections.run("read a bundle", async |connection| command.query_async(connection).await).await
     }
 
     async fn now(&self) -> Result<Timestamp, StoreError> {
@@ -69,8 +71,10 @@ impl Catalogue for Store {
             return Ok(clock.now());
         }
         let command = redis::cmd("TIME");
-        let (seconds, micros): (i64, i64) =
-            self.link.run("read the time", async |connection| command.query_async(connection).await).await?;
+        let (seconds, micros): (i64, i64) = self
+            .connections
+            .run("read the time", async |connection| command.query_async(connection).await)
+            .await?;
         Ok(Timestamp::from_micros(seconds * 1_000_000 + micros))
     }
 
@@ -85,11 +89,11 @@ impl Catalogue for Store {
         };
         let mut pipe = redis::pipe();
         pipe.atomic()
-            .hset_nx(keys::ROUTE_TRANSITIONS, field(transition), json(&new))
+            .hset_nx(keys::ROUTE_TRANSITIONS, field(transition), json::to_bytes(&new))
             .ignore()
             .hget(keys::ROUTE_TRANSITIONS, field(transition));
         let (bytes,): (Vec<u8>,) = self
-            .link
+            .connections
             .run("record a transition", async |connection| pipe.query_async(connection).await)
             .await?;
         decode("record a transition", &bytes)
@@ -100,23 +104,23 @@ impl Catalogue for Store {
         let mut command = redis::cmd("HGET");
         command.arg(keys::ROUTE_TRANSITIONS).arg(field(transition));
         let recorded: Option<Vec<u8>> =
-            self.link.run(operation, async |connection| command.query_async(connection).await).await?;
+            self.connections.run(operation, async |connection| command.query_async(connection).await).await?;
         let Some(recorded) = recorded else { return Ok(()) };
         let published = RouteTransitionRecord { published: true, ..decode(operation, &recorded)? };
         let mut command = redis::cmd("HSET");
-        command.arg(keys::ROUTE_TRANSITIONS).arg(field(transition)).arg(json(&published));
-        self.link.run(operation, async |connection| command.query_async(connection).await).await
+        command.arg(keys::ROUTE_TRANSITIONS).arg(field(transition)).arg(json::to_bytes(&published));
+        self.connections.run(operation, async |connection| command.query_async(connection).await).await
     }
 
     async fn route_transitions(&self) -> Result<Vec<RouteTransitionRecord>, StoreError> {
         let mut command = redis::cmd("HVALS");
         command.arg(keys::ROUTE_TRANSITIONS);
-        let said: Vec<Vec<u8>> = self
-            .link
+        let stored: Vec<Vec<u8>> = self
+            .connections
             .run("read the transitions", async |connection| command.query_async(connection).await)
             .await?;
         let mut transitions: Vec<RouteTransitionRecord> =
-            said.iter().map(|bytes| decode("read the transitions", bytes)).collect::<Result<_, _>>()?;
+            stored.iter().map(|bytes| decode("read the transitions", bytes)).collect::<Result<_, _>>()?;
         transitions.sort_by(|a, b| (a.transition.at, &a.transition).cmp(&(b.transition.at, &b.transition)));
         Ok(transitions)
     }
@@ -124,11 +128,6 @@ impl Catalogue for Store {
 
 fn field(transition: &RouteTransition) -> String {
     format!("{} {} {}", transition.route_id, transition.transition, transition.at)
-}
-
-fn json(record: &RouteTransitionRecord) -> Vec<u8> {
-    // Strings, times and a flag always serialise.
-    serde_json::to_vec(record).unwrap_or_default()
 }
 
 fn decode<T: DeserializeOwned>(operation: &'static str, bytes: &[u8]) -> Result<T, StoreError> {

@@ -1,14 +1,15 @@
-//! `deliver` and the count of solo attempts.
+//! Intake: `deliver` and the count of solo attempts.
 
+use super::keys;
 use super::reply::{Reply, unexpected};
-use super::{Store, keys};
+use super::store::Store;
 use async_trait::async_trait;
 use common::ports::Intake;
 use common::ports::intake::{Deliver, Delivered, To};
 use common::record::Start;
 use common::{EventKey, Shard, StoreError};
 
-/// Attempts are remembered for longer than any queue holds a message back.
+/// Retention of solo attempts, longer than a queue holds a message.
 const ATTEMPTS_KEPT_S: i64 = 7 * 24 * 3_600;
 
 #[async_trait]
@@ -46,7 +47,7 @@ impl Intake for Store {
         let mut counting = redis::pipe();
         counting.atomic().sadd(&key, attempt).ignore().expire(&key, ATTEMPTS_KEPT_S).ignore().scard(&key);
         let (count,): (u32,) = self
-            .link
+            .connections
             .run("count an attempt", async |connection| counting.query_async(connection).await)
             .await?;
         Ok(count)

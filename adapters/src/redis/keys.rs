@@ -1,21 +1,19 @@
-//! The only place in Rust that spells a key. All keys of a shard carry its hash tag and so share a cluster slot; what the
-//! scripts build from a shard's prefix is listed here too.
+//! Keys. They are spelled here and, for the scripts, in `lua/keys.lua`. All keys of a shard carry its hash tag and so share a
+//! cluster slot.
 //!
 //! ```text
 //! sb:{7}:a:<id>        activeflow: head, spec, body (common/src/record.rs)   sb:{7}:owners     reference key -> activeflow
 //! sb:{7}:i:<id>        inbox, while not empty                                sb:{7}:claims     by time of the claim
 //! sb:{7}:o:<id>        unsettled commands, while not empty                   sb:{7}:waits      by deadline
-//! sb:{7}:j:<id>        the last 64 journal entries                           sb:{7}:ended      by time of the end
+//! sb:{7}:j:<id>        the newest journal entries                            sb:{7}:ended      by time of the end
 //! sb:{7}:k:<id>        control, while there is one                           sb:{7}:x:<customer>  by time of creation
-//! sb:{7}:lane:<name>   resumed, fresh, suspects, alone                       sb:{7}:dead       worker -> when it was noted
-//! sb:{7}:d:<g>:<b>     dedup: generation, bucket -> marks                    sb:{7}:nonces     worker -> last nonce and its rows
-//! sb:{7}:try:<mark>    solo attempts at an event                             sb:{7}:bundles    bundle -> activeflows that pin it
-//! sb:{7}:meta          generation, dedup generation                          sb:{7}:feed       stream of what happened
+//! sb:{7}:lane:<name>   resumed, fresh, suspects, alone                       sb:{7}:dead       worker -> time of detection
+//! sb:{7}:d:<g>:<b>     dedup: generation, bucket -> marks                    sb:{7}:nonces     worker -> last nonce and its ids
+//! sb:{7}:try:<mark>    solo attempts at an event                             sb:{7}:feed       stream of changes
+//! sb:{7}:meta          generation, dedup generation
 //! sb:{definitions}     generation, definitions, shards   :bundle:<hash>   :transitions
-//! sb:{members}         member -> its last beat
+//! sb:{members}         member -> its last heartbeat
 //! ```
-//!
-//! Lanes are first come, first served for now; every record carries class and customer, by which lanes can be split.
 
 use common::{ActiveflowId, EventKey, Shard};
 
@@ -25,13 +23,13 @@ pub const MEMBERS: &str = "sb:{members}";
 pub const READY: &str = "sb:ready";
 pub const DUE: &str = "sb:due";
 
-/// Every key of ours, as SCAN matches.
+/// SCAN pattern that matches every key of the store.
 pub const ALL: &str = "sb:*";
 
-/// Buckets of one dedup generation of a shard; also in deliver.lua.
+/// Buckets of one dedup generation of a shard. Each is a hash, which Redis stores compactly while it is small.
 pub const DEDUP_BUCKETS: u16 = 4_096;
 
-/// What a key is for: the part behind its hash tag (`a`, `j`, `waits`), or else the tag.
+/// Kind of a key: the part behind its hash tag (`a`, `j`, `waits`), or else the tag.
 pub fn kind(key: &[u8]) -> &str {
     let key = key.strip_prefix(b"sb:{").unwrap_or(key);
     let mut parts = key.splitn(2, |byte| *byte == b'}');
@@ -45,13 +43,13 @@ pub fn shard(shard: Shard) -> String {
     format!("sb:{{{shard}}}")
 }
 
-pub fn of(shard_id: Shard, kind: &str, id: ActiveflowId) -> Vec<u8> {
-    let mut key = format!("sb:{{{shard_id}}}:{kind}:").into_bytes();
+pub fn of_activeflow(shard: Shard, kind: &str, id: ActiveflowId) -> Vec<u8> {
+    let mut key = format!("sb:{{{shard}}}:{kind}:").into_bytes();
     key.extend(id.as_bytes());
     key
 }
 
-pub fn index(shard: Shard, customer_id: &str) -> String {
+pub fn customer_index(shard: Shard, customer_id: &str) -> String {
     format!("sb:{{{shard}}}:x:{customer_id}")
 }
 
@@ -78,8 +76,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_tells_what_it_is_for_whatever_bytes_its_id_has() {
-        let record = of(Shard(7), "a", ActiveflowId::from_bytes(*b"}:}:}:}:}:}:}:}:"));
+    fn the_kind_of_a_key_is_found_whatever_bytes_its_id_has() {
+        let record = of_activeflow(Shard(7), "a", ActiveflowId::from_bytes(*b"}:}:}:}:}:}:}:}:"));
         assert_eq!((kind(&record), kind(feed(Shard(3)).as_bytes())), ("a", "feed"));
         assert_eq!((kind(MEMBERS.as_bytes()), kind(bundle("ab").as_bytes())), ("members", "bundle"));
     }

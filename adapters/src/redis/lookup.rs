@@ -1,10 +1,11 @@
-//! Looking at activeflows and the feed, and asking something of one.
+//! Lookup: reads of activeflows and of the feed, and `control`.
 
+use super::keys;
 use super::reply::{Reply, bad};
-use super::{Store, keys};
+use super::store::Store;
 use async_trait::async_trait;
 use common::ports::Lookup;
-use common::ports::lookup::{Controlled, FeedEntry, Found, ListQuery};
+use common::ports::lookup::{Controlled, FeedEntry, FeedKind, Found, ListQuery};
 use common::ports::work::Control;
 use common::record::Record;
 use common::{ActiveflowId, Shard, StoreError};
@@ -15,15 +16,17 @@ use redis::streams::{StreamId, StreamRangeReply};
 #[async_trait]
 impl Lookup for Store {
     async fn get(&self, id: ActiveflowId) -> Result<Option<Found>, StoreError> {
-        let of = |kind| keys::of(self.shard_of(id), kind, id);
+        let of = |kind| keys::of_activeflow(self.shard_of(id), kind, id);
         let mut pipe = redis::pipe();
         pipe.atomic().get(of("a")).get(of("k")).lrange(of("i"), 0, -1).lrange(of("o"), 0, -1).lrange(
             of("j"),
             0,
             -1,
         );
-        let found: Value =
-            self.link.run("get an activeflow", async |connection| pipe.query_async(connection).await).await?;
+        let found: Value = self
+            .connections
+            .run("get an activeflow", async |connection| pipe.query_async(connection).await)
+            .await?;
         let mut reply = Reply::new("get an activeflow", found)?;
         let record = reply.bytes()?;
         if record.is_empty() {
@@ -44,7 +47,7 @@ impl Lookup for Store {
         newest.truncate(query.limit as usize);
         let mut found = Vec::with_capacity(newest.len());
         for (_, id) in newest {
-            // One that was forgotten since the index was read is no longer there.
+            // An activeflow that was removed since the index was read is skipped.
             found.extend(self.get(id).await?);
         }
         Ok(found)
@@ -66,23 +69,25 @@ impl Lookup for Store {
         let start = if after.is_empty() { "-".to_string() } else { format!("({after}") };
         let mut command = redis::cmd("XRANGE");
         command.arg(keys::feed(shard)).arg(start).arg("+").arg("COUNT").arg(max);
-        let range: StreamRangeReply =
-            self.link.run("read the feed", async |connection| command.query_async(connection).await).await?;
+        let range: StreamRangeReply = self
+            .connections
+            .run("read the feed", async |connection| command.query_async(connection).await)
+            .await?;
         range.ids.iter().map(feed_entry).collect()
     }
 
     async fn trim(&self, shard: Shard, through: &str) -> Result<(), StoreError> {
-        // The stream keeps what is not older than MINID; `through` itself goes too.
+        // MINID keeps the entry `through` itself.
         let mut pipe = redis::pipe();
         pipe.atomic();
         pipe.cmd("XTRIM").arg(keys::feed(shard)).arg("MINID").arg(through).ignore();
         pipe.cmd("XDEL").arg(keys::feed(shard)).arg(through).ignore();
-        self.link.run("trim the feed", async |connection| pipe.query_async(connection).await).await
+        self.connections.run("trim the feed", async |connection| pipe.query_async(connection).await).await
     }
 }
 
 impl Store {
-    /// The newest of a shard in (creation time, id) order, descending, before the query's position.
+    /// Reads a shard's page in descending (creation time, id) order, from the query's position.
     async fn newest(
         &self,
         shard: Shard,
@@ -94,10 +99,10 @@ impl Store {
         let page = query.limit as usize + 1;
         while newest.len() < query.limit as usize {
             let mut command = redis::cmd("ZREVRANGEBYSCORE");
-            command.arg(keys::index(shard, &query.customer_id)).arg(&max).arg("-inf");
+            command.arg(keys::customer_index(shard, &query.customer_id)).arg(&max).arg("-inf");
             command.arg("WITHSCORES").arg("LIMIT").arg(offset).arg(page);
             let found: Vec<(Vec<u8>, f64)> = self
-                .link
+                .connections
                 .run("list activeflows", async |connection| command.query_async(connection).await)
                 .await?;
             let keys = found.iter().filter_map(|(id, score)| {
@@ -117,16 +122,17 @@ impl Store {
 
 fn feed_entry(entry: &StreamId) -> Result<FeedEntry, StoreError> {
     let field = |name: &str| entry.get::<Vec<u8>>(name).unwrap_or_default();
-    let damaged = || StoreError::Corrupt {
+    let damaged = |field: &str| StoreError::Corrupt {
         operation: "read the feed",
-        what: format!("entry {} has no readable id", entry.id),
+        what: format!("entry {} has no readable {field}", entry.id),
     };
-    let id = <[u8; 16]>::try_from(field("i").as_slice()).map_err(|_| damaged())?;
+    let id = <[u8; 16]>::try_from(field("i").as_slice()).map_err(|_| damaged("activeflow id"))?;
+    let kind = FeedKind::from_name(&field("w")).ok_or_else(|| damaged("kind"))?;
     let at = String::from_utf8_lossy(&field("t")).parse().unwrap_or_default();
     Ok(FeedEntry {
         position: entry.id.clone(),
         id: ActiveflowId::from_bytes(id),
-        what: String::from_utf8_lossy(&field("w")).into_owned(),
+        kind,
         at: Timestamp::from_micros(at),
         journal: field("j"),
     })

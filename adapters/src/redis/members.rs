@@ -1,10 +1,11 @@
-//! The member list: one hash, one field a member.
+//! The member list: one hash with one field per member.
 
-use super::{Store, keys};
+use super::keys;
+use super::store::Store;
 use async_trait::async_trait;
 use common::member::{Member, MemberId};
 use common::ports::Members;
-use common::{Shard, StoreError};
+use common::{Shard, StoreError, json};
 
 #[async_trait]
 impl Members for Store {
@@ -14,23 +15,24 @@ impl Members for Store {
         for id in gone {
             pipe.hdel(keys::MEMBERS, id.as_bytes()).ignore();
         }
-        // A member is strings and numbers, which always serialise.
-        let said = serde_json::to_vec(me).unwrap_or_default();
-        pipe.hset(keys::MEMBERS, me.id.as_bytes(), said).ignore().hvals(keys::MEMBERS);
-        let (said,): (Vec<Vec<u8>>,) =
-            self.link.run("heartbeat", async |connection| pipe.query_async(connection).await).await?;
-        Ok(members(&said))
+        pipe.hset(keys::MEMBERS, me.id.as_bytes(), json::to_bytes(me)).ignore().hvals(keys::MEMBERS);
+        let (stored,): (Vec<Vec<u8>>,) =
+            self.connections.run("heartbeat", async |connection| pipe.query_async(connection).await).await?;
+        Ok(members(&stored))
     }
 
     async fn leave(&self, me: MemberId) -> Result<(), StoreError> {
         let mut command = redis::cmd("HDEL");
         command.arg(keys::MEMBERS).arg(me.as_bytes());
-        let _: i64 = self.link.run("leave", async |connection| command.query_async(connection).await).await?;
+        let _: i64 =
+            self.connections.run("leave", async |connection| command.query_async(connection).await).await?;
         for shard in (0..self.settings.shards).map(Shard) {
             let mut command = redis::cmd("HDEL");
             command.arg(keys::nonces(shard)).arg(me.as_bytes());
-            let _: i64 =
-                self.link.run("leave", async |connection| command.query_async(connection).await).await?;
+            let _: i64 = self
+                .connections
+                .run("leave", async |connection| command.query_async(connection).await)
+                .await?;
         }
         Ok(())
     }
@@ -38,18 +40,18 @@ impl Members for Store {
     async fn members(&self) -> Result<Vec<Member>, StoreError> {
         let mut command = redis::cmd("HVALS");
         command.arg(keys::MEMBERS);
-        let said: Vec<Vec<u8>> = self
-            .link
+        let stored: Vec<Vec<u8>> = self
+            .connections
             .run("read the members", async |connection| command.query_async(connection).await)
             .await?;
-        Ok(members(&said))
+        Ok(members(&stored))
     }
 }
 
-/// In order of their ids; what a newer version wrote and this one cannot read is not a member to it.
-fn members(said: &[Vec<u8>]) -> Vec<Member> {
+/// Decodes members, in the order of their ids. Members that a newer version wrote and this one cannot read are left out.
+fn members(stored: &[Vec<u8>]) -> Vec<Member> {
     let mut members: Vec<Member> =
-        said.iter().filter_map(|bytes| serde_json::from_slice(bytes).ok()).collect();
+        stored.iter().filter_map(|bytes| serde_json::from_slice(bytes).ok()).collect();
     members.sort_by_key(|member| member.id);
     members
 }

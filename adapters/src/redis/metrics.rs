@@ -7,8 +7,8 @@ const CALL_SECONDS: &str = "signalbox_store_call_seconds";
 const FAILURES: &str = "signalbox_store_failures_total";
 
 pub fn describe() {
-    describe_histogram!(CALL_SECONDS, Unit::Seconds, "How long the state store took to answer, by operation");
-    describe_counter!(FAILURES, "Calls of the state store that were not answered or refused, by operation");
+    describe_histogram!(CALL_SECONDS, Unit::Seconds, "Time until the state store answered, by operation");
+    describe_counter!(FAILURES, "Failed calls of the state store, by operation");
 }
 
 pub fn called(operation: &'static str, took: Duration) {

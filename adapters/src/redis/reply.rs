@@ -1,4 +1,4 @@
-//! Reading what scripts answer.
+//! Decoding of the scripts' answers.
 
 use common::StoreError;
 use common::member::MemberId;
@@ -8,7 +8,7 @@ use common::{ActiveflowId, Shard};
 use flow::Timestamp;
 use redis::Value;
 
-/// The values of one answer, taken from the front.
+/// Values of one answer, read from the front.
 pub struct Reply {
     operation: &'static str,
     values: std::vec::IntoIter<Value>,
@@ -55,7 +55,7 @@ impl Reply {
         Ok(Timestamp::from_micros(self.number()? as i64))
     }
 
-    /// `None` for an empty text or zero.
+    /// Reads a time; `None` for an empty text or zero.
     pub fn time_or_none(&mut self) -> Result<Option<Timestamp>, StoreError> {
         let text = self.text()?;
         let micros = text.parse::<f64>().unwrap_or_default() as i64;
@@ -116,7 +116,7 @@ pub fn bad(operation: &'static str, error: &BadRecord) -> StoreError {
 }
 
 pub fn unexpected(operation: &'static str, wanted: &str) -> StoreError {
-    StoreError::Corrupt { operation, what: format!("a script's answer was not as expected: wanted {wanted}") }
+    StoreError::Corrupt { operation, what: format!("unexpected answer of a script: expected {wanted}") }
 }
 
 fn kind_of(value: &Value) -> &'static str {

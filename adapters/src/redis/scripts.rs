@@ -1,5 +1,22 @@
-//! The scripts, each a file with a header; loaded when the server does not know them.
+//! The scripts: one file per operation, each behind the files that it shares with others and a preamble of constants.
+//!
+//! ```text
+//! #!lua  constants  keys.lua  record.lua  lanes.lua  lifecycle.lua  deliver.lua
+//! #!lua  constants  keys.lua                                        publish.lua
+//! ```
+//!
+//! A script is loaded when the server does not know it.
 
+use super::keys::DEDUP_BUCKETS;
+use common::limits::{
+    CLAIM_OVERDUE, DEAD_ID_RETENTION, DEATHS_ALONE, DEDUP_GENERATIONS, INBOX_BYTES, INBOX_ENTRIES,
+    JOURNAL_ENTRIES, SUSPECT_GROUP, SWEEP_BATCH,
+};
+use common::record::{
+    EVENT_TAG, FORMAT, SPEC_AT, SPEC_BUNDLE_AT, SPEC_TEXTS_AT, START_CLASS_AT, START_SPEC_AT, TIMER_TAG,
+    TOKEN_AT,
+};
+use common::token::{ID_BYTES, NONCE_BYTES};
 use redis::Script;
 
 pub struct Scripts {
@@ -12,40 +29,68 @@ pub struct Scripts {
     pub control: Script,
     pub depth: Script,
     pub publish: Script,
-    pub raise: Script,
-}
-
-/// With the shebang a script is refused before it starts when memory is full or the server is read only.
-macro_rules! on_records {
-    ($file:literal) => {
-        Script::new(concat!(
-            "#!lua\n",
-            include_str!("lua/record.lua"),
-            "\n",
-            include_str!(concat!("lua/", $file))
-        ))
-    };
-}
-
-macro_rules! plain {
-    ($file:literal) => {
-        Script::new(concat!("#!lua\n", include_str!(concat!("lua/", $file))))
-    };
+    pub raise_generation: Script,
 }
 
 impl Default for Scripts {
     fn default() -> Self {
         Scripts {
-            deliver: on_records!("deliver.lua"),
-            claim: on_records!("claim.lua"),
-            commit: on_records!("commit.lua"),
-            finish: on_records!("finish.lua"),
-            release: on_records!("release.lua"),
-            sweep: on_records!("sweep.lua"),
-            control: on_records!("control.lua"),
-            depth: on_records!("depth.lua"),
-            publish: plain!("publish.lua"),
-            raise: plain!("raise.lua"),
+            deliver: on_records(include_str!("lua/deliver.lua")),
+            claim: on_records(include_str!("lua/claim.lua")),
+            commit: on_records(include_str!("lua/commit.lua")),
+            finish: on_records(include_str!("lua/finish.lua")),
+            release: on_records(include_str!("lua/release.lua")),
+            sweep: on_records(include_str!("lua/sweep.lua")),
+            control: on_records(include_str!("lua/control.lua")),
+            depth: on_records(include_str!("lua/depth.lua")),
+            publish: assembled(&[include_str!("lua/publish.lua")]),
+            raise_generation: assembled(&[include_str!("lua/raise_generation.lua")]),
         }
     }
+}
+
+/// A script that reads and writes records of activeflows.
+fn on_records(script: &str) -> Script {
+    assembled(&[
+        include_str!("lua/record.lua"),
+        include_str!("lua/lanes.lua"),
+        include_str!("lua/lifecycle.lua"),
+        script,
+    ])
+}
+
+/// With the shebang, Redis refuses a script before it starts when memory is full or the server is read only.
+fn assembled(parts: &[&str]) -> Script {
+    let shared = [&constants(), include_str!("lua/keys.lua"), &parts.join("\n")].join("\n");
+    Script::new(&["#!lua\n", &shared].concat())
+}
+
+/// Constants of the workspace that the scripts use, as one `local` statement.
+fn constants() -> String {
+    let constants: [(&str, u64); 21] = [
+        ("FORMAT", FORMAT.into()),
+        ("ID_BYTES", ID_BYTES as u64),
+        ("NONCE_BYTES", NONCE_BYTES as u64),
+        ("TOKEN_AT", TOKEN_AT as u64),
+        ("SPEC_AT", SPEC_AT as u64),
+        ("SPEC_BUNDLE_AT", SPEC_BUNDLE_AT as u64),
+        ("SPEC_TEXTS_AT", SPEC_TEXTS_AT as u64),
+        ("START_CLASS_AT", START_CLASS_AT as u64),
+        ("START_SPEC_AT", START_SPEC_AT as u64),
+        ("EVENT_TAG", EVENT_TAG.into()),
+        ("TIMER_TAG", TIMER_TAG.into()),
+        ("INBOX_ENTRIES", INBOX_ENTRIES as u64),
+        ("INBOX_BYTES", INBOX_BYTES as u64),
+        ("JOURNAL_ENTRIES", JOURNAL_ENTRIES as u64),
+        ("SUSPECT_GROUP", SUSPECT_GROUP.into()),
+        ("DEATHS_ALONE", DEATHS_ALONE.into()),
+        ("SWEEP_BATCH", SWEEP_BATCH as u64),
+        ("DEDUP_GENERATIONS", DEDUP_GENERATIONS as u64),
+        ("DEDUP_BUCKETS", DEDUP_BUCKETS.into()),
+        ("CLAIM_OVERDUE_US", CLAIM_OVERDUE.as_micros() as u64),
+        ("DEAD_ID_RETENTION_US", DEAD_ID_RETENTION.as_micros() as u64),
+    ];
+    let names = constants.map(|(name, _)| name).join(", ");
+    let values = constants.map(|(_, value)| value.to_string()).join(", ");
+    format!("local {names} = {values}")
 }

@@ -1,6 +1,6 @@
-//! A Redis server looked at from outside the engine: what it says of itself, and what our keys cost it.
+//! Administration of a Redis server: its state, the memory that the keys of the store take, and their removal.
 
-use super::{keys, link};
+use super::{connections, keys};
 use common::StoreError;
 use redis::aio::MultiplexedConnection;
 use redis::{Client, Cmd, FromRedisValue, Pipeline, RedisError};
@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Keys that one SCAN looks at.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Number of keys that one SCAN visits.
 const PAGE: usize = 1_000;
 
 /// One connection to a server.
@@ -18,7 +18,7 @@ pub struct Server {
     connection: MultiplexedConnection,
 }
 
-/// Keys of one kind and the bytes of memory that they take.
+/// Number of keys of one kind, and the memory that they take in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Footprint {
     pub keys: u64,
@@ -27,53 +27,54 @@ pub struct Footprint {
 
 impl Server {
     /// # Errors
-    /// It cannot be reached, or refuses; the reason is the server's.
+    /// The server cannot be reached, or refuses; the reason is in its words.
     pub async fn connect(url: &str) -> Result<Server, StoreError> {
         let operation = "connect to Redis";
-        let client = Client::open(link::connection_info(url)?).map_err(|e| link::to_store(operation, &e))?;
+        let client = Client::open(connections::connection_info(url)?)
+            .map_err(|e| connections::to_store(operation, &e))?;
         let connection = in_time(operation, client.get_multiplexed_async_connection()).await?;
         Ok(Server { connection })
     }
 
-    /// `INFO`, by name.
+    /// Reads `INFO`, by name.
     ///
     /// # Errors
-    /// No answer, or a refusal.
+    /// The server does not answer, or refuses.
     pub async fn info(&self) -> Result<BTreeMap<String, String>, StoreError> {
-        let text: String = self.ask("INFO", &redis::cmd("INFO")).await?;
+        let text: String = self.call("INFO", &redis::cmd("INFO")).await?;
         let line =
             |line: &str| line.trim().split_once(':').map(|(name, value)| (name.to_owned(), value.to_owned()));
         Ok(text.lines().filter_map(line).collect())
     }
 
-    /// `CONFIG GET *`.
+    /// Reads `CONFIG GET *`.
     ///
     /// # Errors
     /// As [`Server::info`]; many hosted servers refuse it.
     pub async fn settings(&self) -> Result<BTreeMap<String, String>, StoreError> {
-        self.ask("CONFIG GET", redis::cmd("CONFIG").arg("GET").arg("*")).await
+        self.call("CONFIG GET", redis::cmd("CONFIG").arg("GET").arg("*")).await
     }
 
-    /// How many keys there are, ours or not.
+    /// Counts all keys of the server, including those of other programs.
     ///
     /// # Errors
     /// As [`Server::info`].
     pub async fn keys(&self) -> Result<u64, StoreError> {
-        self.ask("DBSIZE", &redis::cmd("DBSIZE")).await
+        self.call("DBSIZE", &redis::cmd("DBSIZE")).await
     }
 
-    /// The server's time, in microseconds since 1970, and how long asking took.
+    /// Reads the server's time, in microseconds since 1970, and measures the call.
     ///
     /// # Errors
     /// As [`Server::info`].
     pub async fn time(&self) -> Result<(i64, Duration), StoreError> {
         let begun = Instant::now();
-        let (seconds, micros): (i64, i64) = self.ask("TIME", &redis::cmd("TIME")).await?;
+        let (seconds, micros): (i64, i64) = self.call("TIME", &redis::cmd("TIME")).await?;
         Ok((seconds * 1_000_000 + micros, begun.elapsed()))
     }
 
-    /// What our keys take, by kind: `a` the records, `j` the journals, `i` inboxes, `d` dedup, `x` the index of customers,
-    /// `waits`, `owners`, `feed`, and the rest by their own names. Asks for every key: costs the server time.
+    /// Measures the keys of the store by kind: `a` records, `j` journals, `i` inboxes, `d` dedup, `x` index of customers; the
+    /// other kinds have their own names. It visits every key, which costs the server time.
     ///
     /// # Errors
     /// As [`Server::info`].
@@ -90,7 +91,7 @@ impl Server {
             for key in &page {
                 pipe.cmd("MEMORY").arg("USAGE").arg(key).arg("SAMPLES").arg(0);
             }
-            let sizes: Vec<Option<u64>> = self.ask_all("MEMORY USAGE", &pipe).await?;
+            let sizes: Vec<Option<u64>> = self.call_all("MEMORY USAGE", &pipe).await?;
             for (key, size) in page.iter().zip(sizes) {
                 let footprint = all.entry(keys::kind(key).to_owned()).or_default();
                 footprint.keys += 1;
@@ -100,36 +101,36 @@ impl Server {
         Ok(all)
     }
 
-    /// Removes every key of ours, the installation with them.
+    /// Removes every key of the store, including the installation.
     ///
     /// # Errors
-    /// As [`Server::info`]; some may be removed then.
+    /// As [`Server::info`]; some keys may have been removed.
     pub async fn clear(&self) -> Result<(), StoreError> {
         let mut cursor = Some(0);
         while let Some(at) = cursor {
             let (next, page) = self.page(at).await?;
             cursor = next;
             if !page.is_empty() {
-                let _: u64 = self.ask("UNLINK", redis::cmd("UNLINK").arg(&page)).await?;
+                let _: u64 = self.call("UNLINK", redis::cmd("UNLINK").arg(&page)).await?;
             }
         }
         Ok(())
     }
 
-    /// Keys of ours from `cursor` on, and where the next page begins.
+    /// Reads the store's keys from `cursor` on; with the cursor of the next page.
     async fn page(&self, cursor: u64) -> Result<(Option<u64>, Vec<Vec<u8>>), StoreError> {
         let mut scan = redis::cmd("SCAN");
         scan.arg(cursor).arg("MATCH").arg(keys::ALL).arg("COUNT").arg(PAGE);
-        let (next, page): (u64, Vec<Vec<u8>>) = self.ask("SCAN", &scan).await?;
+        let (next, page): (u64, Vec<Vec<u8>>) = self.call("SCAN", &scan).await?;
         Ok(((next != 0).then_some(next), page))
     }
 
-    async fn ask<T: FromRedisValue>(&self, operation: &'static str, command: &Cmd) -> Result<T, StoreError> {
+    async fn call<T: FromRedisValue>(&self, operation: &'static str, command: &Cmd) -> Result<T, StoreError> {
         let mut connection = self.connection.clone();
         in_time(operation, command.query_async(&mut connection)).await
     }
 
-    async fn ask_all<T: FromRedisValue>(
+    async fn call_all<T: FromRedisValue>(
         &self,
         operation: &'static str,
         pipe: &Pipeline,
@@ -141,13 +142,13 @@ impl Server {
 
 async fn in_time<T>(
     operation: &'static str,
-    asked: impl Future<Output = Result<T, RedisError>>,
+    call: impl Future<Output = Result<T, RedisError>>,
 ) -> Result<T, StoreError> {
-    match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(answer) => answer.map_err(|error| link::to_store(operation, &error)),
+    match tokio::time::timeout(TIMEOUT, call).await {
+        Ok(answer) => answer.map_err(|error| connections::to_store(operation, &error)),
         Err(_) => Err(StoreError::Unanswered {
             operation,
-            reason: format!("no answer within {} s", PATIENCE.as_secs()),
+            reason: format!("no answer within {} s", TIMEOUT.as_secs()),
         }),
     }
 }

@@ -1,7 +1,7 @@
-//! `sweep` and `depth`.
+//! Upkeep: `sweep` and `depth`.
 
-use super::Store;
 use super::reply::Reply;
+use super::store::Store;
 use async_trait::async_trait;
 use common::member::MemberId;
 use common::ports::Upkeep;

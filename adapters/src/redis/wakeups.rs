@@ -1,6 +1,7 @@
-//! Wake-ups by publish and subscribe. A lost ring only delays: whoever listens also looks once a second.
+//! Wakeups by publish and subscribe. A lost wakeup only delays: every listener also polls.
 
-use super::{Settings, keys, link, reply};
+use super::settings::Settings;
+use super::{connections, keys, reply};
 use crate::memory::BroadcastWakeups;
 use common::ports::work::Wakeups;
 use common::{Shard, StoreError};
@@ -10,23 +11,23 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 use tokio_util::task::AbortOnDropHandle;
 
-const BETWEEN_TRIES: Duration = Duration::from_millis(500);
-/// A subscription sends nothing by itself, so that a connection into the void would never be noticed.
-const BETWEEN_PINGS: Duration = Duration::from_secs(5);
+const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
+/// Interval between pings. A subscription sends nothing by itself, so a dead connection would never be noticed.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
 
 pub struct Subscription {
     ready: broadcast::Sender<Shard>,
     due: broadcast::Sender<Shard>,
-    _listening: AbortOnDropHandle<()>,
+    _listener: AbortOnDropHandle<()>,
 }
 
 impl Subscription {
     pub fn new(settings: &Settings) -> Result<Subscription, StoreError> {
         let (ready, due) = (broadcast::channel(1_024).0, broadcast::channel(1_024).0);
-        let client = Client::open(link::connection_info(&settings.url)?)
-            .map_err(|error| link::to_store("listen for wake-ups", &error))?;
-        let listening = listen(client, settings.shards, ready.clone(), due.clone());
-        Ok(Subscription { ready, due, _listening: AbortOnDropHandle::new(tokio::spawn(listening)) })
+        let client = Client::open(connections::connection_info(&settings.url)?)
+            .map_err(|error| connections::to_store("listen for wakeups", &error))?;
+        let listener = listen(client, settings.shards, ready.clone(), due.clone());
+        Ok(Subscription { ready, due, _listener: AbortOnDropHandle::new(tokio::spawn(listener)) })
     }
 
     pub fn ready(&self) -> Box<dyn Wakeups> {
@@ -41,13 +42,13 @@ impl Subscription {
 async fn listen(client: Client, shards: u16, ready: broadcast::Sender<Shard>, due: broadcast::Sender<Shard>) {
     loop {
         if let Err(error) = listen_once(&client, shards, &ready, &due).await {
-            tracing::debug!(reason = %link::plain(&error), "no wake-ups from Redis; looking once a second meanwhile");
+            tracing::debug!(reason = %connections::plain(&error), "No wakeups from Redis; polling until the subscription is back");
         }
-        tokio::time::sleep(BETWEEN_TRIES).await;
+        tokio::time::sleep(RECONNECT_PAUSE).await;
     }
 }
 
-/// Ends with the subscription, at the latest when the server leaves anything without an answer.
+/// Returns when the subscription ends, at the latest when the server does not answer a ping.
 async fn listen_once(
     client: &Client,
     shards: u16,
@@ -56,15 +57,15 @@ async fn listen_once(
 ) -> redis::RedisResult<()> {
     let (mut sink, mut messages) = answered(client.get_async_pubsub()).await?.split();
     answered(sink.subscribe(&[keys::READY, keys::DUE])).await?;
-    // What rang while nobody listened is looked at now. Nobody listening here is fine, too.
+    // Wakeups were lost while there was no subscription: wake every shard. A send without receivers fails, which is fine.
     for shard in (0..shards).map(Shard) {
         let _ = (ready.send(shard), due.send(shard));
     }
-    let mut pings = tokio::time::interval(BETWEEN_PINGS);
+    let mut pings = tokio::time::interval(PING_INTERVAL);
     loop {
         tokio::select! {
             message = messages.next() => match message {
-                Some(message) => pass_on(&message, ready, due),
+                Some(message) => forward(&message, ready, due),
                 None => return Ok(()),
             },
             _ = pings.tick() => drop(answered(sink.ping::<redis::Value>()).await?),
@@ -72,15 +73,15 @@ async fn listen_once(
     }
 }
 
-/// A subscription has no time limit of its own, in connecting as little as later.
-async fn answered<T>(asked: impl Future<Output = redis::RedisResult<T>>) -> redis::RedisResult<T> {
-    match tokio::time::timeout(BETWEEN_PINGS, asked).await {
+/// Adds the timeout that a subscription lacks, while connecting and later.
+async fn answered<T>(call: impl Future<Output = redis::RedisResult<T>>) -> redis::RedisResult<T> {
+    match tokio::time::timeout(PING_INTERVAL, call).await {
         Ok(answer) => answer,
         Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
     }
 }
 
-fn pass_on(message: &redis::Msg, ready: &broadcast::Sender<Shard>, due: &broadcast::Sender<Shard>) {
+fn forward(message: &redis::Msg, ready: &broadcast::Sender<Shard>, due: &broadcast::Sender<Shard>) {
     let Some(shard) = message.get_payload::<String>().ok().and_then(|text| reply::shard_from(&text)) else {
         return;
     };

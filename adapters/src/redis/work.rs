@@ -1,7 +1,7 @@
-//! `claim`, `commit`, `finish`, `release`.
+//! Work: `claim`, `commit`, `finish`, `release`.
 
-use super::Store;
 use super::reply::{Reply, token, unexpected};
+use super::store::Store;
 use async_trait::async_trait;
 use common::member::MemberId;
 use common::ports::Work;
@@ -19,10 +19,10 @@ impl Work for Store {
         shard: Shard,
         worker: MemberId,
         nonce: u64,
-        want: Want,
+        request: Want,
     ) -> Result<Claimed, StoreError> {
         let mut call = self.on(&self.scripts.claim, shard);
-        call.arg(&token(worker, nonce)).arg(want.max).arg(u8::from(want.idle));
+        call.arg(&token(worker, nonce)).arg(request.max).arg(u8::from(request.idle));
         let mut reply = Reply::new("claim", self.invoke("claim", &call).await?)?;
         if reply.text()? == "dead" {
             return Ok(Claimed::Dead);
@@ -34,7 +34,7 @@ impl Work for Store {
         while found.rest() > 0 {
             match row(found.nested()?, shard, token) {
                 Ok(row) => rows.push(row),
-                // The others go on; this one becomes ready again when its claim is overdue, and says so again.
+                // The other rows are worked on; this one becomes ready again when its claim is overdue.
                 Err(error) => tracing::error!(%shard, %error, "A claimed activeflow cannot be read"),
             }
         }

@@ -17,8 +17,7 @@ const CONTENT_TYPE: &str = "application/cloudevents+json";
 /// The document as JSON text, indented.
 pub fn text() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
-    // A JSON value always serialises.
-    TEXT.get_or_init(|| serde_json::to_string_pretty(&document()).unwrap_or_default() + "\n")
+    TEXT.get_or_init(|| common::json::to_pretty_text(&document()) + "\n")
 }
 
 fn document() -> Value {

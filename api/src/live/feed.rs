@@ -4,7 +4,7 @@ use super::offset::{FeedOffset, FeedOffsets};
 use crate::problem::Problem;
 use crate::resource::Activeflow;
 use crate::state::Api;
-use common::ports::lookup::{FeedEntry, Found};
+use common::ports::lookup::{FeedEntry, FeedKind, Found};
 use common::{ActiveflowId, Shard, StoreError, journal};
 use flow::NoteKind;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -153,8 +153,7 @@ async fn show(api: &Api, id: ActiveflowId) -> Result<Option<Arc<Shown>>, Problem
     let Some(mut found) = found else { return Ok(None) };
     let bundle = api.bundle_of(&found).await?;
     let resource = Activeflow::of(&found, bundle.as_deref());
-    // A resource always serialises.
-    let text = serde_json::to_string(&resource).unwrap_or_default();
+    let text = common::json::to_text(&resource);
     found.record.body = Vec::new();
     (found.inbox, found.outbox, found.journal) = (Vec::new(), Vec::new(), Vec::new());
     Ok(Some(Arc::new(Shown { found, text })))
@@ -171,10 +170,10 @@ fn name(entry: &FeedEntry) -> &'static str {
         NoteKind::Yielded,
         NoteKind::Ended,
     ];
-    match entry.what.as_str() {
-        "created" => "created",
-        "ended" => "ended",
-        _ => {
+    match entry.kind {
+        FeedKind::Created => "created",
+        FeedKind::Ended => "ended",
+        FeedKind::Moved | FeedKind::Quarantined => {
             let journal: Option<journal::Entry> = serde_json::from_slice(&entry.journal).ok();
             let notes = journal.map(|journal| journal.notes).unwrap_or_default();
             let last = notes.iter().rev().find(|note| POSITION.contains(&note.kind));

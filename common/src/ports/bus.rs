@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 
-/// Resolves when the broker has confirmed or refused, or when that cannot be known any more. Always resolves.
+/// Resolves when the broker has confirmed or refused the message, or when the answer was lost. Always resolves.
 pub type Confirm = Pin<Box<dyn Future<Output = Result<(), BusError>> + Send>>;
 
-/// An event as it came over the wire. Not acknowledged yet.
+/// An event as the broker delivered it, not acknowledged yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Grows by one within one life of a [`Deliveries`].
+    /// Grows by one with each delivery of one [`Deliveries`].
     pub tag: u64,
     pub body: Vec<u8>,
     pub routing_key: String,
@@ -21,13 +21,13 @@ pub struct Delivery {
     pub reference: Option<String>,
     pub message_id: Option<String>,
     pub traceparent: Option<String>,
-    /// The broker-validated `user_id`, from which the realm comes.
+    /// Publisher, validated by the broker; determines the realm.
     pub user_id: Option<String>,
-    /// How often the broker delivered it before without an acknowledgement (`x-delivery-count`).
+    /// Number of earlier deliveries without an acknowledgement (`x-delivery-count`).
     pub delivery_count: u64,
 }
 
-/// An event that cannot be used, on its way to where a person can look at it.
+/// An event that cannot be used, for the rejected queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
     /// Machine-readable: `malformed_json`, `oversize`, `inbox_full`, ...
@@ -35,36 +35,36 @@ pub struct Rejection {
     /// A sentence with the place and both values.
     pub message: String,
     pub body: Vec<u8>,
-    /// As they came: `routing_key`, `reference`, `message_id`, `user_id`, so that a replay is the same event.
+    /// Original properties `routing_key`, `reference`, `message_id`, `user_id`: a replay is the same event.
     pub original: BTreeMap<String, String>,
 }
 
-/// One life of a consumer. When `next` answers `None` it is over, everything unacknowledged comes again, and
-/// [`Bus::consume`] opens the next one.
+/// One consumer. When `next` returns `None` the consumer has ended: unacknowledged events will be redelivered, and
+/// [`Bus::consume`] opens the next consumer.
 #[async_trait]
 pub trait Deliveries: Send {
-    /// Dropping the future loses nothing.
+    /// Waits for a delivery. Dropping the future loses nothing.
     async fn next(&mut self) -> Option<Delivery>;
 
-    /// Acknowledges every delivery of this life up to and including `tag`. Does not wait: an acknowledgement that is
-    /// lost means a redelivery, which the store recognises.
+    /// Acknowledges every delivery of this consumer up to and including `tag`. Does not wait: a lost acknowledgement causes
+    /// a redelivery, which the store recognises.
     fn ack_through(&self, tag: u64);
 }
 
 #[async_trait]
 pub trait Bus: Send + Sync {
-    /// Opens a consumer of the event queue; waits, trying again, until there is one.
+    /// Opens a consumer of the event queue; retries until it is open.
     async fn consume(&self) -> Box<dyn Deliveries>;
 
-    /// Publishes a command. Commands leave in the order of the calls, on one channel.
+    /// Publishes a command. Commands are sent in the order of the calls, on one channel.
     fn publish(&self, message: Message) -> Confirm;
 
-    /// Publishes a notice (a window's transition) for whoever is interested.
+    /// Publishes a notice (a transition of a route's window) for any subscriber.
     fn announce(&self, message: Message) -> Confirm;
 
-    /// Keeps a rejected event. `Nacked` means that the rejected queue is full.
+    /// Publishes a rejected event to the rejected queue. `Nacked` means that the queue is full.
     fn reject(&self, rejection: Rejection) -> Confirm;
 
-    /// Whether broker connections are up, for readiness and metrics.
+    /// Whether the bus is connected, for readiness and metrics.
     fn is_up(&self) -> bool;
 }

@@ -1,34 +1,34 @@
-//! What is deployed, and the transitions of windows.
+//! Deployed definitions, and the transitions of routes' windows.
 
 use super::error::StoreError;
 use async_trait::async_trait;
+use flow::route::WindowTransition;
 use flow::{Definitions, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// A new generation: `definitions.generation` is the next one.
+/// New definitions; their generation follows the current one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Publication {
     pub definitions: Definitions,
-    /// Bytes of the bundles that it names and that may be new, by hash.
+    /// Bytes of the bundles that may be new, by hash.
     pub bundles: Vec<(String, Vec<u8>)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Published {
     Done,
-    /// Another publication came first: read the definitions again and apply the change to those.
+    /// Another publication came first: read the definitions again and apply the change to them.
     Conflict {
         generation: u64,
     },
 }
 
-/// A window of a route opened or closed.
+/// A route's window opened or closed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RouteTransition {
     pub route_id: String,
-    /// `activated` or `expired`.
-    pub transition: String,
-    /// When the window says.
+    pub transition: WindowTransition,
+    /// Start or end of the window.
     pub at: Timestamp,
 }
 
@@ -36,33 +36,33 @@ pub struct RouteTransition {
 pub struct RouteTransitionRecord {
     #[serde(flatten)]
     pub transition: RouteTransition,
-    /// When a scheduler recorded it.
+    /// Time at which a scheduler recorded the transition.
     pub recorded_at: Timestamp,
     pub published: bool,
 }
 
 #[async_trait]
 pub trait Catalogue: Send + Sync {
-    /// Immutable bundles first, then definitions, then every shard's generation.
+    /// Stores the immutable bundles, then the definitions, then the generation of every shard.
     async fn publish(&self, publication: &Publication) -> Result<Published, StoreError>;
 
-    /// The definitions, if they are newer than generation `than`; `None` when not. Nothing published yet is generation 0.
+    /// Reads the definitions if they are newer than generation `than`. Before the first publication the generation is 0.
     async fn definitions(&self, than: u64) -> Result<Option<Definitions>, StoreError>;
 
     async fn bundle(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// The store's time.
+    /// Reads the store's time.
     async fn now(&self) -> Result<Timestamp, StoreError>;
 
-    /// Records a transition once; answers with the record that stands.
+    /// Records a transition once. Returns the record, which an earlier call may have made.
     async fn record_route_transition(
         &self,
         transition: &RouteTransition,
     ) -> Result<RouteTransitionRecord, StoreError>;
 
-    /// Of a transition that was recorded; another changes nothing.
+    /// Marks a recorded transition as published; changes nothing for others.
     async fn route_transition_published(&self, transition: &RouteTransition) -> Result<(), StoreError>;
 
-    /// The history of transitions, in order of their times.
+    /// Reads all recorded transitions, in the order of their times.
     async fn route_transitions(&self) -> Result<Vec<RouteTransitionRecord>, StoreError>;
 }

@@ -1,26 +1,26 @@
-//! What can go wrong with the world, and whether trying again can help.
+//! Errors of store and bus, and whether a retry can help.
 
 use thiserror::Error;
 
-/// Every operation of the store may be repeated with the same arguments: its answer is then that of the first time.
+/// Failure of a store operation. Every operation may be repeated with the same arguments; it then has the same answer.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// No answer: it may have happened. Repeat with the same arguments.
+    /// No answer: the operation may have happened. Repeat it with the same arguments.
     #[error("{operation}: no answer from the state store ({reason}); it may have happened")]
     Unanswered { operation: &'static str, reason: String },
-    /// The store refused before it changed anything: out of memory, read only, loading. Repeat later.
+    /// The store refused before it changed anything: out of memory, read only, loading. Repeat the operation later.
     #[error("{operation}: the state store refused ({reason}); nothing was changed")]
     Refused { operation: &'static str, reason: String },
-    /// A record was written by a newer version than this binary reads. Nothing was touched.
+    /// A record has a newer format than this binary reads. Nothing was changed.
     #[error("{operation}: a record has format {found}, this binary reads up to {supported}: upgrade it")]
     TooNew { operation: &'static str, found: u8, supported: u8 },
-    /// What is stored cannot be understood.
+    /// A stored record or an answer cannot be read.
     #[error("{operation}: {what}")]
     Corrupt { operation: &'static str, what: String },
 }
 
 impl StoreError {
-    /// Whether repeating the same call can succeed without a person's help.
+    /// Whether repeating the same call can succeed without intervention.
     pub fn is_transient(&self) -> bool {
         matches!(self, StoreError::Unanswered { .. } | StoreError::Refused { .. })
     }
@@ -28,19 +28,19 @@ impl StoreError {
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum BusError {
-    /// The broker said no: the queue is full. Nothing is stored there; publish again.
+    /// The broker refused: the queue is full. Nothing was stored; publish again.
     #[error("the broker refused the message (nack): a queue behind {to} is full")]
     Nacked { to: String },
-    /// No confirm in time, or the connection was lost before it came: it may be stored. Publish again under the same id.
+    /// No confirm in time, or the connection was lost: the message may be stored. Publish it again under the same id.
     #[error("no confirm for the message to {to} ({reason}); it may be stored")]
     Unconfirmed { to: String, reason: String },
 }
 
-/// The bus cannot be asked.
+/// The bus cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{what}: {reason}")]
 pub struct Unusable {
-    /// What was tried.
+    /// The operation that failed.
     pub what: String,
     pub reason: String,
 }
@@ -48,7 +48,7 @@ pub struct Unusable {
 /// A queue of commands cannot be read or acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum QueueError {
-    /// What was asked for cannot be; asking again gives the same.
+    /// The request is invalid; repeating it has the same result.
     #[error("{what}: {reason}")]
     Refused { what: String, reason: String },
     #[error(transparent)]

@@ -1,48 +1,49 @@
-//! How an event enters the store.
+//! Delivery of events into the store.
 
 use super::error::StoreError;
 use crate::record::Start;
 use crate::{ActiveflowId, EventKey, Shard};
 use async_trait::async_trait;
 
-/// One event, addressed.
+/// Request to apply one addressed event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deliver {
     pub key: EventKey,
     pub shard: Shard,
-    /// Of the definitions by which it was addressed.
+    /// Generation of the definitions by which the event was addressed.
     pub generation: u64,
     pub to: To,
-    /// CloudEvents type, looked up in the owner's hears set.
+    /// CloudEvents type; the owner takes the event if its hears set contains it.
     pub kind: String,
-    /// The event, opaque to the store.
+    /// Bytes of the event, opaque to the store.
     pub input: Vec<u8>,
-    /// Hang-ups and `command.*` always fit; for others a full inbox is [`Delivered::InboxFull`].
+    /// True for hang-ups and `command.*`. Others are refused by a full inbox with [`Delivered::InboxFull`].
     pub always_fits: bool,
 }
 
 #[expect(clippy::large_enum_variant, reason = "one is made for each event and passed by reference")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum To {
-    /// `command.*`: this activeflow, if it is of this realm.
+    /// The activeflow that sent a command, if it belongs to `realm`.
     Activeflow { id: ActiveflowId, realm: String },
-    /// The owner of the reference if it hears the event; if there is no owner, `owner` starts; `sides` start in any case.
+    /// The owner of the reference, if it hears the event. Without an owner, `owner` starts. `sides` start in any case.
     Reference { key: [u8; 16], owner: Option<Start>, sides: Vec<Start> },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivered {
-    /// Stored. `to` took it into its inbox (also when it was just started by it); `started` are all that it started.
+    /// The event is stored: in the inbox of `to`, which the event may have started. `started` are all activeflows that it
+    /// started, `backlog` is the number of ready activeflows in the shard.
     Applied { to: Option<ActiveflowId>, started: Vec<ActiveflowId>, backlog: u64 },
-    /// Seen before within the dedup window: nothing changed.
+    /// The event was applied before, within the dedup window: nothing changed.
     Duplicate,
-    /// Nobody hears it and it starts nothing: not marked as seen.
+    /// No activeflow hears the event and it starts nothing. It is not marked as applied.
     Unmatched,
-    /// `command.*` for an activeflow that has ended or is not known.
+    /// The activeflow of a command's result has ended or is unknown.
     Late,
-    /// The owner's inbox is full: not marked as seen.
+    /// The owner's inbox is full. The event is not marked as applied.
     InboxFull { owner: ActiveflowId },
-    /// The shard knows a newer generation: refresh and address again.
+    /// The shard knows a newer generation: load the definitions and address the event again.
     StaleDefinitions { generation: u64 },
 }
 
@@ -50,10 +51,10 @@ pub enum Delivered {
 pub trait Intake: Send + Sync {
     fn shards(&self) -> u16;
 
-    /// Applies one event, once. What it starts and whom it wakes is one operation.
+    /// Applies one event once: inbox entry, new activeflows and dedup mark are one operation.
     async fn deliver(&self, event: &Deliver) -> Result<Delivered, StoreError>;
 
-    /// Counts one solo attempt at a suspicious event, before it is tried; returns how many there were, this one included.
-    /// `attempt` names it, so that asking again after a lost answer counts it once.
+    /// Counts one solo attempt at a suspicious event, before the attempt. Returns the number of attempts including this one.
+    /// `attempt` names the attempt, so that a repeated call counts it once.
     async fn count_attempt(&self, shard: Shard, key: EventKey, attempt: u64) -> Result<u32, StoreError>;
 }

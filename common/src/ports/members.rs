@@ -1,4 +1,4 @@
-//! Membership: who is alive, in which role, with which definitions and formats.
+//! Membership: the list of process instances with their roles, definitions and formats.
 
 use super::error::StoreError;
 use crate::member::{Member, MemberId};
@@ -6,10 +6,10 @@ use async_trait::async_trait;
 
 #[async_trait]
 pub trait Members: Send + Sync {
-    /// Says that `me` lives, removes `gone` from the members, and answers with all members.
+    /// Writes the heartbeat of `me`, removes `gone` from the members, and returns all members.
     async fn heartbeat(&self, me: &Member, gone: &[MemberId]) -> Result<Vec<Member>, StoreError>;
 
-    /// Leaves the member list: nothing is held any more, and no claim is asked for again.
+    /// Removes `me` from the members. `me` holds no claim any more and repeats no call.
     async fn leave(&self, me: MemberId) -> Result<(), StoreError>;
 
     async fn members(&self) -> Result<Vec<Member>, StoreError>;

@@ -1,4 +1,5 @@
-//! The ports: what the roles ask of the world, each sized to one need. Absence is `None`; losing a claim is an answer, not an error.
+//! The ports: what roles need from store, bus and clock, one trait per need. Absence is `None`; a lost claim is an answer,
+//! not an error.
 
 pub mod bus;
 pub mod catalogue;
@@ -24,7 +25,7 @@ pub use rejects::Rejects;
 pub use upkeep::Upkeep;
 pub use work::Work;
 
-/// Everything the state store does. Adapters implement the parts; a role takes only the parts that it uses.
+/// The complete state store. Adapters implement the parts; a role takes only the parts that it uses.
 pub trait StateStore: Intake + Work + Upkeep + Members + Catalogue + Lookup {}
 
 impl<T: Intake + Work + Upkeep + Members + Catalogue + Lookup> StateStore for T {}

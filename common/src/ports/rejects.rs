@@ -1,4 +1,4 @@
-//! Events that could not be used, where a person can look at them, publish them again or remove them.
+//! The rejected queue: events that could not be used. An operator lists, replays or discards them.
 
 use super::error::Unusable;
 use async_trait::async_trait;
@@ -7,16 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
-    /// Machine-readable: `malformed_json`, `inbox_full`, ...; `delivery_limit` if the broker gave up delivering it.
+    /// Name of a [`crate::refusal::RefusalReason`], or `delivery_limit` if the broker gave up delivering the event.
     pub reason: String,
     /// A sentence with the place and both values.
     pub message: String,
     pub body: Vec<u8>,
-    /// As they came: `routing_key`, `reference`, `message_id`, `user_id`, `traceparent`.
+    /// Original properties `routing_key`, `reference`, `message_id`, `user_id`, `traceparent`.
     pub original: BTreeMap<String, String>,
 }
 
-/// Which ones are meant.
+/// Selection of rejected events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Selection {
     All,
@@ -25,13 +25,13 @@ pub enum Selection {
 
 #[async_trait]
 pub trait Rejects: Send + Sync {
-    /// The oldest `limit`; they stay where they are.
+    /// Reads the oldest `limit` events; they stay in the queue.
     async fn list(&self, limit: usize) -> Result<Vec<Rejected>, Unusable>;
 
-    /// Publishes them again as they were; answers how many.
+    /// Publishes the events again, unchanged. Returns their number.
     async fn replay(&self, selection: &Selection) -> Result<usize, Unusable>;
 
-    /// Removes them; answers how many.
+    /// Removes the events. Returns their number.
     async fn discard(&self, selection: &Selection) -> Result<usize, Unusable>;
 }
 

@@ -1,4 +1,5 @@
-//! What a scheduler does to a shard: due waits become inputs, what the dead held becomes ready, the old is forgotten.
+//! Maintenance of a shard by a scheduler: due waits become inputs, claims of dead workers become ready, ended activeflows are
+//! removed after their retention.
 
 use super::error::StoreError;
 use super::work::Wakeups;
@@ -7,27 +8,27 @@ use crate::member::MemberId;
 use async_trait::async_trait;
 use flow::Timestamp;
 
-/// What one look at a shard did.
+/// Result of one sweep of a shard.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     pub now: Timestamp,
-    /// How late each wait that became an input was, in microseconds.
+    /// Lateness of each wait that became an input, in microseconds.
     pub late_us: Vec<u64>,
-    /// Claims of dead workers that became ready, as suspects.
+    /// Claims of dead workers that became suspects.
     pub suspects: u32,
-    /// Of these, how many were quarantined: died alone five times without progress.
+    /// Suspects that were quarantined: their workers died [`crate::limits::DEATHS_ALONE`] times without progress.
     pub quarantined: u32,
-    /// Claims older than 60 s that became ready as they were.
+    /// Claims older than [`crate::limits::CLAIM_OVERDUE`] that became ready without suspicion.
     pub overdue: u32,
-    /// Ended activeflows forgotten.
+    /// Ended activeflows that were removed.
     pub forgotten: u32,
-    /// When the next wait is due.
+    /// Time at which the next wait is due.
     pub next_due: Option<Timestamp>,
-    /// There is more than one look does.
+    /// Whether another sweep has work to do at once.
     pub more: bool,
 }
 
-/// How full a shard is.
+/// Numbers of activeflows in a shard, by place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Depth {
     pub now: Timestamp,
@@ -41,11 +42,11 @@ pub struct Depth {
 
 #[async_trait]
 pub trait Upkeep: Send + Sync {
-    /// Looks at a shard once; bounded, safe to repeat and to run on several replicas at once.
+    /// Sweeps a shard once. A sweep is bounded, may be repeated, and may run on several replicas at once.
     async fn sweep(&self, shard: Shard, dead: &[MemberId]) -> Result<Swept, StoreError>;
 
     async fn depth(&self, shard: Shard) -> Result<Depth, StoreError>;
 
-    /// What rings when a wait is due earlier than the earliest before.
+    /// Subscribes to wakeups for a new earliest wait of a shard.
     async fn listen_due(&self) -> Box<dyn Wakeups>;
 }

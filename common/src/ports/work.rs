@@ -1,4 +1,4 @@
-//! How a worker takes activeflows and moves them: claim, commit, finish, release.
+//! Work on activeflows: claim, commit, finish, release.
 
 use super::error::StoreError;
 use crate::member::MemberId;
@@ -7,23 +7,9 @@ use crate::{ActiveflowId, Shard};
 use async_trait::async_trait;
 use flow::Timestamp;
 
-/// What a claim is recognised by: the worker's life and the nonce of the call that claimed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Token {
-    pub worker: MemberId,
-    pub nonce: u64,
-}
+pub use crate::token::Token;
 
-impl Token {
-    pub fn to_bytes(self) -> [u8; 24] {
-        let mut bytes = [0u8; 24];
-        bytes[..16].copy_from_slice(self.worker.as_bytes());
-        bytes[16..].copy_from_slice(&self.nonce.to_be_bytes());
-        bytes
-    }
-}
-
-/// The right to change one activeflow, until another takes it.
+/// The right to change one activeflow, until another worker claims it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     pub id: ActiveflowId,
@@ -31,40 +17,40 @@ pub struct Claim {
     pub token: Token,
 }
 
-/// How much a worker wants.
+/// Bounds of one claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Want {
     pub max: u32,
-    /// The worker holds nothing else: suspects go only to such a one, in groups of 32, then alone.
+    /// Whether the worker holds no other activeflow. Only then it gets suspects: in groups, then alone.
     pub idle: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Claimed {
-    /// `now` is the store's time; `suspects` still wait for an idle worker.
+    /// `now` is the store's time; `suspects` is the number of suspects that wait for an idle worker.
     Rows { now: Timestamp, rows: Vec<Row>, suspects: u64 },
-    /// This worker id was declared dead: take a new one.
+    /// The worker id was declared dead: take a new one.
     Dead,
 }
 
-/// A claimed activeflow with all that waits for it.
+/// A claimed activeflow with its inbox, unsettled commands and control.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     pub claim: Claim,
     pub record: Record,
     pub inbox: Vec<Entry>,
-    /// Commands of earlier transitions that were not settled, oldest first.
+    /// Unsettled commands of earlier transitions, oldest first.
     pub outbox: Vec<Vec<u8>>,
     pub control: Option<Control>,
 }
 
-/// What a person or another system asks of an activeflow; read before its inbox.
+/// Request of a person or another system to an activeflow. A worker applies it before the inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Control {
     Stop,
     Pause,
     Resume,
-    /// Of a quarantined activeflow: try again, alone.
+    /// Makes a quarantined activeflow ready again, alone.
     Retry,
     Continue,
     Forward {
@@ -99,58 +85,58 @@ impl Control {
     }
 }
 
-/// What one transition changes, all in one operation.
+/// Changes of one transition, stored in one operation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transition {
     /// The new cursor.
     pub body: Vec<u8>,
-    /// How many inbox entries, from the oldest, went into it.
+    /// Number of consumed inbox entries, from the oldest.
     pub consumed: u32,
-    /// Bytes of the commands it asks for.
+    /// Bytes of the commands that the transition produced.
     pub commands: Vec<Vec<u8>>,
     pub journal: Option<Vec<u8>>,
-    /// The control that went into it.
+    /// The control that the transition applied.
     pub control: Option<Control>,
 }
 
-/// What becomes of the claim.
+/// State of the claim after a commit or finish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum After {
-    /// Keep it: commands have to be published first.
+    /// Keep the claim: commands have to be published first.
     KeepClaim,
-    /// Release and wait; refused with [`CommitOutcome::More`] while inbox or control hold something.
+    /// Release the claim and wait; refused with [`CommitOutcome::More`] while there is input or a control.
     Park { wait: u64, until: Option<Timestamp> },
-    /// Release and take no input until resumed; what comes meanwhile is kept.
+    /// Release the claim and take no input until resumed; inputs are kept.
     Pause,
-    /// Release and be ready again, behind the others.
+    /// Release the claim and be ready again, behind the others.
     Yield,
-    /// End: the reference is given up, and `rest` and then the inbox are delivered again.
+    /// End the activeflow: its reference becomes free, and `rest` and then the inbox are delivered again.
     End { rest: Vec<Entry> },
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum CommitOutcome {
-    /// Stored; the claim is kept.
+    /// Stored. The claim is kept.
     ClaimKept { version: u64 },
-    /// Stored; the claim is released.
+    /// Stored. The claim is released.
     Released { version: u64 },
-    /// Stored, but not parked: this came meanwhile. The claim is kept.
+    /// Stored, but not parked: there is new input or a control. The claim is kept.
     More { version: u64, inbox: Vec<Entry>, control: Option<Control> },
-    /// The claim is another's: nothing changed and nothing of this work may become visible.
+    /// The claim is lost: nothing changed, and nothing of this work may become visible.
     Fenced,
 }
 
 #[async_trait]
 pub trait Work: Send + Sync {
-    /// Claims ready activeflows of a shard: resumptions before new ones, longest ready first. A repeated nonce answers
-    /// with the rows that it claimed before and still holds; one that is lower than the last with none. A worker has one
-    /// claim of a shard under way, and its nonces grow.
+    /// Claims ready activeflows of a shard: resumed before new ones, longest ready first. A repeated nonce returns the rows
+    /// that it claimed and still holds; a nonce lower than the last returns none. A worker has one claim of a shard in
+    /// flight, and its nonces grow.
     async fn claim(
         &self,
         shard: Shard,
         worker: MemberId,
         nonce: u64,
-        want: Want,
+        request: Want,
     ) -> Result<Claimed, StoreError>;
 
     /// Moves an activeflow from `version` to `version + 1`. With commands, `after` is [`After::KeepClaim`].
@@ -162,7 +148,7 @@ pub trait Work: Send + Sync {
         after: &After,
     ) -> Result<CommitOutcome, StoreError>;
 
-    /// Settles all but the last `unsettled` commands, and then does `after` ([`After::KeepClaim`] only settles).
+    /// Settles all but the last `unsettled` commands, then does `after`; [`After::KeepClaim`] only settles.
     async fn finish(
         &self,
         claim: &Claim,
@@ -171,17 +157,17 @@ pub trait Work: Send + Sync {
         after: &After,
     ) -> Result<CommitOutcome, StoreError>;
 
-    /// Gives the claim back unchanged: ready again, no death counted.
+    /// Releases the claim and leaves the activeflow as it was: ready again, no death counted.
     async fn release(&self, claim: &Claim) -> Result<(), StoreError>;
 
-    /// What rings when a shard has something to claim.
+    /// Subscribes to wakeups for shards that have something to claim.
     async fn listen_ready(&self) -> Box<dyn Wakeups>;
 }
 
-/// Rings when there is something to do, at best once for each change from nothing to something. A ring may be lost:
-/// every listener also looks once a second.
+/// Wakeups of shards with something to do, at best one for each change from nothing to something. A wakeup may be lost:
+/// every listener also polls.
 #[async_trait]
 pub trait Wakeups: Send {
-    /// Waits for a ring. Dropping the future loses nothing.
+    /// Waits for a wakeup. Dropping the future loses nothing.
     async fn next(&mut self) -> Shard;
 }

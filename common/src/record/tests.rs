@@ -41,6 +41,20 @@ fn format_1_is_read_and_written_as_released() {
 }
 
 #[test]
+fn the_named_offsets_are_those_of_the_bytes() {
+    let (bytes, spec) = (record().to_bytes(false), record().spec.to_bytes());
+    let token = record().token.unwrap().to_bytes();
+    assert!(bytes[TOKEN_AT..].starts_with(&token));
+    assert!(bytes[SPEC_AT..].starts_with(&spec));
+    assert_eq!(spec[..SPEC_BUNDLE_AT], reference_key(&record().spec.reference));
+    assert_eq!(spec[SPEC_BUNDLE_AT..SPEC_TEXTS_AT], record().spec.bundle);
+    assert!(spec[SPEC_TEXTS_AT + 2..].starts_with(b"|call.digits|call.hangup|"));
+    let start = Start { id: ActiveflowId::from_bytes([5; 16]), class: Class::Chat, spec: record().spec };
+    assert_eq!(start.to_bytes()[START_CLASS_AT], Class::Chat as u8);
+    assert_eq!(start.to_bytes()[START_SPEC_AT..], spec);
+}
+
+#[test]
 fn entries_go_to_bytes_and_back() {
     let event = Entry::Event { kind: "call.digits".into(), input: b"{}".to_vec(), start: Some(vec![1, 2]) };
     let bare = Entry::Event { kind: "call.digits".into(), input: b"{}".to_vec(), start: None };
@@ -58,7 +72,7 @@ fn a_newer_format_is_named_before_anything_is_read() {
 }
 
 #[test]
-fn damaged_bytes_never_panic_and_name_the_place() {
+fn damaged_bytes_never_panic_and_name_the_offset() {
     let whole = record().to_bytes(true);
     for length in 0..SPEC_AT + 200 {
         assert!(Record::from_bytes(&whole[..length.min(whole.len() - 8)]).is_err());

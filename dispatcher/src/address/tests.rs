@@ -86,7 +86,7 @@ fn the_realm_comes_from_the_broker_user() {
 #[test]
 fn what_addresses_nobody_is_refused_with_a_reason() {
     let refused = read(&published("call.digits", None, serde_json::json!({})), &BTreeMap::new()).unwrap_err();
-    assert_eq!(refused.reason, "unaddressable");
+    assert_eq!(refused.reason.name(), "unaddressable");
     assert!(refused.message.contains("subject"));
 }
 
@@ -96,6 +96,6 @@ fn only_the_two_answers_to_a_command_are_addressed_by_its_id() {
     let of = |kind| read(&published(kind, Some("call-1"), data.clone()), &BTreeMap::new());
     assert!(of("command.completed").is_ok() && of("command.failed").is_ok());
     let refused = of("command.done").unwrap_err();
-    assert_eq!(refused.reason, "unaddressable");
+    assert_eq!(refused.reason.name(), "unaddressable");
     assert!(refused.message.contains("`command.done`") && refused.message.contains("command.completed"));
 }

@@ -55,6 +55,12 @@ impl WindowTransition {
     }
 }
 
+impl std::fmt::Display for WindowTransition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// Binds addresses to a flow. `pattern` is an exact address, a prefix (`+1555*`) or `*`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {

@@ -9,7 +9,7 @@ use common::ports::catalogue::{Publication, Published};
 use common::ports::upkeep::{Depth, Swept, Upkeep};
 use common::ports::work::Wakeups;
 use common::ports::{Bus, Catalogue, Clock, Members};
-use flow::route::Window;
+use flow::route::{Window, WindowTransition};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,8 +35,11 @@ async fn edges_that_passed_during_downtime_are_published_once_and_in_order() {
 #[tokio::test]
 async fn an_edge_that_was_recorded_but_not_published_goes_out_as_it_was_recorded() {
     let world = world(15);
-    let transition =
-        RouteTransition { route_id: "call=+15550111".into(), transition: "activated".into(), at: at(10) };
+    let transition = RouteTransition {
+        route_id: "call=+15550111".into(),
+        transition: WindowTransition::Activated,
+        at: at(10),
+    };
     world.route_transitions.lock().unwrap().push(RouteTransitionRecord {
         transition,
         recorded_at: at(11),
@@ -64,7 +67,7 @@ fn a_route_that_was_deleted_has_no_later_edges() {
     route.closed_at = Some(at(20));
     assert_eq!(
         transitions(&route).into_iter().map(|transition| transition.transition).collect::<Vec<_>>(),
-        ["activated"]
+        [WindowTransition::Activated]
     );
 }
 

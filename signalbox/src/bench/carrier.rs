@@ -93,7 +93,7 @@ impl Source {
 }
 
 async fn deliver(store: &dyn StateStore, definitions: &Definitions, event: &[u8]) -> Result<(), Failure> {
-    let refused = |why: common::address::Refusal| Failure::failed(format!("{}: {}", why.reason, why.message));
+    let refused = |why: common::refusal::Refusal| Failure::failed(format!("{}: {}", why.reason, why.message));
     let read = read(event, DEFAULT_REALM, None).map_err(refused)?;
     let now = flow::Timestamp::default();
     let deliver = address(&read, definitions, now, store.shards()).map_err(refused)?;

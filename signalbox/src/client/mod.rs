@@ -136,8 +136,7 @@ impl Answer {
 }
 
 fn encoded(body: &impl Serialize) -> Vec<u8> {
-    // What is sent is made of strings and numbers.
-    serde_json::to_vec(body).unwrap_or_default()
+    common::json::to_bytes(body)
 }
 
 /// An RFC 9457 problem as a sentence, with a line for each of its parts.

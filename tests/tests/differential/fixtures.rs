@@ -8,7 +8,7 @@ use common::ports::intake::{Deliver, To};
 use common::record::{ActiveflowSpec, FlowRef, Start};
 use common::{ActiveflowId, EventKey, Shard};
 use flow::Class;
-use flow::route::Reference;
+use flow::route::{Reference, WindowTransition};
 use flow::{Definitions, Timestamp};
 use std::collections::BTreeMap;
 use tests::carrier::Dice as Rng;
@@ -113,7 +113,11 @@ pub fn member(id: MemberId, heartbeats: u64, generation: u64) -> Member {
 pub fn transition(rng: &mut Rng) -> RouteTransition {
     let at = Timestamp::from_micros(START + rng.between(0, 2) as i64 * 3_600_000_000);
     let route_id = (*rng.pick(&["sim=8944*", "a b"])).into();
-    RouteTransition { route_id, transition: (*rng.pick(&["activated", "expired"])).into(), at }
+    RouteTransition {
+        route_id,
+        transition: *rng.pick(&[WindowTransition::Activated, WindowTransition::Expired]),
+        at,
+    }
 }
 
 /// One of several possible publications of a generation, so that publications conflict.

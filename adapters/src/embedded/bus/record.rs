@@ -59,8 +59,7 @@ impl Key {
 }
 
 pub fn encode(header: &impl Serialize, body: &[u8]) -> Vec<u8> {
-    // Headers are numbers and structs of strings: serialisation cannot fail.
-    let header = serde_json::to_vec(header).unwrap_or_default();
+    let header = common::json::to_bytes(header);
     let length = u32::try_from(header.len()).unwrap_or(u32::MAX).to_be_bytes();
     [[FORMAT].as_slice(), &length, &header, body].concat()
 }

@@ -54,7 +54,7 @@ fn shard_changes(shard: &mut ShardState, changes: &mut Vec<Change>) {
         changes,
     );
 
-    let (dropped, chunks) = shard.seen.take_changes();
+    let (dropped, chunks) = shard.dedup.take_changes();
     changes.extend(
         dropped.into_iter().map(|generation| Change::DeleteRange(Key::generation_range(at, generation))),
     );
@@ -71,11 +71,11 @@ fn shard_changes(shard: &mut ShardState, changes: &mut Vec<Change>) {
 
 fn activeflow_changes(shard: &mut ShardState, changes: &mut Vec<Change>) {
     let at = shard.id;
-    let (removed, changed) = shard.held.take_changes();
+    let (removed, changed) = shard.activeflows.take_changes();
     changes
         .extend(removed.iter().map(|(_, held)| Change::DeleteRange(Key::activeflow_range(at, held.number))));
     for id in changed {
-        let Some(held) = shard.held.get_mut_passing(&id) else { continue };
+        let Some(held) = shard.activeflows.get_mut_untracked(&id) else { continue };
         changes.push(put(&Key::Activeflow(at, held.number), records::activeflow(id, held)));
         let number = held.number;
         let (gone, came) = held.journal.take_changes();

@@ -18,6 +18,7 @@ use common::Shard;
 use common::member::MemberId;
 use common::ports::catalogue::RouteTransition;
 use flow::Timestamp;
+use flow::route::WindowTransition;
 use std::ops::Range;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +57,10 @@ impl Key {
             Key::Dead(shard, member) => of(b'd', &[&shard.0.to_be_bytes(), member.as_bytes()]),
             Key::RouteTransition(transition) => {
                 let at = transition.at.as_micros().to_be_bytes();
-                of(b'e', &[&at, transition.transition.as_bytes(), &[0], transition.route_id.as_bytes()])
+                of(
+                    b'e',
+                    &[&at, transition.transition.name().as_bytes(), &[0], transition.route_id.as_bytes()],
+                )
             }
             Key::Feed(shard, entry) => of(b'f', &[&shard.0.to_be_bytes(), &be(*entry)]),
             Key::Definitions => of(b'g', &[]),
@@ -91,8 +95,12 @@ impl Key {
             b'd' => Key::Dead(parts.shard()?, parts.member()?),
             b'e' => {
                 let at = Timestamp::from_micros(i64::from_be_bytes(parts.array()?));
-                let (transition, route_id) =
-                    parts.text()?.split_once('\0').map(|(a, b)| (a.into(), b.into()))?;
+                let text = parts.text()?;
+                let (name, route_id) = text.split_once('\0')?;
+                let transition = [WindowTransition::Activated, WindowTransition::Expired]
+                    .into_iter()
+                    .find(|transition| transition.name() == name)?;
+                let route_id = route_id.to_owned();
                 Key::RouteTransition(RouteTransition { route_id, transition, at })
             }
             b'f' => Key::Feed(parts.shard()?, parts.number()?),
@@ -177,7 +185,7 @@ mod tests {
         let member = MemberId(uuid::Uuid::from_u128(7));
         let transition = RouteTransition {
             route_id: "sim=8944*".into(),
-            transition: "activated".into(),
+            transition: WindowTransition::Activated,
             at: Timestamp::from_micros(1_800_000_000_000_000),
         };
         let keys = [

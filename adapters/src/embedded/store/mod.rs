@@ -42,7 +42,7 @@ impl Persistence for OnDisk {
         }
     }
 
-    fn keep(&self, model: &mut Model) -> PendingWrite {
+    fn write(&self, model: &mut Model) -> PendingWrite {
         self.disk.write(changes::take(model))
     }
 
@@ -63,7 +63,7 @@ impl Store {
 
     /// Error of the last failed write to disk; `None` after a successful one.
     pub fn write_error(&self) -> Option<String> {
-        self.keeper.disk.write_error()
+        self.persistence.disk.write_error()
     }
 
     /// Writes a record, and returns the time until it was on disk.
@@ -73,9 +73,9 @@ impl Store {
     pub async fn ping(&self) -> Result<Duration, StoreError> {
         const OPERATION: &str = "ping";
         let started = Instant::now();
-        self.keeper.admit(OPERATION)?;
+        self.persistence.admit(OPERATION)?;
         let shards = common::ports::Intake::shards(self);
-        self.keeper.wait(OPERATION, self.keeper.disk.write([store_record(shards)])).await?;
+        self.persistence.wait(OPERATION, self.persistence.disk.write([store_record(shards)])).await?;
         Ok(started.elapsed())
     }
 

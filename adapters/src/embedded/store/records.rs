@@ -12,7 +12,7 @@ use crate::memory::dedup::Mark;
 use crate::memory::shard::{ActiveflowEntry, Head};
 use crate::memory::tracked::BoundedLog;
 use common::ActiveflowId;
-use common::ports::lookup::FeedEntry;
+use common::ports::lookup::{FeedEntry, FeedKind};
 use common::ports::work::Control;
 use common::record::{BadRecord, Entry, Record};
 use flow::Timestamp;
@@ -47,8 +47,7 @@ pub fn bytes(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 pub fn json(value: &impl Serialize) -> Vec<u8> {
-    // Definitions, members and transitions are structs of strings and numbers: serialisation cannot fail.
-    bytes(&[&serde_json::to_vec(value).unwrap_or_default()])
+    bytes(&[&common::json::to_bytes(value)])
 }
 
 /// # Errors
@@ -190,7 +189,7 @@ pub fn from_marks(mut parts: Parts<'_>) -> impl Iterator<Item = Mark> {
 pub fn feed(entry: &FeedEntry) -> Vec<u8> {
     let at = entry.at.as_micros().to_be_bytes();
     let mut bytes = bytes(&[entry.id.as_bytes(), &at]);
-    put_counted(&mut bytes, entry.what.as_bytes());
+    put_counted(&mut bytes, entry.kind.name().as_bytes());
     bytes.extend(&entry.journal);
     bytes
 }
@@ -200,8 +199,8 @@ pub fn feed(entry: &FeedEntry) -> Vec<u8> {
 pub fn from_feed(mut parts: Parts<'_>, position: String) -> Result<FeedEntry, Unreadable> {
     let mut read = || {
         let (id, at) = (ActiveflowId::from_bytes(parts.array()?), parts.time()?);
-        let what = Parts(parts.counted()?).text()?;
-        Some(FeedEntry { position: position.clone(), id, what, at, journal: parts.rest().to_vec() })
+        let kind = FeedKind::from_name(parts.counted()?)?;
+        Some(FeedEntry { position: position.clone(), id, kind, at, journal: parts.rest().to_vec() })
     };
     read().ok_or_else(|| damaged("an entry of the feed"))
 }

@@ -49,26 +49,26 @@ impl Recovery {
             }
             Key::Journal(shard, number, entry) => {
                 let id = self.last.filter(|last| (last.0, last.1) == (shard, number)).map(|last| last.2);
-                let held = id.and_then(|id| self.model.shard(shard).held.get_mut_passing(&id));
+                let held = id.and_then(|id| self.model.shard(shard).activeflows.get_mut_untracked(&id));
                 let held = held.ok_or_else(|| damaged("a journal entry without its activeflow"))?;
                 held.journal.restore(entry, parts.0.to_vec());
             }
-            Key::Bundle(hash) => self.model.bundles.insert_passing(hash, parts.0.to_vec()),
+            Key::Bundle(hash) => self.model.bundles.insert_untracked(hash, parts.0.to_vec()),
             Key::Definitions => self.model.definitions = records::from_json(parts, "the definitions")?,
             Key::RouteTransition(transition) => {
                 let record: common::ports::catalogue::RouteTransitionRecord =
                     records::from_json(parts, "a transition")?;
                 self.newest = self.newest.max(record.recorded_at);
-                self.model.route_transitions.insert_passing(transition, record);
+                self.model.route_transitions.insert_untracked(transition, record);
             }
             Key::Member(id) => {
-                self.model.members.insert_passing(id, records::from_json(parts, "a member")?);
+                self.model.members.insert_untracked(id, records::from_json(parts, "a member")?);
             }
             Key::Dead(shard, id) => {
                 let mut parts = parts;
                 let noted = parts.time().ok_or_else(|| damaged("the time of a death"))?;
                 self.newest = self.newest.max(noted);
-                self.shard(shard)?.dead.insert_passing(id, noted);
+                self.shard(shard)?.dead.insert_untracked(id, noted);
             }
             Key::Feed(shard, number) => {
                 let entry = records::from_feed(parts, feed_position(number))?;
@@ -82,14 +82,14 @@ impl Recovery {
             }
             Key::Nonce(shard, id) => {
                 let nonce = records::from_nonce(parts)?;
-                self.shard(shard)?.nonces.insert_passing(id, nonce);
+                self.shard(shard)?.nonces.insert_untracked(id, nonce);
             }
             Key::Marks(shard, generation, _) => {
-                self.shard(shard)?.seen.restore(generation, records::from_marks(parts));
+                self.shard(shard)?.dedup.restore(generation, records::from_marks(parts));
             }
             Key::Attempts(shard, event) => {
                 let attempts = records::from_attempts(parts).collect();
-                self.shard(shard)?.attempts.insert_passing(event, attempts);
+                self.shard(shard)?.attempts.insert_untracked(event, attempts);
             }
         }
         Ok(())
@@ -133,7 +133,7 @@ impl Recovery {
         if record.state == State::Ready {
             self.ready[usize::from(at.0)].push((held.place, id));
         }
-        self.shard(at)?.held.insert_passing(id, held);
+        self.shard(at)?.activeflows.insert_untracked(id, held);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
-//! What a person asks of an activeflow.
+//! Controls: stop, pause, resume, retry, continue, forward.
 
-use super::ShardState;
+use super::state::ShardState;
 use common::ActiveflowId;
 use common::identity::reference_key;
 use common::ports::lookup::Controlled;
@@ -10,11 +10,11 @@ use flow::Timestamp;
 
 impl ShardState {
     pub fn control(&mut self, id: ActiveflowId, control: &Control, now: Timestamp) -> Controlled {
-        let Some(held) = self.held.get_mut(&id) else { return Controlled::Unknown };
-        match (held.record.state, control) {
+        let Some(activeflow) = self.activeflows.get_mut(&id) else { return Controlled::Unknown };
+        match (activeflow.record.state, control) {
             (State::Ended, _) => return Controlled::Ended,
             (State::Quarantined, Control::Stop) => {
-                held.outbox.clear();
+                activeflow.outbox.clear();
                 self.end(id, &[], now);
                 return Controlled::Ended;
             }
@@ -22,7 +22,7 @@ impl ShardState {
             (_, Control::Retry) => {}
             (State::Paused, Control::Pause) => {}
             (state, _) => {
-                held.control = Some(prevailing(held.control.take(), control));
+                activeflow.control = Some(prevailing(activeflow.control.take(), control));
                 let wakes = match state {
                     State::Paused => matches!(control, Control::Stop | Control::Resume),
                     state => state == State::Waiting,
@@ -35,22 +35,22 @@ impl ShardState {
         Controlled::Accepted
     }
 
-    /// Alone, with its attempts forgiven; its reference is taken back if it is free.
+    /// Makes a quarantined activeflow ready, alone and without attempts. It owns its reference again if that is free.
     fn retry(&mut self, id: ActiveflowId, now: Timestamp) {
-        let Some(held) = self.held.get_mut(&id) else { return };
-        held.record.suspect = Suspect::Alone;
-        held.record.attempts = 0;
-        if held.record.owner {
-            let key = reference_key(&held.record.spec.reference);
-            held.record.owner = *self.owners.entry(key).or_insert(id) == id;
+        let Some(activeflow) = self.activeflows.get_mut(&id) else { return };
+        activeflow.record.suspect = Suspect::Alone;
+        activeflow.record.attempts = 0;
+        if activeflow.record.owner {
+            let key = reference_key(&activeflow.record.spec.reference);
+            activeflow.record.owner = *self.owners.entry(key).or_insert(id) == id;
         }
         self.make_ready(id, now);
     }
 }
 
-/// Stop goes before pause, pause before the rest; resuming takes a pause back, and keeps a jump that was asked for.
-fn prevailing(standing: Option<Control>, new: &Control) -> Control {
-    match (standing, new) {
+/// The control to keep: stop replaces pause, pause replaces the others; resume cancels a pause and keeps a jump.
+fn prevailing(current: Option<Control>, new: &Control) -> Control {
+    match (current, new) {
         (Some(Control::Stop), _) => Control::Stop,
         (Some(Control::Pause), Control::Stop | Control::Resume) => new.clone(),
         (Some(Control::Pause), _) => Control::Pause,

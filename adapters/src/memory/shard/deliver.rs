@@ -1,9 +1,12 @@
-//! How an event enters: seen, then the owner or a new one, then side runs.
+//! Delivery of an event: dedup, then the owner or a new one, then side runs.
 
-use super::{ActiveflowEntry, INBOX_BYTES, INBOX_ENTRIES, ShardState};
+use super::activeflow::ActiveflowEntry;
+use super::state::ShardState;
 use crate::memory::tracked::BoundedLog;
 use common::identity::reference_key;
+use common::limits::{INBOX_BYTES, INBOX_ENTRIES};
 use common::ports::intake::{Deliver, Delivered, To};
+use common::ports::lookup::FeedKind;
 use common::record::{Entry, Record, Start, State, Suspect};
 use common::{ActiveflowId, EventKey};
 use flow::Timestamp;
@@ -17,8 +20,8 @@ impl ShardState {
             }
             self.generation = event.generation;
         }
-        self.seen.rotate(now, self.limits.dedup_rotation.as_micros() as i64);
-        if self.seen.contains(&event.key) {
+        self.dedup.rotate(now, self.limits.dedup_rotation.as_micros() as i64);
+        if self.dedup.contains(&event.key) {
             return Delivered::Duplicate;
         }
         let answer = match &event.to {
@@ -26,7 +29,7 @@ impl ShardState {
             To::Reference { key, owner, sides } => self.deliver_by(key, owner.as_ref(), sides, event, now),
         };
         if matches!(answer, Delivered::Applied { .. }) {
-            self.seen.mark(&event.key);
+            self.dedup.mark(&event.key);
         }
         answer
     }
@@ -38,10 +41,10 @@ impl ShardState {
     }
 
     fn deliver_to(&mut self, id: ActiveflowId, realm: &str, event: &Deliver, now: Timestamp) -> Delivered {
-        let lives = |held: &ActiveflowEntry| {
-            held.record.spec.reference.realm == realm && held.record.state != State::Ended
+        let takes_answers = |activeflow: &ActiveflowEntry| {
+            activeflow.record.spec.reference.realm == realm && activeflow.record.state != State::Ended
         };
-        if !self.held.get(&id).is_some_and(lives) {
+        if !self.activeflows.get(&id).is_some_and(takes_answers) {
             return Delivered::Late;
         }
         self.push_input(id, entry(event, None), now);
@@ -59,14 +62,14 @@ impl ShardState {
         let mut started = Vec::new();
         let mut to = None;
         let mut known = false;
-        if let Some(live) = self.owners.get(key).copied() {
-            if self.hears(live, &event.kind) {
+        if let Some(owner_id) = self.owners.get(key).copied() {
+            if self.hears(owner_id, &event.kind) {
                 let entry = entry(event, owner);
-                if !event.always_fits && !self.fits(live, &entry) {
-                    return Delivered::InboxFull { owner: live };
+                if !event.always_fits && !self.fits(owner_id, &entry) {
+                    return Delivered::InboxFull { owner: owner_id };
                 }
-                self.push_input(live, entry, now);
-                to = Some(live);
+                self.push_input(owner_id, entry, now);
+                to = Some(owner_id);
             }
         } else if let Some(start) = owner {
             if self.create(start, true, entry(event, None), now) {
@@ -96,19 +99,19 @@ impl ShardState {
     }
 
     pub(super) fn hears(&self, id: ActiveflowId, kind: &str) -> bool {
-        self.held.get(&id).is_some_and(|held| held.record.spec.hears(kind))
+        self.activeflows.get(&id).is_some_and(|activeflow| activeflow.record.spec.hears(kind))
     }
 
     fn fits(&self, id: ActiveflowId, entry: &Entry) -> bool {
-        self.held.get(&id).is_some_and(|held| {
-            held.inbox.len() < INBOX_ENTRIES
-                && held.record.inbox_bytes as usize + entry.to_bytes().len() <= INBOX_BYTES
+        self.activeflows.get(&id).is_some_and(|activeflow| {
+            activeflow.inbox.len() < INBOX_ENTRIES
+                && activeflow.record.inbox_bytes as usize + entry.to_bytes().len() <= INBOX_BYTES
         })
     }
 
-    /// Starts an activeflow with its first input; an id that is already there starts nothing.
+    /// Starts an activeflow with its first input. Returns false, and changes nothing, if the id exists.
     pub(super) fn create(&mut self, start: &Start, owner: bool, first: Entry, now: Timestamp) -> bool {
-        if self.held.contains_key(&start.id) {
+        if self.activeflows.contains_key(&start.id) {
             return false;
         }
         let record = Record {
@@ -132,7 +135,7 @@ impl ShardState {
             self.owners.insert(reference_key(&record.spec.reference), start.id);
         }
         self.index.entry(record.spec.customer_id.clone()).or_default().insert((now, start.id));
-        let held = ActiveflowEntry {
+        let activeflow = ActiveflowEntry {
             record,
             inbox: VecDeque::from([first]),
             outbox: Vec::new(),
@@ -144,9 +147,9 @@ impl ShardState {
             fresh: true,
         };
         self.started += 1;
-        self.held.insert(start.id, held);
+        self.activeflows.insert(start.id, activeflow);
         self.enqueue(start.id);
-        self.note(start.id, "created", now, Vec::new());
+        self.note(start.id, FeedKind::Created, now, Vec::new());
         true
     }
 }

@@ -1,6 +1,6 @@
-//! Whether every activeflow is in exactly one place: what the indexes say and what the records say agree.
+//! Invariants: records and indexes agree, and every activeflow is in exactly one place.
 
-use super::ShardState;
+use super::state::ShardState;
 use common::identity::reference_key;
 use common::record::State;
 use common::{ActiveflowId, ports::lookup::Found};
@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 
 impl ShardState {
     pub fn everything(&self) -> Vec<Found> {
-        self.held.keys().filter_map(|id| self.get(*id)).collect()
+        self.activeflows.keys().filter_map(|id| self.get(*id)).collect()
     }
 
     /// # Errors
-    /// The first activeflow that is nowhere, in two places or in a wrong one.
+    /// The first activeflow that is in no place, in two places or in a wrong one.
     pub fn check_invariants(&self) -> Result<(), String> {
         let mut places: BTreeMap<ActiveflowId, Vec<State>> = BTreeMap::new();
         let lanes = &self.lanes;
@@ -21,8 +21,8 @@ impl ShardState {
         }
         self.claims.iter().for_each(|claim| places.entry(claim.1).or_default().push(State::Claimed));
         self.ended.iter().for_each(|ended| places.entry(ended.1).or_default().push(State::Ended));
-        for (id, held) in self.held.iter() {
-            let state = held.record.state;
+        for (id, activeflow) in self.activeflows.iter() {
+            let state = activeflow.record.state;
             let found = places.remove(id).unwrap_or_default();
             let right = match state {
                 State::Ready | State::Claimed | State::Ended => found == [state],
@@ -31,16 +31,16 @@ impl ShardState {
             if !right {
                 return Err(format!("{id} is {} and is found in {found:?}", state.name()));
             }
-            if held.record.deadline.is_some_and(|deadline| !self.waits.contains(&(deadline, *id))) {
+            if activeflow.record.deadline.is_some_and(|deadline| !self.waits.contains(&(deadline, *id))) {
                 return Err(format!("{id} has a deadline and no timer"));
             }
             let live = ![State::Ended, State::Quarantined].contains(&state);
-            let key = reference_key(&held.record.spec.reference);
-            if held.record.owner && live && self.owners.get(&key) != Some(id) {
+            let key = reference_key(&activeflow.record.spec.reference);
+            if activeflow.record.owner && live && self.owners.get(&key) != Some(id) {
                 return Err(format!("{id} owns its reference and is not found by it"));
             }
         }
-        let deadline = |id| self.held.get(id).and_then(|held| held.record.deadline);
+        let deadline = |id| self.activeflows.get(id).and_then(|activeflow| activeflow.record.deadline);
         if let Some((_, id)) = self.waits.iter().find(|(until, id)| deadline(id) != Some(*until)) {
             return Err(format!("{id} has a timer and no deadline"));
         }
@@ -54,7 +54,7 @@ impl ShardState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::model::Limits;
+    use crate::memory::limits::Limits;
     use common::Shard;
     use common::member::MemberId;
     use common::ports::work::{After, Claimed, Token, Transition, Want};
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_census_finds_what_is_in_no_place_in_two_or_in_a_wrong_one() {
+    fn an_activeflow_in_no_place_in_two_or_in_a_wrong_one_is_found() {
         assert_eq!(shard().check_invariants(), Ok(()));
         let id = |n: u8| ActiveflowId::from_bytes([n; 16]);
         type Damage = fn(&mut ShardState, ActiveflowId);

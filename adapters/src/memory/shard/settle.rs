@@ -1,10 +1,11 @@
-//! What becomes of a claim: kept, parked, paused, yielded, ended.
+//! End of a claim: kept, parked, paused, yielded, or the activeflow ended.
 
-use super::ShardState;
-use crate::memory::model::Wakeup;
+use super::state::ShardState;
+use crate::memory::wakeups::Wakeup;
 use common::ActiveflowId;
 use common::identity::reference_key;
 use common::ports::error::StoreError;
+use common::ports::lookup::FeedKind;
 use common::ports::work::{After, CommitOutcome};
 use common::record::{Entry, Start, State};
 use flow::Timestamp;
@@ -16,20 +17,20 @@ impl ShardState {
         after: &After,
         now: Timestamp,
     ) -> Result<CommitOutcome, StoreError> {
-        let Some(held) = self.held.get(&id) else { return Ok(CommitOutcome::Fenced) };
-        let version = held.record.version;
+        let Some(activeflow) = self.activeflows.get(&id) else { return Ok(CommitOutcome::Fenced) };
+        let version = activeflow.record.version;
         if *after == After::KeepClaim {
             return Ok(CommitOutcome::ClaimKept { version });
         }
-        if !held.outbox.is_empty() {
-            let what = format!("{id} would be released with {} unsettled commands", held.outbox.len());
+        if !activeflow.outbox.is_empty() {
+            let what = format!("{id} would be released with {} unsettled commands", activeflow.outbox.len());
             return Err(StoreError::Corrupt { operation: "finish", what });
         }
-        let waiting =
-            held.control.is_some() || (!held.inbox.is_empty() && matches!(after, After::Park { .. }));
+        let waiting = activeflow.control.is_some()
+            || (!activeflow.inbox.is_empty() && matches!(after, After::Park { .. }));
         if waiting && matches!(after, After::Park { .. } | After::Pause) {
-            let inbox = held.inbox.iter().cloned().collect();
-            return Ok(CommitOutcome::More { version, inbox, control: held.control.clone() });
+            let inbox = activeflow.inbox.iter().cloned().collect();
+            return Ok(CommitOutcome::More { version, inbox, control: activeflow.control.clone() });
         }
         self.drop_claim(id);
         match after {
@@ -43,17 +44,17 @@ impl ShardState {
     }
 
     fn set_state(&mut self, id: ActiveflowId, state: State) {
-        if let Some(held) = self.held.get_mut(&id) {
-            held.record.state = state;
+        if let Some(activeflow) = self.activeflows.get_mut(&id) {
+            activeflow.record.state = state;
         }
     }
 
     fn park(&mut self, id: ActiveflowId, wait: u64, until: Option<Timestamp>) {
         self.drop_wait(id);
-        let Some(held) = self.held.get_mut(&id) else { return };
-        held.record.state = State::Waiting;
-        held.record.wait = wait;
-        held.record.deadline = until;
+        let Some(activeflow) = self.activeflows.get_mut(&id) else { return };
+        activeflow.record.state = State::Waiting;
+        activeflow.record.wait = wait;
+        activeflow.record.deadline = until;
         if let Some(until) = until {
             let earliest = self.waits.first().is_none_or(|first| until < first.0);
             self.waits.insert((until, id));
@@ -63,31 +64,31 @@ impl ShardState {
         }
     }
 
-    /// Ends an activeflow; what nobody took is delivered again, the first that starts something becoming the owner.
+    /// Ends an activeflow and delivers unconsumed entries again; the first that starts something becomes the owner.
     pub(super) fn end(&mut self, id: ActiveflowId, rest: &[Entry], now: Timestamp) {
         self.drop_wait(id);
-        let Some(held) = self.held.get_mut(&id) else { return };
-        held.record.state = State::Ended;
-        held.record.updated = now;
-        held.record.inbox_bytes = 0;
-        held.control = None;
-        let left: Vec<Entry> = rest.iter().cloned().chain(held.inbox.drain(..)).collect();
-        let owned = held.record.owner;
-        let key = reference_key(&held.record.spec.reference);
+        let Some(activeflow) = self.activeflows.get_mut(&id) else { return };
+        activeflow.record.state = State::Ended;
+        activeflow.record.updated = now;
+        activeflow.record.inbox_bytes = 0;
+        activeflow.control = None;
+        let left: Vec<Entry> = rest.iter().cloned().chain(activeflow.inbox.drain(..)).collect();
+        let owned = activeflow.record.owner;
+        let key = reference_key(&activeflow.record.spec.reference);
         self.ended.insert((now, id));
-        self.note(id, "ended", now, Vec::new());
+        self.note(id, FeedKind::Ended, now, Vec::new());
         let owned = owned && self.owners.get(&key) == Some(&id);
         if owned {
             self.owners.remove(&key);
         }
-        // Of who does not own the reference (any more), only what would start another.
-        let handed = |entry: &Entry| owned || matches!(entry, Entry::Event { start: Some(_), .. });
-        for entry in left.into_iter().filter(handed) {
-            self.hand_on(&key, entry, now);
+        // From an activeflow that did not own the reference (any more), only entries that would start another.
+        let is_redelivered = |entry: &Entry| owned || matches!(entry, Entry::Event { start: Some(_), .. });
+        for entry in left.into_iter().filter(is_redelivered) {
+            self.redeliver(&key, entry, now);
         }
     }
 
-    pub(super) fn hand_on(&mut self, key: &[u8; 16], entry: Entry, now: Timestamp) {
+    pub(super) fn redeliver(&mut self, key: &[u8; 16], entry: Entry, now: Timestamp) {
         let Entry::Event { kind, input, start } = entry else { return };
         match self.owners.get(key).copied() {
             Some(owner) if self.hears(owner, &kind) => {

@@ -1,40 +1,42 @@
 //! Claim, commit, finish, release.
 
-use super::{JOURNAL_ENTRIES, SUSPECT_GROUP, ShardState};
+use super::state::ShardState;
 use common::ActiveflowId;
+use common::limits::{JOURNAL_ENTRIES, SUSPECT_GROUP};
 use common::ports::error::StoreError;
+use common::ports::lookup::FeedKind;
 use common::ports::work::{After, Claim, Claimed, CommitOutcome, Row, Token, Transition, Want};
 use common::record::{State, Suspect};
 use flow::Timestamp;
 
 impl ShardState {
-    pub fn claim(&mut self, token: Token, want: Want, now: Timestamp) -> Claimed {
+    pub fn claim(&mut self, token: Token, request: Want, now: Timestamp) -> Claimed {
         if self.dead.contains_key(&token.worker) {
             return Claimed::Dead;
         }
         let ids = match self.nonces.get(&token.worker) {
-            // The same call again answers with what it claimed; an older one, delivered late, with nothing.
+            // A repeated call returns what it claimed; an older one, delivered late, returns nothing.
             Some((nonce, ids)) if *nonce == token.nonce => ids.clone(),
             Some((nonce, _)) if *nonce > token.nonce => Vec::new(),
-            _ => self.take(token, want, now),
+            _ => self.take(token, request, now),
         };
         let rows = ids.into_iter().filter_map(|id| self.row(id, token)).collect();
         let suspects = (self.lanes.suspects.len() + self.lanes.alone.len()) as u64;
         Claimed::Rows { now, rows, suspects }
     }
 
-    fn take(&mut self, token: Token, want: Want, now: Timestamp) -> Vec<ActiveflowId> {
+    fn take(&mut self, token: Token, request: Want, now: Timestamp) -> Vec<ActiveflowId> {
         let mut ids = Vec::new();
-        let alone = want.idle && !self.lanes.alone.is_empty();
-        let suspects = want.idle && !self.lanes.suspects.is_empty();
-        // With both, every other claim takes from the other, so that one which cannot move hides nobody.
+        let alone = request.idle && !self.lanes.alone.is_empty();
+        let suspects = request.idle && !self.lanes.suspects.is_empty();
+        // When both lanes hold something, claims alternate between them, so that a stuck one does not hide the other.
         if alone && !(suspects && token.nonce % 2 == 1) {
             ids.extend(self.lanes.alone.pop_front());
         } else if suspects {
-            let group = want.max.min(SUSPECT_GROUP) as usize;
+            let group = request.max.min(SUSPECT_GROUP) as usize;
             ids.extend(self.lanes.suspects.drain(..group.min(self.lanes.suspects.len())));
         } else {
-            let max = want.max as usize;
+            let max = request.max as usize;
             let resumed = max.min(self.lanes.resumed.len());
             ids.extend(self.lanes.resumed.drain(..resumed));
             let fresh = (max - resumed).min(self.lanes.fresh.len());
@@ -43,7 +45,7 @@ impl ShardState {
         ids.retain(|id| self.take_one(*id, token, now));
         let claimed = (token.nonce, ids.clone());
         if ids.is_empty() {
-            self.nonces.insert_passing(token.worker, claimed);
+            self.nonces.insert_untracked(token.worker, claimed);
         } else {
             self.nonces.insert(token.worker, claimed);
         }
@@ -51,11 +53,11 @@ impl ShardState {
     }
 
     fn take_one(&mut self, id: ActiveflowId, token: Token, now: Timestamp) -> bool {
-        match self.held.get_mut(&id) {
-            Some(held) if held.record.state == State::Ready => {
-                held.record.state = State::Claimed;
-                held.record.token = Some(token);
-                held.claimed_at = now;
+        match self.activeflows.get_mut(&id) {
+            Some(activeflow) if activeflow.record.state == State::Ready => {
+                activeflow.record.state = State::Claimed;
+                activeflow.record.token = Some(token);
+                activeflow.claimed_at = now;
                 self.claims.insert((now, id));
                 true
             }
@@ -64,14 +66,14 @@ impl ShardState {
     }
 
     fn row(&self, id: ActiveflowId, token: Token) -> Option<Row> {
-        let held = self.held.get(&id)?;
-        let mine = held.record.state == State::Claimed && held.record.token == Some(token);
+        let activeflow = self.activeflows.get(&id)?;
+        let mine = activeflow.record.state == State::Claimed && activeflow.record.token == Some(token);
         mine.then(|| Row {
             claim: Claim { id, shard: self.id, token },
-            record: held.record.clone(),
-            inbox: held.inbox.iter().cloned().collect(),
-            outbox: held.outbox.clone(),
-            control: held.control.clone(),
+            record: activeflow.record.clone(),
+            inbox: activeflow.inbox.iter().cloned().collect(),
+            outbox: activeflow.outbox.clone(),
+            control: activeflow.control.clone(),
         })
     }
 
@@ -83,9 +85,9 @@ impl ShardState {
         after: &After,
         now: Timestamp,
     ) -> Result<CommitOutcome, StoreError> {
-        let Some(held) = self.held.get(&claim.id) else { return Ok(CommitOutcome::Fenced) };
-        let (state, at) = (held.record.state, held.record.version);
-        if held.record.token != Some(claim.token) {
+        let Some(activeflow) = self.activeflows.get(&claim.id) else { return Ok(CommitOutcome::Fenced) };
+        let (state, at) = (activeflow.record.state, activeflow.record.version);
+        if activeflow.record.token != Some(claim.token) {
             return Ok(CommitOutcome::Fenced);
         }
         if state == State::Claimed && at == version {
@@ -103,22 +105,22 @@ impl ShardState {
     }
 
     fn apply(&mut self, id: ActiveflowId, transition: &Transition, now: Timestamp) {
-        let Some(held) = self.held.get_mut(&id) else { return };
-        held.record.body = transition.body.clone();
-        held.record.version += 1;
-        held.record.updated = now;
-        held.record.suspect = Suspect::No;
-        held.record.attempts = 0;
-        for entry in held.inbox.drain(..(transition.consumed as usize).min(held.inbox.len())) {
-            held.record.inbox_bytes -= entry.to_bytes().len() as u32;
+        let Some(activeflow) = self.activeflows.get_mut(&id) else { return };
+        activeflow.record.body = transition.body.clone();
+        activeflow.record.version += 1;
+        activeflow.record.updated = now;
+        activeflow.record.suspect = Suspect::No;
+        activeflow.record.attempts = 0;
+        for entry in activeflow.inbox.drain(..(transition.consumed as usize).min(activeflow.inbox.len())) {
+            activeflow.record.inbox_bytes -= entry.to_bytes().len() as u32;
         }
-        held.outbox.extend(transition.commands.iter().cloned());
-        if transition.control.is_some() && transition.control == held.control {
-            held.control = None;
+        activeflow.outbox.extend(transition.commands.iter().cloned());
+        if transition.control.is_some() && transition.control == activeflow.control {
+            activeflow.control = None;
         }
         if let Some(journal) = &transition.journal {
-            held.journal.push(journal.clone(), JOURNAL_ENTRIES);
-            self.note(id, "moved", now, journal.clone());
+            activeflow.journal.push(journal.clone(), JOURNAL_ENTRIES);
+            self.note(id, FeedKind::Moved, now, journal.clone());
         }
     }
 
@@ -130,22 +132,22 @@ impl ShardState {
         after: &After,
         now: Timestamp,
     ) -> Result<CommitOutcome, StoreError> {
-        let Some(held) = self.held.get_mut(&claim.id) else { return Ok(CommitOutcome::Fenced) };
-        if held.record.token != Some(claim.token) || held.record.version != version {
+        let Some(activeflow) = self.activeflows.get_mut(&claim.id) else { return Ok(CommitOutcome::Fenced) };
+        if activeflow.record.token != Some(claim.token) || activeflow.record.version != version {
             return Ok(CommitOutcome::Fenced);
         }
-        if held.record.state != State::Claimed {
+        if activeflow.record.state != State::Claimed {
             return Ok(CommitOutcome::Released { version });
         }
-        let settled = held.outbox.len().saturating_sub(unsettled as usize);
-        held.outbox.drain(..settled);
+        let settled = activeflow.outbox.len().saturating_sub(unsettled as usize);
+        activeflow.outbox.drain(..settled);
         self.settle(claim.id, after, now)
     }
 
     pub fn release(&mut self, claim: &Claim, now: Timestamp) {
-        let Some(held) = self.held.get_mut(&claim.id) else { return };
-        if held.record.state == State::Claimed && held.record.token == Some(claim.token) {
-            held.record.token = None;
+        let Some(activeflow) = self.activeflows.get_mut(&claim.id) else { return };
+        if activeflow.record.state == State::Claimed && activeflow.record.token == Some(claim.token) {
+            activeflow.record.token = None;
             self.drop_claim(claim.id);
             self.make_ready(claim.id, now);
         }

@@ -1,68 +1,68 @@
--- deliver: applies one event once: seen, then the owner or a new one, then side runs; wakes what is parked.
+-- deliver: applies one event once: dedup, then the owner or a new one, then side runs; makes a parked activeflow ready.
 -- ARGV 3 generation  4 mark (10 bytes)  5 bucket  6 dedup rotation (us)  7 event type  8 input  9 '1' if it always fits
 --      10 'a' or 'r'  11 activeflow id or reference key  12 realm  13 feed length  14 owner start or ''  15… side starts
 -- Returns {'applied', to or '', backlog, started…} | {'duplicate'} | {'unmatched'} | {'late'} | {'full', owner} | {'stale', generation}
-local INBOX_ENTRIES, INBOX_BYTES, BUCKETS = 256, 262144, 4096
-local by_reference = ARGV[10] == 'r'
-local kind, input, feed_length = ARGV[7], ARGV[8], ARGV[13]
-local meta = redis.call('HMGET', P .. ':meta', 'generation', 'seen', 'seen_since')
-local standing, generation = tonumber(meta[1] or '0'), tonumber(ARGV[3])
-if by_reference and generation < standing then return { 'stale', standing } end
+local generation, mark, bucket, rotation = tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6])
+local kind, input, always_fits, by_reference = ARGV[7], ARGV[8], ARGV[9] == '1', ARGV[10] == 'r'
+local addressed, realm, feed_length, start, first_side = ARGV[11], ARGV[12], ARGV[13], ARGV[14], 15
+local meta = redis.call('HMGET', P .. META, 'generation', 'seen', 'seen_since')
+local current = tonumber(meta[1] or '0')
+if by_reference and generation < current then return { 'stale', current } end
 
-local owner_id = ARGV[11]
-if by_reference then owner_id = redis.call('HGET', P .. ':owners', ARGV[11]) end
+local owner_id = addressed
+if by_reference then owner_id = redis.call('HGET', P .. OWNERS, addressed) end
 local owner = owner_id and load(owner_id)
 
-if by_reference and generation > standing then redis.call('HSET', P .. ':meta', 'generation', int(generation)) end
+if by_reference and generation > current then redis.call('HSET', P .. META, 'generation', int(generation)) end
 local seen, since = tonumber(meta[2] or '0'), tonumber(meta[3] or '0')
 if since == 0 then
-  redis.call('HSET', P .. ':meta', 'seen', '0', 'seen_since', int(now))
-elseif now - since >= tonumber(ARGV[6]) then
+  redis.call('HSET', P .. META, 'seen', '0', 'seen_since', int(now))
+elseif now - since >= rotation then
   seen = seen + 1
-  redis.call('HSET', P .. ':meta', 'seen', int(seen), 'seen_since', int(now))
-  for bucket = 0, BUCKETS - 1 do redis.call('UNLINK', P .. ':d:' .. int(seen - 3) .. ':' .. bucket) end
+  redis.call('HSET', P .. META, 'seen', int(seen), 'seen_since', int(now))
+  for old = 0, DEDUP_BUCKETS - 1 do redis.call('UNLINK', marks_key(seen - DEDUP_GENERATIONS, old)) end
 end
-for back = 0, math.min(seen, 2) do
-  if redis.call('HEXISTS', P .. ':d:' .. int(seen - back) .. ':' .. ARGV[5], ARGV[4]) == 1 then return { 'duplicate' } end
+for back = 0, math.min(seen, DEDUP_GENERATIONS - 1) do
+  if redis.call('HEXISTS', marks_key(seen - back, bucket), mark) == 1 then return { 'duplicate' } end
 end
 
 local to, started, known = '', {}, false
 if not by_reference then
   if not owner or owner.state == 'e' then return { 'late' } end
-  local _, _, realm = texts(owner)
-  if realm ~= ARGV[12] then return { 'late' } end
+  local _, _, owner_realm = texts(owner)
+  if owner_realm ~= realm then return { 'late' } end
   push_input(owner, event_entry(kind, '', input))
   save(owner)
   to = owner.id
 else
   if owner then
     if hears(owner, kind) then
-      local entry = event_entry(kind, ARGV[14], input)
-      local full = redis.call('LLEN', key('i', owner.id)) >= INBOX_ENTRIES or owner.inbox + #entry > INBOX_BYTES
-      if full and ARGV[9] ~= '1' then return { 'full', owner.id } end
+      local entry = event_entry(kind, start, input)
+      local full = redis.call('LLEN', key(INBOX, owner.id)) >= INBOX_ENTRIES or owner.inbox + #entry > INBOX_BYTES
+      if full and not always_fits then return { 'full', owner.id } end
       push_input(owner, entry)
       save(owner)
       to = owner.id
     end
-  elseif ARGV[14] ~= '' then
-    if create(ARGV[14], 'o', kind, input, feed_length) then
-      to = string.sub(ARGV[14], 1, 16)
+  elseif start ~= '' then
+    if create(start, 'o', kind, input, feed_length) then
+      to = string.sub(start, 1, ID_BYTES)
       started[1] = to
     else
       known = true
     end
   end
-  for i = 15, #ARGV do
+  for i = first_side, #ARGV do
     if create(ARGV[i], 's', kind, input, feed_length) then
-      started[#started + 1] = string.sub(ARGV[i], 1, 16)
+      started[#started + 1] = string.sub(ARGV[i], 1, ID_BYTES)
     else
       known = true
     end
   end
   if to == '' and #started == 0 then return { known and 'duplicate' or 'unmatched' } end
 end
-redis.call('HSET', P .. ':d:' .. int(seen) .. ':' .. ARGV[5], ARGV[4], '')
-local backlog = redis.call('LLEN', P .. ':lane:resumed') + redis.call('LLEN', P .. ':lane:fresh')
+redis.call('HSET', marks_key(seen, bucket), mark, '')
+local backlog = redis.call('LLEN', key(LANE, 'resumed')) + redis.call('LLEN', key(LANE, 'fresh'))
 local answer = { 'applied', to, backlog }
 for _, id in ipairs(started) do answer[#answer + 1] = id end
 return answer

@@ -14,6 +14,7 @@ use crate::problem::Problem;
 use crate::resource::Activeflow;
 use crate::state::Api;
 use common::ActiveflowId;
+use common::identity::InvalidActiveflowId;
 use common::ports::lookup::Found;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -35,8 +36,9 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
 
 /// The activeflow that a path names, if the caller may see it.
 pub async fn find(api: &Api, caller: &Caller, id: &str) -> Result<Found, Problem> {
-    let id: ActiveflowId =
-        id.parse().map_err(|detail: String| Problem::bad_request("invalid_path", detail))?;
+    let id: ActiveflowId = id
+        .parse()
+        .map_err(|error: InvalidActiveflowId| Problem::bad_request("invalid_path", error.to_string()))?;
     let found = api.ask(|| api.ports.lookup.get(id)).await?;
     found.filter(|found| caller.may_see(&found.record.spec.customer_id)).ok_or_else(|| unknown(id))
 }

@@ -42,7 +42,7 @@ impl Document {
     fn text(&self) -> String {
         match self {
             Document::Text(text) => text.clone(),
-            Document::Json(fields) => serde_json::to_string(fields).unwrap_or_default(),
+            Document::Json(fields) => common::json::to_text(fields),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::cli::Context;
 use crate::client::Path;
 use crate::failure::Failure;
-use crate::output::{OutputArgs, text};
+use crate::output::OutputArgs;
 use clap::Args;
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ pub async fn run(args: ExportArgs, context: &Context) -> Result<(), Failure> {
     let flow: Value = context.client().await?.get(path.as_str()).await?;
     args.output.one(&flow, || match &flow["document"] {
         Value::String(document) => document.clone(),
-        document => serde_json::to_string_pretty(document).unwrap_or_else(|_| text(document)),
+        document => common::json::to_pretty_text(document),
     });
     Ok(())
 }

@@ -177,7 +177,7 @@ fn compare(before: &Last, now: &Last, activeflow: &str, is_stirred: bool) -> Opt
 }
 
 fn meaning(command: &Command) -> u64 {
-    hash(&(&command.kind, serde_json::to_string(&command.data).unwrap_or_default()))
+    hash(&(&command.kind, common::json::to_text(&command.data)))
 }
 
 fn hash(value: &impl Hash) -> u64 {

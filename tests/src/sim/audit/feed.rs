@@ -5,7 +5,7 @@ use super::super::store::short;
 use super::Audit;
 use common::ActiveflowId;
 use common::journal;
-use common::ports::lookup::FeedEntry;
+use common::ports::lookup::{FeedEntry, FeedKind};
 use common::record::State;
 use std::collections::BTreeMap;
 
@@ -19,16 +19,18 @@ impl Audit {
         let known = self.feed.0.get(&entry.id).copied();
         let version =
             serde_json::from_slice::<journal::Entry>(&entry.journal).map(|entry| entry.version).ok();
-        let (right, next) = match (entry.what.as_str(), known) {
-            ("created", None) => (true, Some(0)),
-            ("moved", Some(Some(last))) => (version.is_some_and(|v| v > last), version.or(Some(last))),
-            ("quarantined", Some(Some(last))) => (true, Some(last)),
-            ("ended", Some(Some(_))) => (true, None),
+        let (right, next) = match (entry.kind, known) {
+            (FeedKind::Created, None) => (true, Some(0)),
+            (FeedKind::Moved, Some(Some(last))) => {
+                (version.is_some_and(|v| v > last), version.or(Some(last)))
+            }
+            (FeedKind::Quarantined, Some(Some(last))) => (true, Some(last)),
+            (FeedKind::Ended, Some(Some(_))) => (true, None),
             (_, known) => (false, known.flatten()),
         };
         self.feed.0.insert(entry.id, next);
         self.promises.check(Promise::Feed, right, || {
-            format!("{} `{}` at version {version:?} after {known:?}", short(entry.id), entry.what)
+            format!("{} `{}` at version {version:?} after {known:?}", short(entry.id), entry.kind.name())
         });
     }
 

@@ -25,7 +25,7 @@ pub fn arguments(operation: &Operation) -> String {
         Operation::Publish { publication } => publication.definitions.generation.to_string(),
         Operation::Definitions { than } => format!("newer than {than}"),
         Operation::RecordRouteTransition { transition }
-        | Operation::RouteTransitionPublished { transition } => transition.transition.clone(),
+        | Operation::RouteTransitionPublished { transition } => transition.transition.to_string(),
         Operation::Get { id } => short(*id),
         Operation::Control { id, control } => format!("{control:?} of {}", short(*id)),
         Operation::Feed { shard, .. } | Operation::Trim { shard, .. } => shard.to_string(),

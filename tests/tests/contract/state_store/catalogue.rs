@@ -6,7 +6,7 @@ use common::ports::catalogue::{Publication, Published, RouteTransition};
 use common::ports::intake::{Deliver, Delivered};
 use common::ports::work::{Claimed, Want};
 use flow::Definitions;
-use flow::route::{Route, Window};
+use flow::route::{Route, Window, WindowTransition};
 
 fn generation(generation: u64) -> Publication {
     Publication { definitions: Definitions { generation, ..Definitions::default() }, bundles: vec![] }
@@ -62,7 +62,7 @@ pub async fn bundles_are_there_before_the_definitions_that_name_them(w: &StoreHa
 pub async fn an_edge_is_recorded_once(w: &StoreHarness) {
     let transition = |at: i64| RouteTransition {
         route_id: "sim=8944*".into(),
-        transition: "activated".into(),
+        transition: WindowTransition::Activated,
         at: w.now().plus_millis(at),
     };
     let first = w.store.record_route_transition(&transition(-5_000)).await.unwrap();
@@ -80,7 +80,7 @@ pub async fn an_edge_is_recorded_once(w: &StoreHarness) {
 
 pub async fn a_route_transition_that_was_not_recorded_stays_unknown(w: &StoreHarness) {
     let transition =
-        RouteTransition { route_id: "sim=8944*".into(), transition: "expired".into(), at: w.now() };
+        RouteTransition { route_id: "sim=8944*".into(), transition: WindowTransition::Expired, at: w.now() };
     w.store.route_transition_published(&transition).await.unwrap();
     assert!(w.store.route_transitions().await.unwrap().is_empty());
     assert!(!w.store.record_route_transition(&transition).await.unwrap().published);

@@ -52,7 +52,7 @@ pub async fn the_feed_tells_births_moves_and_ends_and_is_trimmed(w: &StoreHarnes
     let moved = Transition { journal: Some(b"j".to_vec()), ..taking(&row) };
     w.commit(&row, &moved, &After::End { rest: vec![] }).await;
     let feed = w.store.feed(call.shard(), "", 10).await.unwrap();
-    let what: Vec<&str> = feed.iter().map(|entry| entry.what.as_str()).collect();
+    let what: Vec<&str> = feed.iter().map(|entry| entry.kind.name()).collect();
     assert_eq!(what, ["created", "moved", "ended"]);
     assert!(feed.iter().all(|entry| entry.id == row.claim.id && entry.at == w.now()));
     assert_eq!(feed[1].journal, b"j");

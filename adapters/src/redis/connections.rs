@@ -1,9 +1,10 @@
-//! Connections: a few multiplexed ones, checked out of the pool for as long as they work, shared by all calls.
+//! A few multiplexed connections, shared by all calls.
 //!
 //! A connection that was dropped, or that did not answer three times in a row (a stopped server still accepts bytes), is
-//! replaced. While the server is away, one call at a time tries to connect and the others share its failure.
+//! replaced. While the server is unreachable, one call at a time connects and the others share its failure.
 
-use super::{Settings, metrics};
+use super::metrics;
+use super::settings::Settings;
 use common::StoreError;
 use deadpool_redis::{Connection, Manager, Pool, PoolError};
 use redis::aio::MultiplexedConnection;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 
 const TIMEOUTS_BEFORE_REPLACING: u32 = 3;
 
-pub struct Link {
+pub struct Connections {
     pool: Pool,
     slots: Vec<Slot>,
     next: AtomicUsize,
@@ -22,18 +23,18 @@ pub struct Link {
 
 #[derive(Default)]
 struct Slot {
-    line: Mutex<Option<Arc<Line>>>,
+    shared: Mutex<Option<Arc<SharedConnection>>>,
     opening: tokio::sync::Mutex<()>,
     failures: AtomicUsize,
 }
 
-struct Line {
+struct SharedConnection {
     connection: MultiplexedConnection,
     timeouts: AtomicU32,
 }
 
-impl Link {
-    pub fn new(settings: &Settings) -> Result<Link, StoreError> {
+impl Connections {
+    pub fn new(settings: &Settings) -> Result<Connections, StoreError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(settings.response_timeout))
             .set_response_timeout(Some(settings.response_timeout))
@@ -46,31 +47,31 @@ impl Link {
             .build()
             .map_err(|e| StoreError::Refused { operation: "connect to Redis", reason: e.to_string() })?;
         let slots = (0..settings.connections.max(1)).map(|_| Slot::default()).collect();
-        Ok(Link { pool, slots, next: AtomicUsize::new(0) })
+        Ok(Connections { pool, slots, next: AtomicUsize::new(0) })
     }
 
-    /// Runs one call on a connection and learns from how it ends.
+    /// Runs one call on a connection, and replaces the connection if it failed.
     pub async fn run<T, F>(&self, operation: &'static str, call: F) -> Result<T, StoreError>
     where
         F: AsyncFnOnce(&mut MultiplexedConnection) -> Result<T, RedisError>,
     {
         let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
-        let line = slot.line(&self.pool).await.map_err(|reason| {
+        let shared = slot.connection(&self.pool).await.map_err(|reason| {
             metrics::failed(operation);
             StoreError::Unanswered { operation, reason }
         })?;
         let begun = Instant::now();
-        let answer = call(&mut line.connection.clone()).await;
+        let answer = call(&mut shared.connection.clone()).await;
         metrics::called(operation, begun.elapsed());
         match &answer {
-            Ok(_) => line.timeouts.store(0, Ordering::Relaxed),
+            Ok(_) => shared.timeouts.store(0, Ordering::Relaxed),
             Err(error) if error.is_timeout() => {
-                if line.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_BEFORE_REPLACING {
-                    slot.replace(&line);
+                if shared.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_BEFORE_REPLACING {
+                    slot.replace(&shared);
                 }
             }
-            Err(error) if error.is_io_error() || error.is_connection_dropped() => slot.replace(&line),
-            Err(_) => line.timeouts.store(0, Ordering::Relaxed),
+            Err(error) if error.is_io_error() || error.is_connection_dropped() => slot.replace(&shared),
+            Err(_) => shared.timeouts.store(0, Ordering::Relaxed),
         }
         answer.map_err(|error| {
             metrics::failed(operation);
@@ -80,14 +81,14 @@ impl Link {
 }
 
 impl Slot {
-    async fn line(&self, pool: &Pool) -> Result<Arc<Line>, String> {
-        if let Some(line) = self.current() {
-            return Ok(line);
+    async fn connection(&self, pool: &Pool) -> Result<Arc<SharedConnection>, String> {
+        if let Some(shared) = self.current() {
+            return Ok(shared);
         }
         let failures = self.failures.load(Ordering::SeqCst);
         let _opening = self.opening.lock().await;
-        if let Some(line) = self.current() {
-            return Ok(line);
+        if let Some(shared) = self.current() {
+            return Ok(shared);
         }
         if self.failures.load(Ordering::SeqCst) != failures {
             return Err("no connection to Redis".into());
@@ -95,9 +96,9 @@ impl Slot {
         match pool.get().await {
             Ok(connection) => {
                 let connection = Connection::take(connection);
-                let line = Arc::new(Line { connection, timeouts: AtomicU32::new(0) });
-                *self.lock() = Some(line.clone());
-                Ok(line)
+                let shared = Arc::new(SharedConnection { connection, timeouts: AtomicU32::new(0) });
+                *self.lock() = Some(shared.clone());
+                Ok(shared)
             }
             Err(error) => {
                 self.failures.fetch_add(1, Ordering::SeqCst);
@@ -109,23 +110,23 @@ impl Slot {
         }
     }
 
-    fn current(&self) -> Option<Arc<Line>> {
+    fn current(&self) -> Option<Arc<SharedConnection>> {
         self.lock().clone()
     }
 
-    fn replace(&self, failed: &Arc<Line>) {
-        let mut line = self.lock();
-        if line.as_ref().is_some_and(|line| Arc::ptr_eq(line, failed)) {
-            *line = None;
+    fn replace(&self, failed: &Arc<SharedConnection>) {
+        let mut shared = self.lock();
+        if shared.as_ref().is_some_and(|shared| Arc::ptr_eq(shared, failed)) {
+            *shared = None;
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<Line>>> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<SharedConnection>>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The address with the TCP settings that redis-rs leaves off.
+/// Parses the address and adds the TCP settings that redis-rs leaves off.
 pub fn connection_info(url: &str) -> Result<redis::ConnectionInfo, StoreError> {
     let info = url.into_connection_info().map_err(|e| StoreError::Refused {
         operation: "read redis.url",
@@ -136,7 +137,7 @@ pub fn connection_info(url: &str) -> Result<redis::ConnectionInfo, StoreError> {
     Ok(info.set_tcp_settings(tcp))
 }
 
-/// What an error means to a caller: unknown outcome, refused, too new, or damage.
+/// Classifies an error for the caller: unknown outcome, refused, too new, or damaged.
 pub fn to_store(operation: &'static str, error: &RedisError) -> StoreError {
     let reason = plain(error);
     if error.is_timeout() || error.is_io_error() || error.is_connection_dropped() {
@@ -149,14 +150,14 @@ pub fn to_store(operation: &'static str, error: &RedisError) -> StoreError {
             StoreError::TooNew { operation, found, supported: common::record::FORMAT }
         }
         Some("CORRUPT") => StoreError::Corrupt { operation, what: reason },
-        Some(code) if PASSING.contains(&code) => StoreError::Refused { operation, reason },
+        Some(code) if TRANSIENT.contains(&code) => StoreError::Refused { operation, reason },
         _ => StoreError::Corrupt { operation, what: reason },
     }
 }
 
-/// Refusals that go away by themselves or when an operator has mended the server: whoever calls waits and tries again, and
-/// no event is given up meanwhile. Everything else is about what is stored.
-const PASSING: &[&str] = &[
+/// Refusals that end by themselves or when an operator fixes the server: callers repeat the call and no event is rejected.
+/// All other errors concern stored data.
+const TRANSIENT: &[&str] = &[
     "OOM",
     "MISCONF",
     "READONLY",
@@ -172,11 +173,11 @@ const PASSING: &[&str] = &[
     "NOPERM",
     "NOAUTH",
     "WRONGPASS",
-    // Forgotten again between loading and calling.
+    // The server lost the script between loading and calling.
     "NOSCRIPT",
 ];
 
-/// The error in the server's words, without the script's arguments.
+/// Text of an error in the server's words, without the arguments of the script.
 pub fn plain(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),
@@ -190,7 +191,7 @@ mod tests {
 
     #[test]
     fn connections_have_the_tcp_settings_that_redis_rs_leaves_off() {
-        let Ok(info) = connection_info("redis://127.0.0.1:6379/") else { panic!("it can be read") };
+        let Ok(info) = connection_info("redis://127.0.0.1:6379/") else { panic!("the URL is valid") };
         assert!(info.tcp_settings().nodelay());
         assert_eq!(info.tcp_settings().user_timeout(), Some(Duration::from_secs(5)));
     }

@@ -1,12 +1,13 @@
-//! Looking at activeflows and at the feed.
+//! Reads of activeflows and of the feed.
 
-use super::{ActiveflowEntry, ShardState};
+use super::activeflow::ActiveflowEntry;
+use super::state::ShardState;
 use common::ActiveflowId;
 use common::ports::lookup::{FeedEntry, Found, ListQuery};
 
 impl ShardState {
     pub fn get(&self, id: ActiveflowId) -> Option<Found> {
-        self.held.get(&id).map(|held| found(id, held))
+        self.activeflows.get(&id).map(|activeflow| found(id, activeflow))
     }
 
     pub fn list(&self, query: &ListQuery) -> Vec<Found> {
@@ -27,13 +28,13 @@ impl ShardState {
     }
 }
 
-fn found(id: ActiveflowId, held: &ActiveflowEntry) -> Found {
+fn found(id: ActiveflowId, activeflow: &ActiveflowEntry) -> Found {
     Found {
         id,
-        record: held.record.clone(),
-        inbox: held.inbox.iter().cloned().collect(),
-        outbox: held.outbox.clone(),
-        control: held.control.clone(),
-        journal: held.journal.iter().cloned().collect(),
+        record: activeflow.record.clone(),
+        inbox: activeflow.inbox.iter().cloned().collect(),
+        outbox: activeflow.outbox.clone(),
+        control: activeflow.control.clone(),
+        journal: activeflow.journal.iter().cloned().collect(),
     }
 }

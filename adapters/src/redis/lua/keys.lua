@@ -1,0 +1,23 @@
+-- keys.lua: the keys that scripts use. Key names are spelled here and in keys.rs, nowhere else.
+-- KEYS[1] is the prefix of every key: sb:{n} for shard n, so that all keys of a shard share its cluster slot, or
+-- sb:{definitions} for what belongs to no shard.
+local P = KEYS[1]
+
+-- Follow the prefix, and are followed by an id.
+local RECORD, INBOX, OUTBOX, JOURNAL, CONTROL = ':a:', ':i:', ':o:', ':j:', ':k:'
+local CUSTOMER, BUNDLE, LANE = ':x:', ':bundle:', ':lane:'
+-- Follow the prefix; one of each per shard.
+local OWNERS, CLAIMS, WAITS, ENDED, DEAD = ':owners', ':claims', ':waits', ':ended', ':dead'
+local NONCES, META, FEED = ':nonces', ':meta', ':feed'
+-- Channels of wakeups.
+local READY_CHANNEL, DUE_CHANNEL = 'sb:ready', 'sb:due'
+
+-- A number without an exponent.
+local function int(n) return string.format('%.0f', n) end
+
+local function key(kind, id) return P .. kind .. id end
+
+-- Marks of one generation of the dedup window, in one of its buckets.
+local function marks_key(generation, bucket) return P .. ':d:' .. int(generation) .. ':' .. bucket end
+
+local function wake(channel) redis.call('PUBLISH', channel, string.match(P, '{(%d+)}')) end

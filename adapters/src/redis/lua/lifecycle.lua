@@ -1,0 +1,109 @@
+-- lifecycle.lua: how an activeflow starts, leaves a claim and ends. All of these functions save the record.
+
+-- Starts an activeflow with its first input. Returns false, and changes nothing, if the id exists.
+local function create(start, role, kind, input, feed_length)
+  local id = string.sub(start, 1, ID_BYTES)
+  local record_key = key(RECORD, id)
+  if redis.call('EXISTS', record_key) == 1 then return false end
+  local entry = event_entry(kind, '', input)
+  local r = { id = id, state = 'r', suspect = 0, attempts = 0, role = role, class = string.byte(start, START_CLASS_AT + 1),
+    flags = 0, version = 0, token = NO_TOKEN, wait = 0, deadline = 0, ready = now, created = now, updated = now, inbox = #entry }
+  local s = string.sub(start, START_SPEC_AT + 1)
+  r.bytes = string.rep('\0', SPEC_AT) .. s
+  r.body_at = SPEC_POS + #s
+  redis.call('SET', record_key, head(r) .. s)
+  redis.call('RPUSH', key(INBOX, id), entry)
+  if role == 'o' then redis.call('HSET', P .. OWNERS, reference(r), id) end
+  local _, customer = texts(r)
+  redis.call('ZADD', key(CUSTOMER, customer), int(now), id)
+  push_lane('fresh', id)
+  note(id, 'created', '', feed_length)
+  return true
+end
+
+-- A script that may end `r` calls this before it writes: the next owner of its reference may get what it leaves, and a
+-- record that is too new must stop the script while nothing is changed.
+local function check_owner(r)
+  local owner = redis.call('HGET', P .. OWNERS, reference(r))
+  if owner and owner ~= r.id then load(owner) end
+end
+
+-- Delivers an unconsumed entry again: to the owner if it hears it, else the first that starts something becomes the owner.
+-- From an activeflow that did not own the reference (any more), only entries that would start another.
+local function redeliver(ref, entry, owned, feed_length)
+  local tag, kind, start_length, start_at = struct.unpack(ENTRY, entry)
+  if tag ~= EVENT_TAG or (start_length == 0 and not owned) then return end
+  local start = string.sub(entry, start_at, start_at + start_length - 1)
+  local input = string.sub(entry, start_at + start_length)
+  local owner_id = redis.call('HGET', P .. OWNERS, ref)
+  if owner_id then
+    local owner = load(owner_id)
+    if owner and hears(owner, kind) then
+      push_input(owner, entry)
+      save(owner)
+    end
+  elseif start ~= '' then
+    create(start, 'o', kind, input, feed_length)
+  end
+end
+
+-- Ends an activeflow and delivers `rest` and then its inbox again.
+local function end_activeflow(r, rest, feed_length)
+  drop_wait(r)
+  local left = rest
+  local inbox = redis.call('LRANGE', key(INBOX, r.id), 0, -1)
+  for _, entry in ipairs(inbox) do left[#left + 1] = entry end
+  if #inbox > 0 then redis.call('DEL', key(INBOX, r.id)) end
+  if r.flags ~= 0 then redis.call('DEL', key(CONTROL, r.id)) end
+  r.state, r.updated, r.inbox, r.flags = 'e', now, 0, 0
+  save(r)
+  redis.call('ZADD', P .. ENDED, int(now), r.id)
+  note(r.id, 'ended', '', feed_length)
+  local ref = reference(r)
+  local owned = r.role == 'o' and redis.call('HGET', P .. OWNERS, ref) == r.id
+  if owned then redis.call('HDEL', P .. OWNERS, ref) end
+  for _, entry in ipairs(left) do redeliver(ref, entry, owned, feed_length) end
+end
+
+-- Does with a claim what ARGV[i] says: k(eep), p(ark) wait until, z (pause), y(ield), e(nd) n entries.
+local function settle(r, i, feed_length)
+  local after = ARGV[i]
+  if after == 'k' then
+    save(r)
+    return { 'kept', r.version }
+  end
+  local unsettled = r.settled and 0 or redis.call('LLEN', key(OUTBOX, r.id))
+  if unsettled > 0 then
+    save(r)
+    error({ err = 'CORRUPT would be released with ' .. unsettled .. ' unsettled commands' })
+  end
+  if after == 'p' or after == 'z' then
+    local waiting = after == 'p' and redis.call('EXISTS', key(INBOX, r.id)) == 1
+    if waiting or r.flags ~= 0 then
+      save(r)
+      return { 'more', r.version, control_of(r), redis.call('LRANGE', key(INBOX, r.id), 0, -1) }
+    end
+  end
+  drop_claim(r)
+  if after == 'p' then
+    drop_wait(r)
+    r.state, r.wait, r.deadline = 'w', tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+    if r.deadline ~= 0 then
+      local first = redis.call('ZRANGE', P .. WAITS, 0, 0, 'WITHSCORES')
+      redis.call('ZADD', P .. WAITS, int(r.deadline), r.id)
+      if not first[2] or r.deadline < tonumber(first[2]) then wake(DUE_CHANNEL) end
+    end
+    save(r)
+  elseif after == 'z' then
+    r.state = 'p'
+    save(r)
+  elseif after == 'y' then
+    make_ready(r)
+    save(r)
+  else
+    local rest = {}
+    for n = 1, tonumber(ARGV[i + 1]) do rest[n] = ARGV[i + 1 + n] end
+    end_activeflow(r, rest, feed_length)
+  end
+  return { 'released', r.version }
+end
