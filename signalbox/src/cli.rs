@@ -24,7 +24,7 @@ use std::path::PathBuf;
           signalbox event send --type call.incoming --subject call-1 \\\n    \
             --data '{\"from\":\"+15550100\",\"to\":\"+15550111\"}'\n  \
           signalbox activeflow list\n\n\
-        Commands ask the Signalbox that runs on this machine (api.url), or Redis and RabbitMQ themselves where redis.url and \
+        Commands connect to the Signalbox that runs on this machine (api.url), or directly to Redis and RabbitMQ if redis.url and \
         amqp.url are set. `signalbox config show` prints every setting."
 )]
 pub struct Cli {
@@ -36,10 +36,10 @@ pub struct Cli {
 
 #[derive(Args, Debug)]
 struct Global {
-    /// A TOML file with settings; goes over the defaults, and the environment goes over it
+    /// TOML file with settings; overrides the defaults, and the environment overrides the file
     #[arg(long, global = true, value_name = "FILE", env = "SIGNALBOX_CONFIG", help_heading = "Settings")]
     config: Option<PathBuf>,
-    /// One setting, over everything else: --set engine.lease=15s
+    /// Set one setting; overrides all other sources: --set engine.lease=15s
     #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE", help_heading = "Settings")]
     settings: Vec<String>,
 }
