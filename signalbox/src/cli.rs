@@ -1,12 +1,11 @@
-//! The command line: what there is, and what every command shares.
+//! The command line: its commands and the options that all of them share.
 
-use crate::client::{self, Client};
 use crate::commands::{self, Command};
 use crate::config::{self, Config, Loaded, Sources};
+use crate::context::Context;
 use crate::failure::{Failure, lines};
 use crate::telemetry;
 use clap::{Args, Parser};
-use common::FlowId;
 use std::path::PathBuf;
 
 #[derive(Parser, Debug)]
@@ -42,34 +41,6 @@ struct Global {
     /// Set one setting; overrides all other sources: --set engine.lease=15s
     #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE", help_heading = "Settings")]
     settings: Vec<String>,
-}
-
-/// What a command works with.
-pub struct Context {
-    pub loaded: Loaded,
-}
-
-impl Context {
-    pub fn config(&self) -> &Config {
-        &self.loaded.config
-    }
-
-    /// Whom this command asks.
-    ///
-    /// # Errors
-    /// It is not known, or a service cannot be used.
-    pub async fn client(&self) -> Result<Client, Failure> {
-        client::open(self.config()).await
-    }
-
-    /// The id of a customer's flow, which a person names or gives.
-    pub fn flow_id(&self, customer: Option<uuid::Uuid>, name_or_id: &str) -> String {
-        let customer = customer.unwrap_or(self.config().intake.default_customer).hyphenated().to_string();
-        uuid::Uuid::parse_str(name_or_id).map_or_else(
-            |_| FlowId::derive(&customer, name_or_id).to_string(),
-            |id| id.hyphenated().to_string(),
-        )
-    }
 }
 
 /// Parses the command line and runs the command. Wrong flags end the process here, with code 2.

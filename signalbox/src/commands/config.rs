@@ -1,7 +1,7 @@
 //! `signalbox config show|check`.
 
-use crate::cli::Context;
 use crate::config::{Config, Shown, masked_url};
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, OutputArgs};
 use crate::services::backends::Kinds;

@@ -1,6 +1,6 @@
 //! `signalbox doctor`: what would lose data or slow things down, and what to do about it.
 
-use crate::cli::Context;
+use crate::context::Context;
 use crate::doctor::{self, Finding, Report, Severity};
 use crate::failure::Failure;
 use crate::output::OutputArgs;

@@ -16,7 +16,7 @@ pub mod route;
 pub mod simulate;
 pub mod status;
 
-use crate::cli::Context;
+use crate::context::Context;
 use crate::failure::Failure;
 use ::flow::Timestamp;
 use clap::Subcommand;

@@ -1,8 +1,8 @@
 //! `signalbox dispatcher|executor|scheduler|api|serve`: starts what is asked for and the listener for operators, and runs
 //! until told to stop.
 
-use crate::cli::Context;
 use crate::config::Config;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::host::{self, Host, Rest};
 use crate::ops::{self, Readiness, Watched};

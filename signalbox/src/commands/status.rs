@@ -1,6 +1,6 @@
 //! `signalbox status`.
 
-use crate::cli::Context;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{OutputArgs, text};
 use clap::Args;

@@ -1,9 +1,9 @@
 //! `signalbox activeflow list`.
 
 use super::{REFERENCE_HELP, Reference, action, reference, state};
-use crate::cli::Context;
 use crate::client::Path;
 use crate::commands::pages::{self, Pages};
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, Format, OutputArgs, note, text};
 use clap::Args;

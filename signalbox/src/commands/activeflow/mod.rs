@@ -7,7 +7,7 @@ mod journal;
 mod list;
 mod watch;
 
-use crate::cli::Context;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{OutputArgs, text};
 use clap::{Args, Subcommand};

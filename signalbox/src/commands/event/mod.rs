@@ -3,7 +3,7 @@
 mod rejected;
 mod send;
 
-use crate::cli::Context;
+use crate::context::Context;
 use crate::failure::Failure;
 use clap::Subcommand;
 

@@ -1,8 +1,8 @@
 //! `signalbox event rejected list|replay|discard`.
 
-use crate::cli::Context;
 use crate::client::{Client, Path};
 use crate::commands::pages;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, OutputArgs, line, text};
 use clap::{Args, Subcommand};

@@ -1,9 +1,9 @@
 //! `signalbox event send`.
 
-use crate::cli::Context;
 use crate::client::Client;
 use crate::commands::now;
 use crate::config::Config;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Format, OutputArgs, line, note, text};
 use crate::services::unusable_broker;

@@ -1,9 +1,9 @@
 //! `signalbox flow deploy FILE [--route KIND=ADDRESS]…`.
 
 use super::{WindowArgs, file};
-use crate::cli::Context;
 use crate::client::{Answer, Client, Path};
 use crate::commands::live;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{OutputArgs, text};
 use api::publish::RouteAddress;

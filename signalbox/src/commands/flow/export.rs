@@ -1,7 +1,7 @@
 //! `signalbox flow export NAME`.
 
-use crate::cli::Context;
 use crate::client::Path;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{OutputArgs, text};
 use clap::Args;

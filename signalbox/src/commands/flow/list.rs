@@ -1,8 +1,8 @@
 //! `signalbox flow list`.
 
-use crate::cli::Context;
 use crate::client::Path;
 use crate::commands::pages;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, OutputArgs, text};
 use clap::Args;

@@ -6,7 +6,7 @@ mod file;
 mod list;
 pub mod validate;
 
-use crate::cli::Context;
+use crate::context::Context;
 use crate::failure::Failure;
 use api::publish::RouteAddress;
 use clap::{Args, Subcommand};

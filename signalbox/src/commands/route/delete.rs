@@ -1,8 +1,8 @@
 //! `signalbox route delete KIND=ADDRESS`.
 
-use crate::cli::Context;
 use crate::client::Path;
 use crate::commands::live;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::OutputArgs;
 use api::publish::RouteAddress;

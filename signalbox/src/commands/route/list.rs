@@ -1,9 +1,9 @@
 //! `signalbox route list`.
 
-use crate::cli::Context;
 use crate::client::Path;
 use crate::commands::now;
 use crate::commands::pages;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, OutputArgs, text};
 use clap::Args;

@@ -4,7 +4,7 @@ mod delete;
 mod list;
 mod set;
 
-use crate::cli::Context;
+use crate::context::Context;
 use crate::failure::Failure;
 use clap::Subcommand;
 

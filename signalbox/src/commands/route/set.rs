@@ -1,9 +1,9 @@
 //! `signalbox route set KIND=ADDRESS --flow NAME`.
 
-use crate::cli::Context;
 use crate::client::Path;
 use crate::commands::flow::WindowArgs;
 use crate::commands::live;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::OutputArgs;
 use api::publish::RouteAddress;
