@@ -5,7 +5,7 @@ use crate::config::{self, Config, Loaded, Sources};
 use crate::context::Context;
 use crate::failure::{Failure, lines};
 use crate::telemetry;
-use clap::{Args, Parser};
+use clap::{Args, CommandFactory, Parser};
 use std::path::PathBuf;
 
 #[derive(Parser, Debug)]
@@ -46,7 +46,7 @@ struct Global {
 /// Parses the command line and runs the command. Wrong flags end the process here, with code 2.
 pub fn run() -> Result<(), Failure> {
     let Cli { global, command } = Cli::parse();
-    if let Some(outcome) = commands::run_alone(&command) {
+    if let Some(outcome) = commands::run_alone(&command, Cli::command) {
         return outcome;
     }
     let context = Context { loaded: load(global)? };
@@ -57,7 +57,7 @@ pub fn run() -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("the runtime cannot be started: {error}")))?;
-    let outcome = runtime.block_on(commands::run(command, &context));
+    let outcome = runtime.block_on(commands::run(command, &context, Cli::command));
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     outcome
 }
@@ -75,7 +75,7 @@ fn load(global: Global) -> Result<Loaded, Failure> {
 #[cfg(test)]
 mod tests {
     use super::Cli;
-    use clap::CommandFactory;
+    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -76,15 +76,15 @@ impl Command {
 }
 
 /// Runs a command that needs neither settings nor services; `None` for the others.
-pub fn run_alone(command: &Command) -> Option<Result<(), Failure>> {
+pub fn run_alone(command: &Command, cli: fn() -> clap::Command) -> Option<Result<(), Failure>> {
     match command {
-        Command::Completions(args) => Some(completions::run(args)),
+        Command::Completions(args) => Some(completions::run(args, cli())),
         Command::Flow(flow::Command::Validate(args)) => Some(flow::validate::run(args)),
         _ => None,
     }
 }
 
-pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
+pub async fn run(command: Command, context: &Context, cli: fn() -> clap::Command) -> Result<(), Failure> {
     use common::member::Role;
     match command {
         Command::Dispatcher => role::run(context, &[Role::Dispatcher]).await,
@@ -103,7 +103,7 @@ pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Activeflow(command) => activeflow::run(command, context).await,
         Command::Event(command) => event::run(command, context).await,
         Command::Config(command) => config::run(command, context).await,
-        Command::Completions(args) => completions::run(&args),
+        Command::Completions(args) => completions::run(&args, cli()),
     }
 }
 
