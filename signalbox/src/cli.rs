@@ -1,12 +1,11 @@
-//! The command line: what there is, and what every command shares.
+//! The command line: its commands and the options that all of them share.
 
-use crate::client::{self, Client};
 use crate::commands::{self, Command};
 use crate::config::{self, Config, Loaded, Sources};
+use crate::context::Context;
 use crate::failure::{Failure, lines};
 use crate::telemetry;
-use clap::{Args, Parser};
-use common::FlowId;
+use clap::{Args, CommandFactory, Parser};
 use std::path::PathBuf;
 
 #[derive(Parser, Debug)]
@@ -24,7 +23,7 @@ use std::path::PathBuf;
           signalbox event send --type call.incoming --subject call-1 \\\n    \
             --data '{\"from\":\"+15550100\",\"to\":\"+15550111\"}'\n  \
           signalbox activeflow list\n\n\
-        Commands ask the Signalbox that runs on this machine (api.url), or Redis and RabbitMQ themselves where redis.url and \
+        Commands connect to the Signalbox that runs on this machine (api.url), or directly to Redis and RabbitMQ if redis.url and \
         amqp.url are set. `signalbox config show` prints every setting."
 )]
 pub struct Cli {
@@ -36,46 +35,18 @@ pub struct Cli {
 
 #[derive(Args, Debug)]
 struct Global {
-    /// A TOML file with settings; goes over the defaults, and the environment goes over it
+    /// TOML file with settings; overrides the defaults, and the environment overrides the file
     #[arg(long, global = true, value_name = "FILE", env = "SIGNALBOX_CONFIG", help_heading = "Settings")]
     config: Option<PathBuf>,
-    /// One setting, over everything else: --set engine.lease=15s
+    /// Set one setting; overrides all other sources: --set engine.lease=15s
     #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE", help_heading = "Settings")]
     settings: Vec<String>,
-}
-
-/// What a command works with.
-pub struct Context {
-    pub loaded: Loaded,
-}
-
-impl Context {
-    pub fn config(&self) -> &Config {
-        &self.loaded.config
-    }
-
-    /// Whom this command asks.
-    ///
-    /// # Errors
-    /// It is not known, or a service cannot be used.
-    pub async fn client(&self) -> Result<Client, Failure> {
-        client::open(self.config()).await
-    }
-
-    /// The id of a customer's flow, which a person names or gives.
-    pub fn flow_id(&self, customer: Option<uuid::Uuid>, name_or_id: &str) -> String {
-        let customer = customer.unwrap_or(self.config().intake.default_customer).hyphenated().to_string();
-        uuid::Uuid::parse_str(name_or_id).map_or_else(
-            |_| FlowId::derive(&customer, name_or_id).to_string(),
-            |id| id.hyphenated().to_string(),
-        )
-    }
 }
 
 /// Parses the command line and runs the command. Wrong flags end the process here, with code 2.
 pub fn run() -> Result<(), Failure> {
     let Cli { global, command } = Cli::parse();
-    if let Some(outcome) = commands::run_alone(&command) {
+    if let Some(outcome) = commands::run_alone(&command, Cli::command) {
         return outcome;
     }
     let context = Context { loaded: load(global)? };
@@ -86,7 +57,7 @@ pub fn run() -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("the runtime cannot be started: {error}")))?;
-    let outcome = runtime.block_on(commands::run(command, &context));
+    let outcome = runtime.block_on(commands::run(command, &context, Cli::command));
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     outcome
 }
@@ -104,7 +75,7 @@ fn load(global: Global) -> Result<Loaded, Failure> {
 #[cfg(test)]
 mod tests {
     use super::Cli;
-    use clap::CommandFactory;
+    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -5,6 +5,7 @@ mod cli;
 mod client;
 mod commands;
 mod config;
+mod context;
 mod demo;
 mod doctor;
 mod failure;

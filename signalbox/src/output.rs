@@ -7,18 +7,18 @@ use std::io::{IsTerminal, Write};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Columns for people
+    /// Table with aligned columns
     #[default]
     Table,
     /// One JSON document
     Json,
-    /// One JSON object a line
+    /// One JSON object per line
     Ndjson,
 }
 
 #[derive(Args, Clone, Copy, Debug)]
 pub struct OutputArgs {
-    /// How to print it
+    /// Output format
     #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,
 }

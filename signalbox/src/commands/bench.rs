@@ -2,8 +2,8 @@
 
 use crate::bench::figure::Figure;
 use crate::bench::{self, Commit, MOST_STEPS, Plan, Stand};
-use crate::cli::Context;
 use crate::config::Config;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, Format, OutputArgs, line};
 use crate::{ops, shutdown};

@@ -1,9 +1,8 @@
 //! `signalbox completions SHELL`.
 
-use crate::cli::Cli;
 use crate::failure::Failure;
 use crate::output::line;
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
 #[derive(Args, Debug)]
@@ -13,9 +12,9 @@ pub struct CompletionsArgs {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "every command answers alike")]
-pub fn run(args: &CompletionsArgs) -> Result<(), Failure> {
+pub fn run(args: &CompletionsArgs, mut cli: clap::Command) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "signalbox", &mut script);
+    clap_complete::generate(args.shell, &mut cli, "signalbox", &mut script);
     line(String::from_utf8_lossy(&script).trim_end());
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `signalbox config show|check`.
 
-use crate::cli::Context;
 use crate::config::{Config, Shown, masked_url};
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, OutputArgs};
 use crate::services::backends::Kinds;
@@ -14,12 +14,12 @@ use serde::Serialize;
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Every setting in force and where it comes from; passwords and keys are masked
+    /// Show the settings in effect and the source of each; passwords and keys are masked
     #[command(
         after_help = "Example:\n  signalbox config show --output ndjson | jq -r 'select(.origin != \"default\") | .key'"
     )]
     Show(ConfigArgs),
-    /// Whether the settings fit together, the services answer, and keep what they confirm
+    /// Check the settings, the connection to each service and the durability of its data
     #[command(
         after_help = "Example:\n  signalbox config check --config /etc/signalbox.toml\n\nExit code 1 when a check failed; warnings do not count."
     )]

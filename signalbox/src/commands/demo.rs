@@ -1,7 +1,7 @@
 //! `signalbox demo`: everything in one process, with a simulated carrier.
 
-use crate::cli::Context;
 use crate::config::Span;
+use crate::context::Context;
 use crate::demo;
 use crate::failure::Failure;
 use clap::Args;

@@ -1,6 +1,6 @@
 //! `signalbox doctor`: what would lose data or slow things down, and what to do about it.
 
-use crate::cli::Context;
+use crate::context::Context;
 use crate::doctor::{self, Finding, Report, Severity};
 use crate::failure::Failure;
 use crate::output::OutputArgs;
@@ -8,9 +8,9 @@ use clap::Args;
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Looks at what is configured: settings, Redis, RabbitMQ or the data folder, and whoever runs there. Changes nothing.\n\
-    It takes some seconds, because members are watched for three beats.\n\n\
-    Exit codes: 0 nothing fails (there may be warnings), 1 something fails."
+    after_help = "Checks the settings, Redis, RabbitMQ or the data folder, and the running members. Changes no data or settings.\n\
+    Takes a few seconds, because it observes the members for three heartbeats.\n\n\
+    Exit codes: 0 no check failed (there may be warnings), 1 a check failed."
 )]
 pub struct DoctorArgs {
     #[command(flatten)]
@@ -41,7 +41,10 @@ fn text(report: &Report) -> String {
         count(Severity::Fail)
     ));
     if let Some(promises) = &report.promises {
-        text.push_str(&format!("What is promised here ({}): {}.\n", promises.deployment, promises.holds));
+        text.push_str(&format!(
+            "Guarantees of this deployment ({}): {}.\n",
+            promises.deployment, promises.holds
+        ));
     }
     text
 }

@@ -1,6 +1,6 @@
 //! `signalbox migrate`: creates what is needed at broker and store; safe to repeat.
 
-use crate::cli::Context;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::line;
 use crate::services::external;

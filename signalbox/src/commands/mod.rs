@@ -16,7 +16,7 @@ pub mod route;
 pub mod simulate;
 pub mod status;
 
-use crate::cli::Context;
+use crate::context::Context;
 use crate::failure::Failure;
 use ::flow::Timestamp;
 use clap::Subcommand;
@@ -24,19 +24,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Take events from the broker and store what they do; any number of replicas
+    /// Consume events from the broker and store them as input for activeflows; any number of replicas
     Dispatcher,
     /// Advance activeflows and publish their commands; any number of replicas
     Executor,
-    /// Fire timers, open and close windows, free what dead workers held; any number of replicas
+    /// Fire timers, open and close route windows, recover the work of dead workers; any number of replicas
     Scheduler,
-    /// The REST interface by itself; any number of replicas
+    /// Run only the REST interface; any number of replicas
     Api,
-    /// Everything in one process; needs nothing, and uses Redis and RabbitMQ where they are set
+    /// Run everything in one process; uses Redis and RabbitMQ if they are configured
     Serve,
-    /// Everything in one process, embedded, with sample flows and a simulated carrier
+    /// Run a demonstration: everything in one process, with sample flows and a simulated carrier
     Demo(demo::DemoArgs),
-    /// Create or check what Signalbox needs at broker and store; safe to repeat
+    /// Create or check the queues and the state store that Signalbox needs; safe to repeat
     Migrate,
     /// Check, deploy and list flows
     #[command(subcommand)]
@@ -44,21 +44,21 @@ pub enum Command {
     /// Bind addresses to flows
     #[command(subcommand)]
     Route(route::Command),
-    /// Look at running flows, stop them or move them on
+    /// Inspect and control activeflows (running flows)
     #[command(subcommand)]
     Activeflow(activeflow::Command),
-    /// Publish events, and look after those that were rejected
+    /// Send events, and manage rejected events
     #[command(subcommand)]
     Event(event::Command),
-    /// What runs, how full it is, and on which store and bus
+    /// Show running members, queue depths, state store and bus
     Status(status::StatusArgs),
-    /// A carrier: publishes events, answers commands, keeps a ledger of what was lost or doubled
+    /// Simulate a carrier: publish events, answer commands, and report lost or duplicated messages
     Simulate(simulate::SimulateArgs),
-    /// Load, throughput, latency and cost on the configured services
+    /// Measure throughput, latency and cost on the configured services
     Bench(bench::BenchArgs),
-    /// Check services and settings for what loses data or slows things down, and say what to do
+    /// Diagnose settings and services, and recommend fixes
     Doctor(doctor::DoctorArgs),
-    /// What is set, where it comes from, and whether it works
+    /// Show and check the settings
     #[command(subcommand)]
     Config(config::Command),
     /// Print a completion script for a shell
@@ -76,15 +76,15 @@ impl Command {
 }
 
 /// Runs a command that needs neither settings nor services; `None` for the others.
-pub fn run_alone(command: &Command) -> Option<Result<(), Failure>> {
+pub fn run_alone(command: &Command, cli: fn() -> clap::Command) -> Option<Result<(), Failure>> {
     match command {
-        Command::Completions(args) => Some(completions::run(args)),
+        Command::Completions(args) => Some(completions::run(args, cli())),
         Command::Flow(flow::Command::Validate(args)) => Some(flow::validate::run(args)),
         _ => None,
     }
 }
 
-pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
+pub async fn run(command: Command, context: &Context, cli: fn() -> clap::Command) -> Result<(), Failure> {
     use common::member::Role;
     match command {
         Command::Dispatcher => role::run(context, &[Role::Dispatcher]).await,
@@ -103,7 +103,7 @@ pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Activeflow(command) => activeflow::run(command, context).await,
         Command::Event(command) => event::run(command, context).await,
         Command::Config(command) => config::run(command, context).await,
-        Command::Completions(args) => completions::run(&args),
+        Command::Completions(args) => completions::run(&args, cli()),
     }
 }
 

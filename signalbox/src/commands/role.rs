@@ -1,8 +1,8 @@
 //! `signalbox dispatcher|executor|scheduler|api|serve`: starts what is asked for and the listener for operators, and runs
 //! until told to stop.
 
-use crate::cli::Context;
 use crate::config::Config;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::host::{self, Host, Rest};
 use crate::ops::{self, Readiness, Watched};
@@ -51,7 +51,7 @@ pub async fn api(context: &Context) -> Result<(), Failure> {
     let metrics = ops::install_metrics()?;
     let backends = backends::open(config, "api").await?;
     let rest = Rest::open(&backends, config, &shutdown).await?.ok_or_else(|| {
-        Failure::usage(format!("api.bootstrap_key is not set, so nobody could be let in; {CHOOSE_KEY}"))
+        Failure::usage(format!("api.bootstrap_key is not set, so no client could authenticate; {CHOOSE_KEY}"))
     })?;
     let listener = ops::bind(&config.ops.listen).await?;
     let host = host::start(backends, Some(rest), config, &[], shutdown);

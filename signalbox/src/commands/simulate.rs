@@ -1,8 +1,8 @@
 //! `signalbox simulate call|message|sim`: a carrier that keeps a ledger.
 
-use crate::cli::Context;
 use crate::client;
 use crate::config::Span;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Format, OutputArgs, note};
 use crate::shutdown;

@@ -1,6 +1,6 @@
 //! `signalbox status`.
 
-use crate::cli::Context;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{OutputArgs, text};
 use clap::Args;
@@ -32,7 +32,7 @@ fn shown(status: &Value) -> String {
     row("generation", text(&status["generation"]));
     let members: Vec<&Value> = status["members"].as_array().into_iter().flatten().collect();
     if members.is_empty() {
-        row("members", "none: nothing runs; start it with `signalbox serve`".to_owned());
+        row("members", "none is running; start one with `signalbox serve`".to_owned());
     }
     for member in members {
         row(

@@ -39,7 +39,7 @@ impl Config {
         require(
             engine.heartbeat_interval.0 >= Duration::from_millis(100),
             format!(
-                "engine.heartbeat_interval is {}: below 100ms members would be busy with nothing but beats",
+                "engine.heartbeat_interval is {}: below 100ms members would spend their time on heartbeats alone",
                 engine.heartbeat_interval
             ),
         );
@@ -148,7 +148,7 @@ impl Config {
         );
         require(
             self.executor.bundles >= 1,
-            "executor.bundles is 0: every step would compile its flow anew; write at least 1".into(),
+            "executor.bundles is 0: every step would compile its flow again; write at least 1".into(),
         );
         for (key, span) in [
             ("engine.poll_interval", engine.poll_interval),

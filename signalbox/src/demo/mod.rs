@@ -6,10 +6,10 @@ mod narrator;
 mod ports;
 mod samples;
 
-use crate::cli::Context;
 use crate::commands::demo::DemoArgs;
 use crate::commands::role;
 use crate::config::{Config, Span};
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::host;
 use crate::ops;

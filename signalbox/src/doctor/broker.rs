@@ -25,7 +25,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     let version = match admin::probe(url).await {
         Ok(version) => version,
         Err(error) => {
-            let advice = "start it, or mend amqp.url, its user, password and vhost";
+            let advice = "start it, or correct amqp.url, its user, password and vhost";
             return vec![fail(CHECK, error.to_string(), advice)];
         }
     };
@@ -38,7 +38,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     findings.push(alarm(url).await);
     match inspect::queues(url).await {
         Ok(queues) => findings.extend(judge_queues(&queues)),
-        Err(error) => findings.push(fail(QUEUES, error.to_string(), "mend the broker first")),
+        Err(error) => findings.push(fail(QUEUES, error.to_string(), "fix the broker first")),
     }
     findings.push(publishers(config).await);
     findings
@@ -67,7 +67,7 @@ async fn topology(config: &Config) -> Vec<Finding> {
         Err(error @ TopologyError::Missing { .. }) => {
             vec![fail(TOPOLOGY, error.to_string(), "run `signalbox migrate`")]
         }
-        Err(error) => vec![fail(TOPOLOGY, error.to_string(), "mend the broker first")],
+        Err(error) => vec![fail(TOPOLOGY, error.to_string(), "fix the broker first")],
     }
 }
 
@@ -80,7 +80,7 @@ async fn alarm(url: &str) -> Finding {
             format!("publishers are blocked: {why}"),
             "free memory or disk there, or move vm_memory_high_watermark, disk_free_limit",
         ),
-        Err(error) => fail(ALARMS, error.to_string(), "mend the broker first"),
+        Err(error) => fail(ALARMS, error.to_string(), "fix the broker first"),
     }
 }
 
@@ -97,7 +97,7 @@ fn judge_queues(queues: &[QueueStatus]) -> Vec<Finding> {
                 warn(QUEUES, found, "executors or the store do not keep up; see lag and redis writes")
             }
             (REJECTED, waiting) if waiting > 0 => {
-                warn(QUEUES, found, "`signalbox event rejected list` says why; mend the source or the flow, then `replay` or `discard`")
+                warn(QUEUES, found, "`signalbox event rejected list` says why; fix the source or the flow, then `replay` or `discard`")
             }
             (UNROUTED, waiting) if waiting > 0 => {
                 warn(QUEUES, found, "no gateway takes commands of these types: bind its queue to signalbox.commands")

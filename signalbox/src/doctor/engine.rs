@@ -125,7 +125,7 @@ pub fn judge(first: &Look, second: &Look, backlog_high: u64) -> Vec<Finding> {
 fn members(first: &Look, second: &Look) -> Vec<Finding> {
     if second.members.is_empty() {
         let advice = "start `signalbox serve`, or each role";
-        return vec![warn(MEMBERS, "nobody runs: events wait and nothing moves", advice)];
+        return vec![warn(MEMBERS, "no member is running: events wait and no activeflow advances", advice)];
     }
     let before: BTreeMap<&str, u64> =
         first.members.iter().map(|seen| (seen.id.as_str(), seen.heartbeats)).collect();
@@ -174,8 +174,7 @@ fn lag(look: &Look, backlog_high: u64) -> Vec<Finding> {
         resumed + new,
         oldest.as_secs_f64(),
     );
-    let advice =
-        "executors do not keep up, or none runs: start more (up to one a shard), or look at store and broker";
+    let advice = "executors do not keep up, or none runs: start more (up to one per shard), or check the state store and the broker";
     let mut findings = vec![if oldest > OLDEST { warn(LAG, found, advice) } else { ok(LAG, found) }];
     if look.full > 0 {
         let found = format!(

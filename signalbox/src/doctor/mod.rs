@@ -61,7 +61,7 @@ async fn watch(store: &dyn StateStore, config: &Config) -> Vec<Finding> {
     };
     match looks.await {
         Ok((clock, judged)) => [vec![clock], judged].concat(),
-        Err(error) => vec![fail("engine", reason(&error), "mend the state store first")],
+        Err(error) => vec![fail("engine", reason(&error), "fix the state store first")],
     }
 }
 
@@ -71,7 +71,7 @@ async fn embedded(config: &Config, findings: &mut Vec<Finding>) -> Option<Promis
     findings.extend(examined.findings);
     findings.extend(match examined.in_use {
         true => watch_api(config).await,
-        false => vec![ok("members", "nobody runs on this folder; `signalbox serve` does")],
+        false => vec![ok("members", "no process uses this folder; start `signalbox serve`")],
     });
     Some(promises::row(None, examined.volatile))
 }
@@ -89,7 +89,7 @@ async fn watch_api(config: &Config) -> Vec<Finding> {
         Err(failure) => vec![fail(
             "api",
             failure.to_string(),
-            "the process that has the data folder should answer: look at its log, at api.listen and at api.key",
+            "the process that uses the data folder does not answer: check its log, api.listen and at api.key",
         )],
     }
 }

@@ -34,7 +34,7 @@ pub async fn examine(config: &Config) -> Examined {
         Ok(answers) => answers,
         Err(error) => {
             let why = format!("the state store at {shown} (redis.url) cannot be asked: {}", reason(&error));
-            let advice = "start it, or mend redis.url, its user and password";
+            let advice = "start it, or correct redis.url, its user and password";
             return Examined { findings: vec![fail(CHECK, why, advice)], facts: None, store: None };
         }
     };
@@ -110,7 +110,7 @@ fn persistence(info: &BTreeMap<String, String>) -> Finding {
         .into_iter()
         .filter(bad)
         .collect();
-    let advice = "look at the log of Redis: its disk may be full or slow";
+    let advice = "check the Redis log: the disk may be full or slow";
     match failed.as_slice() {
         [] => ok(PERSISTENCE, "the last writes of its files succeeded"),
         ["aof_last_write_status", ..] => {
@@ -122,7 +122,7 @@ fn persistence(info: &BTreeMap<String, String>) -> Finding {
 
 async fn store(config: &Config) -> Result<(Store, Vec<Finding>), Finding> {
     const INSTALLED: &str = "installation";
-    let unusable = |error| fail(INSTALLED, reason(&error), "mend what Redis says");
+    let unusable = |error| fail(INSTALLED, reason(&error), "fix the error that Redis reports");
     let store = Store::connect(store_settings(config)).map_err(unusable)?;
     let installed = store.installed().await.map_err(unusable)?;
     preflight::installed_shards(installed, config.engine.shards)
@@ -136,7 +136,7 @@ async fn store(config: &Config) -> Result<(Store, Vec<Finding>), Finding> {
                 return Err(fail(
                     WRITES,
                     format!("a write fails: {}", reason(&error)),
-                    "mend what Redis says",
+                    "fix the error that Redis reports",
                 ));
             }
         }

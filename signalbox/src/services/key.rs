@@ -57,7 +57,7 @@ fn kept(config: &Config) -> Result<Option<Key>, Failure> {
     let origin = path.display().to_string();
     match std::fs::read_to_string(&path) {
         Ok(text) if text.trim().is_empty() => Err(Failure::failed(format!(
-            "the key file {origin} is empty; remove it and start `signalbox serve` anew, which makes another key"
+            "the key file {origin} is empty; remove it and restart `signalbox serve`, which generates a new key"
         ))),
         Ok(text) => Ok(Some(Key { text: text.trim().to_owned(), origin })),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

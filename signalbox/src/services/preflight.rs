@@ -17,7 +17,7 @@ pub fn judge_store(facts: &Facts, accept_loss: bool) -> Vec<Verdict> {
     if facts.maxmemory_policy != "noeviction" {
         verdicts.push(Verdict::Refuse(format!(
             "Redis has maxmemory-policy {}: with its memory full it would drop activeflows without a word. \
-             Mend it with `redis-cli CONFIG SET maxmemory-policy noeviction`, and `maxmemory-policy noeviction` in redis.conf",
+             Fix it with `redis-cli CONFIG SET maxmemory-policy noeviction`, and `maxmemory-policy noeviction` in redis.conf",
             facts.maxmemory_policy
         )));
     }
@@ -27,7 +27,7 @@ pub fn judge_store(facts: &Facts, accept_loss: bool) -> Vec<Verdict> {
         )),
         (false, _) => verdicts.push(Verdict::Refuse(
             "Redis has appendonly no: whatever it confirmed since its last snapshot is lost when it stops. \
-             Mend it with `redis-cli CONFIG SET appendonly yes` first and `appendonly yes` in redis.conf then \
+             Fix it with `redis-cli CONFIG SET appendonly yes` first and `appendonly yes` in redis.conf then \
              (the file alone starts with an empty store); or accept the loss for a trial: SIGNALBOX_REDIS__ACCEPT_LOSS=true"
                 .into(),
         )),
@@ -40,7 +40,7 @@ pub fn judge_store(facts: &Facts, accept_loss: bool) -> Vec<Verdict> {
     if facts.connected_replicas > 0 && facts.min_replicas_to_write == 0 {
         verdicts.push(Verdict::Warn(format!(
             "Redis has {} replicas and min-replicas-to-write 0: a failover may lose what no replica received. \
-             Mend it with `redis-cli CONFIG SET min-replicas-to-write 1`, and `min-replicas-to-write 1` in redis.conf",
+             Fix it with `redis-cli CONFIG SET min-replicas-to-write 1`, and `min-replicas-to-write 1` in redis.conf",
             facts.connected_replicas
         )));
     }

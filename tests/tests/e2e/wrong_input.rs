@@ -121,7 +121,7 @@ fn files_flags_and_settings_are_refused_before_any_service_is_contacted() {
         validate("oversize.json", "error[SBX0102]"),
         validate("missing.json", "the flow file missing.json cannot be read"),
         case(&["flow", "validate"], &[], 2, "<FILE>"),
-        case(&["flow", "deploy", "action.json"], &[], 1, "action.json is not deployed: 1 to mend"),
+        case(&["flow", "deploy", "action.json"], &[], 1, "action.json is not deployed: 1 error"),
         case(
             &["flow", "deploy", "fine.json", "--route", "fax=+15550111"],
             &[],
@@ -300,7 +300,7 @@ async fn services_that_are_missing_wrong_or_configured_differently_are_named() {
                 1,
                 "that is the setting amqp.rejected_max_bytes",
             ),
-            case(&["api"], &[], 2, "api.bootstrap_key is not set, so nobody could be let in"),
+            case(&["api"], &[], 2, "api.bootstrap_key is not set, so no client could authenticate"),
             case(&["api", "--set", "api.listen="], &[], 2, "so there is nothing to run"),
             case(&["flow", "deploy", "nameless.json"], &[], 1, "has no `name`"),
             case(&["flow", "export", "Nobody"], &[], 1, "there is no flow `Nobody`"),

@@ -1,8 +1,8 @@
 //! `signalbox activeflow actions ID`.
 
 use super::LookArgs;
-use crate::cli::Context;
 use crate::client::Path;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, Format, line, text};
 use serde_json::Value;

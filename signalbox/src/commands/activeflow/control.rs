@@ -1,8 +1,8 @@
 //! `signalbox activeflow stop|pause|resume|retry|continue|forward ID`.
 
 use super::{action, state};
-use crate::cli::Context;
 use crate::client::{Client, Path};
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{line, text};
 use common::ActiveflowId;

@@ -1,8 +1,8 @@
 //! `signalbox activeflow get ID`.
 
 use super::{LookArgs, action, reference, state};
-use crate::cli::Context;
 use crate::client::Path;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::text;
 use serde_json::Value;

@@ -1,9 +1,9 @@
 //! `signalbox activeflow journal ID`.
 
 use super::LookArgs;
-use crate::cli::Context;
 use crate::client::Path;
 use crate::commands::pages;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Format, line, text};
 use serde_json::Value;

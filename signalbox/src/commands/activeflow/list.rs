@@ -1,9 +1,9 @@
 //! `signalbox activeflow list`.
 
 use super::{REFERENCE_HELP, Reference, action, reference, state};
-use crate::cli::Context;
 use crate::client::Path;
 use crate::commands::pages::{self, Pages};
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, Format, OutputArgs, note, text};
 use clap::Args;
@@ -18,7 +18,7 @@ use serde_json::Value;
 pub struct ListArgs {
     #[command(flatten)]
     filter: FilterArgs,
-    /// How many at most
+    /// Maximum number of rows
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     #[command(flatten)]
@@ -28,18 +28,18 @@ pub struct ListArgs {
 /// Which activeflows; everything that is given must fit.
 #[derive(Args, Debug)]
 pub struct FilterArgs {
-    /// Only those in this state
+    /// Only activeflows in this state
     #[arg(long, value_name = "STATE", value_parser = ["ready", "claimed", "waiting", "paused", "quarantined", "ended"])]
     state: Option<String>,
-    /// Only those that run, or that have ended
+    /// Only running or only ended activeflows
     #[arg(long, value_name = "STATUS", value_parser = ["running", "ended"])]
     status: Option<String>,
-    /// Only those of this flow, by its name or id
+    /// Only activeflows of this flow (name or id)
     #[arg(long, value_name = "NAME")]
     flow: Option<String>,
     #[arg(long, value_name = "KIND[:ID]", help = REFERENCE_HELP)]
     reference: Option<Reference>,
-    /// Whose; the default is intake.default_customer
+    /// Customer id; the default is intake.default_customer
     #[arg(long, value_name = "ID")]
     customer: Option<uuid::Uuid>,
 }
@@ -75,7 +75,7 @@ pub async fn run(args: ListArgs, context: &Context) -> Result<(), Failure> {
         ("CREATED", |row| text(&row["tm_create"])),
     ];
     let empty = if args.filter.is_given() {
-        "No activeflow is like that. All of them: signalbox activeflow list"
+        "No activeflow matches. To list all: signalbox activeflow list"
     } else {
         "No activeflow yet. One starts when an event arrives at a routed address; try: signalbox event send --type call.incoming \
          --subject call-1 --data '{\"from\":\"+15550100\",\"to\":\"+15550111\"}'"

@@ -7,7 +7,7 @@ mod journal;
 mod list;
 mod watch;
 
-use crate::cli::Context;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{OutputArgs, text};
 use clap::{Args, Subcommand};
@@ -24,21 +24,21 @@ pub enum Command {
     Watch(watch::WatchArgs),
     /// Show one activeflow with its variables
     Get(LookArgs),
-    /// Show what it did, where it stands, and what comes
+    /// Show the actions of an activeflow: done, current and next
     Actions(LookArgs),
-    /// Show its last transitions, oldest first
+    /// Show the last transitions of an activeflow, oldest first
     Journal(LookArgs),
-    /// End it now
+    /// End an activeflow now
     Stop(IdArgs),
-    /// Let it rest; what comes meanwhile is kept
+    /// Pause an activeflow; its events are kept until it resumes
     Pause(IdArgs),
-    /// Go on after a pause
+    /// Resume a paused activeflow
     Resume(IdArgs),
-    /// Try a quarantined activeflow again, alone
+    /// Run a quarantined activeflow again, isolated from others
     Retry(IdArgs),
-    /// End the current wait as if it were satisfied
+    /// End the current wait of an activeflow as if it were satisfied
     Continue(IdArgs),
-    /// Jump to an action at the next step
+    /// Make an activeflow jump to an action at its next step
     #[command(
         after_help = "Example:\n  signalbox activeflow forward 8a4f0c3e-5b1d-8c2f-9a7e-1f2b3c4d5e6f bye\n\n\
                       `signalbox activeflow actions ID` shows the actions that are left."
@@ -68,7 +68,7 @@ pub struct LookArgs {
 pub struct ForwardArgs {
     #[command(flatten)]
     id: IdArgs,
-    /// The id of an action of its flow
+    /// Id of an action in the flow
     #[arg(value_name = "ACTION")]
     action: String,
 }

@@ -2,7 +2,7 @@
 
 use super::list::FilterArgs;
 use super::{action, reference, state};
-use crate::cli::Context;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Format, OutputArgs, line, note, text};
 use clap::Args;

@@ -3,7 +3,7 @@
 mod rejected;
 mod send;
 
-use crate::cli::Context;
+use crate::context::Context;
 use crate::failure::Failure;
 use clap::Subcommand;
 
@@ -11,7 +11,7 @@ use clap::Subcommand;
 pub enum Command {
     /// Send an event, and wait until it is stored
     Send(send::SendArgs),
-    /// Events that could not be used: look, replay, discard
+    /// List, replay or discard rejected events
     #[command(subcommand)]
     Rejected(rejected::Command),
 }

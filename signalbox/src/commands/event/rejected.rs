@@ -1,8 +1,8 @@
 //! `signalbox event rejected list|replay|discard`.
 
-use crate::cli::Context;
 use crate::client::{Client, Path};
 use crate::commands::pages;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, OutputArgs, line, text};
 use clap::{Args, Subcommand};
@@ -11,17 +11,17 @@ use serde_json::{Value, json};
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Show rejected events, oldest first; they stay where they are
+    /// Show rejected events, oldest first, without removing them
     #[command(
         after_help = "Example:\n  signalbox event rejected list --output ndjson | jq -r '[.message_id, .reason] | @tsv'"
     )]
     List(ListArgs),
-    /// Publish rejected events again, as they were, after what was wrong is mended
+    /// Publish rejected events again, unchanged, after the cause is fixed
     #[command(
         after_help = "Examples:\n  signalbox event rejected replay --id 7c1e\n  signalbox event rejected replay --all"
     )]
     Replay(SelectionArgs),
-    /// Remove rejected events for good
+    /// Delete rejected events permanently
     #[command(
         after_help = "Examples:\n  signalbox event rejected discard --id 7c1e --id 7c1f\n  signalbox event rejected discard --all"
     )]
@@ -30,7 +30,7 @@ pub enum Command {
 
 #[derive(Args, Debug)]
 pub struct ListArgs {
-    /// How many at most
+    /// Maximum number of rows
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     limit: u32,
     #[command(flatten)]
@@ -40,10 +40,10 @@ pub struct ListArgs {
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 pub struct SelectionArgs {
-    /// The message id, from `signalbox event rejected list`; may be repeated
+    /// Message id, from `signalbox event rejected list`; may be repeated
     #[arg(long = "id", value_name = "ID")]
     ids: Vec<String>,
-    /// All of them
+    /// All rejected events
     #[arg(long)]
     all: bool,
 }

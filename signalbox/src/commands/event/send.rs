@@ -1,9 +1,9 @@
 //! `signalbox event send`.
 
-use crate::cli::Context;
 use crate::client::Client;
 use crate::commands::now;
 use crate::config::Config;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Format, OutputArgs, line, note, text};
 use crate::services::unusable_broker;
@@ -27,25 +27,25 @@ use std::path::{Path, PathBuf};
     With amqp.url it is published to the broker, as sources do, and what becomes of it shows in the metrics; otherwise \
     it goes to the API, which says so.")]
 pub struct SendArgs {
-    /// A file with the whole event instead of the flags
+    /// Read the complete event from this file instead of the flags
     #[arg(value_name = "FILE", conflicts_with_all = ["kind", "subject", "data", "source", "id", "time"])]
     file: Option<PathBuf>,
-    /// What happened: call.incoming, message.received, sim.usage, …
+    /// Event type: call.incoming, message.received, sim.usage, …
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<String>,
-    /// What it is about: the call's id, the ICCID, …
+    /// Subject of the event: the call's id, the ICCID, …
     #[arg(long, value_name = "TEXT")]
     subject: Option<String>,
-    /// A JSON object
+    /// Event data, a JSON object
     #[arg(long, value_name = "JSON")]
     data: Option<String>,
-    /// Who says so
+    /// Source of the event
     #[arg(long, value_name = "NAME", default_value = "signalbox-cli")]
     source: String,
-    /// The event's id; the default is a new one
+    /// Event id; the default is a new id
     #[arg(long, value_name = "ID")]
     id: Option<String>,
-    /// When it happened, for example 2026-11-22T05:00:00Z; the default is now
+    /// Time of the event, for example 2026-11-22T05:00:00Z; the default is now
     #[arg(long, value_name = "TIME")]
     time: Option<Timestamp>,
     #[command(flatten)]
@@ -201,7 +201,7 @@ fn checked(body: &str) -> Result<(Event, String), String> {
     let event = Event::parse(body.as_bytes())
         .map_err(|wrong| format!("this is not an event ({}): {wrong}", wrong.reason))?;
     let reference =
-        match addressee(&event, "default").map_err(|why| format!("this event addresses nobody: {why}"))? {
+        match addressee(&event, "default").map_err(|why| format!("this event has no addressee: {why}"))? {
             Addressee::Reference { reference, .. } => reference.subject,
             Addressee::Command { .. } => event.subject.clone().unwrap_or_default(),
         };

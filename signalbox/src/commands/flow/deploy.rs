@@ -1,9 +1,9 @@
 //! `signalbox flow deploy FILE [--route KIND=ADDRESS]…`.
 
 use super::{WindowArgs, file};
-use crate::cli::Context;
 use crate::client::{Answer, Client, Path};
 use crate::commands::live;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{OutputArgs, text};
 use api::publish::RouteAddress;
@@ -18,17 +18,17 @@ use std::path::PathBuf;
     signalbox flow deploy samples/ivr.json --route call=+15550111\n  \
     signalbox flow deploy survey.json --route sms=+15550111 --route sms=+1555*\n  \
     signalbox flow deploy usage.json --route sim=* --active-from 2026-12-01T00:00:00Z\n\n\
-    Activeflows that run finish on the version they started on; new ones start on this one.\n\
-    Flows that call it are bundled anew. Deploying the same file again changes nothing.")]
+    Running activeflows finish on the version they started with; new ones use this version.\n\
+    Flows that call it are bundled again. Deploying the same file again changes nothing.")]
 pub struct DeployArgs {
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// An address that shall lead to the flow; may be repeated
+    /// Address to route to the flow; may be repeated
     #[arg(long = "route", value_name = "KIND=ADDRESS")]
     routes: Vec<RouteAddress>,
     #[command(flatten)]
     window: WindowArgs,
-    /// Whose flow it is; the default is intake.default_customer
+    /// Id of the customer that owns the flow; the default is intake.default_customer
     #[arg(long, value_name = "ID")]
     customer: Option<uuid::Uuid>,
     #[command(flatten)]
@@ -39,14 +39,17 @@ pub async fn run(args: DeployArgs, context: &Context) -> Result<(), Failure> {
     let window = args.window.window()?;
     if args.routes.is_empty() && window != flow::route::Window::default() {
         return Err(Failure::usage(
-            "--active-from and --active-until are about routes: add --route KIND=ADDRESS",
+            "--active-from and --active-until apply to routes only: add --route KIND=ADDRESS",
         ));
     }
     let shown = args.file.display().to_string();
     let document = file::read(&args.file)?;
     let errors = file::print(&shown, &flow::validate(&document));
     if errors > 0 {
-        return Err(Failure::failed(format!("{shown} is not deployed: {errors} to mend (above)")));
+        return Err(Failure::failed(format!(
+            "{shown} is not deployed: {errors} {} (listed above)",
+            if errors == 1 { "error" } else { "errors" }
+        )));
     }
     let routes: Vec<Value> = args.routes.iter().map(|address| args.window.of_route(address)).collect();
     let asked = json!({ "document": document, "routes": routes, "file": shown });
@@ -87,7 +90,7 @@ fn said(deployed: &Value) -> String {
     let state = if deployed["is_new_version"] == true { "deployed" } else { "unchanged" };
     let mut lines = vec![format!("{state}: `{name}` version {version} ({})", text(&flow["id"]))];
     let rebundled = deployed["rebundled"].as_array().into_iter().flatten();
-    lines.extend(rebundled.map(|caller| format!("bundled anew: `{}`, which calls it", text(caller))));
+    lines.extend(rebundled.map(|caller| format!("bundled again: `{}`, which calls it", text(caller))));
     let routes: Vec<&Value> = deployed["routes"].as_array().into_iter().flatten().collect();
     lines.extend(routes.iter().map(|route| placed(route, &name)));
     if !flow["trigger"].is_null() && routes.is_empty() && flow["routes"].as_array().is_some_and(Vec::is_empty)

@@ -1,7 +1,7 @@
 //! `signalbox flow export NAME`.
 
-use crate::cli::Context;
 use crate::client::Path;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::OutputArgs;
 use clap::Args;
@@ -15,7 +15,7 @@ pub struct ExportArgs {
     /// The flow's name or id, from `signalbox flow list`
     #[arg(value_name = "NAME")]
     flow: String,
-    /// Whose; the default is intake.default_customer
+    /// Customer id; the default is intake.default_customer
     #[arg(long, value_name = "ID")]
     customer: Option<uuid::Uuid>,
     #[command(flatten)]

@@ -6,7 +6,7 @@ mod file;
 mod list;
 pub mod validate;
 
-use crate::cli::Context;
+use crate::context::Context;
 use crate::failure::Failure;
 use api::publish::RouteAddress;
 use clap::{Args, Subcommand};
@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Say everything that is wrong with flow files
+    /// Report all errors and warnings in flow files
     Validate(validate::ValidateArgs),
-    /// Make a flow file the active version of its flow
+    /// Deploy a flow file as the active version of its flow
     Deploy(deploy::DeployArgs),
-    /// Show what is deployed
+    /// List deployed flows
     List(list::ListArgs),
     /// Print the document of a deployed flow
     Export(export::ExportArgs),
@@ -29,10 +29,10 @@ pub enum Command {
 /// When a route is active, by the time of the event.
 #[derive(Args, Debug)]
 pub struct WindowArgs {
-    /// From when on, for example 2026-12-24T00:00:00Z; the default is always
+    /// Start of the window, for example 2026-12-24T00:00:00Z; the default is no start
     #[arg(long, value_name = "TIME")]
     active_from: Option<Timestamp>,
-    /// Until when (that moment excluded)
+    /// End of the window (exclusive); the default is no end
     #[arg(long, value_name = "TIME")]
     active_until: Option<Timestamp>,
 }

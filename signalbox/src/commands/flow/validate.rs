@@ -12,7 +12,7 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:\n  \
     signalbox flow validate samples/*.json\n  \
     signalbox flow validate flow.json --output ndjson | jq .finding.code\n\n\
-    Errors give exit code 1, warnings do not. Whether the subroutines that a flow calls exist is looked at by `flow deploy`.")]
+    Errors give exit code 1, warnings do not. `flow deploy` also checks that the subroutines a flow calls exist.")]
 pub struct ValidateArgs {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,

@@ -1,8 +1,8 @@
 //! `signalbox route delete KIND=ADDRESS`.
 
-use crate::cli::Context;
 use crate::client::Path;
 use crate::commands::live;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::OutputArgs;
 use api::publish::RouteAddress;
@@ -16,7 +16,7 @@ use serde_json::Value;
 pub struct DeleteArgs {
     #[arg(value_name = "KIND=ADDRESS")]
     address: RouteAddress,
-    /// Whose route it is; the default is intake.default_customer
+    /// Id of the customer that owns the route; the default is intake.default_customer
     #[arg(long, value_name = "ID")]
     customer: Option<uuid::Uuid>,
     #[command(flatten)]

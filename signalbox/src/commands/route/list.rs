@@ -1,9 +1,9 @@
 //! `signalbox route list`.
 
-use crate::cli::Context;
 use crate::client::Path;
 use crate::commands::now;
 use crate::commands::pages;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, OutputArgs, text};
 use clap::Args;
@@ -13,7 +13,7 @@ use serde_json::Value;
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  signalbox route list --output ndjson | jq -r .address")]
 pub struct ListArgs {
-    /// Whose; the default is intake.default_customer
+    /// Customer id; the default is intake.default_customer
     #[arg(long, value_name = "ID")]
     customer: Option<uuid::Uuid>,
     #[command(flatten)]

@@ -4,17 +4,17 @@ mod delete;
 mod list;
 mod set;
 
-use crate::cli::Context;
+use crate::context::Context;
 use crate::failure::Failure;
 use clap::Subcommand;
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Show the routes
+    /// List routes
     List(list::ListArgs),
-    /// Let an address lead to a deployed flow, or change its window or priority
+    /// Route an address to a deployed flow, or change the window or priority of its route
     Set(set::SetArgs),
-    /// Let an address lead nowhere; events from before are still judged by their own time
+    /// Delete the route of an address; earlier events still use the route that was active at their time
     Delete(delete::DeleteArgs),
 }
 

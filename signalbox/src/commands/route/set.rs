@@ -1,9 +1,9 @@
 //! `signalbox route set KIND=ADDRESS --flow NAME`.
 
-use crate::cli::Context;
 use crate::client::Path;
 use crate::commands::flow::WindowArgs;
 use crate::commands::live;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::OutputArgs;
 use api::publish::RouteAddress;
@@ -25,10 +25,10 @@ pub struct SetArgs {
     flow: String,
     #[command(flatten)]
     window: WindowArgs,
-    /// Between equally exact routes the higher one goes first
+    /// Priority; among equally specific routes the highest one is used
     #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_name = "N")]
     priority: i32,
-    /// Whose flow it is; the default is intake.default_customer
+    /// Id of the customer that owns the flow; the default is intake.default_customer
     #[arg(long, value_name = "ID")]
     customer: Option<uuid::Uuid>,
     #[command(flatten)]
