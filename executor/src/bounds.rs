@@ -3,18 +3,15 @@
 
 use common::command::Message;
 use flow::Timestamp;
-use flow::step::Note;
+use flow::step::{Note, NoteKind};
 use serde_json::json;
 
 /// With more commands, bytes of commands or notes than this, a turn is full.
 const COMMANDS: usize = 1_000;
 const BYTES: usize = 1024 * 1024;
 const NOTES: usize = 256;
-/// Of more notes than [`NOTES`], the first so many are kept …
+/// Of more notes than [`NOTES`], the first ones and those in [`NoteKind::LASTING`] are kept.
 const NOTES_KEPT: usize = 200;
-/// … and those that say what was lost and how it ended.
-const LASTING: [&str; 3] = ["dropped", "yielded", "ended"];
-const NOTES_DROPPED: &str = "notes_dropped";
 /// Bytes of commands that one step may ask for.
 const STEP_BYTES: usize = 4 * 1024 * 1024;
 
@@ -63,14 +60,14 @@ pub fn kept(mut notes: Vec<Note>, at: Timestamp) -> Vec<Note> {
         return notes;
     }
     let (lasting, dropped): (Vec<Note>, Vec<Note>) =
-        notes.drain(NOTES_KEPT..).partition(|note| LASTING.contains(&note.what.as_str()));
-    let earlier = notes.extract_if(.., |note| note.what == NOTES_DROPPED).collect::<Vec<_>>();
+        notes.drain(NOTES_KEPT..).partition(|note| NoteKind::LASTING.contains(&note.what));
+    let earlier = notes.extract_if(.., |note| note.what == NoteKind::NotesDropped).collect::<Vec<_>>();
     let count: u64 = dropped.iter().chain(&earlier).map(weight).sum();
     notes.push(Note {
         at,
         action_id: None,
         action_type: None,
-        what: NOTES_DROPPED.to_owned(),
+        what: NoteKind::NotesDropped,
         detail: json!({ "count": count }),
     });
     notes.extend(lasting);
@@ -79,7 +76,7 @@ pub fn kept(mut notes: Vec<Note>, at: Timestamp) -> Vec<Note> {
 
 /// A note that stands for many dropped ones counts as these.
 fn weight(note: &Note) -> u64 {
-    if note.what == NOTES_DROPPED { note.detail["count"].as_u64().unwrap_or(1) } else { 1 }
+    if note.what == NoteKind::NotesDropped { note.detail["count"].as_u64().unwrap_or(1) } else { 1 }
 }
 
 #[cfg(test)]
@@ -87,12 +84,12 @@ mod tests {
     use super::*;
     use crate::fakes::message;
 
-    fn notes(what: &str, count: usize) -> Vec<Note> {
+    fn notes(what: NoteKind, count: usize) -> Vec<Note> {
         let note = Note {
             at: Timestamp::default(),
             action_id: None,
             action_type: None,
-            what: what.to_owned(),
+            what,
             detail: json!({ "count": 7 }),
         };
         vec![note; count]
@@ -103,7 +100,7 @@ mod tests {
         let asked = |commands: usize, body: usize, kept: usize| {
             let message = Message { body: "x".repeat(body), ..message(1) };
             let mut asked = Asked::default();
-            asked.add(std::iter::repeat_n(message, commands), notes("entered", kept)).unwrap();
+            asked.add(std::iter::repeat_n(message, commands), notes(NoteKind::Entered, kept)).unwrap();
             asked.is_full()
         };
         assert_eq!([asked(1_000, 10, 256), asked(1_001, 10, 0), asked(1, 10, 257)], [false, true, true]);
@@ -112,11 +109,13 @@ mod tests {
 
     #[test]
     fn too_many_notes_are_counted_and_the_end_is_kept() {
-        assert_eq!(kept(notes("entered", 256), Timestamp::default()).len(), 256);
-        let all = [notes("entered", 300), notes(NOTES_DROPPED, 1), notes("ended", 1)].concat();
+        assert_eq!(kept(notes(NoteKind::Entered, 256), Timestamp::default()).len(), 256);
+        let all =
+            [notes(NoteKind::Entered, 300), notes(NoteKind::NotesDropped, 1), notes(NoteKind::Ended, 1)]
+                .concat();
         let kept = kept(all, Timestamp::default());
-        let last: Vec<_> = kept[199..].iter().map(|note| note.what.as_str()).collect();
-        assert_eq!(last, ["entered", NOTES_DROPPED, "ended"]);
+        let last: Vec<_> = kept[199..].iter().map(|note| note.what).collect();
+        assert_eq!(last, [NoteKind::Entered, NoteKind::NotesDropped, NoteKind::Ended]);
         assert_eq!(kept[200].detail, json!({ "count": 107 }));
     }
 }

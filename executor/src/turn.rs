@@ -8,7 +8,7 @@ use common::journal;
 use common::ports::work::{After, Control, Transition};
 use common::record::{ActiveflowSpec, Entry};
 use flow::cursor::{Identity, Input, Rest};
-use flow::step::{Effect, Note, limits};
+use flow::step::{Effect, Note, NoteKind, limits};
 use flow::{Bundle, Cursor, Event, FormatError, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -113,7 +113,7 @@ impl<'a> Stepper<'a> {
                 read.unwrap_or_else(|_| Err(FormatError::Damaged("reading the cursor panicked".into())));
             let unreadable = |why: FormatError| Failed {
                 newer: matches!(why, FormatError::Newer { .. }),
-                ..stepper.failed("failed", None, why.to_string())
+                ..stepper.failed(NoteKind::Failed, None, why.to_string())
             };
             stepper.cursor = Some(read.map_err(unreadable)?);
         }
@@ -133,7 +133,7 @@ impl<'a> Stepper<'a> {
                 reference_id: spec.reference.subject.clone(),
             };
             let new = catch_unwind(AssertUnwindSafe(|| Cursor::new(bundle, identity)));
-            self.cursor = Some(new.map_err(|panic| self.failed("panic", None, text_of(&*panic)))?);
+            self.cursor = Some(new.map_err(|panic| self.failed(NoteKind::Panic, None, text_of(&*panic)))?);
             self.started = true;
             self.stepped = true;
             if *control != Some(&Control::Stop) {
@@ -184,7 +184,7 @@ impl<'a> Stepper<'a> {
 
     fn event(&self, input: &[u8]) -> Result<Event, Failed> {
         serde_json::from_slice(input)
-            .map_err(|e| self.failed("failed", None, format!("a stored event cannot be read: {e}")))
+            .map_err(|e| self.failed(NoteKind::Failed, None, format!("a stored event cannot be read: {e}")))
     }
 
     /// Goes on while the cursor yields, as often as one claim allows.
@@ -202,7 +202,7 @@ impl<'a> Stepper<'a> {
         let action_id = cursor.current_action().map(str::to_owned);
         let step =
             catch_unwind(AssertUnwindSafe(|| flow::step_within(bundle, cursor, input, *now, *actions)))
-                .map_err(|panic| self.failed("panic", action_id, text_of(&*panic)))?;
+                .map_err(|panic| self.failed(NoteKind::Panic, action_id, text_of(&*panic)))?;
         self.cursor = Some(step.cursor);
         self.stepped = true;
         self.steps += 1;
@@ -214,7 +214,7 @@ impl<'a> Stepper<'a> {
         };
         let commands = step.effects.into_iter().map(message);
         let action_id = self.cursor.as_ref().and_then(|cursor| cursor.current_action().map(str::to_owned));
-        self.asked.add(commands, step.notes).map_err(|why| self.failed("too_much", action_id, why))
+        self.asked.add(commands, step.notes).map_err(|why| self.failed(NoteKind::TooMuch, action_id, why))
     }
 
     /// What is left is for the next turn.
@@ -230,7 +230,7 @@ impl<'a> Stepper<'a> {
         matches!(self.cursor.as_ref().map(Cursor::rest), Some(Rest::Ended(_)))
     }
 
-    fn failed(&self, what: &str, action_id: Option<String>, message: String) -> Failed {
+    fn failed(&self, what: NoteKind, action_id: Option<String>, message: String) -> Failed {
         Failed {
             consumed: self.consumed,
             newer: false,
@@ -238,7 +238,7 @@ impl<'a> Stepper<'a> {
                 at: self.turn.now,
                 action_id,
                 action_type: None,
-                what: what.to_owned(),
+                what,
                 detail: serde_json::json!({ "message": message }),
             },
         }
@@ -261,7 +261,7 @@ impl<'a> Stepper<'a> {
     fn finish(self, control: Option<&Control>) -> Decision {
         let (after, ending) = rest_of(self.cursor.as_ref());
         let moved = self.stepped || self.consumed > 0 || control.is_some();
-        let touched = |note: &Note| Some((note.action_type.clone()?, note.what.clone()));
+        let touched = |note: &Note| Some((note.action_type.clone()?, note.what.as_str().to_owned()));
         let Asked { commands, stored, notes, .. } = self.asked;
         let actions = notes.iter().filter_map(touched).collect();
         let notes = bounds::kept(notes, self.turn.now);

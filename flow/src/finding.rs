@@ -180,15 +180,6 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// At most 60 characters of what was found, for a message.
-pub(crate) fn shown(value: &serde_json::Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(60) {
-        Some((cut, _)) => format!("`{}…`", &text[..cut]),
-        None => format!("`{text}`"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

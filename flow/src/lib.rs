@@ -1,43 +1,37 @@
-//! The pure core: flow documents, what they compile to, the cursor and its step, and matching.
+//! The pure core: flow documents, the programs that they compile to, the step that runs a program, and event routing.
 //!
 //! ```text
-//!  document ── source, document, options, lint ──► Bundle ─┐
-//!  event ── route, definitions ──► who, which flow         ├─► step(bundle, cursor, input, now) ──► cursor', effects, notes
-//!                                                 Cursor ──┘        │ actions/*: what each action means
+//!  document ── language ──► Bundle ─┐
+//!  event ── routing ──► reference, flow   ├─► step(bundle, cursor, input, now) ──► cursor', effects, notes
+//!                           Cursor ─┘        engine; actions/*: the meaning of each action
 //! ```
-//! Nothing here does I/O, reads a clock or draws a random number: what the core needs of the world is an argument, and
-//! the same arguments give the same bytes (`clippy.toml` guards it).
+//! | folder | contents | uses |
+//! | --- | --- | --- |
+//! | `routing/` | events, references, routes, deployed flows | |
+//! | `program/` | compiled flows; the traits that an action implements | `routing/` |
+//! | `actions/` | one file per action type, and the catalogue | `program/` |
+//! | `language/` | from a document's text to a program, with findings | `program/`, the catalogue |
+//! | `engine/` | the cursor and the step that moves it through a program | `program/` |
+//!
+//! Nothing here does I/O, reads a clock or draws a random number. Everything that the core needs is an argument, and the
+//! same arguments give the same bytes; `clippy.toml` enforces it.
 
 mod actions;
-pub mod bundle;
-mod context;
-pub mod cursor;
-pub mod definitions;
-mod document;
-pub mod event;
-mod expression;
+mod class;
+mod engine;
 pub mod finding;
 mod format;
-mod lint;
-mod options;
-pub mod preview;
+pub mod json;
+mod language;
+pub mod limits;
 mod program;
-mod reader;
-pub mod route;
-mod run;
-mod schema;
-mod source;
-pub mod step;
+mod routing;
 mod time;
-mod walk;
 
-pub use bundle::{Bundle, Class, validate};
-pub use cursor::Cursor;
-pub use definitions::Definitions;
-pub use document::TRIGGERS;
-pub use event::Event;
+pub use class::Class;
+pub use engine::{Cursor, cursor, preview, step, step_within};
 pub use format::FormatError;
-pub use schema::schema;
-pub use source::MAX_DOCUMENT_BYTES;
-pub use step::{step, step_within};
+pub use language::{MAX_DOCUMENT_BYTES, TRIGGERS, schema, validate};
+pub use program::Bundle;
+pub use routing::{Definitions, Event, definitions, event, route};
 pub use time::Timestamp;

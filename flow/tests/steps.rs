@@ -71,7 +71,7 @@ fn only_the_whole_number_of_actions_is_told_as_a_yield() {
         let Drive { bundle, cursor, .. } = long();
         let start = Input::Started(event("call.incoming", json!({})));
         let step = step_within(&bundle, cursor, start, Timestamp::default(), actions);
-        (step.effects.len(), step.notes.iter().filter(|note| note.what == "yielded").count())
+        (step.effects.len(), step.notes.iter().filter(|note| note.what.as_str() == "yielded").count())
     };
     let most = limits::ACTIONS_PER_STEP;
     assert_eq!([told(0), told(2), told(most), told(most + 1)], [(1, 0), (1, 0), (128, 1), (128, 1)]);

@@ -6,6 +6,7 @@ use crate::resource::Activeflow;
 use crate::state::Api;
 use common::ports::lookup::{FeedEntry, Found};
 use common::{ActiveflowId, Shard, StoreError, journal};
+use flow::step::NoteKind;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -161,15 +162,23 @@ async fn show(api: &Api, id: ActiveflowId) -> Result<Option<Arc<Shown>>, Problem
 
 /// A transition that leaves the activeflow waiting says so with the last of the notes on where it stands.
 fn name(entry: &FeedEntry) -> &'static str {
-    const STANDS: [&str; 7] = ["entered", "waiting", "completed", "failed", "forwarded", "yielded", "ended"];
+    const STANDS: [NoteKind; 7] = [
+        NoteKind::Entered,
+        NoteKind::Waiting,
+        NoteKind::Completed,
+        NoteKind::Failed,
+        NoteKind::Forwarded,
+        NoteKind::Yielded,
+        NoteKind::Ended,
+    ];
     match entry.what.as_str() {
         "created" => "created",
         "ended" => "ended",
         _ => {
             let journal: Option<journal::Entry> = serde_json::from_slice(&entry.journal).ok();
             let notes = journal.map(|journal| journal.notes).unwrap_or_default();
-            let last = notes.iter().rev().find(|note| STANDS.contains(&note.what.as_str()));
-            if last.is_some_and(|note| note.what == "waiting") { "waiting" } else { "moved" }
+            let last = notes.iter().rev().find(|note| STANDS.contains(&note.what));
+            if last.is_some_and(|note| note.what == NoteKind::Waiting) { "waiting" } else { "moved" }
         }
     }
 }

@@ -6,7 +6,7 @@ use common::ports::lookup::Found;
 use common::record::State;
 use flow::cursor::Identity;
 use flow::preview::{self, Planned};
-use flow::step::Note;
+use flow::step::{Note, NoteKind};
 use flow::{Bundle, Cursor, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -155,23 +155,23 @@ fn over(notes: impl Iterator<Item = Note>) -> Vec<CompletedAction> {
     let mut over = Vec::new();
     for note in notes {
         let (Some(id), kind) = (note.action_id, note.action_type.unwrap_or_default()) else { continue };
-        match note.what.as_str() {
-            "entered" => {
+        match note.what {
+            NoteKind::Entered => {
                 // An action that waits for nothing is over when the next one is entered; a subroutine goes on below it.
                 if open.last().is_some_and(|last| last.kind != SUBROUTINE) {
                     over.extend(open.pop().map(|last| last.ended(ActionOutcome::Completed, note.at)));
                 }
                 open.push(Open { id, kind, entered: note.at, waits: false });
             }
-            "waiting" => {
+            NoteKind::Waiting => {
                 if let Some(last) = open.last_mut() {
                     last.waits = true;
                 }
             }
-            what @ ("completed" | "skipped" | "failed") => {
+            what @ (NoteKind::Completed | NoteKind::Skipped | NoteKind::Failed) => {
                 let (outcome, error) = match what {
-                    "completed" => (ActionOutcome::Completed, None),
-                    "skipped" => (ActionOutcome::Skipped, None),
+                    NoteKind::Completed => (ActionOutcome::Completed, None),
+                    NoteKind::Skipped => (ActionOutcome::Skipped, None),
                     _ => (ActionOutcome::Failed, Some(error(&note.detail, &id))),
                 };
                 let at = open.iter().rposition(|open| open.id == id).unwrap_or(open.len());
@@ -184,10 +184,10 @@ fn over(notes: impl Iterator<Item = Note>) -> Vec<CompletedAction> {
                 };
                 over.push(CompletedAction { error, ..ended });
             }
-            "forwarded" if open.last().is_some_and(|last| last.kind != SUBROUTINE) => {
+            NoteKind::Forwarded if open.last().is_some_and(|last| last.kind != SUBROUTINE) => {
                 over.extend(open.pop().map(|last| last.ended(ActionOutcome::Interrupted, note.at)));
             }
-            "ended" => {
+            NoteKind::Ended => {
                 while let Some(last) = open.pop() {
                     let is_cut = last.waits || last.kind == SUBROUTINE;
                     let outcome = if is_cut { ActionOutcome::Interrupted } else { ActionOutcome::Completed };

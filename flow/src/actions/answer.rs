@@ -1,8 +1,6 @@
 //! `answer`: picks the call up. Waits for nothing.
 
-use super::{Action, Described, Family, Next};
-use crate::cursor::Failure;
-use crate::run::Run;
+use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Map;
@@ -12,14 +10,16 @@ use serde_json::Map;
 #[serde(deny_unknown_fields)]
 pub struct Answer {}
 
-impl Described for Answer {
+impl ActionType for Answer {
     const NAME: &'static str = "answer";
-    const FAMILY: Family = Family::Voice;
+    const CATEGORY: Category = Category::Voice;
 }
 
-impl Action for Answer {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
-        run.command("call.answer", Map::new());
-        Ok(Next::On)
+impl Compile for Answer {}
+
+impl Execute for Answer {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
+        context.command("call.answer", Map::new());
+        Ok(Next::Proceed)
     }
 }

@@ -1,9 +1,7 @@
 //! `branch`: jumps by the value of a variable, which it leaves as it is.
 
-use super::{Action, Described, Family, Next};
-use crate::cursor::Failure;
-use crate::expression::Template;
-use crate::run::Run;
+use crate::program::expression::Template;
+use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
@@ -25,18 +23,12 @@ pub struct Branch {
     default_target_id: Option<String>,
 }
 
-impl Described for Branch {
+impl ActionType for Branch {
     const NAME: &'static str = "branch";
-    const FAMILY: Family = Family::Control;
+    const CATEGORY: Category = Category::Control;
 }
 
-impl Action for Branch {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
-        let value = run.as_text(&self.variable.0)?;
-        let target = self.target_ids.get(value.trim()).or(self.default_target_id.as_ref());
-        Ok(target.map_or(Next::On, |target| Next::Jump(target.clone())))
-    }
-
+impl Compile for Branch {
     fn passes(&self) -> bool {
         self.default_target_id.is_none()
     }
@@ -53,6 +45,14 @@ impl Action for Branch {
 
     fn reads(&self) -> Vec<&Template> {
         vec![&self.variable.0]
+    }
+}
+
+impl Execute for Branch {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
+        let value = context.template_text(&self.variable.0)?;
+        let target = self.target_ids.get(value.trim()).or(self.default_target_id.as_ref());
+        Ok(target.map_or(Next::Proceed, |target| Next::Jump(target.clone())))
     }
 }
 

@@ -1,10 +1,8 @@
 //! `condition`: goes on when an expression holds, jumps when it does not.
 
-use super::{Action, Described, Family, Next};
-use crate::cursor::Failure;
-use crate::expression::Template;
-use crate::options;
-use crate::run::Run;
+use crate::program::expression::Template;
+use crate::program::options;
+use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -20,20 +18,12 @@ pub struct Condition {
     true_target_id: Option<String>,
 }
 
-impl Described for Condition {
+impl ActionType for Condition {
     const NAME: &'static str = "condition";
-    const FAMILY: Family = Family::Control;
+    const CATEGORY: Category = Category::Control;
 }
 
-impl Action for Condition {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
-        Ok(match (run.holds(&self.expression)?, &self.true_target_id) {
-            (true, None) => Next::On,
-            (true, Some(target)) => Next::Jump(target.clone()),
-            (false, _) => Next::Jump(self.false_target_id.clone()),
-        })
-    }
-
+impl Compile for Condition {
     fn passes(&self) -> bool {
         self.true_target_id.is_none()
     }
@@ -47,5 +37,15 @@ impl Action for Condition {
 
     fn reads(&self) -> Vec<&Template> {
         vec![&self.expression.0]
+    }
+}
+
+impl Execute for Condition {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
+        Ok(match (context.holds(&self.expression)?, &self.true_target_id) {
+            (true, None) => Next::Proceed,
+            (true, Some(target)) => Next::Jump(target.clone()),
+            (false, _) => Next::Jump(self.false_target_id.clone()),
+        })
     }
 }

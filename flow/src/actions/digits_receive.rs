@@ -8,12 +8,13 @@
 //!
 //! Digits that came before (a prompt that was interrupted, typing ahead) are taken first.
 
-use super::prompt::DIGITS;
-use super::{Action, Check, Described, Family, Next, Policy, Reaction, Signal};
-use crate::Event;
-use crate::cursor::Failure;
-use crate::options::Count;
-use crate::run::Run;
+use super::digits::{DIGITS, is_digit, pressed};
+use crate::program::options::Count;
+use crate::program::{
+    ActionType, Category, Compile, Context, ErrorPolicy, Execute, Failure, Next, OptionCheck, Reaction,
+    Signal,
+};
+use crate::routing::Event;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -37,43 +38,13 @@ pub struct DigitsReceive {
     duration: Option<Count>,
 }
 
-impl Described for DigitsReceive {
+impl ActionType for DigitsReceive {
     const NAME: &'static str = "digits_receive";
-    const FAMILY: Family = Family::Voice;
-    const ON_ERROR: Policy = Policy::Continue;
+    const CATEGORY: Category = Category::Voice;
+    const ON_ERROR: ErrorPolicy = ErrorPolicy::Continue;
 }
 
-impl Action for DigitsReceive {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
-        let duration = run.whole_or(self.duration.as_ref(), DEFAULT_DURATION_MS)?;
-        self.length(run)?;
-        Ok(Next::Wait(run.wait_ms(duration)))
-    }
-
-    fn take(&self, run: &mut Run<'_>, signal: Signal<'_>) -> Result<Reaction, Failure> {
-        let event = match signal {
-            Signal::Event(event) if event.kind == DIGITS => event,
-            Signal::Event(_) => return Ok(Reaction::Ignored),
-            Signal::Timeout => return Ok(self.done(run, true)),
-            Signal::Continued => return Ok(self.done(run, false)),
-        };
-        let length = self.length(run)?;
-        let mut digits = run.digits_so_far();
-        let mut rest = pressed(event).chars();
-        for digit in rest.by_ref() {
-            let is_key = self.key.as_deref().is_some_and(|key| key.contains(digit));
-            if !is_key {
-                digits.push(digit);
-            }
-            if is_key || digits.len() as u64 >= length {
-                run.collect_digits(digits);
-                return Ok(leaving(self.done(run, false), event, rest.as_str()));
-            }
-        }
-        run.collect_digits(digits);
-        Ok(Reaction::Consumed)
-    }
-
+impl Compile for DigitsReceive {
     fn hears(&self) -> &'static [&'static str] {
         &[DIGITS]
     }
@@ -82,7 +53,7 @@ impl Action for DigitsReceive {
         true
     }
 
-    fn check(&self, check: &mut Check<'_>) {
+    fn check(&self, check: &mut OptionCheck<'_>) {
         check.duration("duration", self.duration.as_ref(), 0);
         if let Some(length) =
             self.length.as_ref().and_then(Count::fixed).filter(|length| *length > MAX_LENGTH)
@@ -95,28 +66,51 @@ impl Action for DigitsReceive {
     }
 }
 
+impl Execute for DigitsReceive {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
+        let duration = context.whole_or(self.duration.as_ref(), DEFAULT_DURATION_MS)?;
+        self.length(context)?;
+        Ok(Next::Wait(context.wait_ms(duration)))
+    }
+
+    fn take(&self, context: &mut dyn Context, signal: Signal<'_>) -> Result<Reaction, Failure> {
+        let event = match signal {
+            Signal::Event(event) if event.kind == DIGITS => event,
+            Signal::Event(_) => return Ok(Reaction::Ignored),
+            Signal::Timeout => return Ok(self.done(context, true)),
+            Signal::Continued => return Ok(self.done(context, false)),
+        };
+        let length = self.length(context)?;
+        let mut digits = context.digits_so_far();
+        let mut rest = pressed(event).chars();
+        for digit in rest.by_ref() {
+            let is_key = self.key.as_deref().is_some_and(|key| key.contains(digit));
+            if !is_key {
+                digits.push(digit);
+            }
+            if is_key || digits.len() as u64 >= length {
+                context.collect_digits(digits);
+                return Ok(leaving(self.done(context, false), event, rest.as_str()));
+            }
+        }
+        context.collect_digits(digits);
+        Ok(Reaction::Consumed)
+    }
+}
+
 impl DigitsReceive {
-    fn length(&self, run: &mut Run<'_>) -> Result<u64, Failure> {
-        let length = run.whole_or(self.length.as_ref(), 0)?;
+    fn length(&self, context: &mut dyn Context) -> Result<u64, Failure> {
+        let length = context.whole_or(self.length.as_ref(), 0)?;
         Ok(if length == 0 { MAX_LENGTH } else { length.min(MAX_LENGTH) })
     }
 
-    fn done(&self, run: &mut Run<'_>, timed_out: bool) -> Reaction {
-        let digits = run.digits_so_far();
-        run.result("digits", json!(digits));
-        run.result("timed_out", json!(timed_out));
-        run.set_call_digits(digits);
-        Reaction::Done(Next::On)
+    fn done(&self, context: &mut dyn Context, timed_out: bool) -> Reaction {
+        let digits = context.digits_so_far();
+        context.result("digits", json!(digits));
+        context.result("timed_out", json!(timed_out));
+        context.set_call_digits(digits);
+        Reaction::Done(Next::Proceed)
     }
-}
-
-/// The digits of an event, without what no phone can send.
-pub(super) fn pressed(event: &Event) -> &str {
-    event.text("digits").filter(|digits| digits.chars().all(is_digit)).unwrap_or_default()
-}
-
-fn is_digit(c: char) -> bool {
-    "0123456789*#ABCDabcd".contains(c)
 }
 
 fn leaving(taken: Reaction, event: &Event, rest: &str) -> Reaction {
@@ -124,7 +118,7 @@ fn leaving(taken: Reaction, event: &Event, rest: &str) -> Reaction {
         Reaction::Done(next) if !rest.is_empty() => {
             let mut left = event.clone();
             left.data.insert("digits".to_owned(), json!(rest));
-            Reaction::DoneWithRest(next, left)
+            Reaction::DoneWithRemainder(next, left)
         }
         taken => taken,
     }

@@ -1,9 +1,7 @@
 //! `goto`: jumps, at most `loop_count` times before its loop is left; then on, counting from the start again.
 
-use super::{Action, Described, Family, Next};
-use crate::cursor::Failure;
-use crate::options::Count;
-use crate::run::Run;
+use crate::program::options::Count;
+use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -17,18 +15,12 @@ pub struct Goto {
     loop_count: Option<Count>,
 }
 
-impl Described for Goto {
+impl ActionType for Goto {
     const NAME: &'static str = "goto";
-    const FAMILY: Family = Family::Control;
+    const CATEGORY: Category = Category::Control;
 }
 
-impl Action for Goto {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
-        let limit = run.whole_or(self.loop_count.as_ref(), 0)?;
-        let jumps = limit == 0 || run.count_loop(limit);
-        Ok(if jumps { Next::Jump(self.target_id.clone()) } else { Next::On })
-    }
-
+impl Compile for Goto {
     fn passes(&self) -> bool {
         self.counted_target().is_some()
     }
@@ -40,5 +32,13 @@ impl Action for Goto {
     fn counted_target(&self) -> Option<&str> {
         let counts = self.loop_count.as_ref().is_some_and(|count| count.fixed() != Some(0));
         counts.then_some(&*self.target_id)
+    }
+}
+
+impl Execute for Goto {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
+        let limit = context.whole_or(self.loop_count.as_ref(), 0)?;
+        let jumps = limit == 0 || context.count_loop(limit);
+        Ok(if jumps { Next::Jump(self.target_id.clone()) } else { Next::Proceed })
     }
 }

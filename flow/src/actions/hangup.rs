@@ -1,9 +1,8 @@
 //! `hangup`: asks for the end of the call and goes on; what stands behind it still runs.
 
-use super::{Action, Described, Family, Next};
-use crate::cursor::Failure;
-use crate::options::Text;
-use crate::run::{Run, fields};
+use crate::json::object;
+use crate::program::options::Text;
+use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -19,22 +18,24 @@ pub struct Hangup {
     reference_id: Option<Text>,
 }
 
-impl Described for Hangup {
+impl ActionType for Hangup {
     const NAME: &'static str = "hangup";
-    const FAMILY: Family = Family::Voice;
+    const CATEGORY: Category = Category::Voice;
 }
 
-impl Action for Hangup {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
+impl Compile for Hangup {}
+
+impl Execute for Hangup {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
         let reason = match &self.reason {
-            Some(reason) => run.text(reason)?,
+            Some(reason) => context.text(reason)?,
             None => "normal".to_owned(),
         };
-        let mut data = fields([("reason", reason.into())]);
+        let mut data = object([("reason", reason.into())]);
         if let Some(call) = &self.reference_id {
-            data.insert("reference_id".to_owned(), run.text(call)?.into());
+            data.insert("reference_id".to_owned(), context.text(call)?.into());
         }
-        run.command("call.hangup", data);
-        Ok(Next::On)
+        context.command("call.hangup", data);
+        Ok(Next::Proceed)
     }
 }

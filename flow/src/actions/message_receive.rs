@@ -1,9 +1,10 @@
 //! `message_receive`: waits for the next message of the conversation that started the flow.
 
-use super::{Action, Check, Described, Family, Next, Policy, Reaction, Signal};
-use crate::cursor::Failure;
-use crate::options::Count;
-use crate::run::Run;
+use crate::program::options::Count;
+use crate::program::{
+    ActionType, Category, Compile, Context, ErrorPolicy, Execute, Failure, Next, OptionCheck, Reaction,
+    Signal,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -20,36 +21,13 @@ pub struct MessageReceive {
     duration: Option<Count>,
 }
 
-impl Described for MessageReceive {
+impl ActionType for MessageReceive {
     const NAME: &'static str = "message_receive";
-    const FAMILY: Family = Family::Message;
-    const ON_ERROR: Policy = Policy::Continue;
+    const CATEGORY: Category = Category::Message;
+    const ON_ERROR: ErrorPolicy = ErrorPolicy::Continue;
 }
 
-impl Action for MessageReceive {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
-        let duration = run.whole_or(self.duration.as_ref(), DEFAULT_DURATION_MS)?;
-        Ok(Next::Wait(run.wait_ms(duration)))
-    }
-
-    fn take(&self, run: &mut Run<'_>, signal: Signal<'_>) -> Result<Reaction, Failure> {
-        match signal {
-            Signal::Event(event) if event.kind == RECEIVED => {
-                for key in ["from", "to", "text"] {
-                    run.result(key, event.data.get(key).cloned().unwrap_or(Value::String(String::new())));
-                }
-                run.result("timed_out", json!(false));
-                run.set_message(event.data.clone());
-            }
-            Signal::Event(_) => return Ok(Reaction::Ignored),
-            Signal::Timeout | Signal::Continued => {
-                run.result("text", json!(""));
-                run.result("timed_out", json!(matches!(signal, Signal::Timeout)));
-            }
-        }
-        Ok(Reaction::Done(Next::On))
-    }
-
+impl Compile for MessageReceive {
     fn hears(&self) -> &'static [&'static str] {
         &[RECEIVED]
     }
@@ -62,7 +40,32 @@ impl Action for MessageReceive {
         Some(RECEIVED)
     }
 
-    fn check(&self, check: &mut Check<'_>) {
+    fn check(&self, check: &mut OptionCheck<'_>) {
         check.duration("duration", self.duration.as_ref(), 1);
+    }
+}
+
+impl Execute for MessageReceive {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
+        let duration = context.whole_or(self.duration.as_ref(), DEFAULT_DURATION_MS)?;
+        Ok(Next::Wait(context.wait_ms(duration)))
+    }
+
+    fn take(&self, context: &mut dyn Context, signal: Signal<'_>) -> Result<Reaction, Failure> {
+        match signal {
+            Signal::Event(event) if event.kind == RECEIVED => {
+                for key in ["from", "to", "text"] {
+                    context.result(key, event.data.get(key).cloned().unwrap_or(Value::String(String::new())));
+                }
+                context.result("timed_out", json!(false));
+                context.set_message(event.data.clone());
+            }
+            Signal::Event(_) => return Ok(Reaction::Ignored),
+            Signal::Timeout | Signal::Continued => {
+                context.result("text", json!(""));
+                context.result("timed_out", json!(matches!(signal, Signal::Timeout)));
+            }
+        }
+        Ok(Reaction::Done(Next::Proceed))
     }
 }

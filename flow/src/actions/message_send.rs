@@ -3,11 +3,13 @@
 //! Without a source the own number is it, without destinations the peer of the call or of the conversation. With
 //! `wait_delivery` the flow goes on when every command was answered, otherwise at once.
 
-use super::{Action, Check, Described, Family, Next, Reaction, Signal};
-use crate::cursor::Failure;
-use crate::options::Text;
-use crate::run::{Answered, Run, fields};
-use crate::step::limits;
+use crate::json::object;
+use crate::limits;
+use crate::program::options::Text;
+use crate::program::{
+    ActionType, Category, CommandReply, Compile, Context, Execute, Failure, Next, OptionCheck, Reaction,
+    Signal,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -56,28 +58,41 @@ enum Kind {
     Tel,
 }
 
-impl Described for MessageSend {
+impl ActionType for MessageSend {
     const NAME: &'static str = "message_send";
-    const FAMILY: Family = Family::Message;
+    const CATEGORY: Category = Category::Message;
 }
 
-impl Action for MessageSend {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
+impl Compile for MessageSend {
+    fn pauses(&self) -> bool {
+        self.wait_delivery
+    }
+
+    fn check(&self, check: &mut OptionCheck<'_>) {
+        if let Some(many) = self.too_many() {
+            let expected = format!("at most {}", limits::DESTINATIONS);
+            check.range("destinations", format!("{many} destinations"), &expected);
+        }
+    }
+}
+
+impl Execute for MessageSend {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
         if let Some(many) = self.too_many() {
             let what = format!("there are {many} destinations, the limit is {}", limits::DESTINATIONS);
             return Err(Failure::new("too_many_destinations", what));
         }
-        let (own, peer) = run.own_and_peer();
-        let text = run.text(&self.text)?;
+        let (own, peer) = context.own_and_peer();
+        let text = context.text(&self.text)?;
         let from = match &self.source {
-            Some(source) => run.text(&source.target)?,
+            Some(source) => context.text(&source.target)?,
             None => {
                 own.ok_or_else(|| Failure::new("no_source", "there is no own number here; give `source`"))?
             }
         };
         let to = match self.destinations.as_deref() {
             Some(destinations) if !destinations.is_empty() => {
-                destinations.iter().map(|to| run.text(&to.target)).collect::<Result<Vec<_>, _>>()?
+                destinations.iter().map(|to| context.text(&to.target)).collect::<Result<Vec<_>, _>>()?
             }
             _ => vec![peer.ok_or_else(|| {
                 Failure::new("no_destination", "there is no peer here; give `destinations`")
@@ -89,36 +104,29 @@ impl Action for MessageSend {
         let mut sent = Vec::new();
         for to in to {
             let data =
-                fields([("from", from.clone().into()), ("to", to.into()), ("text", text.clone().into())]);
-            sent.push(run.command("message.send", data));
+                object([("from", from.clone().into()), ("to", to.into()), ("text", text.clone().into())]);
+            sent.push(context.command("message.send", data));
         }
-        Ok(if self.wait_delivery { Next::Wait(run.wait_for(sent, DELIVERY_DEADLINE_MS)) } else { Next::On })
+        Ok(if self.wait_delivery {
+            Next::Wait(context.wait_for(&sent, DELIVERY_DEADLINE_MS))
+        } else {
+            Next::Proceed
+        })
     }
 
-    fn take(&self, run: &mut Run<'_>, signal: Signal<'_>) -> Result<Reaction, Failure> {
+    fn take(&self, context: &mut dyn Context, signal: Signal<'_>) -> Result<Reaction, Failure> {
         match signal {
-            Signal::Event(event) => match run.answer(event) {
-                Answered::No => Ok(Reaction::Ignored),
-                Answered::Some => Ok(Reaction::Consumed),
-                Answered::All => {
-                    run.result("result", event.data.get("result").cloned().unwrap_or_default());
-                    Ok(Reaction::Done(Next::On))
+            Signal::Event(event) => match context.reply(event) {
+                CommandReply::Unrelated => Ok(Reaction::Ignored),
+                CommandReply::Partial => Ok(Reaction::Consumed),
+                CommandReply::Complete => {
+                    context.result("result", event.data.get("result").cloned().unwrap_or_default());
+                    Ok(Reaction::Done(Next::Proceed))
                 }
-                Answered::Failed(failure) => Err(failure),
+                CommandReply::Failed(failure) => Err(failure),
             },
             Signal::Timeout => Err(Failure::new("timeout", "the delivery was not confirmed within a day")),
-            Signal::Continued => Ok(Reaction::Done(Next::On)),
-        }
-    }
-
-    fn pauses(&self) -> bool {
-        self.wait_delivery
-    }
-
-    fn check(&self, check: &mut Check<'_>) {
-        if let Some(many) = self.too_many() {
-            let expected = format!("at most {}", limits::DESTINATIONS);
-            check.range("destinations", format!("{many} destinations"), &expected);
+            Signal::Continued => Ok(Reaction::Done(Next::Proceed)),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! `play`: plays audio files one after another, and waits until they were played.
 
 use super::prompt::{self, DigitsHandle};
-use super::{Action, Check, Described, Family, Next, Policy, Reaction, Signal};
-use crate::cursor::Failure;
-use crate::options::Text;
-use crate::run::{Run, fields};
+use crate::json::object;
+use crate::program::options::Text;
+use crate::program::{
+    ActionType, Category, Compile, Context, ErrorPolicy, Execute, Failure, Next, OptionCheck, Reaction,
+    Signal,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -24,24 +26,13 @@ pub struct Play {
     asynchronous: bool,
 }
 
-impl Described for Play {
+impl ActionType for Play {
     const NAME: &'static str = "play";
-    const FAMILY: Family = Family::Voice;
-    const ON_ERROR: Policy = Policy::Continue;
+    const CATEGORY: Category = Category::Voice;
+    const ON_ERROR: ErrorPolicy = ErrorPolicy::Continue;
 }
 
-impl Action for Play {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
-        let urls: Vec<Value> =
-            self.stream_urls.iter().map(|url| run.text(url).map(Value::from)).collect::<Result<_, _>>()?;
-        let data = fields([("stream_urls", urls.into())]);
-        Ok(prompt::enter(run, "call.play", data, self.digits_handle, self.asynchronous))
-    }
-
-    fn take(&self, run: &mut Run<'_>, signal: Signal<'_>) -> Result<Reaction, Failure> {
-        prompt::take(run, signal, self.digits_handle)
-    }
-
+impl Compile for Play {
     fn hears(&self) -> &'static [&'static str] {
         self.digits_handle.hears()
     }
@@ -50,12 +41,28 @@ impl Action for Play {
         !self.asynchronous
     }
 
-    fn check(&self, check: &mut Check<'_>) {
+    fn check(&self, check: &mut OptionCheck<'_>) {
         if self.stream_urls.is_empty() {
             check.range("stream_urls", "[]", "at least one address");
         }
         if self.stream_urls.len() > MAX_STREAMS {
             check.range("stream_urls", format!("{} addresses", self.stream_urls.len()), "at most 100");
         }
+    }
+}
+
+impl Execute for Play {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
+        let urls: Vec<Value> = self
+            .stream_urls
+            .iter()
+            .map(|url| context.text(url).map(Value::from))
+            .collect::<Result<_, _>>()?;
+        let data = object([("stream_urls", urls.into())]);
+        Ok(prompt::enter(context, "call.play", data, self.digits_handle, self.asynchronous))
+    }
+
+    fn take(&self, context: &mut dyn Context, signal: Signal<'_>) -> Result<Reaction, Failure> {
+        prompt::take(context, signal, self.digits_handle)
     }
 }

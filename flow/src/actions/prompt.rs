@@ -6,17 +6,14 @@
 //! | its `command.failed`, no answer for ten minutes | an error |
 //! | `call.digits`, with `digits_handle` = `next` | on; the digits stay for the next `digits_receive` |
 
-use super::digits_receive::pressed;
-use super::{Next, Reaction, Signal};
-use crate::Event;
-use crate::cursor::Failure;
-use crate::run::{Answered, Run};
+use super::digits::{DIGITS, pressed};
+use crate::program::{CommandReply, Context, Failure, Next, Reaction, Signal};
+use crate::routing::Event;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 const SAFETY_DEADLINE_MS: u64 = 10 * 60 * 1_000;
-pub(super) const DIGITS: &str = "call.digits";
 
 /// What digits do that are pressed while a prompt plays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -40,36 +37,40 @@ impl DigitsHandle {
 }
 
 pub(super) fn enter(
-    run: &mut Run<'_>,
+    context: &mut dyn Context,
     kind: &str,
     mut data: Map<String, Value>,
     digits: DigitsHandle,
     asynchronous: bool,
 ) -> Next {
-    if digits == DigitsHandle::Next && !asynchronous && run.has_early(has_digits) {
-        run.note("skipped", json!({ "because": "digits came before the prompt began" }));
-        return Next::On;
+    if digits == DigitsHandle::Next && !asynchronous && context.has_early(has_digits) {
+        context.note_skipped("digits came before the prompt began");
+        return Next::Proceed;
     }
     data.insert("digits_handle".to_owned(), json!(digits));
-    let sequence = run.command(kind, data);
-    if asynchronous { Next::On } else { Next::Wait(run.wait_for([sequence], SAFETY_DEADLINE_MS)) }
+    let sequence = context.command(kind, data);
+    if asynchronous { Next::Proceed } else { Next::Wait(context.wait_for(&[sequence], SAFETY_DEADLINE_MS)) }
 }
 
-pub(super) fn take(run: &mut Run<'_>, signal: Signal<'_>, digits: DigitsHandle) -> Result<Reaction, Failure> {
+pub(super) fn take(
+    context: &mut dyn Context,
+    signal: Signal<'_>,
+    digits: DigitsHandle,
+) -> Result<Reaction, Failure> {
     match signal {
         Signal::Event(event) if digits == DigitsHandle::Next && has_digits(event) => {
-            Ok(Reaction::DoneWithRest(Next::On, event.clone()))
+            Ok(Reaction::DoneWithRemainder(Next::Proceed, event.clone()))
         }
-        Signal::Event(event) => match run.answer(event) {
-            Answered::No => Ok(Reaction::Ignored),
-            Answered::Some | Answered::All => {
-                run.result("result", event.data.get("result").cloned().unwrap_or_default());
-                Ok(Reaction::Done(Next::On))
+        Signal::Event(event) => match context.reply(event) {
+            CommandReply::Unrelated => Ok(Reaction::Ignored),
+            CommandReply::Partial | CommandReply::Complete => {
+                context.result("result", event.data.get("result").cloned().unwrap_or_default());
+                Ok(Reaction::Done(Next::Proceed))
             }
-            Answered::Failed(failure) => Err(failure),
+            CommandReply::Failed(failure) => Err(failure),
         },
         Signal::Timeout => Err(Failure::new("timeout", "no gateway answered the command within ten minutes")),
-        Signal::Continued => Ok(Reaction::Done(Next::On)),
+        Signal::Continued => Ok(Reaction::Done(Next::Proceed)),
     }
 }
 

@@ -3,10 +3,11 @@
 //! The recording has a name from the start, `actions.<id>.name`: the flow can tell others where it will be, whatever ends
 //! it. It ends with `recording_stop`, with the call, or by one of the options here; the gateway sees to that.
 
-use super::{Action, Check, Described, Family, Next, Policy};
-use crate::cursor::Failure;
-use crate::options::{Count, Text};
-use crate::run::{Run, fields};
+use crate::json::object;
+use crate::program::options::{Count, Text};
+use crate::program::{
+    ActionType, Category, Compile, Context, ErrorPolicy, Execute, Failure, Next, OptionCheck,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -66,32 +67,14 @@ enum EndKey {
     Hash,
 }
 
-impl Described for RecordingStart {
+impl ActionType for RecordingStart {
     const NAME: &'static str = "recording_start";
-    const FAMILY: Family = Family::Voice;
-    const ON_ERROR: Policy = Policy::Continue;
+    const CATEGORY: Category = Category::Voice;
+    const ON_ERROR: ErrorPolicy = ErrorPolicy::Continue;
 }
 
-impl Action for RecordingStart {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
-        let name = match &self.name {
-            Some(name) => named(run.text(name)?)?,
-            None => run.name_of_next_command(),
-        };
-        let data = fields([
-            ("name", name.clone().into()),
-            ("format", json!(self.format)),
-            ("duration", seconds(run, "duration", self.duration.as_ref())?.into()),
-            ("end_of_silence", seconds(run, "end_of_silence", self.end_of_silence.as_ref())?.into()),
-            ("end_of_key", json!(self.end_of_key)),
-            ("beep_start", self.beep_start.into()),
-        ]);
-        run.command("call.recording_start", data);
-        run.result("name", name.into());
-        Ok(Next::On)
-    }
-
-    fn check(&self, check: &mut Check<'_>) {
+impl Compile for RecordingStart {
+    fn check(&self, check: &mut OptionCheck<'_>) {
         for (key, value) in [("duration", &self.duration), ("end_of_silence", &self.end_of_silence)] {
             if let Some(given) = value.as_ref().and_then(Count::fixed).filter(|given| *given > MAX_SECONDS) {
                 check.range(key, given, "at most 86400 seconds, a day");
@@ -100,6 +83,26 @@ impl Action for RecordingStart {
         if let Some(flow) = self.on_end_flow_id.as_deref().filter(|flow| !["", NIL].contains(flow)) {
             check.range("on_end_flow_id", flow, "none: no flow can be started by the end of a recording yet");
         }
+    }
+}
+
+impl Execute for RecordingStart {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
+        let name = match &self.name {
+            Some(name) => named(context.text(name)?)?,
+            None => context.name_of_next_command(),
+        };
+        let data = object([
+            ("name", name.clone().into()),
+            ("format", json!(self.format)),
+            ("duration", seconds(context, "duration", self.duration.as_ref())?.into()),
+            ("end_of_silence", seconds(context, "end_of_silence", self.end_of_silence.as_ref())?.into()),
+            ("end_of_key", json!(self.end_of_key)),
+            ("beep_start", self.beep_start.into()),
+        ]);
+        context.command("call.recording_start", data);
+        context.result("name", name.into());
+        Ok(Next::Proceed)
     }
 }
 
@@ -116,8 +119,8 @@ pub(super) fn named(name: String) -> Result<String, Failure> {
     ))
 }
 
-fn seconds(run: &mut Run<'_>, key: &str, value: Option<&Count>) -> Result<u64, Failure> {
-    match run.whole_or(value, 0)? {
+fn seconds(context: &mut dyn Context, key: &str, value: Option<&Count>) -> Result<u64, Failure> {
+    match context.whole_or(value, 0)? {
         seconds @ 0..=MAX_SECONDS => Ok(seconds),
         seconds => Err(Failure::new(
             "invalid_option",

@@ -4,10 +4,12 @@
 //! length) is `actions.<id>.result`. One that has ended by itself is answered in the same way.
 
 use super::recording_start::named;
-use super::{Action, Described, Family, Next, Policy, Reaction, Signal};
-use crate::cursor::Failure;
-use crate::options::Text;
-use crate::run::{Answered, Run, fields};
+use crate::json::object;
+use crate::program::options::Text;
+use crate::program::{
+    ActionType, Category, CommandReply, Compile, Context, ErrorPolicy, Execute, Failure, Next, Reaction,
+    Signal,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Map;
@@ -26,40 +28,42 @@ pub struct RecordingStop {
     wait: bool,
 }
 
-impl Described for RecordingStop {
+impl ActionType for RecordingStop {
     const NAME: &'static str = "recording_stop";
-    const FAMILY: Family = Family::Voice;
-    const ON_ERROR: Policy = Policy::Continue;
+    const CATEGORY: Category = Category::Voice;
+    const ON_ERROR: ErrorPolicy = ErrorPolicy::Continue;
 }
 
-impl Action for RecordingStop {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
+impl Compile for RecordingStop {
+    fn pauses(&self) -> bool {
+        self.wait
+    }
+}
+
+impl Execute for RecordingStop {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
         let data = match &self.name {
-            Some(name) => fields([("name", named(run.text(name)?)?.into())]),
+            Some(name) => object([("name", named(context.text(name)?)?.into())]),
             None => Map::new(),
         };
-        let stop = run.command("call.recording_stop", data);
-        Ok(if self.wait { Next::Wait(run.wait_for([stop], KEPT_DEADLINE_MS)) } else { Next::On })
+        let stop = context.command("call.recording_stop", data);
+        Ok(if self.wait { Next::Wait(context.wait_for(&[stop], KEPT_DEADLINE_MS)) } else { Next::Proceed })
     }
 
-    fn take(&self, run: &mut Run<'_>, signal: Signal<'_>) -> Result<Reaction, Failure> {
+    fn take(&self, context: &mut dyn Context, signal: Signal<'_>) -> Result<Reaction, Failure> {
         match signal {
-            Signal::Event(event) => match run.answer(event) {
-                Answered::No => Ok(Reaction::Ignored),
-                Answered::Some | Answered::All => {
-                    run.result("result", event.data.get("result").cloned().unwrap_or_default());
-                    Ok(Reaction::Done(Next::On))
+            Signal::Event(event) => match context.reply(event) {
+                CommandReply::Unrelated => Ok(Reaction::Ignored),
+                CommandReply::Partial | CommandReply::Complete => {
+                    context.result("result", event.data.get("result").cloned().unwrap_or_default());
+                    Ok(Reaction::Done(Next::Proceed))
                 }
-                Answered::Failed(failure) => Err(failure),
+                CommandReply::Failed(failure) => Err(failure),
             },
             Signal::Timeout => {
                 Err(Failure::new("timeout", "no gateway answered the command within a minute"))
             }
-            Signal::Continued => Ok(Reaction::Done(Next::On)),
+            Signal::Continued => Ok(Reaction::Done(Next::Proceed)),
         }
-    }
-
-    fn pauses(&self) -> bool {
-        self.wait
     }
 }

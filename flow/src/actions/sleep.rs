@@ -1,9 +1,7 @@
 //! `sleep`: goes on after a while.
 
-use super::{Action, Check, Described, Family, Next};
-use crate::cursor::Failure;
-use crate::options::Count;
-use crate::run::Run;
+use crate::program::options::Count;
+use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next, OptionCheck};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -15,22 +13,24 @@ pub struct Sleep {
     duration: Count,
 }
 
-impl Described for Sleep {
+impl ActionType for Sleep {
     const NAME: &'static str = "sleep";
-    const FAMILY: Family = Family::Control;
+    const CATEGORY: Category = Category::Control;
 }
 
-impl Action for Sleep {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
-        let duration = run.whole_or(Some(&self.duration), 0)?;
-        Ok(Next::Wait(run.wait_ms(duration)))
-    }
-
+impl Compile for Sleep {
     fn pauses(&self) -> bool {
         true
     }
 
-    fn check(&self, check: &mut Check<'_>) {
+    fn check(&self, check: &mut OptionCheck<'_>) {
         check.duration("duration", Some(&self.duration), 0);
+    }
+}
+
+impl Execute for Sleep {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
+        let duration = context.whole_or(Some(&self.duration), 0)?;
+        Ok(Next::Wait(context.wait_ms(duration)))
     }
 }

@@ -1,8 +1,6 @@
 //! `stop`: ends the activeflow, subroutines and all.
 
-use super::{Action, Described, Family, Next};
-use crate::cursor::Failure;
-use crate::run::Run;
+use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -11,17 +9,19 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Stop {}
 
-impl Described for Stop {
+impl ActionType for Stop {
     const NAME: &'static str = "stop";
-    const FAMILY: Family = Family::Control;
+    const CATEGORY: Category = Category::Control;
 }
 
-impl Action for Stop {
-    fn enter(&self, _run: &mut Run<'_>) -> Result<Next, Failure> {
-        Ok(Next::Finish)
-    }
-
+impl Compile for Stop {
     fn passes(&self) -> bool {
         false
+    }
+}
+
+impl Execute for Stop {
+    fn enter(&self, _context: &mut dyn Context) -> Result<Next, Failure> {
+        Ok(Next::Finish)
     }
 }

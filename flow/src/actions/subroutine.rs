@@ -3,10 +3,8 @@
 //! The called flow starts with its own `variables`, over which `arguments` are laid, and sees none of the caller's.
 //! When it is at its end, `results` are evaluated with *its* variables and set in the caller.
 
-use super::{Action, Check, Described, Family, Next};
-use crate::cursor::Failure;
-use crate::options::Data;
-use crate::run::Run;
+use crate::program::options::Data;
+use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next, OptionCheck};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -26,21 +24,13 @@ pub struct Subroutine {
     results: BTreeMap<String, Data>,
 }
 
-impl Described for Subroutine {
+impl ActionType for Subroutine {
     const NAME: &'static str = "subroutine";
     const ALIASES: &'static [&'static str] = &["fetch_flow"];
-    const FAMILY: Family = Family::Control;
+    const CATEGORY: Category = Category::Control;
 }
 
-impl Action for Subroutine {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
-        Ok(Next::Call { flow: self.flow_id.clone(), arguments: evaluate(&self.arguments, run)? })
-    }
-
-    fn leave(&self, run: &mut Run<'_>) -> Result<Map<String, Value>, Failure> {
-        evaluate(&self.results, run)
-    }
-
+impl Compile for Subroutine {
     fn calls(&self) -> Option<&str> {
         Some(&self.flow_id)
     }
@@ -49,7 +39,7 @@ impl Action for Subroutine {
         self.results.keys().map(String::as_str).collect()
     }
 
-    fn check(&self, check: &mut Check<'_>) {
+    fn check(&self, check: &mut OptionCheck<'_>) {
         for (option, names) in [("arguments", &self.arguments), ("results", &self.results)] {
             names
                 .keys()
@@ -60,6 +50,19 @@ impl Action for Subroutine {
     }
 }
 
-fn evaluate(values: &BTreeMap<String, Data>, run: &mut Run<'_>) -> Result<Map<String, Value>, Failure> {
-    values.iter().map(|(name, value)| Ok((name.clone(), run.data(value)?))).collect()
+impl Execute for Subroutine {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
+        Ok(Next::CallFlow { flow: self.flow_id.clone(), arguments: evaluate(&self.arguments, context)? })
+    }
+
+    fn leave(&self, context: &mut dyn Context) -> Result<Map<String, Value>, Failure> {
+        evaluate(&self.results, context)
+    }
+}
+
+fn evaluate(
+    values: &BTreeMap<String, Data>,
+    context: &mut dyn Context,
+) -> Result<Map<String, Value>, Failure> {
+    values.iter().map(|(name, value)| Ok((name.clone(), context.data(value)?))).collect()
 }

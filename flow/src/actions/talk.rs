@@ -1,10 +1,11 @@
 //! `talk`: speaks a text, and waits until it was spoken.
 
 use super::prompt::{self, DigitsHandle};
-use super::{Action, Described, Family, Next, Policy, Reaction, Signal};
-use crate::cursor::Failure;
-use crate::options::Text;
-use crate::run::{Run, fields};
+use crate::json::object;
+use crate::program::options::Text;
+use crate::program::{
+    ActionType, Category, Compile, Context, ErrorPolicy, Execute, Failure, Next, Reaction, Signal,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -29,32 +30,34 @@ pub struct Talk {
     asynchronous: bool,
 }
 
-impl Described for Talk {
+impl ActionType for Talk {
     const NAME: &'static str = "talk";
-    const FAMILY: Family = Family::Voice;
-    const ON_ERROR: Policy = Policy::Continue;
+    const CATEGORY: Category = Category::Voice;
+    const ON_ERROR: ErrorPolicy = ErrorPolicy::Continue;
 }
 
-impl Action for Talk {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
-        let mut data = fields([("text", run.text(&self.text)?.into())]);
-        for (key, value) in [("language", &self.language), ("gender", &self.gender), ("voice", &self.voice)] {
-            if let Some(text) = value {
-                data.insert(key.to_owned(), run.text(text)?.into());
-            }
-        }
-        Ok(prompt::enter(run, "call.talk", data, self.digits_handle, self.asynchronous))
-    }
-
-    fn take(&self, run: &mut Run<'_>, signal: Signal<'_>) -> Result<Reaction, Failure> {
-        prompt::take(run, signal, self.digits_handle)
-    }
-
+impl Compile for Talk {
     fn hears(&self) -> &'static [&'static str] {
         self.digits_handle.hears()
     }
 
     fn pauses(&self) -> bool {
         !self.asynchronous
+    }
+}
+
+impl Execute for Talk {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
+        let mut data = object([("text", context.text(&self.text)?.into())]);
+        for (key, value) in [("language", &self.language), ("gender", &self.gender), ("voice", &self.voice)] {
+            if let Some(text) = value {
+                data.insert(key.to_owned(), context.text(text)?.into());
+            }
+        }
+        Ok(prompt::enter(context, "call.talk", data, self.digits_handle, self.asynchronous))
+    }
+
+    fn take(&self, context: &mut dyn Context, signal: Signal<'_>) -> Result<Reaction, Failure> {
+        prompt::take(context, signal, self.digits_handle)
     }
 }

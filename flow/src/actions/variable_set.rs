@@ -1,9 +1,7 @@
 //! `variable_set`: gives a variable of the flow a value of any kind.
 
-use super::{Action, Check, Described, Family, Next};
-use crate::cursor::Failure;
-use crate::options::Data;
-use crate::run::Run;
+use crate::program::options::Data;
+use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next, OptionCheck};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -16,23 +14,25 @@ pub struct VariableSet {
     value: Data,
 }
 
-impl Described for VariableSet {
+impl ActionType for VariableSet {
     const NAME: &'static str = "variable_set";
-    const FAMILY: Family = Family::Control;
+    const CATEGORY: Category = Category::Control;
 }
 
-impl Action for VariableSet {
-    fn enter(&self, run: &mut Run<'_>) -> Result<Next, Failure> {
-        let value = run.data(&self.value)?;
-        run.set(&self.key, value);
-        Ok(Next::On)
-    }
-
+impl Compile for VariableSet {
     fn sets(&self) -> Vec<&str> {
         vec![&self.key]
     }
 
-    fn check(&self, check: &mut Check<'_>) {
+    fn check(&self, check: &mut OptionCheck<'_>) {
         check.variable("key", &self.key);
+    }
+}
+
+impl Execute for VariableSet {
+    fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
+        let value = context.data(&self.value)?;
+        context.set(&self.key, value);
+        Ok(Next::Proceed)
     }
 }

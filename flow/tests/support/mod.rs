@@ -162,7 +162,7 @@ impl Drive {
     }
 
     pub fn noted(&self, what: &str) -> usize {
-        self.notes.iter().filter(|note| note.what == what).count()
+        self.notes.iter().filter(|note| note.what.as_str() == what).count()
     }
 
     pub fn early(&self) -> Vec<&Early> {

@@ -1,53 +1,11 @@
-//! A bundle: the main flow's version closed over every subroutine it can call, compiled and hashed.
-//!
-//! Its bytes are a format byte and the JSON of the documents, without what means nothing to the engine (`layout`,
-//! `tests`). The same documents give the same bytes, whatever their white space and order of keys.
+//! Compiles a bundle: the main flow and every subroutine that it can call.
 
-use crate::document;
+use super::{document, lint, source};
 use crate::finding::{self, Finding, Report, Severity, did_you_mean};
-use crate::{FormatError, lint, source};
-use serde::{Deserialize, Serialize};
+use crate::format::FormatError;
+use crate::program::{Bundle, FORMAT, Flow, StoredBundle};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
-
-pub(crate) use crate::program::{Flow, Node, OnError, Onward, Reserved};
-
-/// The first byte of a bundle that this binary writes.
-pub const FORMAT: u8 = 1;
-
-/// Which lane an activeflow travels in; voice goes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[repr(u8)]
-pub enum Class {
-    Voice = 0,
-    Chat = 1,
-    Forms = 2,
-    Service = 3,
-}
-
-/// What an activeflow pins: immutable, compiled once, shared.
-#[derive(Debug)]
-pub struct Bundle {
-    bytes: Vec<u8>,
-    document: Value,
-    hash: String,
-    main: Flow,
-    /// The subroutines, by the id or name that calls them.
-    flows: BTreeMap<String, Flow>,
-    heard_by_actions: BTreeSet<&'static str>,
-    hears: BTreeSet<String>,
-}
-
-/// What the bytes say behind the format byte.
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    main: String,
-    document: Value,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    subroutines: BTreeMap<String, Value>,
-}
+use std::collections::BTreeMap;
 
 impl Bundle {
     /// Compiles `main` (its flow id and document text) with the documents of `subroutines` (by flow id and by name).
@@ -82,7 +40,11 @@ impl Bundle {
                     .into_iter()
                     .map(|(key, (flow, document))| ((key.clone(), flow), (key, document)))
                     .unzip();
-                Ok(Bundle::assemble(flow, flows, &Stored { main: id.to_owned(), document, subroutines }))
+                Ok(Bundle::assemble(
+                    flow,
+                    flows,
+                    &StoredBundle { main: id.to_owned(), document, subroutines },
+                ))
             }
             _ => Err(findings),
         }
@@ -95,84 +57,13 @@ impl Bundle {
         let (format, json) =
             bytes.split_first().ok_or_else(|| damaged("the bundle has no bytes".to_owned()))?;
         FormatError::check("the bundle", u32::from(*format), u32::from(FORMAT))?;
-        let stored: Stored = serde_json::from_slice(json)
+        let stored: StoredBundle = serde_json::from_slice(json)
             .map_err(|e| damaged(format!("the bundle's bytes cannot be read: {e}")))?;
         let main = stored_flow(&stored.main, &stored.document).map_err(damaged)?;
         let flows =
             stored.subroutines.iter().map(|(key, document)| Ok((key.clone(), stored_flow(key, document)?)));
         let flows = flows.collect::<Result<BTreeMap<_, _>, String>>().map_err(damaged)?;
-        Ok(Bundle { bytes: bytes.to_vec(), ..Bundle::assemble(main, flows, &stored) })
-    }
-
-    fn assemble(main: Flow, flows: BTreeMap<String, Flow>, stored: &Stored) -> Bundle {
-        let mut bytes = vec![FORMAT];
-        // Writing a JSON value to memory cannot fail.
-        let _ = serde_json::to_writer(&mut bytes, stored);
-        let hash = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let nodes = std::iter::once(&main).chain(flows.values()).flat_map(|flow| &flow.nodes);
-        let heard_by_actions: BTreeSet<&str> = nodes.flat_map(|node| node.action.hears()).copied().collect();
-        let mut hears: BTreeSet<String> = heard_by_actions.iter().map(|kind| (*kind).to_owned()).collect();
-        if let Some(trigger) = &main.trigger {
-            hears.insert(trigger.clone());
-            if trigger.starts_with("call.") {
-                hears.insert("call.hangup".to_owned());
-            }
-        }
-        let document = stored.document.clone();
-        Bundle { bytes, document, hash, main, flows, heard_by_actions, hears }
-    }
-
-    pub fn to_bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// Lower-case hex of the SHA-256 of the bytes.
-    pub fn hash(&self) -> String {
-        self.hash.clone()
-    }
-
-    /// The main flow's document; its text compiles to the same bundle.
-    pub fn document(&self) -> &Value {
-        &self.document
-    }
-
-    pub fn flow_id(&self) -> &str {
-        &self.main.key
-    }
-
-    pub fn name(&self) -> &str {
-        &self.main.name
-    }
-
-    pub fn trigger(&self) -> Option<&str> {
-        self.main.trigger.as_deref()
-    }
-
-    pub fn class(&self) -> Class {
-        self.main.class
-    }
-
-    /// Every event type that the trigger and the actions can take. `command.*` is not among them: it goes by id.
-    pub fn hears(&self) -> BTreeSet<String> {
-        self.hears.clone()
-    }
-
-    /// Whether some action can take such an event.
-    pub(crate) fn actions_hear(&self, kind: &str) -> bool {
-        self.heard_by_actions.contains(kind)
-    }
-
-    pub(crate) fn main(&self) -> &Flow {
-        &self.main
-    }
-
-    /// The main flow, then its subroutines.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Flow> {
-        std::iter::once(&self.main).chain(self.flows.values())
-    }
-
-    pub(crate) fn flow(&self, key: &str) -> Option<&Flow> {
-        if key == self.main.key { Some(&self.main) } else { self.flows.get(key) }
+        Ok(Bundle::assemble(main, flows, &stored).with_bytes(bytes))
     }
 }
 

@@ -26,7 +26,11 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment
 });
 
-/// Where expressions find variables.
+/// Root names that the engine sets; a flow cannot give them to variables of its own.
+pub const RESERVED: &[&str] =
+    &["call", "message", "sim", "event", "activeflow", "flow", "customer", "actions", "error", "voipbin"];
+
+/// Lookup of variables by expressions.
 pub(crate) trait Lookup {
     /// The value of a root name such as `call` or a variable of the flow.
     fn root(&self, name: &str) -> Option<Value>;

@@ -1,7 +1,8 @@
 //! Who is addressed by an event, and when a route is active. Pure: dispatcher, executor and API use the same.
 
-use crate::event::MAX_ATTRIBUTE_BYTES;
-use crate::{Event, Timestamp};
+use super::event::{Event, MAX_ATTRIBUTE_BYTES};
+use crate::json::shown;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The real thing an activeflow belongs to (interface.md, *References*).
@@ -185,11 +186,9 @@ fn subject(event: &Event) -> Result<String, String> {
 fn data<'a>(event: &'a Event, key: &str) -> Result<&'a str, String> {
     match event.data.get(key) {
         Some(serde_json::Value::String(text)) if !text.is_empty() => bounded(event, key, text),
-        Some(other) => Err(format!(
-            "`data.{key}` of {} is {}; send a text that is not empty",
-            event.kind,
-            crate::finding::shown(other)
-        )),
+        Some(other) => {
+            Err(format!("`data.{key}` of {} is {}; send a text that is not empty", event.kind, shown(other)))
+        }
         None => Err(format!("`data.{key}` of {} is missing; send a text that is not empty", event.kind)),
     }
 }

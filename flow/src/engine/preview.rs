@@ -3,8 +3,8 @@
 //! What follows is the rest of every frame, the one on top first. On the way straight ahead an action is certain;
 //! behind a branch, or where only an error or a jump back leads, it is conditional.
 
-use crate::bundle::{Bundle, Flow, Node, Onward};
-use crate::cursor::{Cursor, Frame, Rest};
+use super::cursor::{Cursor, Frame, Rest};
+use crate::program::{Bundle, Flow, NextNode, Node, ReservedId};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -96,7 +96,7 @@ pub fn outputs<'a>(cursor: &'a Cursor, id: &str) -> Option<&'a Map<String, Value
 
 /// Whether an id means something in every flow: its start, its end, the next action, the end of all.
 pub fn is_reserved(id: &str) -> bool {
-    Onward::reserved(id).is_some()
+    ReservedId::of(id).is_some()
 }
 
 /// What lies behind one action of a flow.
@@ -122,11 +122,11 @@ fn ahead(flow: &Flow, at: usize) -> Ahead {
     let mut last = at;
     let leaves_surely = loop {
         match straight(flow, last) {
-            Some(Onward::Node(index)) if seen.insert(index) => {
+            Some(NextNode::Node(index)) if seen.insert(index) => {
                 certain.push(index);
                 last = index;
             }
-            onward => break onward == Some(Onward::Leave),
+            onward => break onward == Some(NextNode::Return),
         }
     };
     let mut perhaps = BTreeSet::new();
@@ -135,9 +135,9 @@ fn ahead(flow: &Flow, at: usize) -> Ahead {
     while let Some(index) = open.pop() {
         for onward in exits(flow, index) {
             match onward {
-                Onward::Node(next) if !seen.contains(&next) && perhaps.insert(next) => open.push(next),
-                Onward::Leave => leaves_perhaps = true,
-                Onward::Node(_) | Onward::End => {}
+                NextNode::Node(next) if !seen.contains(&next) && perhaps.insert(next) => open.push(next),
+                NextNode::Return => leaves_perhaps = true,
+                NextNode::Node(_) | NextNode::End => {}
             }
         }
     }
@@ -150,7 +150,7 @@ fn ahead(flow: &Flow, at: usize) -> Ahead {
 }
 
 /// The one way on from an action; `None` where something is decided, and at the end.
-fn straight(flow: &Flow, index: usize) -> Option<Onward> {
+fn straight(flow: &Flow, index: usize) -> Option<NextNode> {
     let node = flow.nodes.get(index)?;
     match (node.action.passes(), node.action.targets().as_slice()) {
         (true, []) => Some(node.next),
@@ -160,7 +160,7 @@ fn straight(flow: &Flow, index: usize) -> Option<Onward> {
 }
 
 /// Every way on from an action, those after an error too.
-fn exits(flow: &Flow, index: usize) -> Vec<Onward> {
+fn exits(flow: &Flow, index: usize) -> Vec<NextNode> {
     let Some(node) = flow.nodes.get(index) else { return Vec::new() };
     let targets = node.action.targets().into_iter().map(|(_, target)| flow.resolve(index, target));
     let on_error = node.on_error_target().map(|target| flow.resolve(index, target));
@@ -171,8 +171,8 @@ fn exits(flow: &Flow, index: usize) -> Vec<Onward> {
 fn planned(flow: &Flow, index: usize, conditional: bool) -> Planned {
     let Node { id, kind, option, next, .. } = &flow.nodes[index];
     let next_id = match next {
-        Onward::Node(next) => flow.nodes.get(*next).map(|node| node.id.clone()),
-        Onward::Leave | Onward::End => None,
+        NextNode::Node(next) => flow.nodes.get(*next).map(|node| node.id.clone()),
+        NextNode::Return | NextNode::End => None,
     };
     Planned { id: id.clone(), kind: kind.name, option: option.clone(), next_id, conditional }
 }

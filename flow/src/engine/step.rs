@@ -3,69 +3,17 @@
 //! An input comes in by `Run::take`, a table of what each means in each state. Actions that wait for nothing then run one
 //! after another (`walk.rs`), so that all their commands are one step. What actions may do is in `run.rs`.
 
-use crate::Timestamp;
-use crate::actions::{Reaction, Signal};
-use crate::bundle::{Bundle, Node, Onward};
-use crate::cursor::{Cursor, Early, Failure, Input};
-use crate::run::Run;
-use crate::{Event, finding};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use super::cursor::{Cursor, Early, Input};
+use super::run::Run;
+use crate::json::shown;
+use crate::program::{Bundle, Failure, Node, Reaction, ReservedId, Signal};
+use crate::routing::Event;
+use crate::time::Timestamp;
+use serde_json::{Value, json};
 
-/// Limits of one activeflow. Each ends it with the reason `limit.<name>`.
-pub mod limits {
-    /// Executed actions.
-    pub const ACTIONS: u32 = 10_000;
-    /// Nested frames: the main flow and the subroutines above it.
-    pub const DEPTH: usize = 32;
-    /// Executions of the same action without an input in between.
-    pub const LOOP: u32 = 1_000;
-    /// Bytes of variables and results of all frames, as JSON.
-    pub const VARIABLES: usize = 64 * 1024;
-    /// Life since the first input, in milliseconds: 30 days.
-    pub const LIFETIME_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
-    /// Actions in one step; then it rests yielded.
-    pub const ACTIONS_PER_STEP: u32 = 256;
-    /// Notes of one step; further ones are counted in a last one, `notes_dropped`.
-    pub const NOTES_PER_STEP: usize = 256;
-    /// Bytes that one option's text may come to.
-    pub const TEXT: usize = 16 * 1024;
-    /// Messages of one `message_send`.
-    pub const DESTINATIONS: usize = 100;
-}
-
-/// What the outside is asked to do. Stored with the cursor before it is performed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Effect {
-    Command(Command),
-}
-
-/// A command to a gateway; its id is `<activeflow id>:<sequence>`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Command {
-    /// Counts the activeflow's commands from 1.
-    pub sequence: u32,
-    /// CloudEvents type and routing key, for example `call.talk`.
-    pub kind: String,
-    pub action_id: String,
-    pub data: Map<String, Value>,
-}
-
-/// One line of the journal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Note {
-    pub at: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub action_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub action_type: Option<String>,
-    /// What happened, in a fixed vocabulary: `started`, `entered`, `waiting`, `completed`, `skipped`, `failed`,
-    /// `forwarded`, `early`, `dropped`, `empty_variable`, `command_failed`, `unknown_action`, `yielded`, `ended`,
-    /// `notes_dropped`.
-    pub what: String,
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub detail: Value,
-}
+pub use super::effect::{Command, Effect};
+pub use super::note::{Note, NoteKind};
+pub use crate::limits;
 
 /// The outcome of one input.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +43,7 @@ pub fn step_within(bundle: &Bundle, cursor: Cursor, input: Input, now: Timestamp
     if run.cursor.ended.is_none() {
         run.take(input);
     }
-    run.note_what_was_dropped();
+    run.note_dropped_notes();
     Step { cursor: run.cursor, effects: run.effects, notes: run.notes }
 }
 
@@ -108,7 +56,7 @@ impl<'a> Run<'a> {
             Input::Stopped => self.end("stopped", None),
             Input::Started(event) if !started => self.start(event),
             _ if !started => {}
-            _ if self.is_too_old() => self.end_of_age(input),
+            _ if self.is_past_lifetime() => self.end_at_lifetime(input),
             // The same start again: the first one counts.
             Input::Started(_) => {}
             Input::Event { event, .. }
@@ -119,10 +67,10 @@ impl<'a> Run<'a> {
             Input::Event { event, start } => self.hear(event, start),
             // A timer of a wait that is gone names its id in vain.
             Input::Timer { wait } if self.cursor.wait.as_ref().is_some_and(|current| current.id == wait) => {
-                self.offer_and_proceed(Signal::Timeout);
+                self.deliver_and_proceed(Signal::Timeout);
             }
             Input::Timer { .. } => {}
-            Input::Continued if self.cursor.wait.is_some() => self.offer_and_proceed(Signal::Continued),
+            Input::Continued if self.cursor.wait.is_some() => self.deliver_and_proceed(Signal::Continued),
             Input::Continued => {}
             Input::Resumed => self.proceed(),
             Input::Forwarded { action_id } => self.forward(&action_id),
@@ -131,7 +79,7 @@ impl<'a> Run<'a> {
 
     fn start(&mut self, event: Event) {
         self.cursor.started_at = Some(self.now);
-        self.note("started", json!({ "type": event.kind, "event_id": event.id }));
+        self.note(NoteKind::Started, json!({ "type": event.kind, "event_id": event.id }));
         self.cursor.trigger = Some(event);
         self.changed = true;
         if self.cursor.current_action().is_none() {
@@ -140,12 +88,12 @@ impl<'a> Run<'a> {
         self.proceed();
     }
 
-    fn is_too_old(&self) -> bool {
+    fn is_past_lifetime(&self) -> bool {
         self.cursor.started_at.is_some_and(|started| self.now >= started.plus_millis(limits::LIFETIME_MS))
     }
 
     /// What the input would start is handed on with the reference.
-    fn end_of_age(&mut self, input: Input) {
+    fn end_at_lifetime(&mut self, input: Input) {
         if let Input::Event { event, start: start @ Some(_) } = input {
             self.keep_early(self.cursor.early.len(), Early { event, start });
         }
@@ -153,38 +101,38 @@ impl<'a> Run<'a> {
     }
 
     fn hear(&mut self, event: Event, start: Option<Vec<u8>>) {
-        match self.offer(Signal::Event(&event)) {
+        match self.deliver(Signal::Event(&event)) {
             Some((node, Ok(Reaction::Done(next)))) => self.complete(node, next),
-            Some((node, Ok(Reaction::DoneWithRest(next, left)))) => {
+            Some((node, Ok(Reaction::DoneWithRemainder(next, left)))) => {
                 self.keep_early(0, Early { event: left, start });
                 self.complete(node, next);
             }
             Some((node, Err(failure))) => self.follow(node, Err(failure)),
             Some((_, Ok(Reaction::Consumed))) => return,
-            Some((_, Ok(Reaction::Ignored))) | None => return self.set_aside(event, start),
+            Some((_, Ok(Reaction::Ignored))) | None => return self.keep_unconsumed(event, start),
         }
         self.proceed();
     }
 
     /// Nobody waits for the event now: it is kept for an action that hears it, or for what it would start at the end.
-    fn set_aside(&mut self, event: Event, start: Option<Vec<u8>>) {
+    fn keep_unconsumed(&mut self, event: Event, start: Option<Vec<u8>>) {
         let empty = event.kind == "call.digits" && event.text("digits").is_none_or(str::is_empty);
         let of_use = self.bundle.actions_hear(&event.kind) && !empty;
         if of_use || start.is_some() {
             let last = self.cursor.early.len();
             self.keep_early(last, Early { event, start });
         } else if event.kind == "command.failed" && self.command_of(&event).is_some() {
-            let error = event.data.get("error").map(finding::shown);
+            let error = event.data.get("error").map(shown);
             self.note(
-                "command_failed",
+                NoteKind::CommandFailed,
                 json!({ "command_id": event.data.get("command_id"), "error": error }),
             );
         }
     }
 
-    fn offer_and_proceed(&mut self, signal: Signal<'_>) {
-        match self.offer(signal) {
-            Some((node, Ok(Reaction::Done(next) | Reaction::DoneWithRest(next, _)))) => {
+    fn deliver_and_proceed(&mut self, signal: Signal<'_>) {
+        match self.deliver(signal) {
+            Some((node, Ok(Reaction::Done(next) | Reaction::DoneWithRemainder(next, _)))) => {
                 self.complete(node, next)
             }
             Some((node, Err(failure))) => self.follow(node, Err(failure)),
@@ -195,7 +143,7 @@ impl<'a> Run<'a> {
     }
 
     /// Offers what came to the waiting action.
-    fn offer(&mut self, signal: Signal<'_>) -> Option<(&'a Node, Result<Reaction, Failure>)> {
+    fn deliver(&mut self, signal: Signal<'_>) -> Option<(&'a Node, Result<Reaction, Failure>)> {
         self.cursor.wait.as_ref()?;
         let node = self.node()?;
         let taken = node.action.take(self, signal);
@@ -207,12 +155,12 @@ impl<'a> Run<'a> {
         let found = self.cursor.frames.iter().rposition(|frame| {
             self.bundle
                 .flow(&frame.flow)
-                .is_some_and(|flow| flow.node(action_id).is_some() || Onward::reserved(action_id).is_some())
+                .is_some_and(|flow| flow.node(action_id).is_some() || ReservedId::of(action_id).is_some())
         });
         let Some(depth) = found else {
-            return self.note("unknown_action", json!({ "asked_for": action_id }));
+            return self.note(NoteKind::UnknownAction, json!({ "asked_for": action_id }));
         };
-        self.note("forwarded", json!({ "to": action_id }));
+        self.note(NoteKind::Forwarded, json!({ "to": action_id }));
         self.cursor.wait = None;
         self.cursor.repeated.clear();
         self.cursor.frames.truncate(depth + 1);

@@ -3,12 +3,11 @@
 //! A document with `schema` is read strictly. One without is taken for one of voipbin's: ids that are missing are made
 //! up, and keys that mean nothing here are warnings.
 
-use crate::Class;
-use crate::expression::is_identifier;
+use super::reader::{RawAction, Reader};
+use crate::class::Class;
 use crate::finding::{self, Report, child, did_you_mean};
-use crate::options;
-use crate::program::Flow;
-use crate::reader::{RawAction, Reader};
+use crate::program::expression::{RESERVED, is_identifier};
+use crate::program::{Flow, options};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -135,21 +134,12 @@ fn class(kind: Option<&str>, trigger: Option<&str>, strict: bool, report: &mut R
     {
         let what = format!(
             "The type is `{}`, but `{trigger}` starts flows of type `{}`.",
-            name_of(named),
-            name_of(of_trigger)
+            named.name(),
+            of_trigger.name()
         );
         report.add(finding::TRIGGER_TYPE, "/trigger/event", what, "Change the type or the trigger.");
     }
     named.or(of_trigger).unwrap_or(Class::Voice)
-}
-
-fn name_of(class: Class) -> &'static str {
-    match class {
-        Class::Voice => "voice",
-        Class::Chat => "chat",
-        Class::Forms => "forms",
-        Class::Service => "service",
-    }
 }
 
 /// The type of flow that a trigger starts; `None` for one that is not in the catalogue.
@@ -170,7 +160,7 @@ fn class_of(trigger: &str) -> Option<Class> {
 fn variable_names(variables: &Map<String, Value>, report: &mut Report) {
     for name in variables.keys() {
         let pointer = child("/variables", name);
-        if crate::context::RESERVED.contains(&name.as_str()) {
+        if RESERVED.contains(&name.as_str()) {
             report.add(
                 finding::VARIABLE_NAME,
                 pointer,

@@ -1,9 +1,10 @@
 //! Reads a document's list of actions: ids, types, options, and where each leads.
 
 use crate::actions;
-use crate::finding::{self, Code, Report, did_you_mean, shown};
-use crate::options::{self, object_or_empty};
-use crate::program::{Node, OnError, Onward, Reserved};
+use crate::finding::{self, Code, Report, did_you_mean};
+use crate::json::shown;
+use crate::program::options::{self, object_or_empty};
+use crate::program::{NextNode, Node, OnError, ReservedId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -107,7 +108,7 @@ impl Reader<'_> {
 
     fn judge_id(&mut self, id: &str, again: bool, pointer: &str) {
         let pointer = format!("{pointer}/id");
-        if Onward::reserved(id).is_some() {
+        if ReservedId::of(id).is_some() {
             self.report.add(
                 finding::RESERVED_ID,
                 pointer,
@@ -129,15 +130,15 @@ impl Reader<'_> {
         index: usize,
         count: usize,
         positions: &BTreeMap<&str, usize>,
-    ) -> Onward {
-        let following = if index + 1 < count { Onward::Node(index + 1) } else { Onward::Leave };
+    ) -> NextNode {
+        let following = if index + 1 < count { NextNode::Node(index + 1) } else { NextNode::Return };
         let Some(id) = next_id.filter(|id| !is_unset(id)) else { return following };
-        match (Onward::reserved(id), positions.get(id)) {
-            (Some(Reserved::End), _) => Onward::End,
-            (Some(Reserved::Start), _) => Onward::Node(0),
-            (Some(Reserved::Finish), _) => Onward::Leave,
-            (Some(Reserved::Next), _) => following,
-            (None, Some(position)) => Onward::Node(*position),
+        match (ReservedId::of(id), positions.get(id)) {
+            (Some(ReservedId::End), _) => NextNode::End,
+            (Some(ReservedId::Start), _) => NextNode::Node(0),
+            (Some(ReservedId::Finish), _) => NextNode::Return,
+            (Some(ReservedId::Next), _) => following,
+            (None, Some(position)) => NextNode::Node(*position),
             (None, None) => {
                 self.unknown_target(format!("/actions/{index}/next_id"), id, positions);
                 following
@@ -145,7 +146,7 @@ impl Reader<'_> {
         }
     }
 
-    fn node(&mut self, raw: RawAction, index: usize, id: &str, next: Onward) -> Option<Node> {
+    fn node(&mut self, raw: RawAction, index: usize, id: &str, next: NextNode) -> Option<Node> {
         let pointer = format!("/actions/{index}");
         let Some(kind) = actions::find(&raw.kind) else {
             let what = format!("There is no action type `{}`.", raw.kind);
@@ -183,7 +184,7 @@ impl Reader<'_> {
             targets.push((format!("{}/on_error", node.pointer), target));
         }
         for (pointer, target) in targets {
-            if Onward::reserved(target).is_none() && !positions.contains_key(target) {
+            if ReservedId::of(target).is_none() && !positions.contains_key(target) {
                 self.unknown_target(pointer, target, positions);
             }
         }
@@ -200,5 +201,5 @@ impl Reader<'_> {
 
 /// Voipbin writes an id that is not set as an empty text or as the nil UUID.
 fn is_unset(id: &str) -> bool {
-    id.is_empty() || Onward::reserved(id) == Some(Reserved::End)
+    id.is_empty() || ReservedId::of(id) == Some(ReservedId::End)
 }

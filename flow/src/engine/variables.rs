@@ -2,17 +2,30 @@
 //!
 //! Names of the voipbin system (`voipbin.call.source.target`) are aliases of the same values.
 
-use crate::bundle::Flow;
-use crate::cursor::{Cursor, Frame};
-use crate::expression::Lookup;
+use super::cursor::{Cursor, Frame};
+use crate::program::Flow;
+use crate::program::expression::{Lookup, RESERVED};
 use serde_json::{Map, Value, json};
 
-/// Root names that a flow cannot give to variables of its own.
-pub const RESERVED: &[&str] =
-    &["call", "message", "sim", "event", "activeflow", "flow", "customer", "actions", "error", "voipbin"];
+/// Roots that [`Cursor::variables`] contains besides the flow's own variables.
+const SHOWN: &[&str] = &["call", "message", "sim", "event", "activeflow", "customer", "error"];
 
-/// What `activeflow get` shows beside the flow's own variables.
-pub(crate) const SHOWN: &[&str] = &["call", "message", "sim", "event", "activeflow", "customer", "error"];
+impl Cursor {
+    /// All variables, for display: those of the trigger, the results of actions, and the flow's own.
+    pub fn variables(&self) -> Value {
+        let frame = self.frames.last();
+        let mut all = frame.map(|frame| frame.variables.clone()).unwrap_or_default();
+        for root_name in SHOWN {
+            if let Some(value) = root(self, root_name) {
+                all.insert((*root_name).to_owned(), value);
+            }
+        }
+        if let Some(frame) = frame.filter(|frame| !frame.results.is_empty()) {
+            all.insert("actions".to_owned(), json!(frame.results));
+        }
+        Value::Object(all)
+    }
+}
 
 /// The variables of the frame on top.
 pub(crate) struct Scope<'a> {
@@ -55,7 +68,7 @@ fn drill<'a>(value: &'a Value, path: &[String]) -> Option<&'a Value> {
 }
 
 /// A root that is not of the frame: about the reference, the trigger or the activeflow. `None` where the trigger has none.
-pub(crate) fn root(cursor: &Cursor, name: &str) -> Option<Value> {
+fn root(cursor: &Cursor, name: &str) -> Option<Value> {
     match name {
         "call" => call(cursor),
         "message" => message(cursor).map(Value::Object),

@@ -9,11 +9,16 @@
 //! The bytes are JSON and hold nothing that the bundle knows already. A wait's id counts up with every wait that is
 //! armed, so a timer that comes late names a wait that is gone.
 
-use crate::bundle::Bundle;
-use crate::{Event, FormatError, Timestamp};
+use crate::format::FormatError;
+use crate::json;
+use crate::program::{Bundle, Wait};
+use crate::routing::Event;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+pub use crate::program::Failure;
 
 /// Who an activeflow is; expressions see it as `activeflow.*`, `flow.*`, `customer.*`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,20 +87,6 @@ pub(crate) struct Frame {
     pub loops: BTreeMap<String, u64>,
 }
 
-/// What the current action waits for.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Wait {
-    pub id: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<Timestamp>,
-    /// Commands whose answers are still missing.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub commands: BTreeSet<u32>,
-    /// Digits that were taken so far.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub digits: String,
-}
-
 /// What one call of [`crate::step()`] is about.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
@@ -135,21 +126,6 @@ pub struct Ending {
     pub reason: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
-}
-
-/// An action's error: `${error.code}`, `${error.message}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Failure {
-    pub code: String,
-    pub message: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub action_id: Option<String>,
-}
-
-impl Failure {
-    pub(crate) fn new(code: &str, message: impl Into<String>) -> Failure {
-        Failure { code: code.to_owned(), message: message.into(), action_id: None }
-    }
 }
 
 /// An input that no action took yet.
@@ -207,7 +183,7 @@ impl Cursor {
     }
 
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
+        json::to_bytes(self)
     }
 
     pub fn rest(&self) -> Rest {
@@ -226,21 +202,6 @@ impl Cursor {
     /// What nobody took: at the end the executor hands those with a `start` on.
     pub fn early(&self) -> &[Early] {
         &self.early
-    }
-
-    /// All variables as a person may look at them (`activeflow get`): the trigger's, the results of actions, the flow's own.
-    pub fn variables(&self) -> Value {
-        let frame = self.frames.last();
-        let mut all = frame.map(|frame| frame.variables.clone()).unwrap_or_default();
-        for root in crate::context::SHOWN {
-            if let Some(value) = crate::context::root(self, root) {
-                all.insert((*root).to_owned(), value);
-            }
-        }
-        if let Some(frame) = frame.filter(|frame| !frame.results.is_empty()) {
-            all.insert("actions".to_owned(), json!(frame.results));
-        }
-        Value::Object(all)
     }
 
     pub(crate) fn is_of_a_call(&self) -> bool {

@@ -1,10 +1,9 @@
 //! What can be said about a flow as a whole: actions that nobody reaches, loops, variables, actions that need a call.
 
-use crate::actions::Family;
-use crate::context::RESERVED;
+use crate::class::Class;
 use crate::finding::{self, Report, did_you_mean};
-use crate::options;
-use crate::program::{Flow, Node, Onward};
+use crate::program::expression::RESERVED;
+use crate::program::{Category, Flow, NextNode, Node, options};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -25,9 +24,9 @@ fn against_trigger(flow: &Flow, node: &Node, trigger: Option<&str>, report: &mut
     let pointer = format!("{}/type", node.pointer);
     let has_call = match trigger {
         Some(trigger) => trigger.starts_with("call."),
-        None => flow.class == crate::Class::Voice,
+        None => flow.class == Class::Voice,
     };
-    if node.kind.family == Family::Voice && !has_call {
+    if node.kind.category == Category::Voice && !has_call {
         let why = trigger.map_or("the flow's type has no calls".to_owned(), |trigger| {
             format!("the flow is started by `{trigger}`")
         });
@@ -130,7 +129,7 @@ fn loops(flow: &Flow, report: &mut Report) {
         .map(|index| {
             let node = &flow.nodes[index];
             let mut next = if node.action.pauses() { BTreeSet::new() } else { flow.successors(index) };
-            if let Some(Onward::Node(counted)) =
+            if let Some(NextNode::Node(counted)) =
                 node.action.counted_target().map(|target| flow.resolve(index, target))
             {
                 next.remove(&counted);
@@ -142,12 +141,12 @@ fn loops(flow: &Flow, report: &mut Report) {
     let Some(first) = circling.first() else { return };
     let has_way_out = circling.iter().any(|index| {
         let node = &flow.nodes[*index];
-        let leaves = node.action.passes() && !matches!(node.next, Onward::Node(_));
+        let leaves = node.action.passes() && !matches!(node.next, NextNode::Node(_));
         let ends = node
             .action
             .targets()
             .iter()
-            .any(|(_, target)| !matches!(flow.resolve(*index, target), Onward::Node(_)));
+            .any(|(_, target)| !matches!(flow.resolve(*index, target), NextNode::Node(_)));
         leaves || ends || successors[*index].iter().any(|next| !circling.contains(next))
     });
     let ids = circling

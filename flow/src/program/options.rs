@@ -2,8 +2,9 @@
 //!
 //! [`Text`], [`Count`] and [`Data`] may hold `${…}`; they are compiled when the document is read.
 
-use crate::expression::Template;
+use super::expression::Template;
 use crate::finding::{self, Code, Report, child, did_you_mean};
+use crate::json::shown;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error};
 use serde_json::{Map, Value};
@@ -133,7 +134,7 @@ impl<'de> Deserialize<'de> for Count {
             value => value.as_u64().map(Count::Fixed).ok_or_else(|| {
                 D::Error::custom(format!(
                     "expected a whole number from 0 or an expression, got {}",
-                    finding::shown(&value)
+                    shown(&value)
                 ))
             }),
         }

@@ -1,11 +1,14 @@
 //! How the cursor walks: from action to action, into subroutines and back, until it rests.
 
-use crate::actions::{Family, Next, Policy, Reaction, Signal};
-use crate::bundle::{Node, OnError, Onward, Reserved};
-use crate::cursor::{Early, Ending, Failure, Frame, Wait};
-use crate::run::Run;
-use crate::step::limits;
-use serde::Serialize;
+use super::cursor::{Early, Ending, Frame};
+use super::note::NoteKind;
+use super::run::Run;
+use crate::json::encoded_len;
+use crate::limits;
+use crate::program::{
+    Category, Context, ErrorPolicy, Failure, Next, NextNode, Node, OnError, Reaction, ReservedId, Signal,
+    Wait,
+};
 use serde_json::{Map, Value, json};
 
 /// How the cursor runs.
@@ -19,7 +22,7 @@ impl<'a> Run<'a> {
         }
         // A caller that asked for less goes on by itself: nothing to tell.
         if !self.rests() && self.actions == limits::ACTIONS_PER_STEP {
-            self.note("yielded", Value::Null);
+            self.note(NoteKind::Yielded, Value::Null);
         }
     }
 
@@ -32,10 +35,10 @@ impl<'a> Run<'a> {
         if let Some(limit) = self.limit_before(node) {
             return self.end(limit, None);
         }
-        self.note("entered", Value::Null);
-        if node.kind.family == Family::Voice && !self.cursor.is_of_a_call() {
-            self.note("skipped", json!({ "because": "there is no call" }));
-            return self.follow(node, Ok(Next::On));
+        self.note(NoteKind::Entered, Value::Null);
+        if node.kind.category == Category::Voice && !self.cursor.is_of_a_call() {
+            self.note(NoteKind::Skipped, json!({ "because": "there is no call" }));
+            return self.follow(node, Ok(Next::Proceed));
         }
         let next = node.action.enter(self);
         self.follow(node, next);
@@ -59,10 +62,10 @@ impl<'a> Run<'a> {
     pub fn follow(&mut self, node: &'a Node, next: Result<Next, Failure>) {
         self.cursor.wait = None;
         match next {
-            Ok(Next::On) => self.go(node.next),
+            Ok(Next::Proceed) => self.go(node.next),
             Ok(Next::Jump(target)) => self.jump(&target),
             Ok(Next::Wait(wait)) => self.rest_on(node, wait),
-            Ok(Next::Call { flow, arguments }) => self.call(node, flow, arguments),
+            Ok(Next::CallFlow { flow, arguments }) => self.call(node, flow, arguments),
             Ok(Next::Finish) => self.end("finished", None),
             Err(failure) => self.fail(node, failure),
         }
@@ -73,17 +76,17 @@ impl<'a> Run<'a> {
 
     /// The wait is over.
     pub fn complete(&mut self, node: &'a Node, next: Next) {
-        self.note("completed", Value::Null);
+        self.note(NoteKind::Completed, Value::Null);
         self.follow(node, Ok(next));
     }
 
     fn fail(&mut self, node: &'a Node, failure: Failure) {
         let failure = Failure { action_id: Some(node.id.clone()), ..failure };
-        self.note("failed", json!({ "code": failure.code, "message": failure.message }));
+        self.note(NoteKind::Failed, json!({ "code": failure.code, "message": failure.message }));
         self.cursor.error = Some(failure.clone());
         match (&node.on_error, node.kind.on_error) {
-            (Some(OnError::Stop), _) | (None, Policy::Stop) => self.end("failed", Some(failure)),
-            (Some(OnError::Continue), _) | (None, Policy::Continue) => self.go(node.next),
+            (Some(OnError::Stop), _) | (None, ErrorPolicy::Stop) => self.end("failed", Some(failure)),
+            (Some(OnError::Continue), _) | (None, ErrorPolicy::Continue) => self.go(node.next),
             (Some(OnError::Jump(target)), _) => self.jump(target),
         }
     }
@@ -95,7 +98,7 @@ impl<'a> Run<'a> {
         self.cursor.repeated.clear();
         let last = self.cursor.started_at.map(|started| started.plus_millis(limits::LIFETIME_MS));
         let until = wait.until.map(|until| last.map_or(until, |last| until.min(last)));
-        self.note("waiting", json!({ "wait": self.cursor.waits, "until": until }));
+        self.note(NoteKind::Waiting, json!({ "wait": self.cursor.waits, "until": until }));
         self.cursor.wait = Some(Wait { id: self.cursor.waits, until, ..wait });
         let mut index = 0;
         while let Some(early) = self.cursor.early.get(index).cloned() {
@@ -112,7 +115,7 @@ impl<'a> Run<'a> {
                     self.cursor.early.remove(index);
                     self.complete(node, next);
                 }
-                Ok(Reaction::DoneWithRest(next, left)) => {
+                Ok(Reaction::DoneWithRemainder(next, left)) => {
                     self.cursor.early.remove(index);
                     self.keep_early(index, Early { event: left, start: early.start });
                     self.complete(node, next);
@@ -146,30 +149,26 @@ impl<'a> Run<'a> {
 
 /// Where the cursor stands.
 impl<'a> Run<'a> {
-    pub fn node(&self) -> Option<&'a Node> {
-        self.flow()?.node(&self.cursor.frames.last()?.at)
-    }
-
     pub fn jump(&mut self, target: &str) {
         let (Some(flow), current) = (self.flow(), self.node()) else { return self.lost() };
-        match Onward::reserved(target) {
-            Some(Reserved::End) => self.end("finished", None),
-            Some(Reserved::Start) => self.go(Onward::Node(0)),
-            Some(Reserved::Finish) => self.leave_frame(),
-            Some(Reserved::Next) => self.go(current.map_or(Onward::Leave, |node| node.next)),
+        match ReservedId::of(target) {
+            Some(ReservedId::End) => self.end("finished", None),
+            Some(ReservedId::Start) => self.go(NextNode::Node(0)),
+            Some(ReservedId::Finish) => self.leave_frame(),
+            Some(ReservedId::Next) => self.go(current.map_or(NextNode::Return, |node| node.next)),
             None => match flow.position(target) {
-                Some(index) => self.go(Onward::Node(index)),
+                Some(index) => self.go(NextNode::Node(index)),
                 None => self.lost(),
             },
         }
     }
 
-    fn go(&mut self, onward: Onward) {
+    fn go(&mut self, next: NextNode) {
         let Some(flow) = self.flow() else { return self.lost() };
-        let node = match onward {
-            Onward::Node(index) => flow.nodes.get(index),
-            Onward::Leave => return self.leave_frame(),
-            Onward::End => return self.end("finished", None),
+        let node = match next {
+            NextNode::Node(index) => flow.nodes.get(index),
+            NextNode::Return => return self.leave_frame(),
+            NextNode::End => return self.end("finished", None),
         };
         let (Some(node), Some(frame)) = (node, self.cursor.frames.last_mut()) else { return self.lost() };
         frame.at.clone_from(&node.id);
@@ -186,7 +185,7 @@ impl<'a> Run<'a> {
         };
         let results = node.action.leave(self);
         self.cursor.frames.pop();
-        self.note("completed", Value::Null);
+        self.note(NoteKind::Completed, Value::Null);
         match results {
             Ok(results) => {
                 for (name, value) in results {
@@ -202,8 +201,8 @@ impl<'a> Run<'a> {
     fn measure(&mut self) {
         self.changed = false;
         let frames = self.cursor.frames.iter();
-        let sizes = frames.map(|frame| bytes_of(&frame.variables) + bytes_of(&frame.results));
-        if sizes.sum::<usize>() + bytes_of(&self.cursor.message) > limits::VARIABLES {
+        let sizes = frames.map(|frame| encoded_len(&frame.variables) + encoded_len(&frame.results));
+        if sizes.sum::<usize>() + encoded_len(&self.cursor.message) > limits::VARIABLES {
             self.end("limit.variables", None);
         }
     }
@@ -218,24 +217,7 @@ impl<'a> Run<'a> {
     pub fn end(&mut self, reason: &str, error: Option<Failure>) {
         self.cursor.wait = None;
         self.cursor.repeated.clear();
-        self.note("ended", json!({ "reason": reason }));
+        self.note(NoteKind::Ended, json!({ "reason": reason }));
         self.cursor.ended = Some(Ending { reason: reason.to_owned(), error });
     }
-}
-
-fn bytes_of(value: &impl Serialize) -> usize {
-    struct Count(usize);
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    let _ = serde_json::to_writer(&mut count, value);
-    count.0
 }

@@ -1,7 +1,7 @@
 //! A flow as it runs: its actions in order, each with where it leads.
 
-use crate::Class;
-use crate::actions::{Action, Kind};
+use super::action_type::{Action, CatalogueEntry};
+use crate::class::Class;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,20 +26,20 @@ pub(crate) struct Node {
     pub id: String,
     /// Where it is in the document.
     pub pointer: String,
-    pub kind: &'static Kind,
+    pub kind: &'static CatalogueEntry,
     pub action: Box<dyn Action>,
     /// The options as the document has them, for people who look.
     pub option: Value,
-    pub next: Onward,
+    pub next: NextNode,
     pub on_error: Option<OnError>,
 }
 
 /// Where an action leads when it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Onward {
+pub(crate) enum NextNode {
     Node(usize),
     /// Out of this flow: back to the caller, or the end.
-    Leave,
+    Return,
     /// The end of the activeflow.
     End,
 }
@@ -54,7 +54,7 @@ pub(crate) enum OnError {
 
 /// Ids with a meaning of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reserved {
+pub(crate) enum ReservedId {
     End,
     Start,
     Finish,
@@ -71,13 +71,13 @@ impl Node {
     }
 }
 
-impl Onward {
-    pub fn reserved(id: &str) -> Option<Reserved> {
+impl ReservedId {
+    pub fn of(id: &str) -> Option<ReservedId> {
         match id.strip_prefix("00000000-0000-0000-0000-00000000000")? {
-            "0" => Some(Reserved::End),
-            "1" => Some(Reserved::Start),
-            "2" => Some(Reserved::Finish),
-            "3" => Some(Reserved::Next),
+            "0" => Some(ReservedId::End),
+            "1" => Some(ReservedId::Start),
+            "2" => Some(ReservedId::Finish),
+            "3" => Some(ReservedId::Next),
             _ => None,
         }
     }
@@ -144,17 +144,17 @@ impl Flow {
             .map(|(_, target)| self.resolve(index, target))
             .collect::<Vec<_>>();
         let all = next.chain(on_error).chain(targets);
-        all.filter_map(|onward| if let Onward::Node(index) = onward { Some(index) } else { None }).collect()
+        all.filter_map(|next| if let NextNode::Node(index) = next { Some(index) } else { None }).collect()
     }
 
     /// Where a target leads from the action at `index`.
-    pub fn resolve(&self, index: usize, target: &str) -> Onward {
-        match Onward::reserved(target) {
-            Some(Reserved::End) => Onward::End,
-            Some(Reserved::Start) => Onward::Node(0),
-            Some(Reserved::Finish) => Onward::Leave,
-            Some(Reserved::Next) => self.nodes.get(index).map_or(Onward::Leave, |node| node.next),
-            None => self.position(target).map_or(Onward::Leave, Onward::Node),
+    pub fn resolve(&self, index: usize, target: &str) -> NextNode {
+        match ReservedId::of(target) {
+            Some(ReservedId::End) => NextNode::End,
+            Some(ReservedId::Start) => NextNode::Node(0),
+            Some(ReservedId::Finish) => NextNode::Return,
+            Some(ReservedId::Next) => self.nodes.get(index).map_or(NextNode::Return, |node| node.next),
+            None => self.position(target).map_or(NextNode::Return, NextNode::Node),
         }
     }
 
@@ -178,7 +178,7 @@ impl Flow {
         let mut left = MAX_LOOP_MEMBERS;
         let mut loops = BTreeMap::new();
         for (goto, target) in counting {
-            let Onward::Node(head) = self.resolve(goto, target) else { continue };
+            let NextNode::Node(head) = self.resolve(goto, target) else { continue };
             let mut body = BTreeSet::from([head, goto]);
             let mut open = if head == goto { vec![] } else { vec![goto] };
             while let Some(index) = open.pop() {

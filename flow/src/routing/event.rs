@@ -3,7 +3,8 @@
 //! [`Event::parse`] is the one door for bytes from outside. What it refuses it names with a machine-readable reason,
 //! because refused events are kept and looked at later.
 
-use crate::Timestamp;
+use crate::json::shown;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -133,10 +134,9 @@ fn attribute(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, 
             format!("`{name}` has {} bytes, the limit is {MAX_ATTRIBUTE_BYTES}", text.len()),
         )),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(other) => Err(malformed(
-            "wrong_type",
-            format!("`{name}` is {}, expected a string", crate::finding::shown(other)),
-        )),
+        Some(other) => {
+            Err(malformed("wrong_type", format!("`{name}` is {}, expected a string", shown(other))))
+        }
     }
 }
 
@@ -144,10 +144,9 @@ fn data(fields: &Map<String, Value>) -> Result<Map<String, Value>, Malformed> {
     match fields.get("data") {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(data)) => Ok(data.clone()),
-        Some(other) => Err(malformed(
-            "wrong_type",
-            format!("`data` is {}, expected an object", crate::finding::shown(other)),
-        )),
+        Some(other) => {
+            Err(malformed("wrong_type", format!("`data` is {}, expected an object", shown(other))))
+        }
     }
 }
 
@@ -169,7 +168,7 @@ fn cut(text: &str) -> String {
 
 /// JSON as it comes from strangers: bounded depth, no key twice.
 mod strict {
-    use super::{MAX_EVENT_DEPTH, Malformed, malformed};
+    use super::{MAX_EVENT_DEPTH, Malformed, malformed, shown};
     use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
     use serde_json::{Map, Value};
     use std::cell::RefCell;
@@ -183,10 +182,9 @@ mod strict {
             .map_err(|error| malformed(*reason.borrow(), format!("the event cannot be read: {error}")))?;
         match value {
             Value::Object(fields) => Ok(fields),
-            other => Err(malformed(
-                "wrong_type",
-                format!("the event is {}, expected an object", crate::finding::shown(&other)),
-            )),
+            other => {
+                Err(malformed("wrong_type", format!("the event is {}, expected an object", shown(&other))))
+            }
         }
     }
 

@@ -1,7 +1,8 @@
 //! What is deployed: flows by id with the bundle that new activeflows pin, and routes. One value, one generation.
 
-use crate::route::{Address, Route};
-use crate::{Class, Timestamp};
+use super::route::{Address, Route};
+use crate::class::Class;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,7 +69,7 @@ impl Definitions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::route::Window;
+    use crate::routing::route::Window;
 
     fn at(micros: i64) -> Timestamp {
         Timestamp::from_micros(micros)

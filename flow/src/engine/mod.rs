@@ -1,0 +1,13 @@
+//! Runs programs: the cursor, and the step that moves it by one input.
+
+pub mod cursor;
+mod effect;
+mod note;
+pub mod preview;
+mod run;
+pub mod step;
+mod variables;
+mod walk;
+
+pub use cursor::Cursor;
+pub use step::{step, step_within};
