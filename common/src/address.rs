@@ -43,7 +43,7 @@ impl Refusal {
 /// # Errors
 /// The event is malformed or addresses nobody.
 pub fn read(body: &[u8], realm: &str, traceparent: Option<&str>) -> Result<Read, Refusal> {
-    let mut event = Event::parse(body).map_err(|e| Refusal::new(&e.reason, e.message))?;
+    let mut event = Event::parse(body).map_err(|e| Refusal::new(e.reason.as_str(), e.message))?;
     event.traceparent = event.traceparent.or_else(|| traceparent.map(str::to_owned));
     if event.kind.starts_with("command.") && !ANSWERS.contains(&event.kind.as_str()) {
         let message = format!(

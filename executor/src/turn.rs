@@ -7,7 +7,7 @@ use common::command::Message;
 use common::journal;
 use common::ports::work::{After, Control, Transition};
 use common::record::{ActiveflowSpec, Entry};
-use flow::cursor::{Identity, Input, Rest};
+use flow::cursor::{CursorState, Identity, Input};
 use flow::step::{Effect, Note, NoteKind, limits};
 use flow::{Bundle, Cursor, Event, FormatError, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -223,11 +223,11 @@ impl<'a> Stepper<'a> {
     }
 
     fn yielded(&self) -> bool {
-        matches!(self.cursor.as_ref().map(Cursor::rest), Some(Rest::Yielded))
+        matches!(self.cursor.as_ref().map(Cursor::state), Some(CursorState::Yielded))
     }
 
     fn ended(&self) -> bool {
-        matches!(self.cursor.as_ref().map(Cursor::rest), Some(Rest::Ended(_)))
+        matches!(self.cursor.as_ref().map(Cursor::state), Some(CursorState::Ended(_)))
     }
 
     fn failed(&self, what: NoteKind, action_id: Option<String>, message: String) -> Failed {

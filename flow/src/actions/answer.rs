@@ -1,4 +1,4 @@
-//! `answer`: picks the call up. Waits for nothing.
+//! `answer`: answers the call and proceeds at once.
 
 use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next};
 use schemars::JsonSchema;

@@ -1,4 +1,4 @@
-//! `branch`: jumps by the value of a variable, which it leaves as it is.
+//! `branch`: jumps by the value of a variable, and does not change the variable.
 
 use crate::program::expression::Template;
 use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next};
@@ -18,7 +18,7 @@ pub struct Branch {
     /// Action ids by value.
     #[serde(default)]
     target_ids: BTreeMap<String, String>,
-    /// Where to go with any other value; without it, on to the next action.
+    /// Target for any other value; without it, the next action.
     #[serde(default)]
     default_target_id: Option<String>,
 }

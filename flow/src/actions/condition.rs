@@ -1,4 +1,4 @@
-//! `condition`: goes on when an expression holds, jumps when it does not.
+//! `condition`: proceeds when an expression holds, and jumps when it does not.
 
 use crate::program::expression::Template;
 use crate::program::options;
@@ -6,14 +6,14 @@ use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, N
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Decides by an expression.
+/// Chooses the next action by an expression.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
     expression: options::Condition,
-    /// Where to go when the expression does not hold.
+    /// Target when the expression does not hold.
     false_target_id: String,
-    /// Where to go when it holds; without it, on to the next action.
+    /// Target when the expression holds; without it, the next action.
     #[serde(default)]
     true_target_id: Option<String>,
 }

@@ -1,12 +1,12 @@
 //! `digits_receive`: collects digits that the caller presses.
 //!
-//! | comes | becomes |
+//! | input | effect |
 //! | --- | --- |
 //! | fewer digits than `length` | collected; the wait goes on with its deadline |
-//! | as many as `length`, or `key` | done; what is left over stays for the next action; `key` is not part of the digits |
-//! | the end of `duration` | done with what there is; `timed_out` is true |
+//! | `length` digits, or `key` | done; the remaining digits are for the next action; `key` is not part of the digits |
+//! | the end of `duration` | done with the digits so far; `timed_out` is true |
 //!
-//! Digits that came before (a prompt that was interrupted, typing ahead) are taken first.
+//! Early digits (typed ahead, or during an interrupted prompt) are consumed first.
 
 use super::digits::{DIGITS, is_digit, pressed};
 use crate::program::options::Count;
@@ -20,20 +20,20 @@ use serde::Deserialize;
 use serde_json::json;
 
 const DEFAULT_DURATION_MS: u64 = 10_000;
-/// More than anybody types; what bounds a wait that has neither `length` nor `key`.
+/// Maximum number of digits. Bounds a wait that has neither `length` nor `key`.
 const MAX_LENGTH: u64 = 256;
 
 /// Waits for digits.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DigitsReceive {
-    /// How many digits end the wait. Without it (or 0), `key` or `duration` does.
+    /// Number of digits that ends the wait. Without it (or 0), `key` or `duration` ends it.
     #[serde(default)]
     length: Option<Count>,
     /// The digit that ends the wait: one or more of `0123456789*#ABCD`.
     #[serde(default)]
     key: Option<String>,
-    /// How long to wait, in milliseconds. Without it, 10 s.
+    /// Maximum wait in milliseconds; without it, 10 seconds.
     #[serde(default)]
     duration: Option<Count>,
 }

@@ -1,4 +1,4 @@
-//! `goto`: jumps, at most `loop_count` times before its loop is left; then on, counting from the start again.
+//! `goto`: jumps. After `loop_count` jumps without leaving the loop it proceeds, and counts from zero again.
 
 use crate::program::options::Count;
 use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next};
@@ -10,7 +10,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Goto {
     target_id: String,
-    /// How often to jump; without it (or 0), always.
+    /// Maximum number of jumps; without it (or 0), no maximum.
     #[serde(default)]
     loop_count: Option<Count>,
 }

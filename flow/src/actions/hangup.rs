@@ -1,4 +1,4 @@
-//! `hangup`: asks for the end of the call and goes on; what stands behind it still runs.
+//! `hangup`: requests the end of the call and proceeds. The actions after it still run.
 
 use crate::json::object;
 use crate::program::options::Text;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hangup {
-    /// Why, for the gateway: `normal` (default), `busy`, `cancel`, `timeout`, `noanswer`, `dialout`, `amd`.
+    /// Reason for the gateway: `normal` (default), `busy`, `cancel`, `timeout`, `noanswer`, `dialout`, `amd`.
     #[serde(default)]
     reason: Option<Text>,
     /// The call to hang up instead of the activeflow's own.

@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 const RECEIVED: &str = "message.received";
 const DEFAULT_DURATION_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// Waits for a message of the peer.
+/// Waits for a message from the peer.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MessageReceive {
-    /// How long to wait, in milliseconds. Without it, one day.
+    /// Maximum wait in milliseconds; without it, one day.
     #[serde(default)]
     duration: Option<Count>,
 }

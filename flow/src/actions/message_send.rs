@@ -1,7 +1,7 @@
 //! `message_send`: sends a text to one or more numbers, one command each.
 //!
-//! Without a source the own number is it, without destinations the peer of the call or of the conversation. With
-//! `wait_delivery` the flow goes on when every command was answered, otherwise at once.
+//! The default source is the activeflow's own number; the default destination is the peer of the call or conversation.
+//! With `wait_delivery` the flow proceeds when every command is answered, otherwise at once.
 
 use crate::json::object;
 use crate::limits;
@@ -26,28 +26,28 @@ pub struct MessageSend {
     /// The receivers; without them, the peer of the activeflow's call or message.
     #[serde(default)]
     destinations: Option<Vec<Address>>,
-    /// Waits until every message was delivered.
+    /// Waits until every message is delivered.
     #[serde(default)]
     wait_delivery: bool,
 }
 
-/// Whom to send to.
+/// A sender or receiver.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
     #[serde(default, rename = "type")]
-    #[expect(dead_code, reason = "the only kind of address there is so far; read so that it is checked")]
+    #[expect(dead_code, reason = "the only kind of address so far; read so that it is checked")]
     kind: Kind,
     /// The number in E.164.
     target: Text,
     #[serde(default)]
-    #[expect(dead_code, reason = "a name for people, as voipbin's documents carry it")]
+    #[expect(dead_code, reason = "a display name in voipbin's documents")]
     target_name: Option<String>,
     #[serde(default)]
-    #[expect(dead_code, reason = "a name for people, as voipbin's documents carry it")]
+    #[expect(dead_code, reason = "a display name in voipbin's documents")]
     name: Option<String>,
     #[serde(default)]
-    #[expect(dead_code, reason = "a word for people, as voipbin's documents carry it")]
+    #[expect(dead_code, reason = "a note in voipbin's documents")]
     detail: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! `play`: plays audio files one after another, and waits until they were played.
+//! `play`: plays audio files in order, and waits for the end of the last one.
 
 use super::prompt::{self, DigitsHandle};
 use crate::json::object;
@@ -17,11 +17,11 @@ const MAX_STREAMS: usize = 100;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Play {
-    /// Where the audio is, in the order in which it is played.
+    /// Addresses of the audio files, in playing order.
     stream_urls: Vec<Text>,
     #[serde(default)]
     digits_handle: DigitsHandle,
-    /// Goes on at once instead of waiting for the end.
+    /// Proceeds at once instead of waiting for the end.
     #[serde(default, rename = "async")]
     asynchronous: bool,
 }

@@ -1,10 +1,10 @@
-//! What `talk` and `play` share: a command that takes a while, and digits that may end it early.
+//! The common part of `talk` and `play`: a command that takes a while, and digits that may end it early.
 //!
-//! | while the prompt plays | becomes |
+//! | while the prompt plays | effect |
 //! | --- | --- |
-//! | its `command.completed` | the result, and on |
-//! | its `command.failed`, no answer for ten minutes | an error |
-//! | `call.digits`, with `digits_handle` = `next` | on; the digits stay for the next `digits_receive` |
+//! | its `command.completed` | the result is set, and the flow proceeds |
+//! | its `command.failed`, or no answer for ten minutes | an error |
+//! | `call.digits`, with `digits_handle` = `next` | the flow proceeds; the digits are for the next `digits_receive` |
 
 use super::digits::{DIGITS, pressed};
 use crate::program::{CommandReply, Context, Failure, Next, Reaction, Signal};
@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 const SAFETY_DEADLINE_MS: u64 = 10 * 60 * 1_000;
 
-/// What digits do that are pressed while a prompt plays.
+/// Effect of digits that are pressed while a prompt plays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DigitsHandle {

@@ -1,7 +1,7 @@
-//! `recording_start`: begins to record the call, and goes on at once.
+//! `recording_start`: starts to record the call, and proceeds at once.
 //!
-//! The recording has a name from the start, `actions.<id>.name`: the flow can tell others where it will be, whatever ends
-//! it. It ends with `recording_stop`, with the call, or by one of the options here; the gateway sees to that.
+//! The name of the recording, `actions.<id>.name`, is known from the start, so the flow can pass it on. The gateway ends
+//! the recording at `recording_stop`, at the end of the call, or by one of the options here.
 
 use crate::json::object;
 use crate::program::options::{Count, Text};
@@ -12,38 +12,38 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// A day.
+/// One day.
 const MAX_SECONDS: u64 = 24 * 60 * 60;
 const MAX_NAME: usize = 128;
 const NIL: &str = "00000000-0000-0000-0000-000000000000";
 
-/// Begins to record the call.
+/// Starts to record the call.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordingStart {
-    /// What the recording is called: letters, digits and `._+-`. Without it, `<activeflow id>-<number of the command>`.
+    /// Name of the recording: letters, digits and `._+-`. Without it, `<activeflow id>-<number of the command>`.
     #[serde(default)]
     name: Option<Text>,
     #[serde(default)]
     format: Format,
-    /// How long the recording is at most, in seconds; 0 is no limit.
+    /// Maximum length in seconds; 0 is no limit.
     #[serde(default)]
     duration: Option<Count>,
-    /// So many seconds of silence end it; 0 is never.
+    /// Seconds of silence that end the recording; 0 is never.
     #[serde(default)]
     end_of_silence: Option<Count>,
-    /// The key that ends it.
+    /// The key that ends the recording.
     #[serde(default)]
     end_of_key: EndKey,
-    /// Whether a beep tells the caller when it begins.
+    /// Whether a beep marks the start for the caller.
     #[serde(default)]
     beep_start: bool,
-    /// A flow to run at the end, as voipbin's documents carry it; only none can be read.
+    /// A flow to run at the end, as in voipbin's documents. Only an empty value is supported.
     #[serde(default)]
     on_end_flow_id: Option<String>,
 }
 
-/// How the recording is kept.
+/// File format of the recording.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Format {
@@ -53,7 +53,7 @@ enum Format {
     Ogg,
 }
 
-/// Which key ends the recording.
+/// Key that ends the recording.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum EndKey {
@@ -106,7 +106,7 @@ impl Execute for RecordingStart {
     }
 }
 
-/// Gateways make file names and addresses of it: nothing that means something there.
+/// Checks a name. Gateways use it in file names and addresses, so it has no characters that are special there.
 pub(super) fn named(name: String) -> Result<String, Failure> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
     if (1..=MAX_NAME).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with('.') {

@@ -1,7 +1,7 @@
 //! `recording_stop`: ends a recording of the call.
 //!
-//! Goes on at once, or with `wait` when the gateway says that the recording is kept; what it says of it (its address, its
-//! length) is `actions.<id>.result`. One that has ended by itself is answered in the same way.
+//! Proceeds at once, or with `wait` when the gateway reports that the recording is stored. The report (address, length)
+//! becomes `actions.<id>.result`. The gateway answers in the same way for a recording that has already ended.
 
 use super::recording_start::named;
 use crate::json::object;
@@ -23,7 +23,7 @@ pub struct RecordingStop {
     /// The recording's name; without it, every recording of the call ends.
     #[serde(default)]
     name: Option<Text>,
-    /// Waits until the gateway says that the recording is kept, at most a minute.
+    /// Waits until the gateway reports that the recording is stored, at most one minute.
     #[serde(default)]
     wait: bool,
 }

@@ -1,4 +1,4 @@
-//! `sleep`: goes on after a while.
+//! `sleep`: proceeds after a duration.
 
 use crate::program::options::Count;
 use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next, OptionCheck};

@@ -1,4 +1,4 @@
-//! `stop`: ends the activeflow, subroutines and all.
+//! `stop`: ends the activeflow, from any subroutine.
 
 use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next};
 use schemars::JsonSchema;

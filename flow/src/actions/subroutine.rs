@@ -1,7 +1,7 @@
-//! `subroutine`: runs another flow and comes back.
+//! `subroutine`: runs another flow and returns.
 //!
-//! The called flow starts with its own `variables`, over which `arguments` are laid, and sees none of the caller's.
-//! When it is at its end, `results` are evaluated with *its* variables and set in the caller.
+//! The called flow starts with its own `variables`, overridden by `arguments`, and does not see the caller's variables.
+//! At its end, `results` are evaluated with *its* variables and set in the caller.
 
 use crate::program::options::Data;
 use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next, OptionCheck};
@@ -16,10 +16,10 @@ use std::collections::BTreeMap;
 pub struct Subroutine {
     /// The id or name of a flow without a trigger.
     flow_id: String,
-    /// Variables of the called flow, and what they get.
+    /// Values for variables of the called flow.
     #[serde(default)]
     arguments: BTreeMap<String, Data>,
-    /// Variables of this flow, and what they get when the called flow is done, for example `{"open": "${is_open}"}`.
+    /// Values for variables of this flow, set when the called flow ends, for example `{"open": "${is_open}"}`.
     #[serde(default)]
     results: BTreeMap<String, Data>,
 }

@@ -1,4 +1,4 @@
-//! `talk`: speaks a text, and waits until it was spoken.
+//! `talk`: speaks a text, and waits for its end.
 
 use super::prompt::{self, DigitsHandle};
 use crate::json::object;
@@ -14,18 +14,18 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Talk {
     text: Text,
-    /// As in `en-US`.
+    /// Language tag, for example `en-US`.
     #[serde(default)]
     language: Option<Text>,
     /// `male`, `female` or `neutral`.
     #[serde(default)]
     gender: Option<Text>,
-    /// A voice that the gateway knows by name.
+    /// Name of a voice of the gateway.
     #[serde(default)]
     voice: Option<Text>,
     #[serde(default)]
     digits_handle: DigitsHandle,
-    /// Goes on at once instead of waiting for the end.
+    /// Proceeds at once instead of waiting for the end.
     #[serde(default, rename = "async")]
     asynchronous: bool,
 }

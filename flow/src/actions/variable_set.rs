@@ -1,4 +1,4 @@
-//! `variable_set`: gives a variable of the flow a value of any kind.
+//! `variable_set`: sets a variable of the flow to a value of any type.
 
 use crate::program::options::Data;
 use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next, OptionCheck};

@@ -1,7 +1,7 @@
-//! One input moves the cursor: total, deterministic, no I/O.
+//! The step: one input moves the cursor. Total, deterministic, no I/O.
 //!
-//! An input comes in by `Run::take`, a table of what each means in each state. Actions that wait for nothing then run one
-//! after another (`walk.rs`), so that all their commands are one step. What actions may do is in `run.rs`.
+//! `Run::take` is the table of inputs and states. Actions that do not wait then run in a row (`walk.rs`), so that all their
+//! commands belong to one step. `run.rs` implements the context of actions.
 
 use super::cursor::{Cursor, Early, Input};
 use super::run::Run;
@@ -23,12 +23,12 @@ pub struct Step {
     pub notes: Vec<Note>,
 }
 
-/// Moves `cursor` by one input. An input that is late, doubled or unexpected changes nothing.
+/// Moves `cursor` by one input. A late, repeated or unexpected input changes nothing.
 pub fn step(bundle: &Bundle, cursor: Cursor, input: Input, now: Timestamp) -> Step {
     step_within(bundle, cursor, input, now, limits::ACTIONS_PER_STEP)
 }
 
-/// The same with at most `actions` actions, from 1 to [`limits::ACTIONS_PER_STEP`]; then it rests yielded.
+/// Like [`step`], but runs at most `actions` actions, clamped to 1 to [`limits::ACTIONS_PER_STEP`], and then yields.
 pub fn step_within(bundle: &Bundle, cursor: Cursor, input: Input, now: Timestamp, actions: u32) -> Step {
     let mut run = Run {
         bundle,
@@ -57,7 +57,7 @@ impl<'a> Run<'a> {
             Input::Started(event) if !started => self.start(event),
             _ if !started => {}
             _ if self.is_past_lifetime() => self.end_at_lifetime(input),
-            // The same start again: the first one counts.
+            // A repeated start: the first one counts.
             Input::Started(_) => {}
             Input::Event { event, .. }
                 if event.kind == HANGUP && self.cursor.is_of_a_call() && of_the_first_leg(&event) =>
@@ -65,7 +65,7 @@ impl<'a> Run<'a> {
                 self.end("hangup", None);
             }
             Input::Event { event, start } => self.hear(event, start),
-            // A timer of a wait that is gone names its id in vain.
+            // The timer of an earlier wait does nothing (next arm).
             Input::Timer { wait } if self.cursor.wait.as_ref().is_some_and(|current| current.id == wait) => {
                 self.deliver_and_proceed(Signal::Timeout);
             }
@@ -92,7 +92,7 @@ impl<'a> Run<'a> {
         self.cursor.started_at.is_some_and(|started| self.now >= started.plus_millis(limits::LIFETIME_MS))
     }
 
-    /// What the input would start is handed on with the reference.
+    /// Keeps the event if it starts another activeflow, so that the executor redelivers it.
     fn end_at_lifetime(&mut self, input: Input) {
         if let Input::Event { event, start: start @ Some(_) } = input {
             self.keep_early(self.cursor.early.len(), Early { event, start });
@@ -114,7 +114,7 @@ impl<'a> Run<'a> {
         self.proceed();
     }
 
-    /// Nobody waits for the event now: it is kept for an action that hears it, or for what it would start at the end.
+    /// No action waits for the event. It is kept for a later action that hears it, or for the activeflow that it starts.
     fn keep_unconsumed(&mut self, event: Event, start: Option<Vec<u8>>) {
         let empty = event.kind == "call.digits" && event.text("digits").is_none_or(str::is_empty);
         let of_use = self.bundle.actions_hear(&event.kind) && !empty;
@@ -142,7 +142,7 @@ impl<'a> Run<'a> {
         self.proceed();
     }
 
-    /// Offers what came to the waiting action.
+    /// Passes a signal to the waiting action.
     fn deliver(&mut self, signal: Signal<'_>) -> Option<(&'a Node, Result<Reaction, Failure>)> {
         self.cursor.wait.as_ref()?;
         let node = self.node()?;
@@ -150,7 +150,7 @@ impl<'a> Run<'a> {
         Some((node, taken))
     }
 
-    /// A jump from outside: to an action of the flow on top, or of one that called it.
+    /// A jump from outside: to an action of the top flow, or of one of its callers.
     fn forward(&mut self, action_id: &str) {
         let found = self.cursor.frames.iter().rposition(|frame| {
             self.bundle
@@ -169,7 +169,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// A further leg's end is for the action that made the leg.
+/// The hangup of a further leg is for the action that created the leg.
 fn of_the_first_leg(event: &Event) -> bool {
     event.data.get("leg").is_none_or(Value::is_null)
 }

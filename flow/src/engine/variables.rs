@@ -1,4 +1,4 @@
-//! What expressions see: the call, the message, the SIM, the event, the results of actions, the flow's own variables.
+//! The variables of expressions: the call, the message, the SIM, the event, the results of actions, the flow's own ones.
 //!
 //! Names of the voipbin system (`voipbin.call.source.target`) are aliases of the same values.
 
@@ -67,7 +67,7 @@ fn drill<'a>(value: &'a Value, path: &[String]) -> Option<&'a Value> {
     })
 }
 
-/// A root that is not of the frame: about the reference, the trigger or the activeflow. `None` where the trigger has none.
+/// A root that does not belong to the frame: the reference, the trigger or the activeflow. `None` if the trigger lacks it.
 fn root(cursor: &Cursor, name: &str) -> Option<Value> {
     match name {
         "call" => call(cursor),

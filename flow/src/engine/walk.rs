@@ -1,4 +1,4 @@
-//! How the cursor walks: from action to action, into subroutines and back, until it rests.
+//! The walk of the cursor: from action to action, into subroutines and back, until it waits, yields or ends.
 
 use super::cursor::{Early, Ending, Frame};
 use super::note::NoteKind;
@@ -11,7 +11,7 @@ use crate::program::{
 };
 use serde_json::{Map, Value, json};
 
-/// How the cursor runs.
+/// Execution of actions.
 impl<'a> Run<'a> {
     pub fn proceed(&mut self) {
         for _ in 0..self.actions {
@@ -20,7 +20,7 @@ impl<'a> Run<'a> {
             }
             self.execute();
         }
-        // A caller that asked for less goes on by itself: nothing to tell.
+        // A smaller limit is the caller's choice and needs no note.
         if !self.rests() && self.actions == limits::ACTIONS_PER_STEP {
             self.note(NoteKind::Yielded, Value::Null);
         }
@@ -58,7 +58,7 @@ impl<'a> Run<'a> {
         None
     }
 
-    /// Where the cursor goes from `node`.
+    /// Moves the cursor from `node`.
     pub fn follow(&mut self, node: &'a Node, next: Result<Next, Failure>) {
         self.cursor.wait = None;
         match next {
@@ -74,7 +74,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The wait is over.
+    /// Ends the wait of `node` and moves on.
     pub fn complete(&mut self, node: &'a Node, next: Next) {
         self.note(NoteKind::Completed, Value::Null);
         self.follow(node, Ok(next));
@@ -91,10 +91,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Arms a wait, and offers it first what came before.
+    /// Starts a wait, and passes it the early events first.
     fn rest_on(&mut self, node: &'a Node, wait: Wait) {
         self.cursor.waits = self.cursor.waits.saturating_add(1);
-        // Whatever ends the wait is an input.
+        // Only an input ends the wait, so the counts start again.
         self.cursor.repeated.clear();
         let last = self.cursor.started_at.map(|started| started.plus_millis(limits::LIFETIME_MS));
         let until = wait.until.map(|until| last.map_or(until, |last| until.min(last)));
@@ -147,7 +147,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Where the cursor stands.
+/// Moves of the cursor.
 impl<'a> Run<'a> {
     pub fn jump(&mut self, target: &str) {
         let (Some(flow), current) = (self.flow(), self.node()) else { return self.lost() };
@@ -177,7 +177,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The flow on top is at its end: back to its caller, or out.
+    /// The top flow has ended: returns to its caller, or ends the activeflow.
     pub fn leave_frame(&mut self) {
         let [.., caller, _] = self.cursor.frames.as_slice() else { return self.end("finished", None) };
         let Some(node) = self.bundle.flow(&caller.flow).and_then(|flow| flow.node(&caller.at)) else {
@@ -207,7 +207,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The cursor names what its bundle does not have: it can only end.
+    /// The cursor names an action that the bundle does not contain: the activeflow ends.
     pub fn lost(&mut self) {
         let at = self.cursor.current_action().unwrap_or_default().to_owned();
         let message = format!("the action `{at}` is not in the bundle");

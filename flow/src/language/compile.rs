@@ -11,7 +11,7 @@ impl Bundle {
     /// Compiles `main` (its flow id and document text) with the documents of `subroutines` (by flow id and by name).
     ///
     /// # Errors
-    /// Every finding of severity error, of the main document first.
+    /// All findings of severity error, those of the main document first.
     pub fn compile(
         main: (&str, &str),
         subroutines: &BTreeMap<String, String>,
@@ -51,37 +51,38 @@ impl Bundle {
     }
 
     /// # Errors
-    /// What is wrong with bytes that [`Bundle::to_bytes`] did not make, or a newer format than this binary reads.
+    /// The bytes were not made by [`Bundle::to_bytes`], or have a newer format than this binary reads.
     pub fn from_bytes(bytes: &[u8]) -> Result<Bundle, FormatError> {
-        let damaged = |why: String| FormatError::Damaged(why);
         let (format, json) =
-            bytes.split_first().ok_or_else(|| damaged("the bundle has no bytes".to_owned()))?;
+            bytes.split_first().ok_or_else(|| FormatError::Damaged("the bundle has no bytes".to_owned()))?;
         FormatError::check("the bundle", u32::from(*format), u32::from(FORMAT))?;
         let stored: StoredBundle = serde_json::from_slice(json)
-            .map_err(|e| damaged(format!("the bundle's bytes cannot be read: {e}")))?;
-        let main = stored_flow(&stored.main, &stored.document).map_err(damaged)?;
+            .map_err(|e| FormatError::Damaged(format!("the bundle's bytes cannot be read: {e}")))?;
+        let main = stored_flow(&stored.main, &stored.document)?;
         let flows =
             stored.subroutines.iter().map(|(key, document)| Ok((key.clone(), stored_flow(key, document)?)));
-        let flows = flows.collect::<Result<BTreeMap<_, _>, String>>().map_err(damaged)?;
+        let flows = flows.collect::<Result<BTreeMap<_, _>, FormatError>>()?;
         Ok(Bundle::assemble(main, flows, &stored).with_bytes(bytes))
     }
 }
 
-/// Every finding about one document, warnings too. Subroutines are not looked up.
+/// All findings about one document, including warnings. Does not look up subroutines.
 pub fn validate(text: &str) -> Vec<Finding> {
     read_one("", text, None).1
 }
 
-fn stored_flow(key: &str, document: &Value) -> Result<Flow, String> {
+fn stored_flow(key: &str, document: &Value) -> Result<Flow, FormatError> {
     let mut report = Report::default();
     let flow = document::read(key, document, &mut report);
-    flow.ok_or_else(|| match report.into_findings().first() {
-        Some(finding) => format!("the bundle's flow `{key}` cannot be read: {finding}"),
-        None => format!("the bundle's flow `{key}` cannot be read"),
+    flow.ok_or_else(|| {
+        FormatError::Damaged(match report.into_findings().first() {
+            Some(finding) => format!("the bundle's flow `{key}` cannot be read: {finding}"),
+            None => format!("the bundle's flow `{key}` cannot be read"),
+        })
     })
 }
 
-/// Reads and judges one document; with errors there may still be a flow, so that more can be said.
+/// Reads and checks one document. Returns a flow despite some errors, so that further checks can run.
 fn read_one(key: &str, text: &str, main_trigger: Option<&str>) -> (Option<(Flow, Value)>, Vec<Finding>) {
     let mut report = Report::default();
     let compiled = source::read(text, &mut report).and_then(|document| {
@@ -94,10 +95,10 @@ fn read_one(key: &str, text: &str, main_trigger: Option<&str>) -> (Option<(Flow,
     (compiled, findings)
 }
 
-/// How deep calls are followed; at run time the limit is lower still.
+/// Maximum depth of calls that the compiler follows. The limit at run time is lower.
 const MAX_DEPTH: usize = 64;
 
-/// Follows calls from the main flow to everything it can reach.
+/// Collects every flow that the main flow can reach by calls.
 struct Closure<'a> {
     texts: &'a BTreeMap<String, String>,
     main: Option<&'a (Flow, Value)>,
@@ -106,7 +107,7 @@ struct Closure<'a> {
 }
 
 impl Closure<'_> {
-    /// `path` is who called whom down to `flow`; `report` is about `flow`'s document.
+    /// `path` is the chain of calls down to `flow`; `report` is about `flow`'s document.
     fn add_calls_of(&mut self, flow: &Flow, path: &mut Vec<String>, report: &mut Report) {
         for node in &flow.nodes {
             let Some(called) = node.action.calls() else { continue };
@@ -115,7 +116,7 @@ impl Closure<'_> {
                 || self.main.is_some_and(|(main, _)| main.name == called && !called.is_empty())
             {
                 let what =
-                    format!("`{called}` is called again by what it calls: {} → {called}.", path.join(" → "));
+                    format!("`{called}` calls itself through other flows: {} → {called}.", path.join(" → "));
                 report.add(finding::SUBROUTINE_CYCLE, pointer, what, "Use `goto` within one flow instead.");
             } else if path.len() > MAX_DEPTH {
                 let what = format!("`{called}` is called more than {MAX_DEPTH} flows deep.");
@@ -123,7 +124,7 @@ impl Closure<'_> {
                     finding::SUBROUTINE_CYCLE,
                     pointer,
                     what,
-                    "At run time the limit is 32; nest fewer flows.",
+                    "The limit at run time is 32; nest fewer flows.",
                 );
             } else if !self.texts.contains_key(called) {
                 let help = match self.texts.is_empty() {

@@ -1,4 +1,4 @@
-//! Reads a document's list of actions: ids, types, options, and where each leads.
+//! Reads a document's list of actions: ids, types, options and successors.
 
 use crate::actions;
 use crate::finding::{self, Code, Report, did_you_mean};
@@ -14,14 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Action")]
-#[expect(dead_code, reason = "`name` is for people")]
+#[expect(dead_code, reason = "`name` is only for display")]
 pub(crate) struct RawAction {
     /// Unique in the flow.
     id: Option<String>,
     #[serde(rename = "type")]
     kind: String,
     option: Option<Value>,
-    /// Where to go on; without it, the next action in the list.
+    /// The next action; without it, the next one in the list.
     next_id: Option<String>,
     /// `stop`, `continue`, or the id of an action.
     on_error: Option<String>,
@@ -32,13 +32,13 @@ pub(crate) struct RawAction {
 pub(crate) struct Reader<'a> {
     /// Whether the document names its schema.
     pub strict: bool,
-    /// What a key that is not known counts as.
+    /// The code of a finding about an unknown key.
     pub unknown: &'static Code,
     pub report: &'a mut Report,
 }
 
 impl Reader<'_> {
-    /// Every action with where it leads; `None` when one cannot be read.
+    /// The nodes of all actions; `None` if one cannot be read.
     pub fn nodes(mut self, actions: &[Value]) -> Option<Vec<Node>> {
         let raw: Vec<Option<RawAction>> = actions
             .iter()
@@ -69,7 +69,7 @@ impl Reader<'_> {
         (nodes.len() == count).then_some(nodes)
     }
 
-    /// The id of every action: its own, or one that is made up.
+    /// The id of every action: its own, or a generated one.
     fn ids(&mut self, raw: &[Option<RawAction>]) -> Vec<String> {
         let given = |action: &Option<RawAction>| {
             action.as_ref().and_then(|action| action.id.clone()).filter(|id| self.strict || !is_unset(id))
@@ -91,7 +91,7 @@ impl Reader<'_> {
                             finding::MISSING_ID,
                             pointer,
                             "The action has no `id`.",
-                            "Give it a name that is unique in the flow.",
+                            "Add an id that is unique in the flow.",
                         );
                     }
                     let mut number = index + 1;
@@ -119,8 +119,8 @@ impl Reader<'_> {
             let what = format!("The id has {} bytes.", id.len());
             self.report.add(finding::MISSING_ID, pointer, what, "An id has 1 to 128 bytes.");
         } else if again {
-            let what = format!("Another action has the id `{id}` already.");
-            self.report.add(finding::DUPLICATE_ID, pointer, what, "Give one of them another id.");
+            let what = format!("Another action already has the id `{id}`.");
+            self.report.add(finding::DUPLICATE_ID, pointer, what, "Change one of the ids.");
         }
     }
 
@@ -199,7 +199,7 @@ impl Reader<'_> {
     }
 }
 
-/// Voipbin writes an id that is not set as an empty text or as the nil UUID.
+/// Voipbin writes an unset id as an empty text or as the nil UUID.
 fn is_unset(id: &str) -> bool {
     id.is_empty() || ReservedId::of(id) == Some(ReservedId::End)
 }

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The first byte of a bundle that this binary writes.
 pub const FORMAT: u8 = 1;
 
-/// What an activeflow pins: immutable, compiled once, shared.
+/// A compiled flow with its subroutines: immutable, shared, and fixed for the whole run of an activeflow.
 #[derive(Debug)]
 pub struct Bundle {
     bytes: Vec<u8>,
@@ -27,7 +27,7 @@ pub struct Bundle {
     hears: BTreeSet<String>,
 }
 
-/// What the bytes say behind the format byte.
+/// Content of the bytes after the format byte.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StoredBundle {
     pub main: String,
@@ -90,12 +90,12 @@ impl Bundle {
         self.main.class
     }
 
-    /// Every event type that the trigger and the actions can take. `command.*` is not among them: it goes by id.
+    /// Every event type that the trigger and the actions consume, without `command.*`, which is addressed by id.
     pub fn hears(&self) -> BTreeSet<String> {
         self.hears.clone()
     }
 
-    /// Whether some action can take such an event.
+    /// Whether an action consumes events of this type.
     pub(crate) fn actions_hear(&self, kind: &str) -> bool {
         self.heard_by_actions.contains(kind)
     }

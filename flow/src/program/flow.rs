@@ -1,4 +1,4 @@
-//! A flow as it runs: its actions in order, each with where it leads.
+//! A compiled flow: its actions in order, each with its successor.
 
 use super::action_type::{Action, CatalogueEntry};
 use crate::class::Class;
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// One document, compiled.
 #[derive(Debug)]
 pub(crate) struct Flow {
-    /// Its id; of a subroutine the id or name by which it is called.
+    /// The flow's id; for a subroutine, the id or name that the call uses.
     pub key: String,
     pub name: String,
     pub class: Class,
@@ -16,7 +16,7 @@ pub(crate) struct Flow {
     pub variables: Map<String, Value>,
     pub nodes: Vec<Node>,
     index: BTreeMap<String, usize>,
-    /// The actions of the loop that each counting `goto` closes.
+    /// The actions in the loop of each counting `goto`.
     loops: BTreeMap<String, BTreeSet<usize>>,
 }
 
@@ -24,27 +24,27 @@ pub(crate) struct Flow {
 #[derive(Debug)]
 pub(crate) struct Node {
     pub id: String,
-    /// Where it is in the document.
+    /// JSON pointer into the document.
     pub pointer: String,
     pub kind: &'static CatalogueEntry,
     pub action: Box<dyn Action>,
-    /// The options as the document has them, for people who look.
+    /// The options as in the document, for display.
     pub option: Value,
     pub next: NextNode,
     pub on_error: Option<OnError>,
 }
 
-/// Where an action leads when it is done.
+/// Successor of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NextNode {
     Node(usize),
-    /// Out of this flow: back to the caller, or the end.
+    /// Return to the caller, or end the main flow.
     Return,
     /// The end of the activeflow.
     End,
 }
 
-/// What a flow says about an action's errors.
+/// An action's `on_error`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum OnError {
     Stop,
@@ -52,7 +52,7 @@ pub(crate) enum OnError {
     Jump(String),
 }
 
-/// Ids with a meaning of their own.
+/// Reserved target ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReservedId {
     End,
@@ -62,7 +62,7 @@ pub(crate) enum ReservedId {
 }
 
 impl Node {
-    /// Where the flow says an error leads.
+    /// The action id in `on_error`, if it is one.
     pub fn on_error_target(&self) -> Option<&str> {
         match &self.on_error {
             Some(OnError::Jump(target)) => Some(target),
@@ -83,7 +83,7 @@ impl ReservedId {
     }
 }
 
-/// All bodies of counted loops together have at most this many members; further loops count without leaving.
+/// Maximum number of actions in all counted loops together. Further loops do not reset their count on leaving.
 const MAX_LOOP_MEMBERS: usize = 1_000_000;
 
 impl Flow {
@@ -123,7 +123,7 @@ impl Flow {
         self.nodes.get(self.position(id)?)
     }
 
-    /// Whether the loop that `goto` closes contains the action `id`.
+    /// Whether the loop of `goto` contains the action `id`.
     pub fn is_in_loop_of(&self, goto: &str, id: &str) -> bool {
         match (self.loops.get(goto), self.position(id)) {
             (Some(body), Some(index)) => body.contains(&index),
@@ -147,7 +147,7 @@ impl Flow {
         all.filter_map(|next| if let NextNode::Node(index) = next { Some(index) } else { None }).collect()
     }
 
-    /// Where a target leads from the action at `index`.
+    /// The node of a target id, as seen from the action at `index`.
     pub fn resolve(&self, index: usize, target: &str) -> NextNode {
         match ReservedId::of(target) {
             Some(ReservedId::End) => NextNode::End,
@@ -158,7 +158,8 @@ impl Flow {
         }
     }
 
-    /// A loop's body is what leads to its `goto` without passing the target: found backwards from the `goto`.
+    /// The bodies of counted loops. A body is every action that leads to the `goto` without passing its target, found
+    /// backwards from the `goto`.
     fn counted_loops(&self) -> BTreeMap<String, BTreeSet<usize>> {
         let counting: Vec<(usize, &str)> = self
             .nodes
