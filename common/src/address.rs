@@ -29,8 +29,8 @@ const ANSWERS: [&str; 2] = ["command.completed", "command.failed"];
 /// # Errors
 /// The event is malformed, or names neither a reference nor a command.
 pub fn read(body: &[u8], realm: &str, traceparent: Option<&str>) -> Result<Read, Refusal> {
-    let mut event = Event::parse(body)
-        .map_err(|error| Refusal::new(RefusalReason::of_malformed(&error.reason), error.message))?;
+    let mut event =
+        Event::parse(body).map_err(|error| Refusal::new(RefusalReason::from(error.reason), error.message))?;
     event.traceparent = event.traceparent.or_else(|| traceparent.map(str::to_owned));
     if event.kind.starts_with("command.") && !ANSWERS.contains(&event.kind.as_str()) {
         let message = format!(

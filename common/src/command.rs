@@ -1,9 +1,9 @@
 //! The envelope of a command, as gateways receive it. Its bytes are stored before they are published.
 
 use crate::{ActiveflowId, json};
-use flow::Command;
 use flow::Timestamp;
 use flow::route::Reference;
+use flow::step::Command;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Journal entries.
 
-use flow::Note;
 use flow::Timestamp;
+use flow::step::Note;
 use serde::{Deserialize, Serialize};
 
 /// The notes of one transition, with the version that the transition produced.

@@ -1,12 +1,8 @@
 //! JSON of the types of this workspace. They are strings, numbers, lists and maps with string keys, which always
 //! serialise; a failure is a programming error and must never be stored or sent as an empty text.
 
+pub use flow::json::to_bytes;
 use serde::Serialize;
-
-#[expect(clippy::expect_used, reason = "the types of this workspace always serialise")]
-pub fn to_bytes<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
-    serde_json::to_vec(value).expect("a type of this workspace serialises to JSON")
-}
 
 #[expect(clippy::expect_used, reason = "the types of this workspace always serialise")]
 pub fn to_text<T: Serialize + ?Sized>(value: &T) -> String {

@@ -1,5 +1,6 @@
 //! Refusals: why an event cannot be used.
 
+use flow::event::MalformedReason;
 use std::fmt;
 
 /// Reason for the rejection of an event that came over the bus, or for the refusal of a request.
@@ -44,24 +45,6 @@ pub enum RefusalReason {
 }
 
 impl RefusalReason {
-    const ALL: [RefusalReason; 15] = [
-        RefusalReason::MalformedJson,
-        RefusalReason::Oversize,
-        RefusalReason::TooDeep,
-        RefusalReason::DuplicateKey,
-        RefusalReason::MissingField,
-        RefusalReason::WrongType,
-        RefusalReason::TooLong,
-        RefusalReason::UnsupportedSpecversion,
-        RefusalReason::ReservedSource,
-        RefusalReason::Unaddressable,
-        RefusalReason::BadDefinition,
-        RefusalReason::InboxFull,
-        RefusalReason::RecordDamaged,
-        RefusalReason::Poison,
-        RefusalReason::InternalError,
-    ];
-
     pub fn name(self) -> &'static str {
         match self {
             RefusalReason::MalformedJson => "malformed_json",
@@ -81,11 +64,21 @@ impl RefusalReason {
             RefusalReason::InternalError => "internal_error",
         }
     }
+}
 
-    /// The reason that [`flow::event::Malformed`] names.
-    pub(crate) fn of_malformed(name: &str) -> RefusalReason {
-        let named = RefusalReason::ALL.into_iter().find(|reason| reason.name() == name);
-        named.unwrap_or(RefusalReason::MalformedJson)
+impl From<MalformedReason> for RefusalReason {
+    fn from(reason: MalformedReason) -> RefusalReason {
+        match reason {
+            MalformedReason::MalformedJson => RefusalReason::MalformedJson,
+            MalformedReason::Oversize => RefusalReason::Oversize,
+            MalformedReason::TooDeep => RefusalReason::TooDeep,
+            MalformedReason::DuplicateKey => RefusalReason::DuplicateKey,
+            MalformedReason::MissingField => RefusalReason::MissingField,
+            MalformedReason::WrongType => RefusalReason::WrongType,
+            MalformedReason::TooLong => RefusalReason::TooLong,
+            MalformedReason::UnsupportedSpecversion => RefusalReason::UnsupportedSpecversion,
+            MalformedReason::ReservedSource => RefusalReason::ReservedSource,
+        }
     }
 }
 

@@ -272,7 +272,7 @@ async fn fail(
         activeflow_id = %held.claim.id,
         flow_name = held.spec.flow.name,
         action_id = note.action_id,
-        what = note.kind.name(),
+        what = note.what.as_str(),
         detail = common::mask::masked(&note.detail.to_string()),
         "Activeflow ends: it cannot be moved"
     );

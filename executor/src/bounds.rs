@@ -2,17 +2,16 @@
 //! lost. Only the journal is cut, and a step that alone asks for more than any store should keep ends its activeflow.
 
 use common::command::Message;
-use flow::{Note, NoteKind, Timestamp};
+use flow::Timestamp;
+use flow::step::{Note, NoteKind};
 use serde_json::json;
 
 /// With more commands, bytes of commands or notes than this, a turn is full.
 const COMMANDS: usize = 1_000;
 const BYTES: usize = 1024 * 1024;
 const NOTES: usize = 256;
-/// Of more notes than [`NOTES`], the first so many are kept …
+/// Of more notes than [`NOTES`], the first ones and those in [`NoteKind::LASTING`] are kept.
 const NOTES_KEPT: usize = 200;
-/// … and those that say what was lost and how it ended.
-const ALWAYS_KEPT: [NoteKind; 3] = [NoteKind::Dropped, NoteKind::Yielded, NoteKind::Ended];
 /// Bytes of commands that one step may ask for.
 const STEP_BYTES: usize = 4 * 1024 * 1024;
 
@@ -61,14 +60,14 @@ pub fn kept(mut notes: Vec<Note>, at: Timestamp) -> Vec<Note> {
         return notes;
     }
     let (lasting, dropped): (Vec<Note>, Vec<Note>) =
-        notes.drain(NOTES_KEPT..).partition(|note| ALWAYS_KEPT.contains(&note.kind));
-    let earlier = notes.extract_if(.., |note| note.kind == NoteKind::NotesDropped).collect::<Vec<_>>();
+        notes.drain(NOTES_KEPT..).partition(|note| NoteKind::LASTING.contains(&note.what));
+    let earlier = notes.extract_if(.., |note| note.what == NoteKind::NotesDropped).collect::<Vec<_>>();
     let count: u64 = dropped.iter().chain(&earlier).map(weight).sum();
     notes.push(Note {
         at,
         action_id: None,
         action_type: None,
-        kind: NoteKind::NotesDropped,
+        what: NoteKind::NotesDropped,
         detail: json!({ "count": count }),
     });
     notes.extend(lasting);
@@ -77,7 +76,7 @@ pub fn kept(mut notes: Vec<Note>, at: Timestamp) -> Vec<Note> {
 
 /// A note that stands for many dropped ones counts as these.
 fn weight(note: &Note) -> u64 {
-    if note.kind == NoteKind::NotesDropped { note.detail["count"].as_u64().unwrap_or(1) } else { 1 }
+    if note.what == NoteKind::NotesDropped { note.detail["count"].as_u64().unwrap_or(1) } else { 1 }
 }
 
 #[cfg(test)]
@@ -85,12 +84,12 @@ mod tests {
     use super::*;
     use crate::fakes::message;
 
-    fn notes(kind: NoteKind, count: usize) -> Vec<Note> {
+    fn notes(what: NoteKind, count: usize) -> Vec<Note> {
         let note = Note {
             at: Timestamp::default(),
             action_id: None,
             action_type: None,
-            kind,
+            what,
             detail: json!({ "count": 7 }),
         };
         vec![note; count]
@@ -115,7 +114,7 @@ mod tests {
             [notes(NoteKind::Entered, 300), notes(NoteKind::NotesDropped, 1), notes(NoteKind::Ended, 1)]
                 .concat();
         let kept = kept(all, Timestamp::default());
-        let last: Vec<_> = kept[199..].iter().map(|note| note.kind).collect();
+        let last: Vec<_> = kept[199..].iter().map(|note| note.what).collect();
         assert_eq!(last, [NoteKind::Entered, NoteKind::NotesDropped, NoteKind::Ended]);
         assert_eq!(kept[200].detail, json!({ "count": 107 }));
     }

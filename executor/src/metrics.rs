@@ -1,6 +1,6 @@
 //! What the executor counts. Labels are of fixed vocabularies: command types and end reasons of the core.
 
-use flow::NoteKind;
+use flow::step::NoteKind;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ pub fn ended(reason: &str) {
 pub fn actions(touched: &[(String, NoteKind)]) {
     for (kind, what) in touched {
         if matches!(what, NoteKind::Entered | NoteKind::Completed | NoteKind::Failed | NoteKind::Skipped) {
-            counter!(ACTIONS, "type" => kind.clone(), "outcome" => what.name()).increment(1);
+            counter!(ACTIONS, "type" => kind.clone(), "outcome" => what.as_str()).increment(1);
         }
     }
 }

@@ -3,17 +3,17 @@
 use common::ports::work::After;
 use common::record::Entry;
 use flow::Cursor;
-use flow::cursor::{Early, Rest};
+use flow::cursor::{CursorState, Early};
 
 /// What becomes of a claim whose cursor stands here, and the reason if it has ended.
 pub fn rest_of(cursor: Option<&Cursor>) -> (After, Option<String>) {
     let Some(cursor) = cursor else {
         return (After::Park { wait: 0, until: None }, None);
     };
-    match cursor.rest() {
-        Rest::Waiting { wait, until } => (After::Park { wait, until }, None),
-        Rest::Yielded => (After::Yield, None),
-        Rest::Ended(ending) => (After::End { rest: handed_on(cursor) }, Some(ending.reason)),
+    match cursor.state() {
+        CursorState::Waiting { wait, until } => (After::Park { wait, until }, None),
+        CursorState::Yielded => (After::Yield, None),
+        CursorState::Ended(ending) => (After::End { rest: handed_on(cursor) }, Some(ending.reason)),
     }
 }
 

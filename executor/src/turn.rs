@@ -7,9 +7,9 @@ use common::command::Message;
 use common::journal;
 use common::ports::work::{After, Control, Transition};
 use common::record::{ActiveflowSpec, Entry};
-use flow::cursor::{Identity, Input, Rest};
+use flow::cursor::{CursorState, Identity, Input};
+use flow::step::{Effect, Note, NoteKind, limits};
 use flow::{Bundle, Cursor, Event, FormatError, Timestamp};
-use flow::{Effect, Note, NoteKind, limits};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What a turn is about and rests on.
@@ -223,14 +223,14 @@ impl<'a> Stepper<'a> {
     }
 
     fn yielded(&self) -> bool {
-        matches!(self.cursor.as_ref().map(Cursor::rest), Some(Rest::Yielded))
+        matches!(self.cursor.as_ref().map(Cursor::state), Some(CursorState::Yielded))
     }
 
     fn ended(&self) -> bool {
-        matches!(self.cursor.as_ref().map(Cursor::rest), Some(Rest::Ended(_)))
+        matches!(self.cursor.as_ref().map(Cursor::state), Some(CursorState::Ended(_)))
     }
 
-    fn failed(&self, kind: NoteKind, action_id: Option<String>, message: String) -> Failed {
+    fn failed(&self, what: NoteKind, action_id: Option<String>, message: String) -> Failed {
         Failed {
             consumed: self.consumed,
             newer: false,
@@ -238,7 +238,7 @@ impl<'a> Stepper<'a> {
                 at: self.turn.now,
                 action_id,
                 action_type: None,
-                kind,
+                what,
                 detail: serde_json::json!({ "message": message }),
             },
         }
@@ -261,7 +261,7 @@ impl<'a> Stepper<'a> {
     fn finish(self, control: Option<&Control>) -> Decision {
         let (after, ending) = rest_of(self.cursor.as_ref());
         let moved = self.stepped || self.consumed > 0 || control.is_some();
-        let touched = |note: &Note| Some((note.action_type.clone()?, note.kind));
+        let touched = |note: &Note| Some((note.action_type.clone()?, note.what));
         let Asked { commands, stored, notes, .. } = self.asked;
         let actions = notes.iter().filter_map(touched).collect();
         let notes = bounds::kept(notes, self.turn.now);

@@ -1,6 +1,6 @@
-//! Why stored bytes cannot be read. Who meets a newer format touches nothing: another binary can go on with it.
+//! Errors of reading stored bytes. A binary that meets a newer format changes nothing: a newer binary can read it.
 
-/// Why bytes are not a bundle or a cursor to this binary.
+/// Reason why this binary cannot read bytes as a bundle or a cursor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
     #[error("format {found} is newer than {supported}, the newest that this binary reads")]
@@ -10,12 +10,12 @@ pub enum FormatError {
 }
 
 impl FormatError {
-    /// Whether `found` is the one format that there is so far.
+    /// Accepts only the current format.
     pub(crate) fn check(what: &str, found: u32, supported: u32) -> Result<(), FormatError> {
         match found {
             _ if found == supported => Ok(()),
             _ if found > supported => Err(FormatError::Newer { found, supported }),
-            _ => Err(FormatError::Damaged(format!("{what} has format {found}, which never was"))),
+            _ => Err(FormatError::Damaged(format!("{what} has format {found}, which never existed"))),
         }
     }
 }

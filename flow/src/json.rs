@@ -1,13 +1,45 @@
-//! Writing our own types as JSON.
+//! JSON helpers: serialisation that cannot fail, objects, and short forms of values for messages.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
-/// The JSON of a value of ours.
+/// The JSON of `value`. Only for types that always serialise: maps with text keys, no failing `Serialize` of their own.
 ///
 /// # Panics
-/// If the value cannot be JSON: a map with keys that are not strings, or a `Serialize` that fails. Our types have neither.
-/// There is no fallback, because empty bytes mean something else: an empty cursor is one that has not started.
-#[expect(clippy::expect_used, reason = "our types are structs of strings, numbers and JSON values")]
-pub fn to_bytes(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("a type of ours is not serialisable")
+/// If the type cannot be serialised. An empty fallback would be worse: an empty cursor means "not started".
+#[expect(clippy::expect_used, reason = "a stored type that does not serialise is a programming error")]
+pub fn to_bytes<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).expect("the type serialises to JSON")
+}
+
+/// Bytes of `value` as JSON, counted without keeping them.
+pub(crate) fn encoded_len<T: Serialize + ?Sized>(value: &T) -> usize {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    let _ = serde_json::to_writer(&mut count, value);
+    count.0
+}
+
+/// An object from pairs.
+pub(crate) fn object<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// The first 60 characters of a value, for a message.
+pub(crate) fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(60) {
+        Some((cut, _)) => format!("`{}…`", &text[..cut]),
+        None => format!("`{text}`"),
+    }
 }

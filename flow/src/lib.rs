@@ -1,32 +1,37 @@
-//! The pure core: the flow language, the cursor with its step, and routing.
+//! The pure core: flow documents, the programs that they compile to, the step that runs a program, and event routing.
 //!
 //! ```text
-//!  document ─► language ─► Bundle ──┐
-//!  event ─► routing ─► which flow   ├─► engine: step(bundle, cursor, input, now) ─► cursor', effects, notes
-//!                          Cursor ──┘             │ actions: one file for each action type
+//!  document ── language ──► Bundle ─┐
+//!  event ── routing ──► reference, flow   ├─► step(bundle, cursor, input, now) ──► cursor', effects, notes
+//!                           Cursor ─┘        engine; actions/*: the meaning of each action
 //! ```
-//! Nothing here does I/O, reads a clock or draws a random number. Everything from outside is an argument, and the same
-//! arguments give the same bytes (`clippy.toml` enforces it).
+//! | folder | contents | uses |
+//! | --- | --- | --- |
+//! | `routing/` | events, references, routes, deployed flows | |
+//! | `program/` | compiled flows; the traits that an action implements | `routing/` |
+//! | `actions/` | one file per action type, and the catalogue | `program/` |
+//! | `language/` | from a document's text to a program, with findings | `program/`, the catalogue |
+//! | `engine/` | the cursor and the step that moves it through a program | `program/` |
+//!
+//! Nothing here does I/O, reads a clock or draws a random number. Everything that the core needs is an argument, and the
+//! same arguments give the same bytes; `clippy.toml` enforces it.
 
 mod actions;
-pub mod bundle;
+mod class;
 mod engine;
+pub mod finding;
 mod format;
 pub mod json;
 mod language;
+pub mod limits;
+mod program;
 mod routing;
 mod time;
 
-pub use bundle::{Bundle, validate};
-pub use engine::cursor::Cursor;
-pub use engine::{Command, Effect, Note, NoteKind, Step, cursor, limits, preview, step, step_within};
+pub use class::Class;
+pub use engine::{Cursor, cursor, preview, step, step_within};
 pub use format::FormatError;
-pub use language::document::TRIGGERS;
-pub use language::finding;
-pub use language::program::Class;
-pub use language::schema::schema;
-pub use language::source::MAX_DOCUMENT_BYTES;
-pub use routing::definitions::Definitions;
-pub use routing::event::Event;
-pub use routing::{definitions, event, route};
+pub use language::{MAX_DOCUMENT_BYTES, TRIGGERS, schema, validate};
+pub use program::Bundle;
+pub use routing::{Definitions, Event, definitions, event, route};
 pub use time::Timestamp;

@@ -1,8 +1,8 @@
-//! A moment, as the state store and events tell it: microseconds since the Unix epoch, UTC.
+//! Points in time: microseconds since the Unix epoch, UTC.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A moment in microseconds since 1970-01-01T00:00:00Z. Text form is RFC 3339 with six decimals.
+/// A point in time, in microseconds since 1970-01-01T00:00:00Z. The text form is RFC 3339 with six decimals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 

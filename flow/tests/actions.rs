@@ -1,8 +1,8 @@
-//! What each action means, one sentence at a time.
+//! The meaning of each action, one sentence per test.
 
 mod support;
 
-use flow::cursor::{Input, Rest};
+use flow::cursor::{CursorState, Input};
 use serde_json::{Value, json};
 use support::{Drive, bundle_of, event, voice};
 
@@ -205,7 +205,7 @@ fn a_goto_jumps_so_often_and_counts_again_when_its_loop_was_left() {
         { "id": "back", "type": "goto", "option": { "target_id": "outer", "loop_count": 2 } },
     ])));
     assert_eq!(call.digits("1"), ["call.talk: inner"]);
-    // Left by the branch after one jump: the inner loop begins anew.
+    // Left by the branch after one jump: the inner loop starts again.
     assert_eq!(call.digits("0"), ["call.talk: outer", "call.talk: inner"]);
     assert_eq!(call.digits("1"), ["call.talk: inner"]);
     assert_eq!(call.digits("1"), ["call.talk: inner"]);
@@ -404,7 +404,7 @@ fn control_forwards_continues_and_stops() {
     assert_eq!((call.at(), call.variable("/call/digits")), ("more", json!("1")));
     call.input(Input::Stopped);
     assert_eq!(
-        call.cursor.rest(),
-        Rest::Ended(flow::cursor::Ending { reason: "stopped".into(), error: None })
+        call.cursor.state(),
+        CursorState::Ended(flow::cursor::Ending { reason: "stopped".into(), error: None })
     );
 }

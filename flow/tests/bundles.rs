@@ -1,4 +1,4 @@
-//! What a bundle tells about itself, and how flows call each other.
+//! The properties of a bundle, and calls between flows.
 
 mod support;
 
@@ -16,7 +16,7 @@ fn a_bundle_tells_its_flow_and_gives_its_document_back() {
     assert_eq!(again.hash(), bundle.hash());
 }
 
-/// An earlier version may have written them in another way; whoever looks them up by their hash gets what was stored.
+/// An earlier version may have written them in another way; a lookup by hash returns the stored bytes.
 #[test]
 fn a_stored_bundle_keeps_its_bytes() {
     let stored = [&[1], &b"{ \"main\": \"m\", \"document\": { \"actions\": [] } }"[..]].concat();

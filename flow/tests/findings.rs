@@ -1,4 +1,4 @@
-//! What validation finds, and where.
+//! Findings of validation, and their places.
 
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
@@ -227,7 +227,7 @@ fn a_subroutine_must_exist_and_call_nothing_that_calls_it() {
     );
     assert_eq!(
         help(&["a", "b"]),
-        "Deploy that flow first, or name one that is deployed. Known here: `a`, `b`."
+        "Deploy that flow first, or name one that is deployed. Known names: `a`, `b`."
     );
     let circle = compile(calling("x"), &[("x", calling("y")), ("y", calling("x"))]);
     assert_eq!(circle.len(), 1);

@@ -1,5 +1,5 @@
 //! The bytes that are stored. When one of these fails, a format changed: give it a new format number, keep reading the
-//! old one, and add a file beside the old one. `FLOW_GOLDEN=write` writes the files of this version anew.
+//! old one, and add a file beside the old one. `FLOW_GOLDEN=write` writes the files of this version again.
 
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 

@@ -1,10 +1,10 @@
-//! What an activeflow may use, and what it is told when it wants more.
+//! The limits of an activeflow, and the effect of exceeding them.
 
 mod support;
 
 use flow::Bundle;
-use flow::cursor::{Input, Rest};
-use flow::limits;
+use flow::cursor::{CursorState, Input};
+use flow::step::limits;
 use serde_json::json;
 use support::{Drive, bundle_of, event, voice};
 
@@ -16,7 +16,7 @@ fn a_long_run_yields_and_goes_on() {
         { "id": "c", "type": "sleep", "option": { "duration": 1 } },
     ])));
     let mut resumed = 0;
-    while call.cursor.rest() == Rest::Yielded {
+    while call.cursor.state() == CursorState::Yielded {
         call.input(Input::Resumed);
         resumed += 1;
     }
@@ -30,9 +30,9 @@ fn an_event_between_two_runs_is_kept() {
         { "id": "b", "type": "goto", "option": { "target_id": "a", "loop_count": 200 } },
         { "id": "c", "type": "digits_receive", "option": { "length": 1 } },
     ])));
-    assert_eq!(call.cursor.rest(), Rest::Yielded);
+    assert_eq!(call.cursor.state(), CursorState::Yielded);
     call.digits("5");
-    assert_eq!((call.cursor.rest(), call.early().len()), (Rest::Yielded, 1));
+    assert_eq!((call.cursor.state(), call.early().len()), (CursorState::Yielded, 1));
     call.input(Input::Resumed);
     assert_eq!((call.variable("/call/digits"), call.ended().as_deref()), (json!("5"), Some("finished")));
 }
@@ -44,7 +44,7 @@ fn the_same_action_a_thousand_times_without_an_input_is_a_loop() {
         { "id": "b", "type": "condition", "option": { "expression": "call.from", "true_target_id": "a", "false_target_id": "c" } },
         { "id": "c", "type": "stop" },
     ])));
-    while call.cursor.rest() == Rest::Yielded {
+    while call.cursor.state() == CursorState::Yielded {
         call.input(Input::Resumed);
     }
     assert_eq!((call.ended().as_deref(), call.commands.len()), (Some("limit.loop"), limits::LOOP as usize));
@@ -70,7 +70,7 @@ fn variables_have_a_size() {
         { "id": "a", "type": "variable_set", "option": { "key": "x", "value": "${(x | default('0123456789')) ~ (x | default(''))}" } },
         { "id": "b", "type": "goto", "option": { "target_id": "a", "loop_count": 40 } },
     ])));
-    while call.cursor.rest() == Rest::Yielded {
+    while call.cursor.state() == CursorState::Yielded {
         call.input(Input::Resumed);
     }
     assert!(["limit.variables", "failed"].contains(&call.ended().unwrap().as_str()));
@@ -259,13 +259,13 @@ fn the_notes_of_a_step_are_bounded_and_the_rest_is_counted() {
         { "id": "a", "type": "talk", "option": { "text": "${call.nothing}".repeat(1_000), "async": true } },
         { "id": "b", "type": "stop" },
     ])));
-    let noted: Vec<&str> = call.notes.iter().map(|note| note.kind.name()).collect();
+    let noted: Vec<&str> = call.notes.iter().map(|note| note.what.as_str()).collect();
     assert_eq!((noted.len(), &noted[256..]), (258, &["ended", "notes_dropped"][..]));
-    // Of the start, two entries and a thousand empty variables, 256 are told.
+    // Of the start, two entries and a thousand empty variables, 256 are in the journal.
     assert_eq!(call.notes.last().unwrap().detail, json!({ "count": 3 + 1_000 - 256 }));
 }
 
-/// As docs/limits.md tells them.
+/// As documented in docs/limits.md.
 #[test]
 fn the_limits_are_what_people_are_told() {
     let counts =

@@ -1,4 +1,4 @@
-//! What lies ahead of a cursor: certain on the straight way, conditional behind a decision.
+//! The preview of a cursor: certain on the straight path, conditional after a decision.
 
 mod support;
 

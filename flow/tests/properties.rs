@@ -6,9 +6,9 @@
 
 mod support;
 
-use flow::cursor::{Cursor, Identity, Input, Rest};
+use flow::cursor::{Cursor, CursorState, Identity, Input};
+use flow::step::{Effect, step};
 use flow::{Bundle, Event, Timestamp};
-use flow::{Effect, step};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use support::ID;
@@ -114,7 +114,7 @@ fn one_life(seed: u64) -> Vec<Vec<u8>> {
         }
     }
     life.input(if dice.one_in(2) { Input::Stopped } else { hangup() });
-    assert!(matches!(life.cursor.rest(), Rest::Ended(_)), "{:?}", life.cursor.rest());
+    assert!(matches!(life.cursor.state(), CursorState::Ended(_)), "{:?}", life.cursor.state());
     let ended = life.cursor.clone();
     for _ in 0..5 {
         life.input(dice.input(&life));
@@ -133,7 +133,7 @@ struct Life {
 
 impl Life {
     fn input(&mut self, input: Input) {
-        let before = self.cursor.rest();
+        let before = self.cursor.state();
         let once = step(&self.bundle, self.cursor.clone(), input.clone(), self.now);
         let twice = step(&self.bundle, self.cursor.clone(), input.clone(), self.now);
         assert_eq!(once, twice, "the same arguments give the same outcome");
@@ -144,14 +144,16 @@ impl Life {
             assert_eq!(command.sequence, self.sequence + 1, "sequences grow by one");
             self.sequence = command.sequence;
         }
-        if let (Rest::Waiting { wait: old, until: then }, Rest::Waiting { wait: new, until: now }) =
-            (&before, once.cursor.rest())
+        if let (
+            CursorState::Waiting { wait: old, until: then },
+            CursorState::Waiting { wait: new, until: now },
+        ) = (&before, once.cursor.state())
         {
             assert!(new >= *old, "wait ids only grow");
             assert!(new != *old || now == *then, "a wait keeps its deadline");
         }
         if input == Input::Stopped {
-            assert!(matches!(once.cursor.rest(), Rest::Ended(_)), "after a stop it has ended");
+            assert!(matches!(once.cursor.state(), CursorState::Ended(_)), "after a stop it has ended");
         }
         self.history.push(bytes);
         self.cursor = once.cursor;
@@ -318,8 +320,8 @@ impl Dice {
     }
 
     fn input(&mut self, life: &Life) -> Input {
-        let wait = match life.cursor.rest() {
-            Rest::Waiting { wait, .. } => wait,
+        let wait = match life.cursor.state() {
+            CursorState::Waiting { wait, .. } => wait,
             _ => 0,
         };
         self.input_at(wait)

@@ -1,10 +1,10 @@
-//! What one input does and what it leaves alone.
+//! The effects of one input, and the state that it does not change.
 
 mod support;
 
-use flow::cursor::{Cursor, Input, Rest};
-use flow::{Bundle, NoteKind, Timestamp};
-use flow::{limits, step, step_within};
+use flow::cursor::{Cursor, CursorState, Input};
+use flow::step::{limits, step, step_within};
+use flow::{Bundle, Timestamp};
 use serde_json::{Value, json};
 use support::{Drive, bundle_of, event, voice};
 
@@ -48,7 +48,7 @@ fn what_is_meant_for_a_wait_changes_nothing_where_there_is_none() {
     let bundle = listening();
     let start = Input::Started(event("call.incoming", json!({})));
     let yielded = step_within(&bundle, Drive::new(listening()).cursor, start, Timestamp::default(), 1);
-    assert_eq!(yielded.cursor.rest(), Rest::Yielded);
+    assert_eq!(yielded.cursor.state(), CursorState::Yielded);
     for input in [Input::Continued, Input::Timer { wait: 0 }] {
         let after = step(&bundle, yielded.cursor.clone(), input, Timestamp::default());
         assert_eq!((after.cursor, after.notes), (yielded.cursor.clone(), vec![]));
@@ -71,7 +71,7 @@ fn only_the_whole_number_of_actions_is_told_as_a_yield() {
         let Drive { bundle, cursor, .. } = long();
         let start = Input::Started(event("call.incoming", json!({})));
         let step = step_within(&bundle, cursor, start, Timestamp::default(), actions);
-        (step.effects.len(), step.notes.iter().filter(|note| note.kind == NoteKind::Yielded).count())
+        (step.effects.len(), step.notes.iter().filter(|note| note.what.as_str() == "yielded").count())
     };
     let most = limits::ACTIONS_PER_STEP;
     assert_eq!([told(0), told(2), told(most), told(most + 1)], [(1, 0), (1, 0), (128, 1), (128, 1)]);
@@ -110,7 +110,7 @@ fn a_failed_command_that_nobody_waits_for_is_noted() {
     call.hear("command.failed", failed("8a4f:1"));
     let note = call.notes.last().unwrap();
     let detail = json!({ "command_id": "8a4f:1", "error": "`{\"code\":\"no_tts\"}`" });
-    assert_eq!((note.kind, &note.detail), (NoteKind::CommandFailed, &detail));
+    assert_eq!((note.what.as_str(), &note.detail), ("command_failed", &detail));
     call.hear("command.failed", failed("other:1"));
     call.hear("command.completed", failed("8a4f:1"));
     assert_eq!(call.noted("command_failed"), 1);
@@ -122,7 +122,7 @@ fn a_cursor_that_stands_where_its_bundle_has_nothing_ends_and_says_so() {
     let other = voice(json!([{ "id": "else", "type": "sleep", "option": { "duration": 1 } }]));
     for input in [Input::Continued, Input::Timer { wait: 1 }] {
         let lost = step(&other, Drive::call(listening()).cursor, input, Timestamp::from_micros(1_000_000));
-        let Rest::Ended(ending) = lost.cursor.rest() else { panic!("{:?}", lost.cursor.rest()) };
+        let CursorState::Ended(ending) = lost.cursor.state() else { panic!("{:?}", lost.cursor.state()) };
         let error = ending.error.unwrap();
         assert_eq!((ending.reason.as_str(), error.code.as_str()), ("failed", "unknown_action"));
         assert_eq!((error.action_id.as_deref(), error.message.contains("`ask`")), (Some("ask"), true));
@@ -216,13 +216,13 @@ fn a_message_goes_from_the_own_number_to_the_peer_unless_the_flow_says_otherwise
     assert_eq!(sent("call.incoming", json!({ "text": "x", "destinations": [] })), "+2 -> +1");
 }
 
-/// How long a sleep of this duration is, or why it is none.
+/// The length of a sleep of this duration, or its error.
 fn sleeps(duration: &str) -> Result<i64, String> {
     let call = Drive::call(voice(json!([
         { "id": "a", "type": "sleep", "option": { "duration": duration } },
     ])));
-    let until = |cursor: &Cursor| match cursor.rest() {
-        Rest::Waiting { until, .. } => until,
+    let until = |cursor: &Cursor| match cursor.state() {
+        CursorState::Waiting { until, .. } => until,
         _ => None,
     };
     until(&call.cursor)

@@ -1,4 +1,4 @@
-//! What the expressions of a flow see, and how a value counts in them.
+//! The variables of a flow's expressions, and the meaning of their values.
 
 mod support;
 
@@ -17,7 +17,7 @@ fn of_reference(bundle: &Bundle, reference_type: &str) -> Cursor {
     Cursor::new(bundle, identity)
 }
 
-/// What each of `expressions` comes to in an activeflow that `trigger` started.
+/// The value of each of `expressions` in an activeflow that `trigger` started.
 fn seen(reference_type: &str, trigger: Event, expressions: &[&str]) -> Vec<Value> {
     let actions: Vec<Value> = expressions
         .iter()

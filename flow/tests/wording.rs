@@ -1,4 +1,4 @@
-//! What a finding says to a person: names, bounds and proposals.
+//! The texts of findings: names, bounds and proposals.
 
 mod support;
 
@@ -77,7 +77,7 @@ fn the_most_that_an_option_may_be_is_allowed() {
     assert_eq!(message(0)[0].what, "`duration` is `0`, expected 1 to 2592000000 milliseconds.");
 }
 
-/// What waits for something gives a loop its pace.
+/// An action that waits paces a loop.
 #[test]
 fn a_loop_needs_an_action_that_waits() {
     let looped = |trigger: &str, kind: &str, option: Value| -> Vec<String> {
@@ -168,7 +168,7 @@ fn where_nothing_is_allowed_nothing_is_proposed() {
     let found = in_option("stop", json!({ "x": 1 }));
     assert_eq!(
         (found[0].what.as_str(), found[0].help.as_str()),
-        ("`x` is not known here.", "Nothing is allowed here.")
+        ("The key `x` is unknown here.", "Nothing is allowed here.")
     );
 }
 

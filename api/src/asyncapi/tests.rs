@@ -4,9 +4,9 @@ use super::{commands, document, events, notices};
 use common::command::Message;
 use common::identity::hex;
 use common::{ActiveflowId, EventKey};
-use flow::Effect;
-use flow::cursor::{Identity, Input, Rest};
+use flow::cursor::{CursorState, Identity, Input};
 use flow::route::{Addressee, Reference};
+use flow::step::Effect;
 use flow::{Bundle, Cursor, Event, Timestamp};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -118,7 +118,7 @@ fn published() -> Vec<Message> {
             messages.push(message);
         }
     }
-    assert!(matches!(cursor.rest(), Rest::Ended(_)), "{:?}", cursor.rest());
+    assert!(matches!(cursor.state(), CursorState::Ended(_)), "{:?}", cursor.state());
     messages
 }
 

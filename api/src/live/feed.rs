@@ -6,7 +6,7 @@ use crate::resource::Activeflow;
 use crate::state::Api;
 use common::ports::lookup::{FeedEntry, FeedKind, Found};
 use common::{ActiveflowId, Shard, StoreError, journal};
-use flow::NoteKind;
+use flow::step::NoteKind;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -176,8 +176,8 @@ fn name(entry: &FeedEntry) -> &'static str {
         FeedKind::Moved | FeedKind::Quarantined => {
             let journal: Option<journal::Entry> = serde_json::from_slice(&entry.journal).ok();
             let notes = journal.map(|journal| journal.notes).unwrap_or_default();
-            let last = notes.iter().rev().find(|note| POSITION.contains(&note.kind));
-            if last.is_some_and(|note| note.kind == NoteKind::Waiting) { "waiting" } else { "moved" }
+            let last = notes.iter().rev().find(|note| POSITION.contains(&note.what));
+            if last.is_some_and(|note| note.what == NoteKind::Waiting) { "waiting" } else { "moved" }
         }
     }
 }

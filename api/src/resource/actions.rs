@@ -6,8 +6,8 @@ use common::ports::lookup::Found;
 use common::record::State;
 use flow::cursor::Identity;
 use flow::preview::{self, Planned};
+use flow::step::{Note, NoteKind};
 use flow::{Bundle, Cursor, Timestamp};
-use flow::{Note, NoteKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -155,7 +155,7 @@ fn over(notes: impl Iterator<Item = Note>) -> Vec<CompletedAction> {
     let mut over = Vec::new();
     for note in notes {
         let (Some(id), kind) = (note.action_id, note.action_type.unwrap_or_default()) else { continue };
-        match note.kind {
+        match note.what {
             NoteKind::Entered => {
                 // An action that waits for nothing is over when the next one is entered; a subroutine goes on below it.
                 if open.last().is_some_and(|last| last.kind != SUBROUTINE) {

@@ -3,7 +3,7 @@
 use common::ports::lookup::Found;
 use common::ports::work::Control;
 use common::record::State;
-use flow::cursor::Rest;
+use flow::cursor::CursorState;
 use flow::preview::{self, Planned};
 use flow::{Bundle, Cursor, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -172,8 +172,8 @@ const NEVER: Timestamp = Timestamp::from_micros(253_370_764_800_000_000);
 
 /// One that was quarantined and then stopped ended without a step.
 fn ending(state: State, cursor: Option<&Cursor>) -> (Option<String>, Option<ActionError>) {
-    match (state, cursor.map(Cursor::rest)) {
-        (_, Some(Rest::Ended(ending))) => {
+    match (state, cursor.map(Cursor::state)) {
+        (_, Some(CursorState::Ended(ending))) => {
             let error = ending.error.map(|failure| ActionError {
                 code: failure.code,
                 message: failure.message,

@@ -85,7 +85,7 @@ fn a_step_that_asks_for_too_much_ends_its_activeflow() {
         { "id": "menu", "type": "digits_receive", "option": { "length": 1 } },
     ]));
     let failed = decided(&bundle, &[incoming()], 4).unwrap_err();
-    assert_eq!((failed.good(), failed.consumed, failed.note.kind), (0, 1, NoteKind::TooMuch));
+    assert_eq!((failed.good(), failed.consumed, failed.note.what), (0, 1, flow::step::NoteKind::TooMuch));
     assert!(failed.note.detail.to_string().contains("message.send"), "{:?}", failed.note.detail);
 }
 

@@ -1,8 +1,6 @@
-//! `answer`: picks the call up. Waits for nothing.
+//! `answer`: answers the call and proceeds at once.
 
-use crate::engine::action::{Context, Execute, Next};
-use crate::engine::cursor::Failure;
-use crate::language::action::{ActionType, Compile, Family};
+use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Map;
@@ -14,7 +12,7 @@ pub struct Answer {}
 
 impl ActionType for Answer {
     const NAME: &'static str = "answer";
-    const FAMILY: Family = Family::Voice;
+    const CATEGORY: Category = Category::Voice;
 }
 
 impl Compile for Answer {}
@@ -22,6 +20,6 @@ impl Compile for Answer {}
 impl Execute for Answer {
     fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
         context.command("call.answer", Map::new());
-        Ok(Next::On)
+        Ok(Next::Proceed)
     }
 }

@@ -1,10 +1,7 @@
-//! `branch`: jumps by the value of a variable, which it leaves as it is.
+//! `branch`: jumps by the value of a variable, and does not change the variable.
 
-use crate::engine::action::{Context, Execute, Next};
-use crate::engine::cursor::Failure;
-use crate::language::action::{ActionType, Compile, Family};
-use crate::language::expression::Template;
-use crate::language::finding::child;
+use crate::program::expression::Template;
+use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
@@ -21,14 +18,14 @@ pub struct Branch {
     /// Action ids by value.
     #[serde(default)]
     target_ids: BTreeMap<String, String>,
-    /// Where to go with any other value; without it, on to the next action.
+    /// Target for any other value; without it, the next action.
     #[serde(default)]
     default_target_id: Option<String>,
 }
 
 impl ActionType for Branch {
     const NAME: &'static str = "branch";
-    const FAMILY: Family = Family::Control;
+    const CATEGORY: Category = Category::Control;
 }
 
 impl Compile for Branch {
@@ -37,7 +34,10 @@ impl Compile for Branch {
     }
 
     fn targets(&self) -> Vec<(String, &str)> {
-        let by_value = self.target_ids.iter().map(|(value, id)| (child("/target_ids", value), id.as_str()));
+        let by_value = self
+            .target_ids
+            .iter()
+            .map(|(value, id)| (crate::finding::child("/target_ids", value), id.as_str()));
         by_value
             .chain(self.default_target_id.iter().map(|id| ("/default_target_id".to_owned(), id.as_str())))
             .collect()
@@ -50,9 +50,9 @@ impl Compile for Branch {
 
 impl Execute for Branch {
     fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
-        let value = context.as_text(&self.variable.0)?;
+        let value = context.template_text(&self.variable.0)?;
         let target = self.target_ids.get(value.trim()).or(self.default_target_id.as_ref());
-        Ok(target.map_or(Next::On, |target| Next::Jump(target.clone())))
+        Ok(target.map_or(Next::Proceed, |target| Next::Jump(target.clone())))
     }
 }
 

@@ -1,28 +1,26 @@
-//! `condition`: goes on when an expression holds, jumps when it does not.
+//! `condition`: proceeds when an expression holds, and jumps when it does not.
 
-use crate::engine::action::{Context, Execute, Next};
-use crate::engine::cursor::Failure;
-use crate::language;
-use crate::language::action::{ActionType, Compile, Family};
-use crate::language::expression::Template;
+use crate::program::expression::Template;
+use crate::program::options;
+use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Decides by an expression.
+/// Chooses the next action by an expression.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
-    expression: language::Condition,
-    /// Where to go when the expression does not hold.
+    expression: options::Condition,
+    /// Target when the expression does not hold.
     false_target_id: String,
-    /// Where to go when it holds; without it, on to the next action.
+    /// Target when the expression holds; without it, the next action.
     #[serde(default)]
     true_target_id: Option<String>,
 }
 
 impl ActionType for Condition {
     const NAME: &'static str = "condition";
-    const FAMILY: Family = Family::Control;
+    const CATEGORY: Category = Category::Control;
 }
 
 impl Compile for Condition {
@@ -45,7 +43,7 @@ impl Compile for Condition {
 impl Execute for Condition {
     fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
         Ok(match (context.holds(&self.expression)?, &self.true_target_id) {
-            (true, None) => Next::On,
+            (true, None) => Next::Proceed,
             (true, Some(target)) => Next::Jump(target.clone()),
             (false, _) => Next::Jump(self.false_target_id.clone()),
         })

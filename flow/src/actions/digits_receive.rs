@@ -1,45 +1,46 @@
 //! `digits_receive`: collects digits that the caller presses.
 //!
-//! | comes | becomes |
+//! | input | effect |
 //! | --- | --- |
 //! | fewer digits than `length` | collected; the wait goes on with its deadline |
-//! | as many as `length`, or `key` | done; what is left over stays for the next action; `key` is not part of the digits |
-//! | the end of `duration` | done with what there is; `timed_out` is true |
+//! | `length` digits, or `key` | done; the remaining digits are for the next action; `key` is not part of the digits |
+//! | the end of `duration` | done with the digits so far; `timed_out` is true |
 //!
-//! Digits that came before (a prompt that was interrupted, typing ahead) are taken first.
+//! Early digits (typed ahead, or during an interrupted prompt) are consumed first.
 
 use super::digits::{DIGITS, is_digit, pressed};
-use crate::Event;
-use crate::engine::action::{Context, Execute, Next, Reaction, Signal};
-use crate::engine::cursor::Failure;
-use crate::language::Count;
-use crate::language::action::{ActionType, Check, Compile, ErrorPolicy, Family};
+use crate::program::options::Count;
+use crate::program::{
+    ActionType, Category, Compile, Context, ErrorPolicy, Execute, Failure, Next, OptionCheck, Reaction,
+    Signal,
+};
+use crate::routing::Event;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
 const DEFAULT_DURATION_MS: u64 = 10_000;
-/// More than anybody types; what bounds a wait that has neither `length` nor `key`.
+/// Maximum number of digits. Bounds a wait that has neither `length` nor `key`.
 const MAX_LENGTH: u64 = 256;
 
 /// Waits for digits.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DigitsReceive {
-    /// How many digits end the wait. Without it (or 0), `key` or `duration` does.
+    /// Number of digits that ends the wait. Without it (or 0), `key` or `duration` ends it.
     #[serde(default)]
     length: Option<Count>,
     /// The digit that ends the wait: one or more of `0123456789*#ABCD`.
     #[serde(default)]
     key: Option<String>,
-    /// How long to wait, in milliseconds. Without it, 10 s.
+    /// Maximum wait in milliseconds; without it, 10 seconds.
     #[serde(default)]
     duration: Option<Count>,
 }
 
 impl ActionType for DigitsReceive {
     const NAME: &'static str = "digits_receive";
-    const FAMILY: Family = Family::Voice;
+    const CATEGORY: Category = Category::Voice;
     const ON_ERROR: ErrorPolicy = ErrorPolicy::Continue;
 }
 
@@ -52,7 +53,7 @@ impl Compile for DigitsReceive {
         true
     }
 
-    fn check(&self, check: &mut Check<'_>) {
+    fn check(&self, check: &mut OptionCheck<'_>) {
         check.duration("duration", self.duration.as_ref(), 0);
         if let Some(length) =
             self.length.as_ref().and_then(Count::fixed).filter(|length| *length > MAX_LENGTH)
@@ -67,7 +68,7 @@ impl Compile for DigitsReceive {
 
 impl Execute for DigitsReceive {
     fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
-        let duration = context.count_or(self.duration.as_ref(), DEFAULT_DURATION_MS)?;
+        let duration = context.whole_or(self.duration.as_ref(), DEFAULT_DURATION_MS)?;
         self.length(context)?;
         Ok(Next::Wait(context.wait_ms(duration)))
     }
@@ -99,7 +100,7 @@ impl Execute for DigitsReceive {
 
 impl DigitsReceive {
     fn length(&self, context: &mut dyn Context) -> Result<u64, Failure> {
-        let length = context.count_or(self.length.as_ref(), 0)?;
+        let length = context.whole_or(self.length.as_ref(), 0)?;
         Ok(if length == 0 { MAX_LENGTH } else { length.min(MAX_LENGTH) })
     }
 
@@ -108,7 +109,7 @@ impl DigitsReceive {
         context.result("digits", json!(digits));
         context.result("timed_out", json!(timed_out));
         context.set_call_digits(digits);
-        Reaction::Done(Next::On)
+        Reaction::Done(Next::Proceed)
     }
 }
 
@@ -117,7 +118,7 @@ fn leaving(taken: Reaction, event: &Event, rest: &str) -> Reaction {
         Reaction::Done(next) if !rest.is_empty() => {
             let mut left = event.clone();
             left.data.insert("digits".to_owned(), json!(rest));
-            Reaction::DoneWithRest(next, left)
+            Reaction::DoneWithRemainder(next, left)
         }
         taken => taken,
     }

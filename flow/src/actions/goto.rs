@@ -1,9 +1,7 @@
-//! `goto`: jumps, at most `loop_count` times before its loop is left; then on, counting from the start again.
+//! `goto`: jumps. After `loop_count` jumps without leaving the loop it proceeds, and counts from zero again.
 
-use crate::engine::action::{Context, Execute, Next};
-use crate::engine::cursor::Failure;
-use crate::language::Count;
-use crate::language::action::{ActionType, Compile, Family};
+use crate::program::options::Count;
+use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -12,14 +10,14 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Goto {
     target_id: String,
-    /// How often to jump; without it (or 0), always.
+    /// Maximum number of jumps; without it (or 0), no maximum.
     #[serde(default)]
     loop_count: Option<Count>,
 }
 
 impl ActionType for Goto {
     const NAME: &'static str = "goto";
-    const FAMILY: Family = Family::Control;
+    const CATEGORY: Category = Category::Control;
 }
 
 impl Compile for Goto {
@@ -39,8 +37,8 @@ impl Compile for Goto {
 
 impl Execute for Goto {
     fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
-        let limit = context.count_or(self.loop_count.as_ref(), 0)?;
+        let limit = context.whole_or(self.loop_count.as_ref(), 0)?;
         let jumps = limit == 0 || context.count_loop(limit);
-        Ok(if jumps { Next::Jump(self.target_id.clone()) } else { Next::On })
+        Ok(if jumps { Next::Jump(self.target_id.clone()) } else { Next::Proceed })
     }
 }

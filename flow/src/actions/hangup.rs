@@ -1,9 +1,8 @@
-//! `hangup`: asks for the end of the call and goes on; what stands behind it still runs.
+//! `hangup`: requests the end of the call and proceeds. The actions after it still run.
 
-use crate::engine::action::{Context, Execute, Next, fields};
-use crate::engine::cursor::Failure;
-use crate::language::Text;
-use crate::language::action::{ActionType, Compile, Family};
+use crate::json::object;
+use crate::program::options::Text;
+use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -11,7 +10,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hangup {
-    /// Why, for the gateway: `normal` (default), `busy`, `cancel`, `timeout`, `noanswer`, `dialout`, `amd`.
+    /// Reason for the gateway: `normal` (default), `busy`, `cancel`, `timeout`, `noanswer`, `dialout`, `amd`.
     #[serde(default)]
     reason: Option<Text>,
     /// The call to hang up instead of the activeflow's own.
@@ -21,7 +20,7 @@ pub struct Hangup {
 
 impl ActionType for Hangup {
     const NAME: &'static str = "hangup";
-    const FAMILY: Family = Family::Voice;
+    const CATEGORY: Category = Category::Voice;
 }
 
 impl Compile for Hangup {}
@@ -32,11 +31,11 @@ impl Execute for Hangup {
             Some(reason) => context.text(reason)?,
             None => "normal".to_owned(),
         };
-        let mut data = fields([("reason", reason.into())]);
+        let mut data = object([("reason", reason.into())]);
         if let Some(call) = &self.reference_id {
             data.insert("reference_id".to_owned(), context.text(call)?.into());
         }
         context.command("call.hangup", data);
-        Ok(Next::On)
+        Ok(Next::Proceed)
     }
 }

@@ -1,9 +1,10 @@
 //! `message_receive`: waits for the next message of the conversation that started the flow.
 
-use crate::engine::action::{Context, Execute, Next, Reaction, Signal};
-use crate::engine::cursor::Failure;
-use crate::language::Count;
-use crate::language::action::{ActionType, Check, Compile, ErrorPolicy, Family};
+use crate::program::options::Count;
+use crate::program::{
+    ActionType, Category, Compile, Context, ErrorPolicy, Execute, Failure, Next, OptionCheck, Reaction,
+    Signal,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,18 +12,18 @@ use serde_json::{Value, json};
 const RECEIVED: &str = "message.received";
 const DEFAULT_DURATION_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// Waits for a message of the peer.
+/// Waits for a message from the peer.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MessageReceive {
-    /// How long to wait, in milliseconds. Without it, one day.
+    /// Maximum wait in milliseconds; without it, one day.
     #[serde(default)]
     duration: Option<Count>,
 }
 
 impl ActionType for MessageReceive {
     const NAME: &'static str = "message_receive";
-    const FAMILY: Family = Family::Message;
+    const CATEGORY: Category = Category::Message;
     const ON_ERROR: ErrorPolicy = ErrorPolicy::Continue;
 }
 
@@ -39,14 +40,14 @@ impl Compile for MessageReceive {
         Some(RECEIVED)
     }
 
-    fn check(&self, check: &mut Check<'_>) {
+    fn check(&self, check: &mut OptionCheck<'_>) {
         check.duration("duration", self.duration.as_ref(), 1);
     }
 }
 
 impl Execute for MessageReceive {
     fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
-        let duration = context.count_or(self.duration.as_ref(), DEFAULT_DURATION_MS)?;
+        let duration = context.whole_or(self.duration.as_ref(), DEFAULT_DURATION_MS)?;
         Ok(Next::Wait(context.wait_ms(duration)))
     }
 
@@ -65,6 +66,6 @@ impl Execute for MessageReceive {
                 context.result("timed_out", json!(matches!(signal, Signal::Timeout)));
             }
         }
-        Ok(Reaction::Done(Next::On))
+        Ok(Reaction::Done(Next::Proceed))
     }
 }

@@ -1,13 +1,15 @@
 //! `message_send`: sends a text to one or more numbers, one command each.
 //!
-//! Without a source the own number is it, without destinations the peer of the call or of the conversation. With
-//! `wait_delivery` the flow goes on when every command was answered, otherwise at once.
+//! The default source is the activeflow's own number; the default destination is the peer of the call or conversation.
+//! With `wait_delivery` the flow proceeds when every command is answered, otherwise at once.
 
-use crate::engine::action::{Answered, Context, Execute, Next, Reaction, Signal, fields};
-use crate::engine::cursor::Failure;
-use crate::engine::limits;
-use crate::language::Text;
-use crate::language::action::{ActionType, Check, Compile, Family};
+use crate::json::object;
+use crate::limits;
+use crate::program::options::Text;
+use crate::program::{
+    ActionType, Category, CommandReply, Compile, Context, Execute, Failure, Next, OptionCheck, Reaction,
+    Signal,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -24,28 +26,28 @@ pub struct MessageSend {
     /// The receivers; without them, the peer of the activeflow's call or message.
     #[serde(default)]
     destinations: Option<Vec<Address>>,
-    /// Waits until every message was delivered.
+    /// Waits until every message is delivered.
     #[serde(default)]
     wait_delivery: bool,
 }
 
-/// Whom to send to.
+/// A sender or receiver.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
     #[serde(default, rename = "type")]
-    #[expect(dead_code, reason = "the only kind of address there is so far; read so that it is checked")]
+    #[expect(dead_code, reason = "the only kind of address so far; read so that it is checked")]
     kind: Kind,
     /// The number in E.164.
     target: Text,
     #[serde(default)]
-    #[expect(dead_code, reason = "a name for people, as voipbin's documents carry it")]
+    #[expect(dead_code, reason = "a display name in voipbin's documents")]
     target_name: Option<String>,
     #[serde(default)]
-    #[expect(dead_code, reason = "a name for people, as voipbin's documents carry it")]
+    #[expect(dead_code, reason = "a display name in voipbin's documents")]
     name: Option<String>,
     #[serde(default)]
-    #[expect(dead_code, reason = "a word for people, as voipbin's documents carry it")]
+    #[expect(dead_code, reason = "a note in voipbin's documents")]
     detail: Option<String>,
 }
 
@@ -58,7 +60,7 @@ enum Kind {
 
 impl ActionType for MessageSend {
     const NAME: &'static str = "message_send";
-    const FAMILY: Family = Family::Message;
+    const CATEGORY: Category = Category::Message;
 }
 
 impl Compile for MessageSend {
@@ -66,7 +68,7 @@ impl Compile for MessageSend {
         self.wait_delivery
     }
 
-    fn check(&self, check: &mut Check<'_>) {
+    fn check(&self, check: &mut OptionCheck<'_>) {
         if let Some(many) = self.too_many() {
             let expected = format!("at most {}", limits::DESTINATIONS);
             check.range("destinations", format!("{many} destinations"), &expected);
@@ -102,29 +104,29 @@ impl Execute for MessageSend {
         let mut sent = Vec::new();
         for to in to {
             let data =
-                fields([("from", from.clone().into()), ("to", to.into()), ("text", text.clone().into())]);
+                object([("from", from.clone().into()), ("to", to.into()), ("text", text.clone().into())]);
             sent.push(context.command("message.send", data));
         }
         Ok(if self.wait_delivery {
-            Next::Wait(context.wait_for(sent, DELIVERY_DEADLINE_MS))
+            Next::Wait(context.wait_for(&sent, DELIVERY_DEADLINE_MS))
         } else {
-            Next::On
+            Next::Proceed
         })
     }
 
     fn take(&self, context: &mut dyn Context, signal: Signal<'_>) -> Result<Reaction, Failure> {
         match signal {
-            Signal::Event(event) => match context.answer(event) {
-                Answered::No => Ok(Reaction::Ignored),
-                Answered::Some => Ok(Reaction::Consumed),
-                Answered::All => {
+            Signal::Event(event) => match context.reply(event) {
+                CommandReply::Unrelated => Ok(Reaction::Ignored),
+                CommandReply::Partial => Ok(Reaction::Consumed),
+                CommandReply::Complete => {
                     context.result("result", event.data.get("result").cloned().unwrap_or_default());
-                    Ok(Reaction::Done(Next::On))
+                    Ok(Reaction::Done(Next::Proceed))
                 }
-                Answered::Failed(failure) => Err(failure),
+                CommandReply::Failed(failure) => Err(failure),
             },
             Signal::Timeout => Err(Failure::new("timeout", "the delivery was not confirmed within a day")),
-            Signal::Continued => Ok(Reaction::Done(Next::On)),
+            Signal::Continued => Ok(Reaction::Done(Next::Proceed)),
         }
     }
 }

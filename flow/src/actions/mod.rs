@@ -19,33 +19,33 @@ mod subroutine;
 mod talk;
 mod variable_set;
 
-use crate::language::action::Kind;
+use crate::program::CatalogueEntry;
 
-pub(crate) static CATALOGUE: &[Kind] = &[
-    Kind::of::<answer::Answer>(),
-    Kind::of::<branch::Branch>(),
-    Kind::of::<condition::Condition>(),
-    Kind::of::<digits_receive::DigitsReceive>(),
-    Kind::of::<goto::Goto>(),
-    Kind::of::<hangup::Hangup>(),
-    Kind::of::<message_receive::MessageReceive>(),
-    Kind::of::<message_send::MessageSend>(),
-    Kind::of::<play::Play>(),
-    Kind::of::<recording_start::RecordingStart>(),
-    Kind::of::<recording_stop::RecordingStop>(),
-    Kind::of::<sleep::Sleep>(),
-    Kind::of::<stop::Stop>(),
-    Kind::of::<subroutine::Subroutine>(),
-    Kind::of::<talk::Talk>(),
-    Kind::of::<variable_set::VariableSet>(),
+pub(crate) static CATALOGUE: &[CatalogueEntry] = &[
+    CatalogueEntry::of::<answer::Answer>(),
+    CatalogueEntry::of::<branch::Branch>(),
+    CatalogueEntry::of::<condition::Condition>(),
+    CatalogueEntry::of::<digits_receive::DigitsReceive>(),
+    CatalogueEntry::of::<goto::Goto>(),
+    CatalogueEntry::of::<hangup::Hangup>(),
+    CatalogueEntry::of::<message_receive::MessageReceive>(),
+    CatalogueEntry::of::<message_send::MessageSend>(),
+    CatalogueEntry::of::<play::Play>(),
+    CatalogueEntry::of::<recording_start::RecordingStart>(),
+    CatalogueEntry::of::<recording_stop::RecordingStop>(),
+    CatalogueEntry::of::<sleep::Sleep>(),
+    CatalogueEntry::of::<stop::Stop>(),
+    CatalogueEntry::of::<subroutine::Subroutine>(),
+    CatalogueEntry::of::<talk::Talk>(),
+    CatalogueEntry::of::<variable_set::VariableSet>(),
 ];
 
 /// The entry of an action type, by its name or an alias.
-pub(crate) fn find(name: &str) -> Option<&'static Kind> {
-    CATALOGUE.iter().find(|kind| kind.name == name || kind.aliases.contains(&name))
+pub(crate) fn find(name: &str) -> Option<&'static CatalogueEntry> {
+    CATALOGUE.iter().find(|entry| entry.name == name || entry.aliases.contains(&name))
 }
 
-/// The names of all action types.
+/// The name of every action type, without aliases.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    CATALOGUE.iter().map(|kind| kind.name)
+    CATALOGUE.iter().map(|entry| entry.name)
 }

@@ -1,10 +1,12 @@
-//! `play`: plays audio files one after another, and waits until they were played.
+//! `play`: plays audio files in order, and waits for the end of the last one.
 
 use super::prompt::{self, DigitsHandle};
-use crate::engine::action::{Context, Execute, Next, Reaction, Signal, fields};
-use crate::engine::cursor::Failure;
-use crate::language::Text;
-use crate::language::action::{ActionType, Check, Compile, ErrorPolicy, Family};
+use crate::json::object;
+use crate::program::options::Text;
+use crate::program::{
+    ActionType, Category, Compile, Context, ErrorPolicy, Execute, Failure, Next, OptionCheck, Reaction,
+    Signal,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -15,18 +17,18 @@ const MAX_STREAMS: usize = 100;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Play {
-    /// Where the audio is, in the order in which it is played.
+    /// Addresses of the audio files, in playing order.
     stream_urls: Vec<Text>,
     #[serde(default)]
     digits_handle: DigitsHandle,
-    /// Goes on at once instead of waiting for the end.
+    /// Proceeds at once instead of waiting for the end.
     #[serde(default, rename = "async")]
     asynchronous: bool,
 }
 
 impl ActionType for Play {
     const NAME: &'static str = "play";
-    const FAMILY: Family = Family::Voice;
+    const CATEGORY: Category = Category::Voice;
     const ON_ERROR: ErrorPolicy = ErrorPolicy::Continue;
 }
 
@@ -39,7 +41,7 @@ impl Compile for Play {
         !self.asynchronous
     }
 
-    fn check(&self, check: &mut Check<'_>) {
+    fn check(&self, check: &mut OptionCheck<'_>) {
         if self.stream_urls.is_empty() {
             check.range("stream_urls", "[]", "at least one address");
         }
@@ -56,7 +58,7 @@ impl Execute for Play {
             .iter()
             .map(|url| context.text(url).map(Value::from))
             .collect::<Result<_, _>>()?;
-        let data = fields([("stream_urls", urls.into())]);
+        let data = object([("stream_urls", urls.into())]);
         Ok(prompt::enter(context, "call.play", data, self.digits_handle, self.asynchronous))
     }
 

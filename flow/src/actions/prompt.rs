@@ -1,23 +1,21 @@
-//! What `talk` and `play` share: a command that takes a while, and digits that may end it early.
+//! The common part of `talk` and `play`: a command that takes a while, and digits that may end it early.
 //!
-//! | while the prompt plays | becomes |
+//! | while the prompt plays | effect |
 //! | --- | --- |
-//! | its `command.completed` | the result, and on |
-//! | its `command.failed`, no answer for ten minutes | an error |
-//! | `call.digits`, with `digits_handle` = `next` | on; the digits stay for the next `digits_receive` |
+//! | its `command.completed` | the result is set, and the flow proceeds |
+//! | its `command.failed`, or no answer for ten minutes | an error |
+//! | `call.digits`, with `digits_handle` = `next` | the flow proceeds; the digits are for the next `digits_receive` |
 
 use super::digits::{DIGITS, pressed};
-use crate::Event;
-use crate::engine::NoteKind;
-use crate::engine::action::{Answered, Context, Next, Reaction, Signal};
-use crate::engine::cursor::Failure;
+use crate::program::{CommandReply, Context, Failure, Next, Reaction, Signal};
+use crate::routing::Event;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 const SAFETY_DEADLINE_MS: u64 = 10 * 60 * 1_000;
 
-/// What digits do that are pressed while a prompt plays.
+/// Effect of digits that are pressed while a prompt plays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DigitsHandle {
@@ -45,16 +43,13 @@ pub(super) fn enter(
     digits: DigitsHandle,
     asynchronous: bool,
 ) -> Next {
-    if digits == DigitsHandle::Next
-        && !asynchronous
-        && context.early().iter().any(|early| has_digits(&early.event))
-    {
-        context.note(NoteKind::Skipped, json!({ "because": "digits came before the prompt began" }));
-        return Next::On;
+    if digits == DigitsHandle::Next && !asynchronous && context.has_early(has_digits) {
+        context.note_skipped("digits came before the prompt began");
+        return Next::Proceed;
     }
     data.insert("digits_handle".to_owned(), json!(digits));
     let sequence = context.command(kind, data);
-    if asynchronous { Next::On } else { Next::Wait(context.wait_for(vec![sequence], SAFETY_DEADLINE_MS)) }
+    if asynchronous { Next::Proceed } else { Next::Wait(context.wait_for(&[sequence], SAFETY_DEADLINE_MS)) }
 }
 
 pub(super) fn take(
@@ -64,18 +59,18 @@ pub(super) fn take(
 ) -> Result<Reaction, Failure> {
     match signal {
         Signal::Event(event) if digits == DigitsHandle::Next && has_digits(event) => {
-            Ok(Reaction::DoneWithRest(Next::On, event.clone()))
+            Ok(Reaction::DoneWithRemainder(Next::Proceed, event.clone()))
         }
-        Signal::Event(event) => match context.answer(event) {
-            Answered::No => Ok(Reaction::Ignored),
-            Answered::Some | Answered::All => {
+        Signal::Event(event) => match context.reply(event) {
+            CommandReply::Unrelated => Ok(Reaction::Ignored),
+            CommandReply::Partial | CommandReply::Complete => {
                 context.result("result", event.data.get("result").cloned().unwrap_or_default());
-                Ok(Reaction::Done(Next::On))
+                Ok(Reaction::Done(Next::Proceed))
             }
-            Answered::Failed(failure) => Err(failure),
+            CommandReply::Failed(failure) => Err(failure),
         },
         Signal::Timeout => Err(Failure::new("timeout", "no gateway answered the command within ten minutes")),
-        Signal::Continued => Ok(Reaction::Done(Next::On)),
+        Signal::Continued => Ok(Reaction::Done(Next::Proceed)),
     }
 }
 

@@ -1,48 +1,49 @@
-//! `recording_start`: begins to record the call, and goes on at once.
+//! `recording_start`: starts to record the call, and proceeds at once.
 //!
-//! The recording has a name from the start, `actions.<id>.name`: the flow can tell others where it will be, whatever ends
-//! it. It ends with `recording_stop`, with the call, or by one of the options here; the gateway sees to that.
+//! The name of the recording, `actions.<id>.name`, is known from the start, so the flow can pass it on. The gateway ends
+//! the recording at `recording_stop`, at the end of the call, or by one of the options here.
 
-use crate::engine::action::{Context, Execute, Next, fields};
-use crate::engine::cursor::Failure;
-use crate::language::action::{ActionType, Check, Compile, ErrorPolicy, Family};
-use crate::language::{Count, Text};
+use crate::json::object;
+use crate::program::options::{Count, Text};
+use crate::program::{
+    ActionType, Category, Compile, Context, ErrorPolicy, Execute, Failure, Next, OptionCheck,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// A day.
+/// One day.
 const MAX_SECONDS: u64 = 24 * 60 * 60;
 const MAX_NAME: usize = 128;
 const NIL: &str = "00000000-0000-0000-0000-000000000000";
 
-/// Begins to record the call.
+/// Starts to record the call.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordingStart {
-    /// What the recording is called: letters, digits and `._+-`. Without it, `<activeflow id>-<number of the command>`.
+    /// Name of the recording: letters, digits and `._+-`. Without it, `<activeflow id>-<number of the command>`.
     #[serde(default)]
     name: Option<Text>,
     #[serde(default)]
     format: Format,
-    /// How long the recording is at most, in seconds; 0 is no limit.
+    /// Maximum length in seconds; 0 is no limit.
     #[serde(default)]
     duration: Option<Count>,
-    /// So many seconds of silence end it; 0 is never.
+    /// Seconds of silence that end the recording; 0 is never.
     #[serde(default)]
     end_of_silence: Option<Count>,
-    /// The key that ends it.
+    /// The key that ends the recording.
     #[serde(default)]
     end_of_key: EndKey,
-    /// Whether a beep tells the caller when it begins.
+    /// Whether a beep marks the start for the caller.
     #[serde(default)]
     beep_start: bool,
-    /// A flow to run at the end, as voipbin's documents carry it; only none can be read.
+    /// A flow to run at the end, as in voipbin's documents. Only an empty value is supported.
     #[serde(default)]
     on_end_flow_id: Option<String>,
 }
 
-/// How the recording is kept.
+/// File format of the recording.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Format {
@@ -52,7 +53,7 @@ enum Format {
     Ogg,
 }
 
-/// Which key ends the recording.
+/// Key that ends the recording.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum EndKey {
@@ -68,12 +69,12 @@ enum EndKey {
 
 impl ActionType for RecordingStart {
     const NAME: &'static str = "recording_start";
-    const FAMILY: Family = Family::Voice;
+    const CATEGORY: Category = Category::Voice;
     const ON_ERROR: ErrorPolicy = ErrorPolicy::Continue;
 }
 
 impl Compile for RecordingStart {
-    fn check(&self, check: &mut Check<'_>) {
+    fn check(&self, check: &mut OptionCheck<'_>) {
         for (key, value) in [("duration", &self.duration), ("end_of_silence", &self.end_of_silence)] {
             if let Some(given) = value.as_ref().and_then(Count::fixed).filter(|given| *given > MAX_SECONDS) {
                 check.range(key, given, "at most 86400 seconds, a day");
@@ -91,7 +92,7 @@ impl Execute for RecordingStart {
             Some(name) => named(context.text(name)?)?,
             None => context.name_of_next_command(),
         };
-        let data = fields([
+        let data = object([
             ("name", name.clone().into()),
             ("format", json!(self.format)),
             ("duration", seconds(context, "duration", self.duration.as_ref())?.into()),
@@ -101,11 +102,11 @@ impl Execute for RecordingStart {
         ]);
         context.command("call.recording_start", data);
         context.result("name", name.into());
-        Ok(Next::On)
+        Ok(Next::Proceed)
     }
 }
 
-/// Gateways make file names and addresses of it: nothing that means something there.
+/// Checks a name. Gateways use it in file names and addresses, so it has no characters that are special there.
 pub(super) fn named(name: String) -> Result<String, Failure> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
     if (1..=MAX_NAME).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with('.') {
@@ -119,7 +120,7 @@ pub(super) fn named(name: String) -> Result<String, Failure> {
 }
 
 fn seconds(context: &mut dyn Context, key: &str, value: Option<&Count>) -> Result<u64, Failure> {
-    match context.count_or(value, 0)? {
+    match context.whole_or(value, 0)? {
         seconds @ 0..=MAX_SECONDS => Ok(seconds),
         seconds => Err(Failure::new(
             "invalid_option",

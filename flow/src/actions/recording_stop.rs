@@ -1,13 +1,15 @@
 //! `recording_stop`: ends a recording of the call.
 //!
-//! Goes on at once, or with `wait` when the gateway says that the recording is kept; what it says of it (its address, its
-//! length) is `actions.<id>.result`. One that has ended by itself is answered in the same way.
+//! Proceeds at once, or with `wait` when the gateway reports that the recording is stored. The report (address, length)
+//! becomes `actions.<id>.result`. The gateway answers in the same way for a recording that has already ended.
 
 use super::recording_start::named;
-use crate::engine::action::{Answered, Context, Execute, Next, Reaction, Signal, fields};
-use crate::engine::cursor::Failure;
-use crate::language::Text;
-use crate::language::action::{ActionType, Compile, ErrorPolicy, Family};
+use crate::json::object;
+use crate::program::options::Text;
+use crate::program::{
+    ActionType, Category, CommandReply, Compile, Context, ErrorPolicy, Execute, Failure, Next, Reaction,
+    Signal,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Map;
@@ -21,14 +23,14 @@ pub struct RecordingStop {
     /// The recording's name; without it, every recording of the call ends.
     #[serde(default)]
     name: Option<Text>,
-    /// Waits until the gateway says that the recording is kept, at most a minute.
+    /// Waits until the gateway reports that the recording is stored, at most one minute.
     #[serde(default)]
     wait: bool,
 }
 
 impl ActionType for RecordingStop {
     const NAME: &'static str = "recording_stop";
-    const FAMILY: Family = Family::Voice;
+    const CATEGORY: Category = Category::Voice;
     const ON_ERROR: ErrorPolicy = ErrorPolicy::Continue;
 }
 
@@ -41,27 +43,27 @@ impl Compile for RecordingStop {
 impl Execute for RecordingStop {
     fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
         let data = match &self.name {
-            Some(name) => fields([("name", named(context.text(name)?)?.into())]),
+            Some(name) => object([("name", named(context.text(name)?)?.into())]),
             None => Map::new(),
         };
         let stop = context.command("call.recording_stop", data);
-        Ok(if self.wait { Next::Wait(context.wait_for(vec![stop], KEPT_DEADLINE_MS)) } else { Next::On })
+        Ok(if self.wait { Next::Wait(context.wait_for(&[stop], KEPT_DEADLINE_MS)) } else { Next::Proceed })
     }
 
     fn take(&self, context: &mut dyn Context, signal: Signal<'_>) -> Result<Reaction, Failure> {
         match signal {
-            Signal::Event(event) => match context.answer(event) {
-                Answered::No => Ok(Reaction::Ignored),
-                Answered::Some | Answered::All => {
+            Signal::Event(event) => match context.reply(event) {
+                CommandReply::Unrelated => Ok(Reaction::Ignored),
+                CommandReply::Partial | CommandReply::Complete => {
                     context.result("result", event.data.get("result").cloned().unwrap_or_default());
-                    Ok(Reaction::Done(Next::On))
+                    Ok(Reaction::Done(Next::Proceed))
                 }
-                Answered::Failed(failure) => Err(failure),
+                CommandReply::Failed(failure) => Err(failure),
             },
             Signal::Timeout => {
                 Err(Failure::new("timeout", "no gateway answered the command within a minute"))
             }
-            Signal::Continued => Ok(Reaction::Done(Next::On)),
+            Signal::Continued => Ok(Reaction::Done(Next::Proceed)),
         }
     }
 }

@@ -1,9 +1,7 @@
-//! `sleep`: goes on after a while.
+//! `sleep`: proceeds after a duration.
 
-use crate::engine::action::{Context, Execute, Next};
-use crate::engine::cursor::Failure;
-use crate::language::Count;
-use crate::language::action::{ActionType, Check, Compile, Family};
+use crate::program::options::Count;
+use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next, OptionCheck};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -17,7 +15,7 @@ pub struct Sleep {
 
 impl ActionType for Sleep {
     const NAME: &'static str = "sleep";
-    const FAMILY: Family = Family::Control;
+    const CATEGORY: Category = Category::Control;
 }
 
 impl Compile for Sleep {
@@ -25,14 +23,14 @@ impl Compile for Sleep {
         true
     }
 
-    fn check(&self, check: &mut Check<'_>) {
+    fn check(&self, check: &mut OptionCheck<'_>) {
         check.duration("duration", Some(&self.duration), 0);
     }
 }
 
 impl Execute for Sleep {
     fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
-        let duration = context.count_or(Some(&self.duration), 0)?;
+        let duration = context.whole_or(Some(&self.duration), 0)?;
         Ok(Next::Wait(context.wait_ms(duration)))
     }
 }

@@ -1,8 +1,6 @@
-//! `stop`: ends the activeflow, subroutines and all.
+//! `stop`: ends the activeflow, from any subroutine.
 
-use crate::engine::action::{Context, Execute, Next};
-use crate::engine::cursor::Failure;
-use crate::language::action::{ActionType, Compile, Family};
+use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -13,7 +11,7 @@ pub struct Stop {}
 
 impl ActionType for Stop {
     const NAME: &'static str = "stop";
-    const FAMILY: Family = Family::Control;
+    const CATEGORY: Category = Category::Control;
 }
 
 impl Compile for Stop {

@@ -1,12 +1,10 @@
-//! `subroutine`: runs another flow and comes back.
+//! `subroutine`: runs another flow and returns.
 //!
-//! The called flow starts with its own `variables`, over which `arguments` are laid, and sees none of the caller's.
-//! When it is at its end, `results` are evaluated with *its* variables and set in the caller.
+//! The called flow starts with its own `variables`, overridden by `arguments`, and does not see the caller's variables.
+//! At its end, `results` are evaluated with *its* variables and set in the caller.
 
-use crate::engine::action::{Context, Execute, Next};
-use crate::engine::cursor::Failure;
-use crate::language::Data;
-use crate::language::action::{ActionType, Check, Compile, Family};
+use crate::program::options::Data;
+use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next, OptionCheck};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -18,10 +16,10 @@ use std::collections::BTreeMap;
 pub struct Subroutine {
     /// The id or name of a flow without a trigger.
     flow_id: String,
-    /// Variables of the called flow, and what they get.
+    /// Values for variables of the called flow.
     #[serde(default)]
     arguments: BTreeMap<String, Data>,
-    /// Variables of this flow, and what they get when the called flow is done, for example `{"open": "${is_open}"}`.
+    /// Values for variables of this flow, set when the called flow ends, for example `{"open": "${is_open}"}`.
     #[serde(default)]
     results: BTreeMap<String, Data>,
 }
@@ -29,7 +27,7 @@ pub struct Subroutine {
 impl ActionType for Subroutine {
     const NAME: &'static str = "subroutine";
     const ALIASES: &'static [&'static str] = &["fetch_flow"];
-    const FAMILY: Family = Family::Control;
+    const CATEGORY: Category = Category::Control;
 }
 
 impl Compile for Subroutine {
@@ -41,7 +39,7 @@ impl Compile for Subroutine {
         self.results.keys().map(String::as_str).collect()
     }
 
-    fn check(&self, check: &mut Check<'_>) {
+    fn check(&self, check: &mut OptionCheck<'_>) {
         for (option, names) in [("arguments", &self.arguments), ("results", &self.results)] {
             names
                 .keys()
@@ -54,7 +52,7 @@ impl Compile for Subroutine {
 
 impl Execute for Subroutine {
     fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
-        Ok(Next::Call { flow: self.flow_id.clone(), arguments: evaluate(&self.arguments, context)? })
+        Ok(Next::CallFlow { flow: self.flow_id.clone(), arguments: evaluate(&self.arguments, context)? })
     }
 
     fn leave(&self, context: &mut dyn Context) -> Result<Map<String, Value>, Failure> {

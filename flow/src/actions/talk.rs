@@ -1,10 +1,11 @@
-//! `talk`: speaks a text, and waits until it was spoken.
+//! `talk`: speaks a text, and waits for its end.
 
 use super::prompt::{self, DigitsHandle};
-use crate::engine::action::{Context, Execute, Next, Reaction, Signal, fields};
-use crate::engine::cursor::Failure;
-use crate::language::Text;
-use crate::language::action::{ActionType, Compile, ErrorPolicy, Family};
+use crate::json::object;
+use crate::program::options::Text;
+use crate::program::{
+    ActionType, Category, Compile, Context, ErrorPolicy, Execute, Failure, Next, Reaction, Signal,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -13,25 +14,25 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Talk {
     text: Text,
-    /// As in `en-US`.
+    /// Language tag, for example `en-US`.
     #[serde(default)]
     language: Option<Text>,
     /// `male`, `female` or `neutral`.
     #[serde(default)]
     gender: Option<Text>,
-    /// A voice that the gateway knows by name.
+    /// Name of a voice of the gateway.
     #[serde(default)]
     voice: Option<Text>,
     #[serde(default)]
     digits_handle: DigitsHandle,
-    /// Goes on at once instead of waiting for the end.
+    /// Proceeds at once instead of waiting for the end.
     #[serde(default, rename = "async")]
     asynchronous: bool,
 }
 
 impl ActionType for Talk {
     const NAME: &'static str = "talk";
-    const FAMILY: Family = Family::Voice;
+    const CATEGORY: Category = Category::Voice;
     const ON_ERROR: ErrorPolicy = ErrorPolicy::Continue;
 }
 
@@ -47,7 +48,7 @@ impl Compile for Talk {
 
 impl Execute for Talk {
     fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
-        let mut data = fields([("text", context.text(&self.text)?.into())]);
+        let mut data = object([("text", context.text(&self.text)?.into())]);
         for (key, value) in [("language", &self.language), ("gender", &self.gender), ("voice", &self.voice)] {
             if let Some(text) = value {
                 data.insert(key.to_owned(), context.text(text)?.into());

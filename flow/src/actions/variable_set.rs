@@ -1,9 +1,7 @@
-//! `variable_set`: gives a variable of the flow a value of any kind.
+//! `variable_set`: sets a variable of the flow to a value of any type.
 
-use crate::engine::action::{Context, Execute, Next};
-use crate::engine::cursor::Failure;
-use crate::language::Data;
-use crate::language::action::{ActionType, Check, Compile, Family};
+use crate::program::options::Data;
+use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next, OptionCheck};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -18,7 +16,7 @@ pub struct VariableSet {
 
 impl ActionType for VariableSet {
     const NAME: &'static str = "variable_set";
-    const FAMILY: Family = Family::Control;
+    const CATEGORY: Category = Category::Control;
 }
 
 impl Compile for VariableSet {
@@ -26,7 +24,7 @@ impl Compile for VariableSet {
         vec![&self.key]
     }
 
-    fn check(&self, check: &mut Check<'_>) {
+    fn check(&self, check: &mut OptionCheck<'_>) {
         check.variable("key", &self.key);
     }
 }
@@ -35,6 +33,6 @@ impl Execute for VariableSet {
     fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
         let value = context.data(&self.value)?;
         context.set(&self.key, value);
-        Ok(Next::On)
+        Ok(Next::Proceed)
     }
 }

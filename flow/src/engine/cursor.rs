@@ -1,20 +1,26 @@
-//! Where an activeflow stands: frames, variables, the wait, early inputs. Stored as an opaque body.
+//! The cursor, the state of an activeflow: frames, variables, the wait, early inputs. Stored as an opaque body.
 //!
 //! ```text
 //!  new ──Started──► runs ──► waits ◄──────┐
-//!                    │ ▲       │ an input │ that the wait takes
+//!                    │ ▲       │ an input │ that the wait consumes
 //!                    ▼ └───────┴──────────┘
 //!                  ended
 //! ```
-//! The bytes are JSON and hold nothing that the bundle knows already. A wait's id counts up with every wait that is
-//! armed, so a timer that comes late names a wait that is gone.
+//! The bytes are JSON and repeat nothing that is in the bundle. Every new wait has the next id, so a late timer names a
+//! wait that no longer exists.
 
-use crate::{Event, FormatError, Timestamp};
+use crate::format::FormatError;
+use crate::json;
+use crate::program::{Bundle, Wait};
+use crate::routing::Event;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-/// Who an activeflow is; expressions see it as `activeflow.*`, `flow.*`, `customer.*`.
+pub use crate::program::Failure;
+
+/// Identity of an activeflow. Expressions see it as `activeflow.*`, `flow.*`, `customer.*`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     pub activeflow_id: String,
@@ -26,10 +32,10 @@ pub struct Identity {
 /// The format of the bytes that this binary writes.
 pub const FORMAT: u32 = 1;
 
-/// Where an activeflow stands. Only [`crate::step()`] changes it.
+/// State of an activeflow. Only [`crate::step()`] changes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cursor {
-    pub(super) format: u32,
+    format: u32,
     pub(crate) identity: Identity,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) started_at: Option<Timestamp>,
@@ -38,22 +44,22 @@ pub struct Cursor {
     pub(crate) frames: Vec<Frame>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) wait: Option<Wait>,
-    /// Counts the waits that were armed.
+    /// Number of waits so far; the id of the latest one.
     #[serde(default)]
     pub(crate) waits: u64,
-    /// Counts the commands that were asked for.
+    /// Number of commands so far; the sequence of the latest one.
     #[serde(default)]
     pub(crate) sequence: u32,
-    /// Counts the actions that were executed.
+    /// Number of executed actions.
     #[serde(default)]
     pub(crate) executed: u32,
-    /// How often each action ran since the last input.
+    /// Executions of each action since the last input.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) repeated: BTreeMap<String, u32>,
     /// `call.digits`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) digits: Option<String>,
-    /// What `message.*` shows instead of the trigger's data: the latest message that an action received.
+    /// `message.*`: the latest message that an action received. Without it, expressions see the trigger's data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<Map<String, Value>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,36 +82,22 @@ pub(crate) struct Frame {
     /// `actions.<id>.*`
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub results: BTreeMap<String, Map<String, Value>>,
-    /// How often each counting `goto` jumped since its loop was entered.
+    /// Jumps of each counting `goto` since the flow entered its loop.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub loops: BTreeMap<String, u64>,
 }
 
-/// What the current action waits for.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Wait {
-    pub id: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<Timestamp>,
-    /// Commands whose answers are still missing.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub commands: BTreeSet<u32>,
-    /// Digits that were taken so far.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub digits: String,
-}
-
-/// What one call of [`crate::step()`] is about.
+/// Input of one call of [`crate::step()`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// The event that starts the activeflow: the first input of every cursor.
     Started(Event),
     /// Any later event of the reference, and `command.completed`, `command.failed`.
-    /// `start` is what the event would start if nobody takes it: opaque here, kept beside an early input.
+    /// `start` describes the activeflow that the event starts if no action consumes it: opaque bytes, kept with an early event.
     Event { event: Event, start: Option<Vec<u8>> },
     /// The deadline of wait `wait` passed.
     Timer { wait: u64 },
-    /// Go on after a bounded run of actions yielded.
+    /// Continue after a step that yielded.
     Resumed,
     /// Control: jump to an action now.
     Forwarded { action_id: String },
@@ -115,54 +107,66 @@ pub enum Input {
     Stopped,
 }
 
-/// What an activeflow rests on after a step.
+/// State of a cursor after a step.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Rest {
-    /// Waits under an id that changes with every new wait; `until` is absolute.
+pub enum CursorState {
+    /// Waits. Every new wait has a new id.
     Waiting {
         wait: u64,
         until: Option<Timestamp>,
     },
-    /// Ran its bounded number of actions; wants [`Input::Resumed`].
+    /// Reached the maximum of actions per step; needs [`Input::Resumed`].
     Yielded,
     Ended(Ending),
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ending {
-    /// As `end_reason` in interface.md: `finished`, `hangup`, `stopped`, `failed`, `limit.actions`, ...
+    /// `end_reason` of the API: `finished`, `hangup`, `stopped`, `failed`, `limit.actions`, ...
     pub reason: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
 }
 
-/// An action's error: `${error.code}`, `${error.message}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Failure {
-    pub code: String,
-    pub message: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub action_id: Option<String>,
-}
-
-impl Failure {
-    pub(crate) fn new(code: &str, message: impl Into<String>) -> Failure {
-        Failure { code: code.to_owned(), message: message.into(), action_id: None }
-    }
-}
-
-/// An input that no action took yet.
+/// An event that no action has consumed yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Early {
     pub event: Event,
-    /// Opaque bytes of what the event would start, as they came with the input.
+    /// Opaque description of the activeflow that the event starts, from [`Input::Event`].
     #[serde(default, skip_serializing_if = "Option::is_none", with = "hex")]
     pub start: Option<Vec<u8>>,
 }
 
 impl Cursor {
+    pub fn new(bundle: &Bundle, identity: Identity) -> Cursor {
+        let flow = bundle.main();
+        let frame = Frame {
+            flow: flow.key.clone(),
+            at: flow.first(),
+            variables: flow.variables.clone(),
+            ..Frame::default()
+        };
+        Cursor {
+            format: FORMAT,
+            identity,
+            started_at: None,
+            trigger: None,
+            frames: vec![frame],
+            wait: None,
+            waits: 0,
+            sequence: 0,
+            executed: 0,
+            repeated: BTreeMap::new(),
+            digits: None,
+            message: None,
+            error: None,
+            early: Vec::new(),
+            ended: None,
+        }
+    }
+
     /// # Errors
-    /// Where and why the bytes are not a cursor of a known format.
+    /// The bytes are damaged, or have a newer format than this binary reads.
     pub fn from_bytes(bytes: &[u8]) -> Result<Cursor, FormatError> {
         #[derive(Deserialize)]
         struct Format {
@@ -179,23 +183,23 @@ impl Cursor {
     }
 
     pub fn to_bytes(&self) -> Vec<u8> {
-        crate::json::to_bytes(self)
+        json::to_bytes(self)
     }
 
-    pub fn rest(&self) -> Rest {
+    pub fn state(&self) -> CursorState {
         match (&self.ended, &self.wait) {
-            (Some(ending), _) => Rest::Ended(ending.clone()),
-            (None, Some(wait)) => Rest::Waiting { wait: wait.id, until: wait.until },
-            (None, None) => Rest::Yielded,
+            (Some(ending), _) => CursorState::Ended(ending.clone()),
+            (None, Some(wait)) => CursorState::Waiting { wait: wait.id, until: wait.until },
+            (None, None) => CursorState::Yielded,
         }
     }
 
-    /// The id of the current action; of the last one when the activeflow has ended.
+    /// The id of the current action, or of the last one when the activeflow has ended.
     pub fn current_action(&self) -> Option<&str> {
         self.frames.last().map(|frame| frame.at.as_str()).filter(|at| !at.is_empty())
     }
 
-    /// What nobody took: at the end the executor hands those with a `start` on.
+    /// Events that no action consumed. At the end the executor redelivers those with a `start`.
     pub fn early(&self) -> &[Early] {
         &self.early
     }
@@ -206,7 +210,7 @@ impl Cursor {
     }
 }
 
-/// Opaque bytes as text, so that the cursor stays readable JSON.
+/// Opaque bytes as hexadecimal text, so that the cursor is readable JSON.
 mod hex {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
     use std::fmt::Write;

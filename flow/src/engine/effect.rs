@@ -1,8 +1,9 @@
-//! What a step asks of the outside. Effects are stored with the cursor before they are performed.
+//! Effects: requests to other systems.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// A request to another system. Stored with the cursor before it is performed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Effect {
     Command(Command),
@@ -11,7 +12,7 @@ pub enum Effect {
 /// A command to a gateway. Its id is `<activeflow id>:<sequence>`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Command {
-    /// Number of the command within its activeflow, from 1.
+    /// Counts the activeflow's commands from 1.
     pub sequence: u32,
     /// CloudEvents type and routing key, for example `call.talk`.
     pub kind: String,

@@ -1,9 +1,8 @@
-//! The notes that a step leaves in the journal.
+//! Notes: the lines of an activeflow's journal.
 
-use crate::Timestamp;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::fmt;
 
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,29 +12,27 @@ pub struct Note {
     pub action_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action_type: Option<String>,
-    #[serde(rename = "what")]
-    pub kind: NoteKind,
+    pub what: NoteKind,
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub detail: Value,
 }
 
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
-        /// What a note reports. Stored and shown under these names.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+macro_rules! note_kinds {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// The event that a note records. Journals and the REST API contain the snake-case names.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum NoteKind {
-            $($(#[$doc])* #[serde(rename = $name)] $kind,)*
-            /// A kind that a newer version wrote.
+            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+            /// A kind that this version does not know, read from the journal of another version. Never written.
             #[serde(other, rename = "unknown")]
             Unknown,
         }
 
         impl NoteKind {
-            pub const ALL: &[NoteKind] = &[$(NoteKind::$kind),*];
-
-            pub fn name(self) -> &'static str {
+            /// The name in journals and in the REST API.
+            pub const fn as_str(self) -> &'static str {
                 match self {
-                    $(NoteKind::$kind => $name,)*
+                    $(NoteKind::$name => $text,)*
                     NoteKind::Unknown => "unknown",
                 }
             }
@@ -43,46 +40,51 @@ macro_rules! kinds {
     };
 }
 
-kinds! {
-    /// The first input: the event that started the activeflow.
+note_kinds! {
+    /// The trigger started the activeflow.
     Started = "started",
     /// The cursor reached an action.
     Entered = "entered",
-    /// A wait was armed.
+    /// The action waits.
     Waiting = "waiting",
-    /// A wait is over, or a subroutine has returned.
+    /// The wait or the subroutine of an action is over.
     Completed = "completed",
     /// The action did nothing.
     Skipped = "skipped",
-    /// The action failed, or the stored data cannot be used.
+    /// The action failed, or the activeflow cannot be read.
     Failed = "failed",
-    /// An operator's jump was made.
+    /// A jump from outside.
     Forwarded = "forwarded",
-    /// An event was kept for a later action.
+    /// An event is kept for a later action.
     Early = "early",
-    /// An event did not fit among the early inputs.
+    /// An event is dropped: too many are kept already.
     Dropped = "dropped",
-    /// An expression read a variable that is not set.
+    /// An expression read a variable that has no value.
     EmptyVariable = "empty_variable",
-    /// A command failed that no action waits for.
+    /// A command failed, and no action waits for it.
     CommandFailed = "command_failed",
-    /// A jump names an action that does not exist.
+    /// A jump from outside names an action that does not exist.
     UnknownAction = "unknown_action",
-    /// The step reached its number of actions.
+    /// The step reached its maximum of actions.
     Yielded = "yielded",
-    /// The activeflow has ended.
+    /// The activeflow ended.
     Ended = "ended",
-    /// Notes that did not fit, as a count.
+    /// More notes than a step or a turn may have.
     NotesDropped = "notes_dropped",
-    /// The core panicked.
-    Panic = "panic",
-    /// A step asked for more than can be stored.
+    /// The step sends more commands than the store accepts; the activeflow ends.
     TooMuch = "too_much",
+    /// The step panicked; the activeflow ends.
+    Panic = "panic",
 }
 
-impl fmt::Display for NoteKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+impl NoteKind {
+    /// Kinds that every limit on notes leaves in place: they say what was lost and why nothing follows.
+    pub const LASTING: [NoteKind; 3] = [NoteKind::Dropped, NoteKind::Yielded, NoteKind::Ended];
+}
+
+impl std::fmt::Display for NoteKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -90,12 +92,20 @@ impl fmt::Display for NoteKind {
 mod tests {
     use super::*;
 
+    fn read(what: &str) -> NoteKind {
+        serde_json::from_str(&format!("\"{what}\"")).unwrap()
+    }
+
     #[test]
-    fn every_kind_is_stored_under_its_name_and_a_newer_one_can_be_read() {
-        for kind in NoteKind::ALL {
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
-            assert_eq!(serde_json::from_value::<NoteKind>(kind.name().into()).unwrap(), *kind);
+    fn a_note_kind_has_one_name_in_journals_and_in_code() {
+        for kind in [NoteKind::Started, NoteKind::EmptyVariable, NoteKind::NotesDropped, NoteKind::TooMuch] {
+            assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{kind}\""));
+            assert_eq!(read(kind.as_str()), kind);
         }
-        assert_eq!(serde_json::from_value::<NoteKind>("from_the_future".into()).unwrap(), NoteKind::Unknown);
+    }
+
+    #[test]
+    fn a_note_of_another_version_is_readable() {
+        assert_eq!(read("teleported"), NoteKind::Unknown);
     }
 }

@@ -1,38 +1,37 @@
-//! Where a cursor stands and what may follow, for people who look: nothing here moves.
+//! A read-only preview of a cursor: the current action, and the actions that may follow.
 //!
-//! What follows is the rest of every frame, the one on top first. On the way straight ahead an action is certain;
-//! behind a branch, or where only an error or a jump back leads, it is conditional.
+//! The actions that follow are the rest of every frame, the top one first. An action on the straight path is certain.
+//! An action after a branch, or one that only an error or a jump back reaches, is conditional.
 
-use super::cursor::{Cursor, Frame, Rest};
-use crate::bundle::Bundle;
-use crate::language::program::{Flow, Node, Onward};
+use super::cursor::{Cursor, CursorState, Frame};
+use crate::program::{Bundle, Flow, NextNode, Node, ReservedId};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-/// At most so many actions are told of as pending.
+/// Maximum number of pending actions in a preview.
 pub const MAX_PENDING: usize = 1_000;
 
-/// An action of a flow, as its document has it.
+/// An action of a flow, as in its document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
     pub id: String,
     pub kind: &'static str,
     pub option: Value,
-    /// Where it leads when it is done; `None` is out of its flow.
+    /// The action after it; `None` at the end of its flow.
     pub next_id: Option<String>,
-    /// Whether something is decided before it is reached.
+    /// Whether a decision comes before the action.
     pub conditional: bool,
 }
 
-/// The action at which the cursor stands; the last one when it has ended. `None` in a flow without actions.
+/// The current action, or the last one when the activeflow has ended. `None` in a flow without actions.
 pub fn current(bundle: &Bundle, cursor: &Cursor) -> Option<Planned> {
     let frame = cursor.frames.last()?;
     let flow = bundle.flow(&frame.flow)?;
     Some(planned(flow, flow.position(&frame.at)?, false))
 }
 
-/// What ends the current wait: event types, `command.completed` for answers that are missing, `timer` for a deadline.
-/// Empty when it does not wait.
+/// The inputs that end the current wait: event types, `command.completed` for outstanding replies, `timer` for a
+/// deadline. Empty when the cursor does not wait.
 pub fn waiting_for(bundle: &Bundle, cursor: &Cursor) -> Vec<String> {
     let Some(wait) = cursor.wait.as_ref().filter(|_| cursor.ended.is_none()) else { return Vec::new() };
     let node = cursor.frames.last().and_then(|frame| bundle.flow(&frame.flow)?.node(&frame.at));
@@ -45,7 +44,7 @@ pub fn waiting_for(bundle: &Bundle, cursor: &Cursor) -> Vec<String> {
 /// Every action that may still run after the current one.
 pub fn pending(bundle: &Bundle, cursor: &Cursor) -> Vec<Planned> {
     let mut pending = Vec::new();
-    if matches!(cursor.rest(), Rest::Ended(_)) {
+    if matches!(cursor.state(), CursorState::Ended(_)) {
         return pending;
     }
     let mut conditional = false;
@@ -70,8 +69,8 @@ pub fn pending(bundle: &Bundle, cursor: &Cursor) -> Vec<Planned> {
     pending
 }
 
-/// The ids that `forward` can name now: of the flow on top, then of those that called it; before the first step, of the
-/// main flow.
+/// The ids that `forward` accepts now: those of the top flow, then of its callers; before the first step, of the main
+/// flow.
 pub fn jumps(bundle: &Bundle, cursor: Option<&Cursor>) -> Vec<String> {
     let frames = cursor.map_or(&[] as &[Frame], |cursor| &cursor.frames);
     let main = frames.is_empty().then(|| bundle.main());
@@ -84,23 +83,23 @@ pub fn jumps(bundle: &Bundle, cursor: Option<&Cursor>) -> Vec<String> {
         .collect()
 }
 
-/// The options of an action of this id and type, as its document has them: of the main flow first, then of those it calls.
+/// The options of the action with this id and type, as in its document. Searches the main flow, then the subroutines.
 pub fn option(bundle: &Bundle, id: &str, kind: &str) -> Option<Value> {
     let mut nodes = bundle.all().filter_map(|flow| flow.node(id));
     nodes.find(|node| node.kind.name == kind).map(|node| node.option.clone())
 }
 
-/// What the latest run of an action left behind, while its flow is on the stack.
+/// Results of the latest run of an action, while its flow is on the stack.
 pub fn outputs<'a>(cursor: &'a Cursor, id: &str) -> Option<&'a Map<String, Value>> {
     cursor.frames.iter().rev().find_map(|frame| frame.results.get(id))
 }
 
-/// Whether an id means something in every flow: its start, its end, the next action, the end of all.
+/// Whether an id is reserved: the start or end of the flow, the next action, or the end of the activeflow.
 pub fn is_reserved(id: &str) -> bool {
-    Onward::reserved(id).is_some()
+    ReservedId::of(id).is_some()
 }
 
-/// What lies behind one action of a flow.
+/// The actions after one action of a flow.
 struct Ahead {
     /// In the order in which they run.
     certain: Vec<usize>,
@@ -109,7 +108,7 @@ struct Ahead {
     leaves: Leaves,
 }
 
-/// Whether the flow comes to its end, and so to the rest of its caller.
+/// Whether the flow reaches its end and returns to its caller.
 #[derive(Clone, Copy)]
 enum Leaves {
     Surely,
@@ -123,11 +122,11 @@ fn ahead(flow: &Flow, at: usize) -> Ahead {
     let mut last = at;
     let leaves_surely = loop {
         match straight(flow, last) {
-            Some(Onward::Node(index)) if seen.insert(index) => {
+            Some(NextNode::Node(index)) if seen.insert(index) => {
                 certain.push(index);
                 last = index;
             }
-            onward => break onward == Some(Onward::Leave),
+            onward => break onward == Some(NextNode::Return),
         }
     };
     let mut perhaps = BTreeSet::new();
@@ -136,9 +135,9 @@ fn ahead(flow: &Flow, at: usize) -> Ahead {
     while let Some(index) = open.pop() {
         for onward in exits(flow, index) {
             match onward {
-                Onward::Node(next) if !seen.contains(&next) && perhaps.insert(next) => open.push(next),
-                Onward::Leave => leaves_perhaps = true,
-                Onward::Node(_) | Onward::End => {}
+                NextNode::Node(next) if !seen.contains(&next) && perhaps.insert(next) => open.push(next),
+                NextNode::Return => leaves_perhaps = true,
+                NextNode::Node(_) | NextNode::End => {}
             }
         }
     }
@@ -150,8 +149,8 @@ fn ahead(flow: &Flow, at: usize) -> Ahead {
     Ahead { certain, perhaps, leaves }
 }
 
-/// The one way on from an action; `None` where something is decided, and at the end.
-fn straight(flow: &Flow, index: usize) -> Option<Onward> {
+/// The only node after an action; `None` after a decision and at the end.
+fn straight(flow: &Flow, index: usize) -> Option<NextNode> {
     let node = flow.nodes.get(index)?;
     match (node.action.passes(), node.action.targets().as_slice()) {
         (true, []) => Some(node.next),
@@ -160,8 +159,8 @@ fn straight(flow: &Flow, index: usize) -> Option<Onward> {
     }
 }
 
-/// Every way on from an action, those after an error too.
-fn exits(flow: &Flow, index: usize) -> Vec<Onward> {
+/// Every node after an action, including those after an error.
+fn exits(flow: &Flow, index: usize) -> Vec<NextNode> {
     let Some(node) = flow.nodes.get(index) else { return Vec::new() };
     let targets = node.action.targets().into_iter().map(|(_, target)| flow.resolve(index, target));
     let on_error = node.on_error_target().map(|target| flow.resolve(index, target));
@@ -172,8 +171,8 @@ fn exits(flow: &Flow, index: usize) -> Vec<Onward> {
 fn planned(flow: &Flow, index: usize, conditional: bool) -> Planned {
     let Node { id, kind, option, next, .. } = &flow.nodes[index];
     let next_id = match next {
-        Onward::Node(next) => flow.nodes.get(*next).map(|node| node.id.clone()),
-        Onward::Leave | Onward::End => None,
+        NextNode::Node(next) => flow.nodes.get(*next).map(|node| node.id.clone()),
+        NextNode::Return | NextNode::End => None,
     };
     Planned { id: id.clone(), kind: kind.name, option: option.clone(), next_id, conditional }
 }

@@ -1,47 +1,104 @@
-//! A step in progress: the cursor that moves, what is collected for the caller, and what its actions can do.
+//! One call of [`crate::step()`] under way, and everything that an action may do in it.
 
-use super::action::{Answered, Context};
-use super::cursor::{Cursor, Early, Failure, Wait};
+use super::cursor::{Cursor, Early};
 use super::effect::{Command, Effect};
-use super::limits;
 use super::note::{Note, NoteKind};
 use super::variables::Scope;
-use crate::bundle::Bundle;
-use crate::language::expression::{self, Template};
-use crate::language::finding::shown;
-use crate::language::program::{Flow, Node};
-use crate::language::{Condition, Count, Data};
+use crate::json::{self, shown};
+use crate::limits;
+use crate::program::expression::{self, Template};
+use crate::program::options::{Condition, Count, Data};
+use crate::program::{Bundle, CommandReply, Context, Failure, Flow, Node, Wait};
+use crate::routing::Event;
 use crate::routing::route::command_id;
-use crate::{Event, Timestamp};
+use crate::time::Timestamp;
 use serde_json::{Map, Value, json};
 
-/// One call of `step` in progress.
+/// One call of `step`: the cursor that moves, and the output so far.
 pub(crate) struct Run<'a> {
     pub bundle: &'a Bundle,
     pub cursor: Cursor,
     pub effects: Vec<Effect>,
     pub notes: Vec<Note>,
-    /// Number of notes that did not fit.
+    /// Notes beyond the limit.
     pub notes_dropped: u32,
     pub now: Timestamp,
-    /// Whether variables or results changed since their size was measured.
+    /// Whether variables or results changed since they were measured.
     pub changed: bool,
-    /// Maximum actions of this step.
+    /// Maximum of actions in this step.
     pub actions: u32,
 }
 
-/// Maximum nesting of a variable's value. A deeper cursor could not be read again.
+/// Maximum nesting of a variable's value. A deeper value could not be read from the stored cursor.
 const MAX_DEPTH: usize = 32;
 
-/// Notes that are kept beyond the limit: they report a loss, or why nothing follows. A step has few of them.
-const ALWAYS_KEPT: &[NoteKind] = &[NoteKind::Dropped, NoteKind::Yielded, NoteKind::Ended];
+/// The place of the cursor.
+impl<'a> Run<'a> {
+    /// The flow of the frame on top.
+    pub fn flow(&self) -> Option<&'a Flow> {
+        self.bundle.flow(&self.cursor.frames.last()?.flow)
+    }
 
-/// Maximum number and bytes of early inputs.
-const MAX_EARLY: usize = 32;
-const MAX_EARLY_BYTES: usize = 8 * 1024;
+    /// The current action.
+    pub fn node(&self) -> Option<&'a Node> {
+        self.flow()?.node(&self.cursor.frames.last()?.at)
+    }
+}
+
+/// The journal, early events, and replies.
+impl Run<'_> {
+    const MAX_EARLY: usize = 32;
+    const MAX_EARLY_BYTES: usize = 8 * 1024;
+
+    pub fn note(&mut self, what: NoteKind, detail: Value) {
+        if self.notes.len() >= limits::NOTES_PER_STEP && !NoteKind::LASTING.contains(&what) {
+            self.notes_dropped += 1;
+            return;
+        }
+        let action_id = self.cursor.current_action().map(str::to_owned);
+        let action_type = self.node().map(|node| node.kind.name.to_owned());
+        self.notes.push(Note { at: self.now, action_id, action_type, what, detail });
+    }
+
+    pub fn note_dropped_notes(&mut self) {
+        if self.notes_dropped > 0 {
+            let detail = json!({ "count": self.notes_dropped });
+            let note = Note {
+                at: self.now,
+                action_id: None,
+                action_type: None,
+                what: NoteKind::NotesDropped,
+                detail,
+            };
+            self.notes.push(note);
+        }
+    }
+
+    /// Keeps an event for the next action that hears it, at `index` in the queue. Drops and notes it when the queue is full.
+    pub fn keep_early(&mut self, index: usize, early: Early) {
+        let kind = early.event.kind.clone();
+        let bytes: usize = self.cursor.early.iter().chain([&early]).map(size).sum();
+        if self.cursor.early.len() == Self::MAX_EARLY || bytes > Self::MAX_EARLY_BYTES {
+            self.note(NoteKind::Dropped, json!({ "type": kind, "event_id": early.event.id }));
+            return;
+        }
+        self.note(NoteKind::Early, json!({ "type": kind, "event_id": early.event.id }));
+        let index = index.min(self.cursor.early.len());
+        self.cursor.early.insert(index, early);
+    }
+
+    /// The sequence of the command that an event answers; `None` unless this activeflow sent the command.
+    pub fn command_of(&self, event: &Event) -> Option<u32> {
+        if !["command.completed", "command.failed"].contains(&event.kind.as_str()) {
+            return None;
+        }
+        let (activeflow_id, sequence) = command_id(event.text("command_id")?)?;
+        (activeflow_id == self.cursor.identity.activeflow_id).then_some(sequence)
+    }
+}
 
 impl Context for Run<'_> {
-    fn as_text(&mut self, template: &Template) -> Result<String, Failure> {
+    fn template_text(&mut self, template: &Template) -> Result<String, Failure> {
         let text = expression::as_text(&self.evaluate(template)?);
         match text.len() {
             0..=limits::TEXT => Ok(text),
@@ -56,8 +113,8 @@ impl Context for Run<'_> {
         Ok(expression::is_true(&self.evaluate(&condition.0)?))
     }
 
-    fn count_or(&mut self, count: Option<&Count>, default: u64) -> Result<u64, Failure> {
-        let template = match count {
+    fn whole_or(&mut self, whole: Option<&Count>, default: u64) -> Result<u64, Failure> {
+        let template = match whole {
             None => return Ok(default),
             Some(Count::Fixed(number)) => return Ok(*number),
             Some(Count::Computed(template)) => template,
@@ -91,8 +148,8 @@ impl Context for Run<'_> {
         (event.text(own).map(str::to_owned), event.text(peer).map(str::to_owned))
     }
 
-    fn early(&self) -> &[Early] {
-        &self.cursor.early
+    fn has_early(&self, matches: fn(&Event) -> bool) -> bool {
+        self.cursor.early.iter().any(|early| matches(&early.event))
     }
 
     fn command(&mut self, kind: &str, data: Map<String, Value>) -> u32 {
@@ -155,14 +212,8 @@ impl Context for Run<'_> {
         true
     }
 
-    fn note(&mut self, kind: NoteKind, detail: Value) {
-        if self.notes.len() >= limits::NOTES_PER_STEP && !ALWAYS_KEPT.contains(&kind) {
-            self.notes_dropped += 1;
-            return;
-        }
-        let action_id = self.cursor.current_action().map(str::to_owned);
-        let action_type = self.node().map(|node| node.kind.name.to_owned());
-        self.notes.push(Note { at: self.now, action_id, action_type, kind, detail });
+    fn note_skipped(&mut self, because: &str) {
+        self.note(NoteKind::Skipped, json!({ "because": because }));
     }
 
     fn wait_ms(&self, ms: u64) -> Wait {
@@ -170,16 +221,16 @@ impl Context for Run<'_> {
         Wait { until: Some(until), ..Wait::default() }
     }
 
-    fn answer(&mut self, event: &Event) -> Answered {
+    fn reply(&mut self, event: &Event) -> CommandReply {
         let sequence = self.command_of(event);
-        let Some(wait) = &mut self.cursor.wait else { return Answered::No };
+        let Some(wait) = &mut self.cursor.wait else { return CommandReply::Unrelated };
         if !sequence.is_some_and(|sequence| wait.commands.remove(&sequence)) {
-            return Answered::No;
+            return CommandReply::Unrelated;
         }
         match event.kind.as_str() {
-            "command.failed" => Answered::Failed(command_failure(event)),
-            _ if wait.commands.is_empty() => Answered::All,
-            _ => Answered::Some,
+            "command.failed" => CommandReply::Failed(command_failure(event)),
+            _ if wait.commands.is_empty() => CommandReply::Complete,
+            _ => CommandReply::Partial,
         }
     }
 
@@ -194,29 +245,8 @@ impl Context for Run<'_> {
     }
 }
 
-impl<'a> Run<'a> {
-    /// The action at which the cursor is.
-    pub fn node(&self) -> Option<&'a Node> {
-        self.flow()?.node(&self.cursor.frames.last()?.at)
-    }
-
-    /// The flow of the top frame.
-    pub fn flow(&self) -> Option<&'a Flow> {
-        self.bundle.flow(&self.cursor.frames.last()?.flow)
-    }
-
-    fn evaluate(&mut self, template: &Template) -> Result<Value, Failure> {
-        let flow =
-            self.flow().ok_or_else(|| Failure::new("unknown_flow", "the flow is not in the bundle"))?;
-        let outcome = template
-            .evaluate(&Scope { cursor: &self.cursor, flow })
-            .map_err(|what| Failure::new("expression", what))?;
-        for name in outcome.missing {
-            self.note(NoteKind::EmptyVariable, json!({ "variable": name }));
-        }
-        Ok(outcome.value)
-    }
-
+/// Evaluation of options.
+impl Run<'_> {
     fn filled(&mut self, data: &Data) -> Result<Value, Failure> {
         Ok(match data {
             Data::Plain(value) => value.clone(),
@@ -232,46 +262,21 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// The sequence of the command that an event answers, if it is one of this activeflow.
-    pub fn command_of(&self, event: &Event) -> Option<u32> {
-        if !["command.completed", "command.failed"].contains(&event.kind.as_str()) {
-            return None;
+    fn evaluate(&mut self, template: &Template) -> Result<Value, Failure> {
+        let flow =
+            self.flow().ok_or_else(|| Failure::new("unknown_flow", "the flow is not in the bundle"))?;
+        let evaluation = template
+            .evaluate(&Scope { cursor: &self.cursor, flow })
+            .map_err(|message| Failure::new("expression", message))?;
+        for name in evaluation.missing {
+            self.note(NoteKind::EmptyVariable, json!({ "variable": name }));
         }
-        let (activeflow_id, sequence) = command_id(event.text("command_id")?)?;
-        (activeflow_id == self.cursor.identity.activeflow_id).then_some(sequence)
-    }
-
-    /// Keeps an event for the next action that hears it, at `index` among the early inputs. An event that does not fit is
-    /// dropped with a note.
-    pub fn keep_early(&mut self, index: usize, early: Early) {
-        let kind = early.event.kind.clone();
-        let bytes: usize = self.cursor.early.iter().chain([&early]).map(size).sum();
-        if self.cursor.early.len() == MAX_EARLY || bytes > MAX_EARLY_BYTES {
-            self.note(NoteKind::Dropped, json!({ "type": kind, "event_id": early.event.id }));
-            return;
-        }
-        self.note(NoteKind::Early, json!({ "type": kind, "event_id": early.event.id }));
-        let index = index.min(self.cursor.early.len());
-        self.cursor.early.insert(index, early);
-    }
-
-    pub fn note_dropped_notes(&mut self) {
-        if self.notes_dropped > 0 {
-            let detail = json!({ "count": self.notes_dropped });
-            let note = Note {
-                at: self.now,
-                action_id: None,
-                action_type: None,
-                kind: NoteKind::NotesDropped,
-                detail,
-            };
-            self.notes.push(note);
-        }
+        Ok(evaluation.value)
     }
 }
 
 fn size(early: &Early) -> usize {
-    crate::json::to_bytes(&early.event).len() + early.start.as_ref().map_or(0, Vec::len)
+    json::encoded_len(&early.event) + early.start.as_ref().map_or(0, Vec::len)
 }
 
 fn command_failure(event: &Event) -> Failure {
@@ -282,7 +287,7 @@ fn command_failure(event: &Event) -> Failure {
     Failure::new(&code, bounded(text("message").unwrap_or("the gateway could not do it"), 1_024))
 }
 
-/// `2.0` is a whole number too: division gives such.
+/// `2.0` counts as a whole number: division produces such values.
 fn whole_float(value: &Value) -> Option<u64> {
     let number = value.as_f64()?;
     (number >= 0.0 && number.fract() == 0.0 && number < 9e15).then_some(number as u64)

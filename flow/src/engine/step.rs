@@ -1,50 +1,19 @@
-//! One input moves the cursor: total, deterministic, no I/O.
+//! The step: one input moves the cursor. Total, deterministic, no I/O.
 //!
-//! `Run::take` is a table: the meaning of each input in each state. Actions that wait for nothing then run one after
-//! another (`walk.rs`), so that all their commands belong to one step.
+//! `Run::take` is the table of inputs and states. Actions that do not wait then run in a row (`walk.rs`), so that all their
+//! commands belong to one step. `run.rs` implements the context of actions.
 
-use super::action::{Context, Reaction, Signal};
-use super::cursor::{Cursor, Early, FORMAT, Failure, Frame, Identity, Input};
-use super::effect::Effect;
-use super::limits;
-use super::note::{Note, NoteKind};
+use super::cursor::{Cursor, Early, Input};
 use super::run::Run;
-use crate::bundle::Bundle;
-use crate::language::finding;
-use crate::language::program::{Node, Onward};
-use crate::{Event, Timestamp};
+use crate::json::shown;
+use crate::program::{Bundle, Failure, Node, Reaction, ReservedId, Signal};
+use crate::routing::Event;
+use crate::time::Timestamp;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
-impl Cursor {
-    /// A new cursor, at the first action of the main flow.
-    pub fn new(bundle: &Bundle, identity: Identity) -> Cursor {
-        let flow = bundle.main();
-        let frame = Frame {
-            flow: flow.key.clone(),
-            at: flow.first(),
-            variables: flow.variables.clone(),
-            ..Frame::default()
-        };
-        Cursor {
-            format: FORMAT,
-            identity,
-            started_at: None,
-            trigger: None,
-            frames: vec![frame],
-            wait: None,
-            waits: 0,
-            sequence: 0,
-            executed: 0,
-            repeated: BTreeMap::new(),
-            digits: None,
-            message: None,
-            error: None,
-            early: Vec::new(),
-            ended: None,
-        }
-    }
-}
+pub use super::effect::{Command, Effect};
+pub use super::note::{Note, NoteKind};
+pub use crate::limits;
 
 /// The outcome of one input.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,12 +23,12 @@ pub struct Step {
     pub notes: Vec<Note>,
 }
 
-/// Moves `cursor` by one input. An input that is late, doubled or unexpected changes nothing.
+/// Moves `cursor` by one input. A late, repeated or unexpected input changes nothing.
 pub fn step(bundle: &Bundle, cursor: Cursor, input: Input, now: Timestamp) -> Step {
     step_within(bundle, cursor, input, now, limits::ACTIONS_PER_STEP)
 }
 
-/// The same with at most `actions` actions, from 1 to [`limits::ACTIONS_PER_STEP`]; then it rests yielded.
+/// Like [`step`], but runs at most `actions` actions, clamped to 1 to [`limits::ACTIONS_PER_STEP`], and then yields.
 pub fn step_within(bundle: &Bundle, cursor: Cursor, input: Input, now: Timestamp, actions: u32) -> Step {
     let mut run = Run {
         bundle,
@@ -87,8 +56,8 @@ impl<'a> Run<'a> {
             Input::Stopped => self.end("stopped", None),
             Input::Started(event) if !started => self.start(event),
             _ if !started => {}
-            _ if self.is_too_old() => self.end_of_age(input),
-            // The same start again: the first one counts.
+            _ if self.is_past_lifetime() => self.end_at_lifetime(input),
+            // A repeated start: the first one counts.
             Input::Started(_) => {}
             Input::Event { event, .. }
                 if event.kind == HANGUP && self.cursor.is_of_a_call() && of_the_first_leg(&event) =>
@@ -96,12 +65,12 @@ impl<'a> Run<'a> {
                 self.end("hangup", None);
             }
             Input::Event { event, start } => self.hear(event, start),
-            // A timer of a wait that is gone names its id in vain.
+            // The timer of an earlier wait does nothing (next arm).
             Input::Timer { wait } if self.cursor.wait.as_ref().is_some_and(|current| current.id == wait) => {
-                self.offer_and_proceed(Signal::Timeout);
+                self.deliver_and_proceed(Signal::Timeout);
             }
             Input::Timer { .. } => {}
-            Input::Continued if self.cursor.wait.is_some() => self.offer_and_proceed(Signal::Continued),
+            Input::Continued if self.cursor.wait.is_some() => self.deliver_and_proceed(Signal::Continued),
             Input::Continued => {}
             Input::Resumed => self.proceed(),
             Input::Forwarded { action_id } => self.forward(&action_id),
@@ -119,12 +88,12 @@ impl<'a> Run<'a> {
         self.proceed();
     }
 
-    fn is_too_old(&self) -> bool {
+    fn is_past_lifetime(&self) -> bool {
         self.cursor.started_at.is_some_and(|started| self.now >= started.plus_millis(limits::LIFETIME_MS))
     }
 
-    /// What the input would start is handed on with the reference.
-    fn end_of_age(&mut self, input: Input) {
+    /// Keeps the event if it starts another activeflow, so that the executor redelivers it.
+    fn end_at_lifetime(&mut self, input: Input) {
         if let Input::Event { event, start: start @ Some(_) } = input {
             self.keep_early(self.cursor.early.len(), Early { event, start });
         }
@@ -132,28 +101,28 @@ impl<'a> Run<'a> {
     }
 
     fn hear(&mut self, event: Event, start: Option<Vec<u8>>) {
-        match self.offer(Signal::Event(&event)) {
+        match self.deliver(Signal::Event(&event)) {
             Some((node, Ok(Reaction::Done(next)))) => self.complete(node, next),
-            Some((node, Ok(Reaction::DoneWithRest(next, left)))) => {
+            Some((node, Ok(Reaction::DoneWithRemainder(next, left)))) => {
                 self.keep_early(0, Early { event: left, start });
                 self.complete(node, next);
             }
             Some((node, Err(failure))) => self.follow(node, Err(failure)),
             Some((_, Ok(Reaction::Consumed))) => return,
-            Some((_, Ok(Reaction::Ignored))) | None => return self.set_aside(event, start),
+            Some((_, Ok(Reaction::Ignored))) | None => return self.keep_unconsumed(event, start),
         }
         self.proceed();
     }
 
-    /// Nobody waits for the event now: it is kept for an action that hears it, or for what it would start at the end.
-    fn set_aside(&mut self, event: Event, start: Option<Vec<u8>>) {
+    /// No action waits for the event. It is kept for a later action that hears it, or for the activeflow that it starts.
+    fn keep_unconsumed(&mut self, event: Event, start: Option<Vec<u8>>) {
         let empty = event.kind == "call.digits" && event.text("digits").is_none_or(str::is_empty);
         let of_use = self.bundle.actions_hear(&event.kind) && !empty;
         if of_use || start.is_some() {
             let last = self.cursor.early.len();
             self.keep_early(last, Early { event, start });
         } else if event.kind == "command.failed" && self.command_of(&event).is_some() {
-            let error = event.data.get("error").map(finding::shown);
+            let error = event.data.get("error").map(shown);
             self.note(
                 NoteKind::CommandFailed,
                 json!({ "command_id": event.data.get("command_id"), "error": error }),
@@ -161,9 +130,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn offer_and_proceed(&mut self, signal: Signal<'_>) {
-        match self.offer(signal) {
-            Some((node, Ok(Reaction::Done(next) | Reaction::DoneWithRest(next, _)))) => {
+    fn deliver_and_proceed(&mut self, signal: Signal<'_>) {
+        match self.deliver(signal) {
+            Some((node, Ok(Reaction::Done(next) | Reaction::DoneWithRemainder(next, _)))) => {
                 self.complete(node, next)
             }
             Some((node, Err(failure))) => self.follow(node, Err(failure)),
@@ -173,20 +142,20 @@ impl<'a> Run<'a> {
         self.proceed();
     }
 
-    /// Offers what came to the waiting action.
-    fn offer(&mut self, signal: Signal<'_>) -> Option<(&'a Node, Result<Reaction, Failure>)> {
+    /// Passes a signal to the waiting action.
+    fn deliver(&mut self, signal: Signal<'_>) -> Option<(&'a Node, Result<Reaction, Failure>)> {
         self.cursor.wait.as_ref()?;
         let node = self.node()?;
         let taken = node.action.take(self, signal);
         Some((node, taken))
     }
 
-    /// A jump from outside: to an action of the flow on top, or of one that called it.
+    /// A jump from outside: to an action of the top flow, or of one of its callers.
     fn forward(&mut self, action_id: &str) {
         let found = self.cursor.frames.iter().rposition(|frame| {
             self.bundle
                 .flow(&frame.flow)
-                .is_some_and(|flow| flow.node(action_id).is_some() || Onward::reserved(action_id).is_some())
+                .is_some_and(|flow| flow.node(action_id).is_some() || ReservedId::of(action_id).is_some())
         });
         let Some(depth) = found else {
             return self.note(NoteKind::UnknownAction, json!({ "asked_for": action_id }));
@@ -200,7 +169,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// A further leg's end is for the action that made the leg.
+/// The hangup of a further leg is for the action that created the leg.
 fn of_the_first_leg(event: &Event) -> bool {
     event.data.get("leg").is_none_or(Value::is_null)
 }

@@ -1,24 +1,23 @@
-//! What expressions see: the call, the message, the SIM, the event, the results of actions, the flow's own variables.
+//! The variables of expressions: the call, the message, the SIM, the event, the results of actions, the flow's own ones.
 //!
 //! Names of the voipbin system (`voipbin.call.source.target`) are aliases of the same values.
 
 use super::cursor::{Cursor, Frame};
-use crate::language::RESERVED;
-use crate::language::expression::Lookup;
-use crate::language::program::Flow;
+use crate::program::Flow;
+use crate::program::expression::{Lookup, RESERVED};
 use serde_json::{Map, Value, json};
 
-/// What `activeflow get` shows beside the flow's own variables.
+/// Roots that [`Cursor::variables`] contains besides the flow's own variables.
 const SHOWN: &[&str] = &["call", "message", "sim", "event", "activeflow", "customer", "error"];
 
 impl Cursor {
-    /// All variables as a person may look at them (`activeflow get`): the trigger's, the results of actions, the flow's own.
+    /// All variables, for display: those of the trigger, the results of actions, and the flow's own.
     pub fn variables(&self) -> Value {
         let frame = self.frames.last();
         let mut all = frame.map(|frame| frame.variables.clone()).unwrap_or_default();
-        for name in SHOWN {
-            if let Some(value) = root(self, name) {
-                all.insert((*name).to_owned(), value);
+        for root_name in SHOWN {
+            if let Some(value) = root(self, root_name) {
+                all.insert((*root_name).to_owned(), value);
             }
         }
         if let Some(frame) = frame.filter(|frame| !frame.results.is_empty()) {
@@ -68,8 +67,8 @@ fn drill<'a>(value: &'a Value, path: &[String]) -> Option<&'a Value> {
     })
 }
 
-/// A root that is not of the frame: about the reference, the trigger or the activeflow. `None` where the trigger has none.
-pub(crate) fn root(cursor: &Cursor, name: &str) -> Option<Value> {
+/// A root that does not belong to the frame: the reference, the trigger or the activeflow. `None` if the trigger lacks it.
+fn root(cursor: &Cursor, name: &str) -> Option<Value> {
     match name {
         "call" => call(cursor),
         "message" => message(cursor).map(Value::Object),

@@ -1,15 +1,17 @@
-//! The walk of the cursor: from action to action, into subroutines and back, until it waits, ends or yields.
+//! The walk of the cursor: from action to action, into subroutines and back, until it waits, yields or ends.
 
-use super::action::{Context, Next, Reaction, Signal};
-use super::cursor::{Early, Ending, Failure, Frame, Wait};
-use super::limits;
+use super::cursor::{Early, Ending, Frame};
 use super::note::NoteKind;
 use super::run::Run;
-use crate::language::action::{ErrorPolicy, Family};
-use crate::language::program::{Node, OnError, Onward, Reserved};
-use serde::Serialize;
+use crate::json::encoded_len;
+use crate::limits;
+use crate::program::{
+    Category, Context, ErrorPolicy, Failure, Next, NextNode, Node, OnError, Reaction, ReservedId, Signal,
+    Wait,
+};
 use serde_json::{Map, Value, json};
 
+/// Execution of actions.
 impl<'a> Run<'a> {
     pub fn proceed(&mut self) {
         for _ in 0..self.actions {
@@ -18,7 +20,7 @@ impl<'a> Run<'a> {
             }
             self.execute();
         }
-        // A caller that asked for less goes on by itself: nothing to tell.
+        // A smaller limit is the caller's choice and needs no note.
         if !self.rests() && self.actions == limits::ACTIONS_PER_STEP {
             self.note(NoteKind::Yielded, Value::Null);
         }
@@ -34,9 +36,9 @@ impl<'a> Run<'a> {
             return self.end(limit, None);
         }
         self.note(NoteKind::Entered, Value::Null);
-        if node.kind.family == Family::Voice && !self.cursor.is_of_a_call() {
+        if node.kind.category == Category::Voice && !self.cursor.is_of_a_call() {
             self.note(NoteKind::Skipped, json!({ "because": "there is no call" }));
-            return self.follow(node, Ok(Next::On));
+            return self.follow(node, Ok(Next::Proceed));
         }
         let next = node.action.enter(self);
         self.follow(node, next);
@@ -56,14 +58,14 @@ impl<'a> Run<'a> {
         None
     }
 
-    /// Where the cursor goes from `node`.
+    /// Moves the cursor from `node`.
     pub fn follow(&mut self, node: &'a Node, next: Result<Next, Failure>) {
         self.cursor.wait = None;
         match next {
-            Ok(Next::On) => self.go(node.next),
+            Ok(Next::Proceed) => self.go(node.next),
             Ok(Next::Jump(target)) => self.jump(&target),
             Ok(Next::Wait(wait)) => self.rest_on(node, wait),
-            Ok(Next::Call { flow, arguments }) => self.call(node, flow, arguments),
+            Ok(Next::CallFlow { flow, arguments }) => self.call(node, flow, arguments),
             Ok(Next::Finish) => self.end("finished", None),
             Err(failure) => self.fail(node, failure),
         }
@@ -72,7 +74,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The wait is over.
+    /// Ends the wait of `node` and moves on.
     pub fn complete(&mut self, node: &'a Node, next: Next) {
         self.note(NoteKind::Completed, Value::Null);
         self.follow(node, Ok(next));
@@ -89,10 +91,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Arms a wait, and offers it first what came before.
+    /// Starts a wait, and passes it the early events first.
     fn rest_on(&mut self, node: &'a Node, wait: Wait) {
         self.cursor.waits = self.cursor.waits.saturating_add(1);
-        // Whatever ends the wait is an input.
+        // Only an input ends the wait, so the counts start again.
         self.cursor.repeated.clear();
         let last = self.cursor.started_at.map(|started| started.plus_millis(limits::LIFETIME_MS));
         let until = wait.until.map(|until| last.map_or(until, |last| until.min(last)));
@@ -113,7 +115,7 @@ impl<'a> Run<'a> {
                     self.cursor.early.remove(index);
                     self.complete(node, next);
                 }
-                Ok(Reaction::DoneWithRest(next, left)) => {
+                Ok(Reaction::DoneWithRemainder(next, left)) => {
                     self.cursor.early.remove(index);
                     self.keep_early(index, Early { event: left, start: early.start });
                     self.complete(node, next);
@@ -145,27 +147,28 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Moves of the cursor.
 impl<'a> Run<'a> {
     pub fn jump(&mut self, target: &str) {
         let (Some(flow), current) = (self.flow(), self.node()) else { return self.lost() };
-        match Onward::reserved(target) {
-            Some(Reserved::End) => self.end("finished", None),
-            Some(Reserved::Start) => self.go(Onward::Node(0)),
-            Some(Reserved::Finish) => self.leave_frame(),
-            Some(Reserved::Next) => self.go(current.map_or(Onward::Leave, |node| node.next)),
+        match ReservedId::of(target) {
+            Some(ReservedId::End) => self.end("finished", None),
+            Some(ReservedId::Start) => self.go(NextNode::Node(0)),
+            Some(ReservedId::Finish) => self.leave_frame(),
+            Some(ReservedId::Next) => self.go(current.map_or(NextNode::Return, |node| node.next)),
             None => match flow.position(target) {
-                Some(index) => self.go(Onward::Node(index)),
+                Some(index) => self.go(NextNode::Node(index)),
                 None => self.lost(),
             },
         }
     }
 
-    fn go(&mut self, onward: Onward) {
+    fn go(&mut self, next: NextNode) {
         let Some(flow) = self.flow() else { return self.lost() };
-        let node = match onward {
-            Onward::Node(index) => flow.nodes.get(index),
-            Onward::Leave => return self.leave_frame(),
-            Onward::End => return self.end("finished", None),
+        let node = match next {
+            NextNode::Node(index) => flow.nodes.get(index),
+            NextNode::Return => return self.leave_frame(),
+            NextNode::End => return self.end("finished", None),
         };
         let (Some(node), Some(frame)) = (node, self.cursor.frames.last_mut()) else { return self.lost() };
         frame.at.clone_from(&node.id);
@@ -174,7 +177,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The flow on top is at its end: back to its caller, or out.
+    /// The top flow has ended: returns to its caller, or ends the activeflow.
     pub fn leave_frame(&mut self) {
         let [.., caller, _] = self.cursor.frames.as_slice() else { return self.end("finished", None) };
         let Some(node) = self.bundle.flow(&caller.flow).and_then(|flow| flow.node(&caller.at)) else {
@@ -198,13 +201,13 @@ impl<'a> Run<'a> {
     fn measure(&mut self) {
         self.changed = false;
         let frames = self.cursor.frames.iter();
-        let sizes = frames.map(|frame| bytes_of(&frame.variables) + bytes_of(&frame.results));
-        if sizes.sum::<usize>() + bytes_of(&self.cursor.message) > limits::VARIABLES {
+        let sizes = frames.map(|frame| encoded_len(&frame.variables) + encoded_len(&frame.results));
+        if sizes.sum::<usize>() + encoded_len(&self.cursor.message) > limits::VARIABLES {
             self.end("limit.variables", None);
         }
     }
 
-    /// The cursor names what its bundle does not have: it can only end.
+    /// The cursor names an action that the bundle does not contain: the activeflow ends.
     pub fn lost(&mut self) {
         let at = self.cursor.current_action().unwrap_or_default().to_owned();
         let message = format!("the action `{at}` is not in the bundle");
@@ -217,21 +220,4 @@ impl<'a> Run<'a> {
         self.note(NoteKind::Ended, json!({ "reason": reason }));
         self.cursor.ended = Some(Ending { reason: reason.to_owned(), error });
     }
-}
-
-fn bytes_of(value: &impl Serialize) -> usize {
-    struct Count(usize);
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    let _ = serde_json::to_writer(&mut count, value);
-    count.0
 }

@@ -1,14 +1,13 @@
 //! From a document's JSON to a [`Flow`]: top-level keys, trigger, actions and their options.
 //!
-//! A document with `schema` is read strictly. One without is taken for one of voipbin's: ids that are missing are made
-//! up, and keys that mean nothing here are warnings.
+//! A document with `schema` is read strictly. One without is treated as a voipbin document: missing ids are generated,
+//! and unknown keys are warnings.
 
-use super::program::Class;
-use crate::language::expression::is_identifier;
-use crate::language::finding::{self, Report, child, did_you_mean};
-use crate::language::options;
-use crate::language::program::Flow;
-use crate::language::reader::{RawAction, Reader};
+use super::reader::{RawAction, Reader};
+use crate::class::Class;
+use crate::finding::{self, Report, child, did_you_mean};
+use crate::program::expression::{RESERVED, is_identifier};
+use crate::program::{Flow, options};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -16,7 +15,7 @@ use serde_json::{Map, Value};
 /// The only version of the language so far.
 pub const SCHEMA: &str = "signalbox.flow/v1";
 
-/// Events that start flows; a star stands for any further name.
+/// Events that start flows; a star matches any name.
 pub const TRIGGERS: &[&str] = &[
     "call.incoming",
     "call.outgoing",
@@ -30,15 +29,15 @@ pub const TRIGGERS: &[&str] = &[
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "some keys are read so that they are known and have the right type, no more")]
+#[expect(dead_code, reason = "some keys are read only to check their names and types")]
 pub(crate) struct Document {
     /// `signalbox.flow/v1`
     schema: Option<String>,
     id: Option<String>,
     name: Option<String>,
-    /// What the flow is for.
+    /// Purpose of the flow.
     detail: Option<String>,
-    /// `voice`, `chat`, `forms` or `service`; without it, what the trigger says.
+    /// `voice`, `chat`, `forms` or `service`; without it, derived from the trigger.
     #[serde(rename = "type")]
     kind: Option<String>,
     /// `diagram` or `code`.
@@ -46,25 +45,25 @@ pub(crate) struct Document {
     tags: Option<Vec<String>>,
     /// The event that starts the flow; without it, the flow is a subroutine.
     trigger: Option<Trigger>,
-    /// Variables and their first values.
+    /// Variables and their initial values.
     variables: Option<Map<String, Value>>,
     #[schemars(with = "Option<Vec<RawAction>>")]
     actions: Option<Vec<Value>>,
     /// Conversations that the flow must pass.
     tests: Option<Value>,
-    /// Positions in the diagram; mean nothing to the engine.
+    /// Positions in the diagram; the engine ignores them.
     layout: Option<Value>,
 }
 
-/// What starts a flow.
+/// The event that starts a flow.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Trigger {
-    /// The event's type, for example `call.incoming`; `sim.*` and `custom.*` stand for their families.
+    /// The event's type, for example `call.incoming`; `sim.*` and `custom.*` match every event of their family.
     event: String,
 }
 
-/// Reads a document. With an action that cannot be read there is no flow, but the report is complete.
+/// Reads a document. Returns no flow if an action cannot be read, but the report is complete.
 pub(crate) fn read(key: &str, value: &Value, report: &mut Report) -> Option<Flow> {
     let strict = value.get("schema").is_some_and(|schema| !schema.is_null());
     let unknown = if strict { finding::UNKNOWN_KEY } else { finding::FOREIGN_KEY };
@@ -83,7 +82,7 @@ pub(crate) fn read(key: &str, value: &Value, report: &mut Report) -> Option<Flow
             finding::DOCUMENT_SHAPE,
             "",
             "The document has no `actions`.",
-            "Give it a list of actions; it may be empty.",
+            "Add a list of actions; it may be empty.",
         );
         return None;
     };
@@ -91,7 +90,7 @@ pub(crate) fn read(key: &str, value: &Value, report: &mut Report) -> Option<Flow
     Some(Flow::new(key, document.name.unwrap_or_default(), class, trigger, variables, nodes))
 }
 
-/// The document without what means nothing to the engine.
+/// The document without the parts that the engine ignores.
 pub(crate) fn for_the_engine(mut document: Value) -> Value {
     if let Some(fields) = document.as_object_mut() {
         fields.remove("layout");
@@ -135,24 +134,15 @@ fn class(kind: Option<&str>, trigger: Option<&str>, strict: bool, report: &mut R
     {
         let what = format!(
             "The type is `{}`, but `{trigger}` starts flows of type `{}`.",
-            name_of(named),
-            name_of(of_trigger)
+            named.name(),
+            of_trigger.name()
         );
         report.add(finding::TRIGGER_TYPE, "/trigger/event", what, "Change the type or the trigger.");
     }
     named.or(of_trigger).unwrap_or(Class::Voice)
 }
 
-fn name_of(class: Class) -> &'static str {
-    match class {
-        Class::Voice => "voice",
-        Class::Chat => "chat",
-        Class::Forms => "forms",
-        Class::Service => "service",
-    }
-}
-
-/// The type of flow that a trigger starts; `None` for one that is not in the catalogue.
+/// The type of flow that a trigger starts; `None` for an unknown trigger.
 fn class_of(trigger: &str) -> Option<Class> {
     let known = TRIGGERS.iter().any(|known| match known.strip_suffix('*') {
         Some(prefix) => trigger.len() > prefix.len() && trigger.starts_with(prefix),
@@ -170,7 +160,7 @@ fn class_of(trigger: &str) -> Option<Class> {
 fn variable_names(variables: &Map<String, Value>, report: &mut Report) {
     for name in variables.keys() {
         let pointer = child("/variables", name);
-        if super::names::RESERVED.contains(&name.as_str()) {
+        if RESERVED.contains(&name.as_str()) {
             report.add(
                 finding::VARIABLE_NAME,
                 pointer,

@@ -1,20 +1,19 @@
-//! What can be said about a flow as a whole: actions that nobody reaches, loops, variables, actions that need a call.
+//! Checks of a whole flow: unreachable actions, loops, variables, actions that need a call.
 
-use super::action::Family;
-use super::names::RESERVED;
-use crate::language::finding::{self, Report, did_you_mean};
-use crate::language::options;
-use crate::language::program::{Class, Flow, Node, Onward};
+use crate::class::Class;
+use crate::finding::{self, Report, did_you_mean};
+use crate::program::expression::RESERVED;
+use crate::program::{Category, Flow, NextNode, Node, options};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// `trigger` is that of the flow, or of the main flow when this one is called as a subroutine.
+/// `trigger` is the flow's own, or the main flow's when this flow is a subroutine.
 pub(crate) fn check(flow: &Flow, document: &Value, trigger: Option<&str>, report: &mut Report) {
     for node in &flow.nodes {
         against_trigger(flow, node, trigger, report);
     }
     variables(flow, document, report);
-    // Errors leave gaps in the graph; what follows from them would only distract.
+    // Errors leave gaps in the graph; findings that follow from gaps would distract.
     if !report.has_errors() {
         unreachable(flow, report);
         loops(flow, report);
@@ -27,7 +26,7 @@ fn against_trigger(flow: &Flow, node: &Node, trigger: Option<&str>, report: &mut
         Some(trigger) => trigger.starts_with("call."),
         None => flow.class == Class::Voice,
     };
-    if node.kind.family == Family::Voice && !has_call {
+    if node.kind.category == Category::Voice && !has_call {
         let why = trigger.map_or("the flow's type has no calls".to_owned(), |trigger| {
             format!("the flow is started by `{trigger}`")
         });
@@ -61,7 +60,7 @@ fn variables(flow: &Flow, document: &Value, report: &mut Report) {
         if let Some(option) = document.pointer(&pointer) {
             options::templates(option, &pointer, &mut found);
         }
-        // The results of a subroutine are read in the called flow.
+        // The results of a subroutine are evaluated in the called flow.
         let results = format!("{pointer}/results/");
         let in_place = found.iter().filter(|(at, _)| !at.starts_with(&results));
         let bare = node.action.reads().into_iter().map(|template| (&pointer, template));
@@ -120,17 +119,17 @@ fn unreachable(flow: &Flow, report: &mut Report) {
             format!(" The action before it, `{}`, goes elsewhere.", flow.nodes[index - 1].id)
         };
         let what = format!("Nothing leads to `{}`.{before}", node.id);
-        report.add(finding::UNREACHABLE, node.pointer.clone(), what, "Give it as a target, or remove it.");
+        report.add(finding::UNREACHABLE, node.pointer.clone(), what, "Use it as a target, or remove it.");
     }
 }
 
-/// Takes away what pauses and what is in no loop; what is left runs in circles without an input.
+/// Removes pausing actions and actions outside loops. The remaining ones can loop without an input.
 fn loops(flow: &Flow, report: &mut Report) {
     let successors: Vec<BTreeSet<usize>> = (0..flow.nodes.len())
         .map(|index| {
             let node = &flow.nodes[index];
             let mut next = if node.action.pauses() { BTreeSet::new() } else { flow.successors(index) };
-            if let Some(Onward::Node(counted)) =
+            if let Some(NextNode::Node(counted)) =
                 node.action.counted_target().map(|target| flow.resolve(index, target))
             {
                 next.remove(&counted);
@@ -142,12 +141,12 @@ fn loops(flow: &Flow, report: &mut Report) {
     let Some(first) = circling.first() else { return };
     let has_way_out = circling.iter().any(|index| {
         let node = &flow.nodes[*index];
-        let leaves = node.action.passes() && !matches!(node.next, Onward::Node(_));
+        let leaves = node.action.passes() && !matches!(node.next, NextNode::Node(_));
         let ends = node
             .action
             .targets()
             .iter()
-            .any(|(_, target)| !matches!(flow.resolve(*index, target), Onward::Node(_)));
+            .any(|(_, target)| !matches!(flow.resolve(*index, target), NextNode::Node(_)));
         leaves || ends || successors[*index].iter().any(|next| !circling.contains(next))
     });
     let ids = circling
@@ -157,16 +156,16 @@ fn loops(flow: &Flow, report: &mut Report) {
         .collect::<Vec<_>>()
         .join(", ");
     let code = if has_way_out { finding::UNPACED_LOOP } else { finding::ENDLESS_LOOP };
-    let what = format!("These actions can run in circles without waiting for anything: {ids}.");
+    let what = format!("These actions can loop without waiting for anything: {ids}.");
     report.add(
         code,
         flow.nodes[*first].pointer.clone(),
         what,
-        "Give the `goto` a `loop_count`, or wait for something within the loop.",
+        "Add a `loop_count` to the `goto`, or an action that waits to the loop.",
     );
 }
 
-/// What is left of a graph when everything without a way in, and everything without a way on, is taken away.
+/// The rest of a graph after removing, repeatedly, every node without a predecessor or without a successor.
 fn in_circles(successors: &[BTreeSet<usize>]) -> BTreeSet<usize> {
     let mut before = vec![BTreeSet::new(); successors.len()];
     for (index, next) in successors.iter().enumerate() {

@@ -1,20 +1,13 @@
-//! The flow language: from the text of a document to a compiled flow, with findings for everything that is wrong.
-//!
-//! ```text
-//! text ─ source ─► JSON ─ document, reader, options, expression ─► program ─ lint ─► findings
-//! ```
+//! From a flow document's text to a program, with findings for everything that is wrong.
 
-pub(crate) mod action;
-pub(crate) mod document;
-pub(crate) mod expression;
-pub mod finding;
-pub(crate) mod lint;
-mod names;
-mod options;
-pub(crate) mod program;
+mod compile;
+mod document;
+mod lint;
 mod reader;
-pub(crate) mod schema;
-pub(crate) mod source;
+mod schema;
+mod source;
 
-pub(crate) use names::RESERVED;
-pub(crate) use options::{Condition, Count, Data, Text};
+pub use compile::validate;
+pub use document::TRIGGERS;
+pub use schema::schema;
+pub use source::MAX_DOCUMENT_BYTES;

@@ -1,9 +1,10 @@
-//! Reads a document's list of actions: ids, types, options, and where each leads.
+//! Reads a document's list of actions: ids, types, options and successors.
 
 use crate::actions;
-use crate::language::finding::{self, Code, Report, did_you_mean, shown};
-use crate::language::options::{self, object_or_empty};
-use crate::language::program::{Node, OnError, Onward, Reserved};
+use crate::finding::{self, Code, Report, did_you_mean};
+use crate::json::shown;
+use crate::program::options::{self, object_or_empty};
+use crate::program::{NextNode, Node, OnError, ReservedId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,14 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Action")]
-#[expect(dead_code, reason = "`name` is for people")]
+#[expect(dead_code, reason = "`name` is only for display")]
 pub(crate) struct RawAction {
     /// Unique in the flow.
     id: Option<String>,
     #[serde(rename = "type")]
     kind: String,
     option: Option<Value>,
-    /// Where to go on; without it, the next action in the list.
+    /// The next action; without it, the next one in the list.
     next_id: Option<String>,
     /// `stop`, `continue`, or the id of an action.
     on_error: Option<String>,
@@ -31,13 +32,13 @@ pub(crate) struct RawAction {
 pub(crate) struct Reader<'a> {
     /// Whether the document names its schema.
     pub strict: bool,
-    /// What a key that is not known counts as.
+    /// The code of a finding about an unknown key.
     pub unknown: &'static Code,
     pub report: &'a mut Report,
 }
 
 impl Reader<'_> {
-    /// Every action with where it leads; `None` when one cannot be read.
+    /// The nodes of all actions; `None` if one cannot be read.
     pub fn nodes(mut self, actions: &[Value]) -> Option<Vec<Node>> {
         let raw: Vec<Option<RawAction>> = actions
             .iter()
@@ -68,7 +69,7 @@ impl Reader<'_> {
         (nodes.len() == count).then_some(nodes)
     }
 
-    /// The id of every action: its own, or one that is made up.
+    /// The id of every action: its own, or a generated one.
     fn ids(&mut self, raw: &[Option<RawAction>]) -> Vec<String> {
         let given = |action: &Option<RawAction>| {
             action.as_ref().and_then(|action| action.id.clone()).filter(|id| self.strict || !is_unset(id))
@@ -90,7 +91,7 @@ impl Reader<'_> {
                             finding::MISSING_ID,
                             pointer,
                             "The action has no `id`.",
-                            "Give it a name that is unique in the flow.",
+                            "Add an id that is unique in the flow.",
                         );
                     }
                     let mut number = index + 1;
@@ -107,7 +108,7 @@ impl Reader<'_> {
 
     fn judge_id(&mut self, id: &str, again: bool, pointer: &str) {
         let pointer = format!("{pointer}/id");
-        if Onward::reserved(id).is_some() {
+        if ReservedId::of(id).is_some() {
             self.report.add(
                 finding::RESERVED_ID,
                 pointer,
@@ -118,8 +119,8 @@ impl Reader<'_> {
             let what = format!("The id has {} bytes.", id.len());
             self.report.add(finding::MISSING_ID, pointer, what, "An id has 1 to 128 bytes.");
         } else if again {
-            let what = format!("Another action has the id `{id}` already.");
-            self.report.add(finding::DUPLICATE_ID, pointer, what, "Give one of them another id.");
+            let what = format!("Another action already has the id `{id}`.");
+            self.report.add(finding::DUPLICATE_ID, pointer, what, "Change one of the ids.");
         }
     }
 
@@ -129,15 +130,15 @@ impl Reader<'_> {
         index: usize,
         count: usize,
         positions: &BTreeMap<&str, usize>,
-    ) -> Onward {
-        let following = if index + 1 < count { Onward::Node(index + 1) } else { Onward::Leave };
+    ) -> NextNode {
+        let following = if index + 1 < count { NextNode::Node(index + 1) } else { NextNode::Return };
         let Some(id) = next_id.filter(|id| !is_unset(id)) else { return following };
-        match (Onward::reserved(id), positions.get(id)) {
-            (Some(Reserved::End), _) => Onward::End,
-            (Some(Reserved::Start), _) => Onward::Node(0),
-            (Some(Reserved::Finish), _) => Onward::Leave,
-            (Some(Reserved::Next), _) => following,
-            (None, Some(position)) => Onward::Node(*position),
+        match (ReservedId::of(id), positions.get(id)) {
+            (Some(ReservedId::End), _) => NextNode::End,
+            (Some(ReservedId::Start), _) => NextNode::Node(0),
+            (Some(ReservedId::Finish), _) => NextNode::Return,
+            (Some(ReservedId::Next), _) => following,
+            (None, Some(position)) => NextNode::Node(*position),
             (None, None) => {
                 self.unknown_target(format!("/actions/{index}/next_id"), id, positions);
                 following
@@ -145,7 +146,7 @@ impl Reader<'_> {
         }
     }
 
-    fn node(&mut self, raw: RawAction, index: usize, id: &str, next: Onward) -> Option<Node> {
+    fn node(&mut self, raw: RawAction, index: usize, id: &str, next: NextNode) -> Option<Node> {
         let pointer = format!("/actions/{index}");
         let Some(kind) = actions::find(&raw.kind) else {
             let what = format!("There is no action type `{}`.", raw.kind);
@@ -183,7 +184,7 @@ impl Reader<'_> {
             targets.push((format!("{}/on_error", node.pointer), target));
         }
         for (pointer, target) in targets {
-            if Onward::reserved(target).is_none() && !positions.contains_key(target) {
+            if ReservedId::of(target).is_none() && !positions.contains_key(target) {
                 self.unknown_target(pointer, target, positions);
             }
         }
@@ -198,7 +199,7 @@ impl Reader<'_> {
     }
 }
 
-/// Voipbin writes an id that is not set as an empty text or as the nil UUID.
+/// Voipbin writes an unset id as an empty text or as the nil UUID.
 fn is_unset(id: &str) -> bool {
-    id.is_empty() || Onward::reserved(id) == Some(Reserved::End)
+    id.is_empty() || ReservedId::of(id) == Some(ReservedId::End)
 }

@@ -1,7 +1,7 @@
 //! The JSON Schema (draft 2020-12) of a flow document, from the types that read it.
 
+use super::document::{Document, SCHEMA, TRIGGERS};
 use crate::actions::CATALOGUE;
-use crate::language::document::{Document, SCHEMA, TRIGGERS};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 

@@ -1,14 +1,14 @@
-//! A document's text with the place of everything in it: JSON in, values and positions out.
+//! Reads a document's text as JSON, and finds the line and column of a JSON pointer.
 
-use crate::language::finding::{self, Finding, Report, child};
+use crate::finding::{self, Finding, Report, child};
 use jsonc_parser::ast;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_json::Value;
 
-/// A flow document is at most this long, on every door.
+/// Maximum size of a flow document in bytes, for the API, the command line and stored files alike.
 pub const MAX_DOCUMENT_BYTES: usize = 2 * 1024 * 1024;
 
-/// Reads `text` as strict JSON. Without a value the report says why.
+/// Reads `text` as strict JSON. If it returns `None`, the report contains the reason.
 pub(crate) fn read(text: &str, report: &mut Report) -> Option<Value> {
     if text.len() > MAX_DOCUMENT_BYTES {
         let what = format!("The document has {} bytes, the limit is {MAX_DOCUMENT_BYTES}.", text.len());
@@ -24,13 +24,13 @@ pub(crate) fn read(text: &str, report: &mut Report) -> Option<Value> {
         }
         Err(error) => {
             let what = format!("The document is not JSON: {error}.");
-            report.add(finding::SYNTAX, "", what, "Look at the place that is named and just before it.");
+            report.add(finding::SYNTAX, "", what, "Check the named place and the text just before it.");
             None
         }
     }
 }
 
-/// Gives every finding its line and column in `text`.
+/// Sets the line and column of every finding in `text`.
 pub(crate) fn locate(text: &str, findings: &mut [Finding]) {
     if findings.is_empty() || text.len() > MAX_DOCUMENT_BYTES {
         return;
@@ -79,7 +79,7 @@ fn duplicate_keys(value: &ast::Value<'_>, pointer: &str, report: &mut Report) {
                 let at = child(pointer, property.name.as_str());
                 if !seen.insert(property.name.as_str().to_owned()) {
                     let what = format!(
-                        "The key `{}` is there twice; only the last one would count.",
+                        "The key `{}` occurs twice; only the last one would count.",
                         property.name.as_str()
                     );
                     report.add(finding::DUPLICATE_KEY, at.clone(), what, "Remove one of them.");
@@ -96,7 +96,7 @@ fn duplicate_keys(value: &ast::Value<'_>, pointer: &str, report: &mut Report) {
     }
 }
 
-/// Where the last part of `pointer` that exists begins.
+/// The start of the value at `pointer`, or at its longest prefix that exists.
 fn offset(root: &ast::Value<'_>, pointer: &str) -> usize {
     let mut here = root;
     for part in pointer.split('/').skip(1) {

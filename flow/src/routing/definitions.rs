@@ -1,11 +1,12 @@
-//! What is deployed: flows by id with the bundle that new activeflows pin, and routes. One value, one generation.
+//! Deployed flows and routes, published together under one generation.
 
-use crate::routing::route::{Address, Route};
-use crate::{Class, Timestamp};
+use super::route::{Address, Route};
+use crate::class::Class;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A deployed flow: what the dispatcher needs to start it without opening its bundle.
+/// A deployed flow: everything that the dispatcher needs to start it without reading its bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployed {
     pub id: String,
@@ -15,16 +16,16 @@ pub struct Deployed {
     pub version: u32,
     /// Lower-case hex of the SHA-256 of the bundle's bytes.
     pub bundle: String,
-    /// The event that starts it; `None` is a subroutine.
+    /// The event that starts the flow; `None` for a subroutine.
     pub trigger: Option<String>,
     pub class: Class,
-    /// Every event type that its trigger and actions can take.
+    /// Every event type that its trigger and actions consume.
     pub hears: BTreeSet<String>,
     pub deployed_at: Timestamp,
 }
 
 impl Deployed {
-    /// Whether an event of this type starts the flow. A trigger `sim.*` is started by every event of that family.
+    /// Whether an event of this type starts the flow. The trigger `sim.*` matches every event of that family.
     pub fn is_started_by(&self, event_type: &str) -> bool {
         match self.trigger.as_deref() {
             Some(trigger) => match trigger.strip_suffix('*') {
@@ -53,7 +54,7 @@ impl Definitions {
             .filter(|route| route.takes(address, at))
             .filter_map(|route| Some((route, self.flows.get(&route.flow_id)?)))
             .filter(|(_, flow)| flow.is_started_by(event_type))
-            // The id decides between equals, so that every process decides alike.
+            // The id breaks ties, so that every process chooses the same route.
             .max_by_key(|(route, _)| {
                 (
                     route.precision(&address.value),

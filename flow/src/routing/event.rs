@@ -1,20 +1,21 @@
-//! What a carrier's system says happened: CloudEvents 1.0 in JSON, structured mode.
+//! Events from carriers' systems: CloudEvents 1.0 in JSON, structured mode.
 //!
-//! [`Event::parse`] is the one door for bytes from outside. What it refuses it names with a machine-readable reason,
-//! because refused events are kept and looked at later.
+//! [`Event::parse`] reads all bytes from outside. It rejects with a machine-readable reason, because rejected events are
+//! kept for inspection.
 
-use crate::Timestamp;
+use crate::json::shown;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// An event is at most this long.
+/// Maximum size of an event in bytes.
 pub const MAX_EVENT_BYTES: usize = 64 * 1024;
-/// Objects and arrays are nested at most this deep.
+/// Maximum nesting of objects and arrays.
 pub const MAX_EVENT_DEPTH: usize = 32;
-/// `id`, `source`, `type` and `subject` are at most this long.
+/// Maximum length of `id`, `source`, `type` and `subject` in bytes.
 pub const MAX_ATTRIBUTE_BYTES: usize = 256;
 
-/// An event as a source published it. `subject` and `time` may be missing; [`crate::routing::route::addressee`] says what then.
+/// An event as published. `subject` and `time` are optional; [`crate::route::addressee`] handles a missing subject.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     pub id: String,
@@ -32,26 +33,60 @@ pub struct Event {
     pub traceparent: Option<String>,
 }
 
-/// Why bytes are not an event.
+/// Reason why bytes are not an event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Malformed {
-    /// Machine-readable: `malformed_json`, `oversize`, `too_deep`, `duplicate_key`, `missing_field`, `wrong_type`,
-    /// `too_long`, `unsupported_specversion`, `reserved_source`.
-    pub reason: String,
+    pub reason: MalformedReason,
     /// A sentence with the place and both values.
     pub message: String,
 }
 
+/// Machine-readable reason of a malformed event, stored with rejected events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MalformedReason {
+    MalformedJson,
+    Oversize,
+    TooDeep,
+    DuplicateKey,
+    MissingField,
+    WrongType,
+    TooLong,
+    UnsupportedSpecversion,
+    ReservedSource,
+}
+
+impl MalformedReason {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            MalformedReason::MalformedJson => "malformed_json",
+            MalformedReason::Oversize => "oversize",
+            MalformedReason::TooDeep => "too_deep",
+            MalformedReason::DuplicateKey => "duplicate_key",
+            MalformedReason::MissingField => "missing_field",
+            MalformedReason::WrongType => "wrong_type",
+            MalformedReason::TooLong => "too_long",
+            MalformedReason::UnsupportedSpecversion => "unsupported_specversion",
+            MalformedReason::ReservedSource => "reserved_source",
+        }
+    }
+}
+
+impl std::fmt::Display for MalformedReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl Event {
-    /// Reads a CloudEvent. Extension attributes that are not known are ignored.
+    /// Reads a CloudEvent. Unknown extension attributes are ignored.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// The first problem.
     pub fn parse(bytes: &[u8]) -> Result<Event, Malformed> {
         if bytes.len() > MAX_EVENT_BYTES {
             return Err(malformed(
-                "oversize",
+                MalformedReason::Oversize,
                 format!("the event has {} bytes, the limit is {MAX_EVENT_BYTES}", bytes.len()),
             ));
         }
@@ -60,7 +95,7 @@ impl Event {
             Some("1.0") => {}
             Some(other) => {
                 return Err(malformed(
-                    "unsupported_specversion",
+                    MalformedReason::UnsupportedSpecversion,
                     format!("`specversion` is `{}`, expected `1.0`", cut(other)),
                 ));
             }
@@ -83,7 +118,7 @@ impl Event {
         };
         if event.source == "signalbox" {
             return Err(malformed(
-                "reserved_source",
+                MalformedReason::ReservedSource,
                 "`source` is `signalbox`, which only Signalbox itself may use; send your own name".to_owned(),
             ));
         }
@@ -96,7 +131,7 @@ impl Event {
     }
 }
 
-/// The text, if it is what W3C's Trace Context calls a traceparent of version 00; anything else is ignored.
+/// The text, if it is a version 00 traceparent of W3C Trace Context; otherwise `None`.
 pub fn traceparent(text: &str) -> Option<&str> {
     let mut parts = text.split('-');
     let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -108,12 +143,12 @@ pub fn traceparent(text: &str) -> Option<&str> {
     fits.then_some(text)
 }
 
-/// Types are names: they become routing keys, and the store keeps lists of them.
+/// Checks an event type. Types become routing keys and are stored in lists.
 fn kind(kind: String) -> Result<String, Malformed> {
     match kind.chars().find(|c| !(c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(c))) {
         None => Ok(kind),
         Some(wrong) => Err(malformed(
-            "wrong_type",
+            MalformedReason::WrongType,
             format!(
                 "`type` is `{}`, with {wrong:?} in it; use letters, digits, `.`, `_` and `-`",
                 cut(&kind)
@@ -125,17 +160,18 @@ fn kind(kind: String) -> Result<String, Malformed> {
 fn attribute(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, Malformed> {
     match fields.get(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.is_empty() => {
-            Err(malformed("missing_field", format!("`{name}` is empty; leave it out or give it a value")))
-        }
+        Some(Value::String(text)) if text.is_empty() => Err(malformed(
+            MalformedReason::MissingField,
+            format!("`{name}` is empty; leave it out or give it a value"),
+        )),
         Some(Value::String(text)) if text.len() > MAX_ATTRIBUTE_BYTES => Err(malformed(
-            "too_long",
+            MalformedReason::TooLong,
             format!("`{name}` has {} bytes, the limit is {MAX_ATTRIBUTE_BYTES}", text.len()),
         )),
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(other) => Err(malformed(
-            "wrong_type",
-            format!("`{name}` is {}, expected a string", crate::language::finding::shown(other)),
+            MalformedReason::WrongType,
+            format!("`{name}` is {}, expected a string", shown(other)),
         )),
     }
 }
@@ -145,37 +181,37 @@ fn data(fields: &Map<String, Value>) -> Result<Map<String, Value>, Malformed> {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(data)) => Ok(data.clone()),
         Some(other) => Err(malformed(
-            "wrong_type",
-            format!("`data` is {}, expected an object", crate::language::finding::shown(other)),
+            MalformedReason::WrongType,
+            format!("`data` is {}, expected an object", shown(other)),
         )),
     }
 }
 
 fn time(text: &str) -> Result<Timestamp, Malformed> {
-    text.parse().map_err(|what| malformed("wrong_type", format!("`time`: {what}")))
+    text.parse().map_err(|what| malformed(MalformedReason::WrongType, format!("`time`: {what}")))
 }
 
 fn missing(name: &str, example: &str) -> Malformed {
-    malformed("missing_field", format!("`{name}` is missing; send {example}"))
+    malformed(MalformedReason::MissingField, format!("`{name}` is missing; send {example}"))
 }
 
-fn malformed(reason: &str, message: String) -> Malformed {
-    Malformed { reason: reason.to_owned(), message }
+fn malformed(reason: MalformedReason, message: String) -> Malformed {
+    Malformed { reason, message }
 }
 
 fn cut(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
-/// JSON as it comes from strangers: bounded depth, no key twice.
+/// A JSON reader for untrusted input: limited depth, no duplicate keys.
 mod strict {
-    use super::{MAX_EVENT_DEPTH, Malformed, malformed};
+    use super::{MAX_EVENT_DEPTH, Malformed, MalformedReason, malformed, shown};
     use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
     use serde_json::{Map, Value};
     use std::cell::RefCell;
 
     pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, Malformed> {
-        let reason = RefCell::new("malformed_json");
+        let reason = RefCell::new(MalformedReason::MalformedJson);
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         let value = Strict { depth: 0, reason: &reason }
             .deserialize(&mut reader)
@@ -184,21 +220,21 @@ mod strict {
         match value {
             Value::Object(fields) => Ok(fields),
             other => Err(malformed(
-                "wrong_type",
-                format!("the event is {}, expected an object", crate::language::finding::shown(&other)),
+                MalformedReason::WrongType,
+                format!("the event is {}, expected an object", shown(&other)),
             )),
         }
     }
 
     struct Strict<'a> {
         depth: usize,
-        reason: &'a RefCell<&'static str>,
+        reason: &'a RefCell<MalformedReason>,
     }
 
     impl Strict<'_> {
         fn deeper<E: Error>(&self) -> Result<Strict<'_>, E> {
             if self.depth == MAX_EVENT_DEPTH {
-                self.reason.replace("too_deep");
+                self.reason.replace(MalformedReason::TooDeep);
                 return Err(E::custom(format!("it is nested deeper than {MAX_EVENT_DEPTH} levels")));
             }
             Ok(Strict { depth: self.depth + 1, reason: self.reason })
@@ -256,8 +292,8 @@ mod strict {
             let mut fields = Map::new();
             while let Some(key) = entries.next_key_seed(std::marker::PhantomData::<String>)? {
                 if fields.contains_key(&key) {
-                    self.reason.replace("duplicate_key");
-                    return Err(A::Error::custom(format!("the key `{key}` is there twice")));
+                    self.reason.replace(MalformedReason::DuplicateKey);
+                    return Err(A::Error::custom(format!("the key `{key}` occurs twice")));
                 }
                 fields.insert(key, entries.next_value_seed(self.deeper()?)?);
             }

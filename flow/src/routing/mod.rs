@@ -1,5 +1,8 @@
-//! Routing: from an event to its reference, and to the flow that it starts.
+//! Events, the reference or command that each is for, and the deployed flow that an address starts.
 
 pub mod definitions;
 pub mod event;
 pub mod route;
+
+pub use definitions::Definitions;
+pub use event::Event;

@@ -1,10 +1,11 @@
-//! Who is addressed by an event, and when a route is active. Pure: dispatcher, executor and API use the same.
+//! Addressees of events, and routes. Dispatcher, executor and API share these rules.
 
-use crate::routing::event::MAX_ATTRIBUTE_BYTES;
-use crate::{Event, Timestamp};
+use super::event::{Event, MAX_ATTRIBUTE_BYTES};
+use crate::json::shown;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The real thing an activeflow belongs to (interface.md, *References*).
+/// The real-world object that an activeflow belongs to: a call, a conversation, a SIM …
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Reference {
     pub realm: String,
@@ -12,20 +13,20 @@ pub struct Reference {
     pub subject: String,
 }
 
-/// What routes match: `call=+15550111` is kind `call`, value `+15550111`.
+/// The address that routes match: `call=+15550111` is kind `call`, value `+15550111`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
     pub kind: String,
     pub value: String,
 }
 
-/// Whom an event is for.
+/// Addressee of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Addressee {
-    /// `command.*`: the activeflow that asked for the command, by `data.command_id`.
+    /// `command.*`: the activeflow that sent the command, by `data.command_id`.
     Command { activeflow_id: String, sequence: u32 },
     /// Everything else: the owner of a reference, or the flow that the address starts.
-    /// `reference.subject` is empty when the event names none; whoever derives ids fills it (engine.md section 3).
+    /// `reference.subject` is empty when the event names none; the code that derives ids then fills it.
     Reference { reference: Reference, address: Option<Address> },
 }
 
@@ -38,7 +39,7 @@ pub struct Window {
     pub active_until: Option<Timestamp>,
 }
 
-/// What happens to a route at a transition of its window.
+/// A transition of a route's window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WindowTransition {
@@ -74,7 +75,7 @@ pub struct Route {
     pub priority: i32,
     #[serde(flatten)]
     pub window: Window,
-    /// When the route was deleted; it stays published for 7 days so that late events are judged by their own time.
+    /// Time of deletion. The route stays published for 7 days, so that late events are routed by their own time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,
 }
@@ -84,7 +85,7 @@ impl Window {
         self.active_from.is_none_or(|from| from <= at) && self.active_until.is_none_or(|until| at < until)
     }
 
-    /// The transitions that the window has, in their order; one that is open has none.
+    /// The transitions of the window, in order; an open end has none.
     pub fn transitions(&self) -> Vec<(WindowTransition, Timestamp)> {
         let from = self.active_from.map(|at| (WindowTransition::Activated, at));
         let until = self.active_until.map(|at| (WindowTransition::Expired, at));
@@ -93,7 +94,7 @@ impl Window {
 }
 
 impl Route {
-    /// Whether the route takes `address` at `at`.
+    /// Whether the route matches `address` at `at`.
     pub fn takes(&self, address: &Address, at: Timestamp) -> bool {
         self.kind == address.kind && self.precision(&address.value).is_some() && self.is_active(at)
     }
@@ -103,13 +104,13 @@ impl Route {
         self.window.contains(at) && self.closed_at.is_none_or(|closed| at < closed)
     }
 
-    /// The transitions of its window; a route that was deleted has none from then on.
+    /// The transitions of its window up to its deletion.
     pub fn transitions(&self) -> Vec<(WindowTransition, Timestamp)> {
         let lives = |at: &Timestamp| self.closed_at.is_none_or(|closed| *at < closed);
         self.window.transitions().into_iter().filter(|(_, at)| lives(at)).collect()
     }
 
-    /// How exactly the pattern fits: exact before prefixes, longer prefixes before shorter ones.
+    /// Precision of the match: exact before prefixes, longer prefixes before shorter ones. `None` without a match.
     pub(crate) fn precision(&self, value: &str) -> Option<(bool, usize)> {
         match self.pattern.strip_suffix('*') {
             Some(prefix) => value.starts_with(prefix).then_some((false, prefix.len())),
@@ -118,7 +119,7 @@ impl Route {
     }
 }
 
-/// Whom `event` is for within `realm`, by the table *References* of interface.md.
+/// The addressee of `event` within `realm`.
 ///
 /// # Errors
 /// A sentence that names the missing or wrong field, its value and what to send instead.
@@ -145,7 +146,7 @@ pub fn addressee(event: &Event, realm: &str) -> Result<Addressee, String> {
         }
         _ => {
             return Err(format!(
-                "`type` is `{}`, which addresses nobody; send one of command.*, call.*, message.*, conversation.*, sim.*, form.*, job.*, custom.*",
+                "`type` is `{}`, which has no addressee; send one of command.*, call.*, message.*, conversation.*, sim.*, form.*, job.*, custom.*",
                 event.kind
             ));
         }
@@ -191,11 +192,9 @@ fn subject(event: &Event) -> Result<String, String> {
 fn data<'a>(event: &'a Event, key: &str) -> Result<&'a str, String> {
     match event.data.get(key) {
         Some(serde_json::Value::String(text)) if !text.is_empty() => bounded(event, key, text),
-        Some(other) => Err(format!(
-            "`data.{key}` of {} is {}; send a text that is not empty",
-            event.kind,
-            crate::language::finding::shown(other)
-        )),
+        Some(other) => {
+            Err(format!("`data.{key}` of {} is {}; send a text that is not empty", event.kind, shown(other)))
+        }
         None => Err(format!("`data.{key}` of {} is missing; send a text that is not empty", event.kind)),
     }
 }
@@ -205,7 +204,7 @@ fn optional(event: &Event, kind: &str, key: &str) -> Result<Option<Address>, Str
     event.text(key).map(|value| Ok(address(kind, bounded(event, key, value)?))).transpose()
 }
 
-/// What becomes part of a subject or an address is as short as an attribute: it travels in headers and is stored in keys.
+/// Checks the length of a part of a subject or address: like attributes, it is sent in headers and stored in keys.
 fn bounded<'a>(event: &Event, key: &str, text: &'a str) -> Result<&'a str, String> {
     match text.len() {
         0..=MAX_ATTRIBUTE_BYTES => Ok(text),

@@ -8,9 +8,9 @@
     reason = "a test fails loudly, and every test executable uses another part of this"
 )]
 
-use flow::cursor::{Cursor, Early, Identity, Input, Rest};
+use flow::cursor::{Cursor, CursorState, Early, Identity, Input};
+use flow::step::{Command, Effect, Note, Step, step};
 use flow::{Bundle, Event, Timestamp};
-use flow::{Command, Effect, Note, Step, step};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -125,16 +125,16 @@ impl Drive {
 
     /// The current wait's deadline passes.
     pub fn timer(&mut self) -> Vec<String> {
-        let Rest::Waiting { wait, until } = self.cursor.rest() else {
-            panic!("waits for nothing: {:?}", self.cursor.rest())
+        let CursorState::Waiting { wait, until } = self.cursor.state() else {
+            panic!("waits for nothing: {:?}", self.cursor.state())
         };
         self.now = until.expect("a deadline");
         self.input(Input::Timer { wait }).iter().map(spoken).collect()
     }
 
     pub fn wait(&self) -> (u64, Option<Timestamp>) {
-        match self.cursor.rest() {
-            Rest::Waiting { wait, until } => (wait, until),
+        match self.cursor.state() {
+            CursorState::Waiting { wait, until } => (wait, until),
             other => panic!("waits for nothing: {other:?}"),
         }
     }
@@ -144,15 +144,15 @@ impl Drive {
     }
 
     pub fn ended(&self) -> Option<String> {
-        match self.cursor.rest() {
-            Rest::Ended(ending) => Some(ending.reason),
+        match self.cursor.state() {
+            CursorState::Ended(ending) => Some(ending.reason),
             _ => None,
         }
     }
 
     pub fn error_code(&self) -> Option<String> {
-        match self.cursor.rest() {
-            Rest::Ended(ending) => ending.error.map(|error| error.code),
+        match self.cursor.state() {
+            CursorState::Ended(ending) => ending.error.map(|error| error.code),
             _ => None,
         }
     }
@@ -162,7 +162,7 @@ impl Drive {
     }
 
     pub fn noted(&self, what: &str) -> usize {
-        self.notes.iter().filter(|note| note.kind.name() == what).count()
+        self.notes.iter().filter(|note| note.what.as_str() == what).count()
     }
 
     pub fn early(&self) -> Vec<&Early> {

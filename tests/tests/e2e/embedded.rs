@@ -45,7 +45,7 @@ fn a_call_continues_after_a_kill_and_nothing_is_lost() {
     let filtered =
         standalone.json(&["activeflow", "list", "--flow", "support LINE", "--reference", "call:call-1"]);
     assert_eq!(filtered.as_array().unwrap().len(), 1);
-    let none = solo.run(&["activeflow", "list", "--status", "running"]);
+    let none = standalone.run(&["activeflow", "list", "--status", "running"]);
     assert!(none.contains("No activeflow matches"), "{none}");
 }
 

@@ -1,4 +1,4 @@
-//! Limits of one activeflow. Exceeding one of the first five ends it with the reason `limit.<name>`.
+//! Limits of one activeflow. The first five end it with the reason `limit.<name>`.
 
 /// Executed actions.
 pub const ACTIONS: u32 = 10_000;
@@ -8,13 +8,13 @@ pub const DEPTH: usize = 32;
 pub const LOOP: u32 = 1_000;
 /// Bytes of variables and results of all frames, as JSON.
 pub const VARIABLES: usize = 64 * 1024;
-/// Lifetime since the first input, in milliseconds: 30 days.
+/// Milliseconds from the first input to the end: 30 days.
 pub const LIFETIME_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
-/// Actions in one step; then the step yields.
+/// Actions in one step. A step that reaches the limit yields.
 pub const ACTIONS_PER_STEP: u32 = 256;
-/// Notes of one step; a last one, `notes_dropped`, counts the others.
+/// Notes of one step. A last note, `notes_dropped`, counts further ones.
 pub const NOTES_PER_STEP: usize = 256;
-/// Bytes of the evaluated text of one option.
+/// Bytes of one option's text after evaluation.
 pub const TEXT: usize = 16 * 1024;
 /// Messages of one `message_send`.
 pub const DESTINATIONS: usize = 100;

@@ -1,6 +1,6 @@
-//! What is wrong with a flow document, where, and what to do about it.
+//! Findings: errors and warnings about a flow document, with their place and a remedy.
 //!
-//! Every kind of finding has a stable code; the list below is the whole of them. Codes are never reused:
+//! Every kind of finding has a stable code. The list below is complete, and codes are never reused:
 //! `01xx` is about the document, `02xx` about actions and options, `03xx` about the graph, `04xx` about expressions,
 //! `05xx` about the flow's type and its subroutines.
 
@@ -13,7 +13,7 @@ pub enum Severity {
     Warning,
 }
 
-/// One finding. `line` and `column` count from 1; both are 0 when the source is not at hand.
+/// One finding. `line` and `column` count from 1; both are 0 when the source text is not available.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// Stable, for example `SBX0101`.
@@ -23,9 +23,9 @@ pub struct Finding {
     pub pointer: String,
     pub line: u32,
     pub column: u32,
-    /// What is wrong, with both values.
+    /// The problem, with the actual and the expected value.
     pub what: String,
-    /// What to do.
+    /// The remedy.
     pub help: String,
 }
 
@@ -39,7 +39,7 @@ impl std::fmt::Display for Finding {
     }
 }
 
-/// A kind of finding: its stable code, how much it weighs, and what it is about.
+/// A kind of finding: its stable code, severity and title.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Code {
     pub code: &'static str,
@@ -59,8 +59,8 @@ codes! {
     SYNTAX             "SBX0101" Error   "The document is not JSON.";
     OVERSIZE           "SBX0102" Error   "The document is over 2 MiB.";
     DUPLICATE_KEY      "SBX0103" Error   "An object has the same key twice.";
-    SCHEMA_VERSION     "SBX0104" Error   "This schema version is not known.";
-    UNKNOWN_KEY        "SBX0105" Error   "This key is not known here.";
+    SCHEMA_VERSION     "SBX0104" Error   "This schema version is unknown.";
+    UNKNOWN_KEY        "SBX0105" Error   "This key is unknown here.";
     FOREIGN_KEY        "SBX0106" Warning "This key of another system's document means nothing here.";
     DOCUMENT_SHAPE     "SBX0107" Error   "A part of the document is missing or has the wrong type.";
     UNKNOWN_TRIGGER    "SBX0108" Error   "No such trigger event.";
@@ -88,7 +88,7 @@ codes! {
     SUBROUTINE_TRIGGER "SBX0506" Warning "The called flow has a trigger of its own.";
 }
 
-/// So many errors and so many warnings of one document are told; nobody reads more.
+/// Maximum number of errors, and of warnings, that one report contains.
 const MAX_FINDINGS: usize = 1_000;
 
 /// Collects findings by pointer; positions are added where the source is known.
@@ -130,7 +130,7 @@ impl Report {
         self.errors > 0
     }
 
-    /// Whether a further error would not be told; then its help needs no search.
+    /// Whether the report drops further errors, so that their help texts are not needed.
     pub fn is_full(&self) -> bool {
         self.errors >= MAX_FINDINGS
     }
@@ -145,9 +145,9 @@ pub(crate) fn child(pointer: &str, key: &str) -> String {
     format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
-/// `Did you mean `talk`?`, or what is known, when nothing is near.
+/// `Did you mean `talk`?`, or the list of known names when none is similar.
 pub(crate) fn did_you_mean<'a>(got: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    // A document can have very many ids; a proposal is not worth comparing them all.
+    // A document can have very many ids; comparing them all would take too long.
     let known: Vec<&str> = known.into_iter().take(500).collect();
     let nearest = known
         .iter()
@@ -157,13 +157,13 @@ pub(crate) fn did_you_mean<'a>(got: &str, known: impl IntoIterator<Item = &'a st
         Some((far, _, name)) if far <= 1 + name.len() / 3 => format!("Did you mean `{name}`?"),
         _ if known.is_empty() => "Nothing is allowed here.".to_owned(),
         _ => format!(
-            "Known here: {}.",
+            "Known names: {}.",
             known.iter().take(40).map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
         ),
     }
 }
 
-/// Levenshtein distance by one row; long texts are cut, they are near to nothing anyhow.
+/// Levenshtein distance of the first 64 characters, computed with one row.
 fn distance(a: &str, b: &str) -> usize {
     let a: Vec<char> = a.chars().take(64).flat_map(char::to_lowercase).collect();
     let b: Vec<char> = b.chars().take(64).flat_map(char::to_lowercase).collect();
@@ -178,15 +178,6 @@ fn distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
-}
-
-/// At most 60 characters of what was found, for a message.
-pub(crate) fn shown(value: &serde_json::Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(60) {
-        Some((cut, _)) => format!("`{}…`", &text[..cut]),
-        None => format!("`{text}`"),
-    }
 }
 
 #[cfg(test)]
@@ -205,7 +196,7 @@ mod tests {
     #[test]
     fn a_near_name_is_proposed_and_a_far_one_lists_what_is_known() {
         assert_eq!(did_you_mean("tlak", ["talk", "play"]), "Did you mean `talk`?");
-        assert_eq!(did_you_mean("teleport", ["talk", "play"]), "Known here: `talk`, `play`.");
+        assert_eq!(did_you_mean("teleport", ["talk", "play"]), "Known names: `talk`, `play`.");
     }
     #[test]
     fn names_are_as_far_apart_as_letters_must_change() {
@@ -221,7 +212,7 @@ mod tests {
         }
         // A third of the letters and one may differ.
         assert_eq!(did_you_mean("tabxyz", ["tablet"]), "Did you mean `tablet`?");
-        assert_eq!(did_you_mean("taxyzw", ["tablet"]), "Known here: `tablet`.");
+        assert_eq!(did_you_mean("taxyzw", ["tablet"]), "Known names: `tablet`.");
     }
     #[test]
     fn a_thousand_errors_and_a_thousand_warnings_are_told() {

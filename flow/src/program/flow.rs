@@ -1,24 +1,14 @@
-//! A flow as it runs: its actions in order, each with where it leads.
+//! A compiled flow: its actions in order, each with its successor.
 
-use super::action::{Action, Kind};
+use super::action_type::{Action, CatalogueEntry};
+use crate::class::Class;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The class of an activeflow, from the type of its flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[repr(u8)]
-pub enum Class {
-    Voice = 0,
-    Chat = 1,
-    Forms = 2,
-    Service = 3,
-}
 
 /// One document, compiled.
 #[derive(Debug)]
 pub(crate) struct Flow {
-    /// Its id; of a subroutine the id or name by which it is called.
+    /// The flow's id; for a subroutine, the id or name that the call uses.
     pub key: String,
     pub name: String,
     pub class: Class,
@@ -26,7 +16,7 @@ pub(crate) struct Flow {
     pub variables: Map<String, Value>,
     pub nodes: Vec<Node>,
     index: BTreeMap<String, usize>,
-    /// The actions of the loop that each counting `goto` closes.
+    /// The actions in the loop of each counting `goto`.
     loops: BTreeMap<String, BTreeSet<usize>>,
 }
 
@@ -34,27 +24,27 @@ pub(crate) struct Flow {
 #[derive(Debug)]
 pub(crate) struct Node {
     pub id: String,
-    /// Where it is in the document.
+    /// JSON pointer into the document.
     pub pointer: String,
-    pub kind: &'static Kind,
+    pub kind: &'static CatalogueEntry,
     pub action: Box<dyn Action>,
-    /// The options as the document has them, for people who look.
+    /// The options as in the document, for display.
     pub option: Value,
-    pub next: Onward,
+    pub next: NextNode,
     pub on_error: Option<OnError>,
 }
 
-/// Where an action leads when it is done.
+/// Successor of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Onward {
+pub(crate) enum NextNode {
     Node(usize),
-    /// Out of this flow: back to the caller, or the end.
-    Leave,
+    /// Return to the caller, or end the main flow.
+    Return,
     /// The end of the activeflow.
     End,
 }
 
-/// What a flow says about an action's errors.
+/// An action's `on_error`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum OnError {
     Stop,
@@ -62,9 +52,9 @@ pub(crate) enum OnError {
     Jump(String),
 }
 
-/// Ids with a meaning of their own.
+/// Reserved target ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reserved {
+pub(crate) enum ReservedId {
     End,
     Start,
     Finish,
@@ -72,7 +62,7 @@ pub(crate) enum Reserved {
 }
 
 impl Node {
-    /// Where the flow says an error leads.
+    /// The action id in `on_error`, if it is one.
     pub fn on_error_target(&self) -> Option<&str> {
         match &self.on_error {
             Some(OnError::Jump(target)) => Some(target),
@@ -81,19 +71,19 @@ impl Node {
     }
 }
 
-impl Onward {
-    pub fn reserved(id: &str) -> Option<Reserved> {
+impl ReservedId {
+    pub fn of(id: &str) -> Option<ReservedId> {
         match id.strip_prefix("00000000-0000-0000-0000-00000000000")? {
-            "0" => Some(Reserved::End),
-            "1" => Some(Reserved::Start),
-            "2" => Some(Reserved::Finish),
-            "3" => Some(Reserved::Next),
+            "0" => Some(ReservedId::End),
+            "1" => Some(ReservedId::Start),
+            "2" => Some(ReservedId::Finish),
+            "3" => Some(ReservedId::Next),
             _ => None,
         }
     }
 }
 
-/// All bodies of counted loops together have at most this many members; further loops count without leaving.
+/// Maximum number of actions in all counted loops together. Further loops do not reset their count on leaving.
 const MAX_LOOP_MEMBERS: usize = 1_000_000;
 
 impl Flow {
@@ -133,7 +123,7 @@ impl Flow {
         self.nodes.get(self.position(id)?)
     }
 
-    /// Whether the loop that `goto` closes contains the action `id`.
+    /// Whether the loop of `goto` contains the action `id`.
     pub fn is_in_loop_of(&self, goto: &str, id: &str) -> bool {
         match (self.loops.get(goto), self.position(id)) {
             (Some(body), Some(index)) => body.contains(&index),
@@ -154,21 +144,22 @@ impl Flow {
             .map(|(_, target)| self.resolve(index, target))
             .collect::<Vec<_>>();
         let all = next.chain(on_error).chain(targets);
-        all.filter_map(|onward| if let Onward::Node(index) = onward { Some(index) } else { None }).collect()
+        all.filter_map(|next| if let NextNode::Node(index) = next { Some(index) } else { None }).collect()
     }
 
-    /// Where a target leads from the action at `index`.
-    pub fn resolve(&self, index: usize, target: &str) -> Onward {
-        match Onward::reserved(target) {
-            Some(Reserved::End) => Onward::End,
-            Some(Reserved::Start) => Onward::Node(0),
-            Some(Reserved::Finish) => Onward::Leave,
-            Some(Reserved::Next) => self.nodes.get(index).map_or(Onward::Leave, |node| node.next),
-            None => self.position(target).map_or(Onward::Leave, Onward::Node),
+    /// The node of a target id, as seen from the action at `index`.
+    pub fn resolve(&self, index: usize, target: &str) -> NextNode {
+        match ReservedId::of(target) {
+            Some(ReservedId::End) => NextNode::End,
+            Some(ReservedId::Start) => NextNode::Node(0),
+            Some(ReservedId::Finish) => NextNode::Return,
+            Some(ReservedId::Next) => self.nodes.get(index).map_or(NextNode::Return, |node| node.next),
+            None => self.position(target).map_or(NextNode::Return, NextNode::Node),
         }
     }
 
-    /// A loop's body is what leads to its `goto` without passing the target: found backwards from the `goto`.
+    /// The bodies of counted loops. A body is every action that leads to the `goto` without passing its target, found
+    /// backwards from the `goto`.
     fn counted_loops(&self) -> BTreeMap<String, BTreeSet<usize>> {
         let counting: Vec<(usize, &str)> = self
             .nodes
@@ -188,7 +179,7 @@ impl Flow {
         let mut left = MAX_LOOP_MEMBERS;
         let mut loops = BTreeMap::new();
         for (goto, target) in counting {
-            let Onward::Node(head) = self.resolve(goto, target) else { continue };
+            let NextNode::Node(head) = self.resolve(goto, target) else { continue };
             let mut body = BTreeSet::from([head, goto]);
             let mut open = if head == goto { vec![] } else { vec![goto] };
             while let Some(index) = open.pop() {

@@ -1,9 +1,10 @@
-//! The types that options are made of, and the one place that reads them from JSON.
+//! The types of options, and their reader.
 //!
-//! [`Text`], [`Count`] and [`Data`] may hold `${…}`; they are compiled when the document is read.
+//! [`Text`], [`Count`] and [`Data`] may contain `${…}`, which is compiled when the document is read.
 
-use crate::language::expression::Template;
-use crate::language::finding::{self, Code, Report, child, did_you_mean};
+use super::expression::Template;
+use crate::finding::{self, Code, Report, child, did_you_mean};
+use crate::json::shown;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error};
 use serde_json::{Map, Value};
@@ -29,11 +30,11 @@ pub enum Data {
     Object(Vec<(String, Data)>),
 }
 
-/// An expression that stands alone: `sim.total_bytes > 1000`.
+/// A bare expression: `sim.total_bytes > 1000`.
 #[derive(Debug)]
 pub struct Condition(pub(crate) Template);
 
-/// So many unknown keys of one object are reported; who has more is not helped by reading on.
+/// Maximum number of unknown keys of one object that are reported.
 const MAX_UNKNOWN_KEYS: usize = 20;
 
 const NOT_AN_EXPRESSION: &str = "expression: ";
@@ -56,7 +57,7 @@ pub(crate) fn read<T: DeserializeOwned>(
         let message = error.inner().to_string();
         if let Some((key, known)) = unknown_field(&message) {
             let parent = path.strip_suffix(&format!("/{key}")).unwrap_or(&path).to_owned();
-            let what = format!("`{key}` is not known here.");
+            let what = format!("The key `{key}` is unknown here.");
             report.add(
                 unknown,
                 format!("{pointer}{}", child(&parent, &key)),
@@ -84,7 +85,7 @@ pub(crate) fn read<T: DeserializeOwned>(
                 wrong,
                 format!("{pointer}{path}"),
                 sentence(&message),
-                "Correct the value; the schema of the document lists what is expected.",
+                "Correct the value; the document's schema lists the expected values.",
             );
         }
         return None;
@@ -106,7 +107,7 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
     })
 }
 
-/// Takes serde's words apart: "unknown field `x`, expected one of `a`, `b`".
+/// Parses serde's message: "unknown field `x`, expected one of `a`, `b`".
 fn unknown_field(message: &str) -> Option<(String, Vec<String>)> {
     let mut quoted = message.strip_prefix("unknown field `")?.split('`').step_by(2).map(str::to_owned);
     let key = quoted.next()?;
@@ -133,7 +134,7 @@ impl<'de> Deserialize<'de> for Count {
             value => value.as_u64().map(Count::Fixed).ok_or_else(|| {
                 D::Error::custom(format!(
                     "expected a whole number from 0 or an expression, got {}",
-                    finding::shown(&value)
+                    shown(&value)
                 ))
             }),
         }
@@ -175,7 +176,7 @@ impl Count {
     }
 }
 
-/// Every template in the texts of `value`, with its pointer; what cannot be read is left to [`read`].
+/// Every template in the texts of `value`, with its pointer. [`read`] reports those that cannot be read.
 pub(crate) fn templates(value: &Value, pointer: &str, found: &mut Vec<(String, Template)>) {
     match value {
         Value::String(text) if text.contains("${") => {
@@ -224,7 +225,7 @@ schema!(
     json_schema!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "\\$\\{" }] })
 );
 
-/// Options that are not given are an empty object.
+/// Treats absent options as an empty object.
 pub(crate) fn object_or_empty(option: Option<Value>) -> Value {
     match option {
         None | Some(Value::Null) => Value::Object(Map::new()),

@@ -1,7 +1,7 @@
-//! Expressions: `${ … }` in texts. Each is compiled once, in one environment with fuel.
+//! Expressions: `${ … }` in texts. Each is compiled once and runs with limited fuel.
 //!
-//! A text that is exactly one `${…}` keeps the type of its value; anything else becomes text. What a template reads is
-//! known before it runs ([`Template::reads`]), so only those variables are turned into values.
+//! A text that is exactly one `${…}` keeps the type of its value; anything else becomes text. The variables that a
+//! template reads are known before it runs ([`Template::reads`]), so only those are converted to values.
 
 use minijinja::value::Serde;
 use minijinja::{Environment, Expression, UndefinedBehavior};
@@ -9,11 +9,11 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-/// Instructions and bytes that one expression may use.
+/// Maximum of instructions and bytes that one expression uses.
 const FUEL: u64 = 50_000;
-/// What one template may produce.
+/// Maximum size of a template's result in bytes.
 const MAX_OUTPUT_BYTES: usize = 64 * 1024;
-/// What one template may be.
+/// Maximum size of a template in bytes.
 const MAX_SOURCE_BYTES: usize = 16 * 1024;
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -26,15 +26,19 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment
 });
 
-/// Where expressions find variables.
+/// Root names that the engine sets; a flow cannot give them to variables of its own.
+pub const RESERVED: &[&str] =
+    &["call", "message", "sim", "event", "activeflow", "flow", "customer", "actions", "error", "voipbin"];
+
+/// Lookup of variables by expressions.
 pub(crate) trait Lookup {
     /// The value of a root name such as `call` or a variable of the flow.
     fn root(&self, name: &str) -> Option<Value>;
-    /// The value at a path, for what needs no calculation.
+    /// The value at a path, for expressions that only name a variable.
     fn path(&self, path: &[String]) -> Option<Value>;
 }
 
-/// What a template came to, and which of the paths that it read were missing.
+/// Result of a template, and the paths that had no value.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Evaluation {
     pub value: Value,
@@ -55,7 +59,7 @@ enum Part {
 
 #[derive(Debug)]
 struct Compiled {
-    /// Set when the expression only names a variable: the common case, which needs no machine.
+    /// Set when the expression only names a variable: the common case, which needs no evaluation.
     path: Option<Vec<String>>,
     reads: Vec<Vec<String>>,
     tolerant: bool,
@@ -64,7 +68,7 @@ struct Compiled {
 
 impl Template {
     /// # Errors
-    /// What cannot be read, and where.
+    /// A message with the part that cannot be read.
     pub fn parse(text: &str) -> Result<Template, String> {
         if text.len() > MAX_SOURCE_BYTES {
             return Err(format!("the text has {} bytes, the limit is {MAX_SOURCE_BYTES}", text.len()));
@@ -86,7 +90,7 @@ impl Template {
     /// A whole expression: `a > 1`, or the same within `${…}`.
     ///
     /// # Errors
-    /// What cannot be read, and where.
+    /// A message with the part that cannot be read.
     pub fn parse_expression(text: &str) -> Result<Template, String> {
         let trimmed = text.trim();
         if trimmed.starts_with("${") {
@@ -252,7 +256,7 @@ fn is_function(name: &str) -> bool {
     ["range", "dict"].contains(&name)
 }
 
-/// How a value reads within a text.
+/// A value as part of a text.
 pub(crate) fn as_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -261,7 +265,7 @@ pub(crate) fn as_text(value: &Value) -> String {
     }
 }
 
-/// Whether a condition holds: everything but false, null, zero and what is empty.
+/// Whether a value counts as true: everything except false, null, zero and empty values.
 pub(crate) fn is_true(value: &Value) -> bool {
     match value {
         Value::Null => false,
