@@ -90,7 +90,7 @@ impl Execute for DigitsReceive {
             }
             if is_key || digits.len() as u64 >= length {
                 context.collect_digits(digits);
-                return Ok(leaving(self.done(context, false), event, rest.as_str()));
+                return Ok(with_remainder(self.done(context, false), event, rest.as_str()));
             }
         }
         context.collect_digits(digits);
@@ -113,7 +113,7 @@ impl DigitsReceive {
     }
 }
 
-fn leaving(taken: Reaction, event: &Event, rest: &str) -> Reaction {
+fn with_remainder(taken: Reaction, event: &Event, rest: &str) -> Reaction {
     match taken {
         Reaction::Done(next) if !rest.is_empty() => {
             let mut left = event.clone();

@@ -89,7 +89,7 @@ impl Compile for RecordingStart {
 impl Execute for RecordingStart {
     fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
         let name = match &self.name {
-            Some(name) => named(context.text(name)?)?,
+            Some(name) => checked_name(context.text(name)?)?,
             None => context.name_of_next_command(),
         };
         let data = object([
@@ -107,7 +107,7 @@ impl Execute for RecordingStart {
 }
 
 /// Checks a name. Gateways use it in file names and addresses, so it has no characters that are special there.
-pub(super) fn named(name: String) -> Result<String, Failure> {
+pub(super) fn checked_name(name: String) -> Result<String, Failure> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
     if (1..=MAX_NAME).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with('.') {
         return Ok(name);

@@ -3,7 +3,7 @@
 //! Proceeds at once, or with `wait` when the gateway reports that the recording is stored. The report (address, length)
 //! becomes `actions.<id>.result`. The gateway answers in the same way for a recording that has already ended.
 
-use super::recording_start::named;
+use super::recording_start::checked_name;
 use crate::json::object;
 use crate::program::options::Text;
 use crate::program::{
@@ -43,7 +43,7 @@ impl Compile for RecordingStop {
 impl Execute for RecordingStop {
     fn enter(&self, context: &mut dyn Context) -> Result<Next, Failure> {
         let data = match &self.name {
-            Some(name) => object([("name", named(context.text(name)?)?.into())]),
+            Some(name) => object([("name", checked_name(context.text(name)?)?.into())]),
             None => Map::new(),
         };
         let stop = context.command("call.recording_stop", data);

@@ -68,12 +68,12 @@ fn variables(flow: &Flow, document: &Value, report: &mut Report) {
         let reads: BTreeSet<(&String, &[String])> =
             all.flat_map(|(at, template)| template.reads().map(move |path| (at, path))).collect();
         for (at, path) in reads {
-            judge_path(flow, at, path, &own, report);
+            check_path(flow, at, path, &own, report);
         }
     }
 }
 
-fn judge_path(flow: &Flow, at: &str, path: &[String], own: &BTreeSet<&str>, report: &mut Report) {
+fn check_path(flow: &Flow, at: &str, path: &[String], own: &BTreeSet<&str>, report: &mut Report) {
     let Some(root) = path.first().map(String::as_str).filter(|_| !report.is_full()) else { return };
     let name = path.join(".");
     if root == "actions" {

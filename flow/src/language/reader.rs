@@ -82,7 +82,7 @@ impl Reader<'_> {
             let pointer = format!("/actions/{index}");
             let id = match id {
                 Some(id) => {
-                    self.judge_id(&id, !seen.insert(id.clone()), &pointer);
+                    self.check_id(&id, !seen.insert(id.clone()), &pointer);
                     id
                 }
                 None => {
@@ -106,7 +106,7 @@ impl Reader<'_> {
         ids
     }
 
-    fn judge_id(&mut self, id: &str, again: bool, pointer: &str) {
+    fn check_id(&mut self, id: &str, duplicate: bool, pointer: &str) {
         let pointer = format!("{pointer}/id");
         if ReservedId::of(id).is_some() {
             self.report.add(
@@ -118,7 +118,7 @@ impl Reader<'_> {
         } else if id.is_empty() || id.len() > 128 {
             let what = format!("The id has {} bytes.", id.len());
             self.report.add(finding::MISSING_ID, pointer, what, "An id has 1 to 128 bytes.");
-        } else if again {
+        } else if duplicate {
             let what = format!("Another action already has the id `{id}`.");
             self.report.add(finding::DUPLICATE_ID, pointer, what, "Change one of the ids.");
         }
