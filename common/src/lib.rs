@@ -4,6 +4,7 @@ pub mod address;
 pub mod answer;
 pub mod attempt;
 pub mod command;
+pub mod deliver;
 pub mod heartbeat;
 pub mod identity;
 pub mod journal;
@@ -11,6 +12,7 @@ pub mod mask;
 pub mod member;
 pub mod ports;
 pub mod record;
+pub mod store_time;
 
 pub use identity::{ActiveflowId, EventKey, FlowId, Shard};
 pub use ports::error::{BusError, StoreError};
