@@ -1,81 +1,84 @@
-//! Back-pressure: a shard with too much that is ready takes no event that would start more. What runs already is
-//! let through, so that it can end.
+//! Back-pressure: a shard with too many ready activeflows takes no event that would start another. Events for running
+//! activeflows pass, so that these can end.
 //!
-//! Who waits here holds back the acknowledgements behind it, and in the end all intake. So only those types wait that
-//! hardly ever mean anything but a new activeflow. `message.received`, `conversation.message`, `sim.*` and `custom.*` may
-//! as well be what a live owner waits for, which only the store can tell: they never wait, and when they do start
-//! something, the shard takes it. Nor does an event wait that is handled alone: nothing else would move meanwhile.
+//! A waiting event blocks later acknowledgements, and in the end all intake. So only types wait that nearly always start
+//! an activeflow. A `message.received`, `conversation.message`, `sim.*` or `custom.*` may also be an event that a running
+//! activeflow waits for, and only the store knows: these never wait, and the shard takes what they start. A suspect does
+//! not wait either: it is handled alone, so nothing else would move meanwhile.
 
-use crate::{Ports, metrics};
+use crate::metrics;
+use crate::ports::Ports;
 use common::Shard;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How often a closed gate looks whether it may open, and how often who waits before it asks.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Interval between measurements of a closed shard, and between the checks of a waiting event.
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Types that start something new, or nothing.
-const STARTS: [&str; 4] = ["call.incoming", "call.outgoing", "form.requested", "job.due"];
+/// Event types that start an activeflow or have no effect.
+const STARTING_TYPES: [&str; 4] = ["call.incoming", "call.outgoing", "form.requested", "job.due"];
 
-pub struct Gate {
+pub struct BacklogGate {
     high: u64,
     low: u64,
-    /// The closed shards, and when each was last looked at.
+    /// The closed shards, each with the time of its last measurement.
     closed: Mutex<BTreeMap<Shard, Duration>>,
 }
 
-enum Turn {
-    Pass,
-    Look,
+enum Check {
+    Open,
+    Measure,
     Wait,
 }
 
-impl Gate {
-    pub fn new(high: u64, low: u64) -> Gate {
-        Gate { high, low, closed: Mutex::default() }
+impl BacklogGate {
+    pub fn new(high: u64, low: u64) -> BacklogGate {
+        BacklogGate { high, low, closed: Mutex::default() }
     }
 
-    /// Whether an event of this type that would start something waits while its shard is closed.
-    pub fn holds(kind: &str) -> bool {
-        STARTS.contains(&kind)
+    /// Whether an event of this type that would start an activeflow waits while its shard is closed.
+    pub fn applies_to(kind: &str) -> bool {
+        STARTING_TYPES.contains(&kind)
     }
 
-    /// What a delivery said of its shard.
-    pub fn note(&self, shard: Shard, backlog: u64, now: Duration) {
+    /// Records the backlog that a delivery reported, and closes the shard if it is too large.
+    pub fn record(&self, shard: Shard, backlog: u64, now: Duration) {
         if backlog <= self.high {
             return;
         }
         let mut closed = self.closed();
         if closed.insert(shard, now).is_none() {
             metrics::closed_shards(closed.len());
-            tracing::warn!(%shard, backlog, "The shard has too much that is ready; nothing new starts there for now");
+            tracing::warn!(%shard, backlog, limit = self.high, "Backlog of the shard is too large; events that would start an activeflow wait");
         }
     }
 
-    /// Waits until the shard takes events that start something.
-    pub async fn pass(&self, ports: &Ports, shard: Shard) {
+    /// Waits until the shard takes events that start an activeflow.
+    pub async fn wait_until_open(&self, ports: &Ports, shard: Shard) {
         loop {
-            match self.turn(shard, ports.clock.monotonic()) {
-                Turn::Pass => return,
-                Turn::Look => match ports.upkeep.depth(shard).await {
+            match self.check(shard, ports.clock.monotonic()) {
+                Check::Open => return,
+                Check::Measure => match ports.upkeep.depth(shard).await {
                     Ok(depth) if depth.resumed + depth.new <= self.low => self.open(shard),
                     Ok(_) => {}
-                    Err(error) => tracing::debug!(%shard, %error, "Could not look how full the shard is"),
+                    Err(error) => {
+                        tracing::debug!(%shard, %error, "Could not measure the backlog of the shard")
+                    }
                 },
-                Turn::Wait => ports.clock.sleep(LOOK_EVERY).await,
+                Check::Wait => ports.clock.sleep(CHECK_INTERVAL).await,
             }
         }
     }
 
-    fn turn(&self, shard: Shard, now: Duration) -> Turn {
+    fn check(&self, shard: Shard, now: Duration) -> Check {
         match self.closed().get_mut(&shard) {
-            None => Turn::Pass,
-            Some(looked) if now.saturating_sub(*looked) >= LOOK_EVERY => {
-                *looked = now;
-                Turn::Look
+            None => Check::Open,
+            Some(measured) if now.saturating_sub(*measured) >= CHECK_INTERVAL => {
+                *measured = now;
+                Check::Measure
             }
-            Some(_) => Turn::Wait,
+            Some(_) => Check::Wait,
         }
     }
 
@@ -83,7 +86,7 @@ impl Gate {
         let mut closed = self.closed();
         if closed.remove(&shard).is_some() {
             metrics::closed_shards(closed.len());
-            tracing::info!(%shard, "The shard takes new activeflows again");
+            tracing::info!(%shard, "Backlog of the shard is small again; new activeflows start");
         }
     }
 
