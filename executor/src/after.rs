@@ -1,24 +1,24 @@
-//! What becomes of a claim, read from where the cursor rests.
+//! The next state of a claim, read from the position of its cursor.
 
 use common::ports::work::After;
 use common::record::Entry;
 use flow::Cursor;
 use flow::cursor::{Early, Rest};
 
-/// What becomes of a claim whose cursor stands here, and the reason if it has ended.
-pub fn rest_of(cursor: Option<&Cursor>) -> (After, Option<String>) {
+/// The next state of the claim, and the reason if the activeflow has ended. No cursor: it has not started.
+pub fn after(cursor: Option<&Cursor>) -> (After, Option<String>) {
     let Some(cursor) = cursor else {
         return (After::Park { wait: 0, until: None }, None);
     };
     match cursor.rest() {
         Rest::Waiting { wait, until } => (After::Park { wait, until }, None),
         Rest::Yielded => (After::Yield, None),
-        Rest::Ended(ending) => (After::End { rest: handed_on(cursor) }, Some(ending.reason)),
+        Rest::Ended(ending) => (After::End { rest: redelivered(cursor) }, Some(ending.reason)),
     }
 }
 
-/// Early inputs that would start something are delivered again when the reference is free.
-pub fn handed_on(cursor: &Cursor) -> Vec<Entry> {
+/// Early inputs that would start an activeflow. They are delivered again when the reference is free.
+pub fn redelivered(cursor: &Cursor) -> Vec<Entry> {
     let starting = cursor.early().iter().filter(|early| early.start.is_some());
     let entry = |early: &Early| {
         let input = serde_json::to_vec(&early.event).ok()?;
