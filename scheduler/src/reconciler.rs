@@ -1,21 +1,22 @@
-//! When a reconciler ticks: when its wakeup rings, when something is due, and on a period in case a ring was lost.
+//! The loop around a reconciler: it ticks on a wakeup, when something is due, and periodically in case a wakeup was lost.
 
-use crate::{Ports, Shared};
+use crate::ports::Ports;
 use async_trait::async_trait;
-use common::StoreError;
+use common::{Shard, StoreError};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// Between two ticks that nothing rang for.
-const SHORTEST: Duration = Duration::from_millis(1);
+/// Minimum pause between two ticks without a wakeup.
+const MIN_PAUSE: Duration = Duration::from_millis(1);
 
-/// What a tick says of the next one.
+/// Result of a tick: when the next one is due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tick {
-    /// There is more than one tick does: come again at once.
+    /// Whether work is left: tick again at once.
     pub more: bool,
-    /// Something is due so long from now.
+    /// Time until the next work is due.
     pub due_in: Option<Duration>,
 }
 
@@ -23,16 +24,16 @@ pub struct Tick {
 pub trait Reconciler: Send {
     fn name(&self) -> &'static str;
 
-    /// Looks at state and does a bounded amount.
+    /// Reads state and does a bounded amount of work.
     ///
     /// # Errors
-    /// The store did not do its part; the next tick tries again.
+    /// The store failed; the next tick tries again.
     async fn tick(&mut self, ports: &Ports) -> Result<Tick, StoreError>;
 }
 
-/// Drives one reconciler; never returns. A failure is told when it is the first of several: of all reconcilers that share
-/// `outage`, one line tells that the store is away, and one that it is back.
-pub async fn drive(
+/// Runs one reconciler; never returns. Reconcilers that share `outage` log one line when the store goes away and one when
+/// it is back.
+pub async fn reconcile(
     ports: &Ports,
     mut reconciler: impl Reconciler,
     period: Duration,
@@ -41,12 +42,12 @@ pub async fn drive(
 ) {
     loop {
         let tick = reconciler.tick(ports).await;
-        tell(reconciler.name(), &tick, outage);
+        log_outage(reconciler.name(), &tick, outage);
         let tick = tick.unwrap_or_default();
         if tick.more {
             continue;
         }
-        let pause = tick.due_in.map_or(period, |due_in| due_in.max(SHORTEST).min(period));
+        let pause = tick.due_in.map_or(period, |due_in| due_in.max(MIN_PAUSE).min(period));
         tokio::select! {
             biased;
             () = wakeup.notified() => {}
@@ -55,30 +56,30 @@ pub async fn drive(
     }
 }
 
-fn tell(name: &str, tick: &Result<Tick, StoreError>, outage: &AtomicBool) {
+fn log_outage(name: &str, tick: &Result<Tick, StoreError>, outage: &AtomicBool) {
     match tick {
         Err(error) if !error.is_transient() => {
-            tracing::error!(reconciler = name, %error, "A reconciler cannot do its work");
+            tracing::error!(reconciler = name, %error, "Reconciler failed");
         }
         Err(error) => {
             if !outage.swap(true, Ordering::Relaxed) {
-                tracing::warn!(reconciler = name, %error, "Reconcilers have to try again");
+                tracing::warn!(reconciler = name, %error, "Reconcilers failed: the state store is away; retrying");
             }
         }
         Ok(_) => {
             if outage.swap(false, Ordering::Relaxed) {
-                tracing::info!(reconciler = name, "Reconcilers work again");
+                tracing::info!(reconciler = name, "Reconcilers resumed");
             }
         }
     }
 }
 
-/// Passes rings of the store on to the shards' wakeups; never returns.
-pub async fn forward_wakeups(ports: &Ports, shared: &Shared) {
+/// Forwards the store's wakeups to those of the shards; never returns.
+pub async fn forward_wakeups(ports: &Ports, wakeups: &BTreeMap<Shard, Notify>) {
     let mut due = ports.upkeep.listen_due().await;
     loop {
         let shard = due.next().await;
-        if let Some(wakeup) = shared.wakeups.get(&shard) {
+        if let Some(wakeup) = wakeups.get(&shard) {
             wakeup.notify_one();
         }
     }
