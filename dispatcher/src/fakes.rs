@@ -25,8 +25,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 const SHARDS: u16 = 4;
 
+#[derive(Default)]
 pub struct Harness {
-    store: Arc<Store>,
+    model: Model,
     sessions: Mutex<VecDeque<UnboundedReceiver<Delivery>>>,
     /// All calls, in order: `begin e1`, `end e1`, `ack 3`, `reject malformed_json`, ...
     log: Arc<Mutex<Vec<String>>>,
@@ -45,21 +46,12 @@ pub struct Harness {
     time: Mutex<Duration>,
 }
 
-impl Default for Harness {
+/// The in-memory model.
+struct Model(Arc<Store>);
+
+impl Default for Model {
     fn default() -> Self {
-        Harness {
-            store: Arc::new(Store::new(SHARDS, Limits::default(), ManualTime::default())),
-            sessions: Mutex::default(),
-            log: Arc::default(),
-            unanswered: Mutex::default(),
-            too_new: Mutex::default(),
-            answers: Mutex::default(),
-            generations: Mutex::default(),
-            attempts: Mutex::default(),
-            rejected_full: Mutex::default(),
-            rejected_unconfirmed: Mutex::default(),
-            time: Mutex::default(),
-        }
+        Model(Arc::new(Store::new(SHARDS, Limits::default(), ManualTime::default())))
     }
 }
 
@@ -74,8 +66,8 @@ impl Harness {
         Ports {
             bus: self.clone(),
             intake: self.clone(),
-            catalogue: self.store.clone(),
-            members: self.store.clone(),
+            catalogue: self.model.0.clone(),
+            members: self.model.0.clone(),
             upkeep: self.clone(),
             clock: self.clone(),
         }
@@ -97,7 +89,7 @@ impl Harness {
 
     /// Publishes empty definitions until `generation` is the newest.
     pub async fn publish_through(&self, generation: u64) {
-        let newest = self.store.definitions(0).await.unwrap().map_or(0, |newest| newest.generation);
+        let newest = self.model.0.definitions(0).await.unwrap().map_or(0, |newest| newest.generation);
         for generation in newest + 1..=generation {
             self.publish(Definitions { generation, ..Definitions::default() }).await;
         }
@@ -112,7 +104,7 @@ impl Harness {
 
     async fn publish(&self, definitions: Definitions) {
         let publication = Publication { definitions, ..Publication::default() };
-        assert_eq!(self.store.publish(&publication).await.unwrap(), Published::Done);
+        assert_eq!(self.model.0.publish(&publication).await.unwrap(), Published::Done);
     }
 
     pub fn log(&self) -> Vec<String> {

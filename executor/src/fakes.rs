@@ -24,8 +24,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+#[derive(Default)]
 pub struct Harness {
-    store: Arc<Store>,
+    model: Model,
     /// All calls, in order: `commit 0 1 commands Keep`, `publish 1`, `finish 1 Park`, ...
     pub log: Mutex<Vec<String>>,
     /// The published commands.
@@ -52,24 +53,12 @@ pub struct Harness {
     time: Mutex<Duration>,
 }
 
-impl Default for Harness {
+/// The in-memory model.
+struct Model(Arc<Store>);
+
+impl Default for Model {
     fn default() -> Self {
-        Harness {
-            store: Arc::new(Store::new(2, Limits::default(), ManualTime::default())),
-            log: Mutex::default(),
-            published: Mutex::default(),
-            confirms: Mutex::default(),
-            ready: Mutex::default(),
-            suspects: Mutex::default(),
-            claimed: Mutex::default(),
-            more: Mutex::default(),
-            panics: AtomicBool::default(),
-            fenced: AtomicBool::default(),
-            dies: AtomicBool::default(),
-            dead: Mutex::default(),
-            down: AtomicBool::default(),
-            time: Mutex::default(),
-        }
+        Model(Arc::new(Store::new(2, Limits::default(), ManualTime::default())))
     }
 }
 
@@ -81,7 +70,7 @@ impl Harness {
     pub fn ports(self: &Arc<Self>) -> Ports {
         Ports {
             work: self.clone(),
-            catalogue: self.store.clone(),
+            catalogue: self.model.0.clone(),
             members: self.clone(),
             bus: self.clone(),
             clock: self.clone(),
@@ -92,7 +81,7 @@ impl Harness {
     pub async fn publish_bundle(&self, hash: [u8; 32], bundle: &Bundle) {
         let definitions = Definitions { generation: 1, ..Definitions::default() };
         let bundles = vec![(hex(&hash), bundle.to_bytes().to_vec())];
-        let published = self.store.publish(&Publication { definitions, bundles }).await.unwrap();
+        let published = self.model.0.publish(&Publication { definitions, bundles }).await.unwrap();
         assert_eq!(published, Published::Done);
     }
 
