@@ -121,26 +121,4 @@ impl DefinitionsCache {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fakes::{CapturedWarnings, Harness};
-
-    #[tokio::test]
-    async fn a_shard_that_is_ahead_of_all_definitions_is_reported_once_and_waited_for() {
-        let harness = Arc::new(Harness::default());
-        harness.publish_through(3).await;
-        let dispatcher = harness.dispatcher();
-        let captured = CapturedWarnings::default();
-        let guard = tracing::subscriber::set_default(captured.clone());
-        let publish = async {
-            while harness.ports().clock.monotonic() < Duration::from_secs(30) {
-                tokio::task::yield_now().await;
-            }
-            harness.publish_through(9).await;
-        };
-        tokio::join!(dispatcher.definitions.wait_for(9), dispatcher.definitions.wait_for(9), publish);
-        drop(guard);
-        assert_eq!(captured.warnings(), ["generation=9 loaded=3"]);
-        assert_eq!(dispatcher.definitions.generation(), 9);
-    }
-}
+mod tests;
