@@ -1,5 +1,5 @@
-//! A harness for the dispatcher's tests: scripted consumer sessions, scripted answers of the intake, and one log of both.
-//! Catalogue and member list are the in-memory model.
+//! A harness for the dispatcher's tests: scripted consumer sessions, the in-memory model as the store, with scripted
+//! failures, and one log of the calls.
 
 use crate::config::Config;
 use crate::dispatcher::Dispatcher;
@@ -35,7 +35,7 @@ pub struct Harness {
     pub unanswered: Mutex<BTreeMap<String, u32>>,
     /// Number of deliveries of an event that meet a record of a newer format.
     pub too_new: Mutex<BTreeMap<String, u32>>,
-    /// The first answers for an event; after these it is applied.
+    /// The first answers for an event; after these the model answers.
     pub answers: Mutex<BTreeMap<String, VecDeque<Delivered>>>,
     /// Generations by which the delivered events were addressed, in order.
     pub generations: Mutex<Vec<u64>>,
@@ -255,7 +255,10 @@ impl Intake for Harness {
         }
         self.note(format!("end {id}"));
         let scripted = self.answers.lock().unwrap().get_mut(&id).and_then(VecDeque::pop_front);
-        Ok(scripted.unwrap_or(Delivered::Applied { to: None, started: Vec::new(), backlog: 0 }))
+        match scripted {
+            Some(answer) => Ok(answer),
+            None => self.model.0.deliver(deliver).await,
+        }
     }
     async fn count_attempt(&self, _: Shard, _: EventKey, _: u64) -> Result<u32, StoreError> {
         self.note("count");
@@ -270,9 +273,9 @@ impl Upkeep for Harness {
     async fn sweep(&self, _: Shard, _: &[MemberId]) -> Result<Swept, StoreError> {
         unreachable!("a dispatcher does not sweep")
     }
-    async fn depth(&self, _: Shard) -> Result<Depth, StoreError> {
+    async fn depth(&self, shard: Shard) -> Result<Depth, StoreError> {
         self.note("depth");
-        Ok(Depth::default())
+        self.model.0.depth(shard).await
     }
     async fn listen_due(&self) -> Box<dyn Wakeups> {
         unreachable!("a dispatcher does not listen for due waits")

@@ -43,7 +43,7 @@ pub struct ClaimScheduler {
 }
 
 /// Result of one claim request.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct ClaimResult {
     pub rows: usize,
     /// Number of suspects among the rows.
@@ -53,7 +53,7 @@ pub struct ClaimResult {
 }
 
 /// A group of suspects, from its claim until the tasks of all of them have ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct SuspectGroup {
     pub shard: Shard,
     pub claimed_at: Duration,
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn while_suspects_may_be_on_their_way_nothing_else_is_claimed() {
+    fn while_a_request_for_suspects_is_in_flight_nothing_else_is_claimed() {
         let mut back = with_ready(2);
         let (shard, probe) = back.next_probe(0, NOW).unwrap();
         assert!(probe.idle);

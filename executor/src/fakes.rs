@@ -28,7 +28,7 @@ use std::time::Duration;
 #[derive(Default)]
 pub struct Harness {
     model: Model,
-    /// All calls, in order: `commit 0 1 commands Keep`, `publish 1`, `finish 1 Park`, ...
+    /// All calls, in order: `commit 0: 1 inputs, 1 commands, Keep`, `publish 1`, `finish 1: 0 left, Park`, ...
     pub log: Mutex<Vec<String>>,
     /// The published commands.
     pub published: Mutex<Vec<Message>>,

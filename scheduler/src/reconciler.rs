@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 const MIN_PAUSE: Duration = Duration::from_millis(1);
 
 /// Result of a tick: when the next one is due.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Tick {
     /// Whether work is left: tick again at once.
     pub more: bool,

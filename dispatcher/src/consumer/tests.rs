@@ -151,8 +151,6 @@ async fn an_attempt_that_the_dispatcher_survived_is_not_counted_again() {
 async fn stale_definitions_are_loaded_and_the_event_is_addressed_again() {
     let harness = Arc::new(Harness::default());
     harness.publish_through(4).await;
-    let stale = Delivered::StaleDefinitions { generation: 4 };
-    harness.answers.lock().unwrap().insert("e1".into(), VecDeque::from([stale]));
     let session = harness.session();
     session.send(delivery(1, "e1", "a")).unwrap();
     serve_until(&harness, "ack 1").await;

@@ -139,7 +139,7 @@ async fn a_damaged_cursor_ends_and_a_damaged_input_ends_after_the_good_ones() {
 }
 
 #[tokio::test]
-async fn a_missing_bundle_is_waited_for() {
+async fn an_activeflow_whose_bundle_is_missing_is_released_after_a_pause() {
     let harness = Arc::new(Harness::default());
     assert_eq!(run(&harness, row(1, Suspect::No)).await, AdvanceOutcome::Released);
     assert_eq!(harness.log(), ["release"]);
@@ -156,7 +156,7 @@ async fn a_cursor_of_a_newer_format_is_left_to_a_newer_executor() {
 }
 
 #[tokio::test]
-async fn few_actions_a_commit_go_on_under_one_claim_and_settle_once() {
+async fn small_commits_continue_under_one_claim_and_settle_once() {
     let harness = Arc::new(Harness::default());
     let document = serde_json::json!({
         "schema": "signalbox.flow/v1", "name": "Test", "type": "voice", "trigger": { "event": "call.incoming" },

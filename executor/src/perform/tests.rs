@@ -12,7 +12,7 @@ async fn after_a_nack_the_suffix_is_sent_again_in_order() {
 }
 
 #[tokio::test]
-async fn a_confirm_that_never_comes_closes_the_gate_until_one_comes() {
+async fn a_confirm_that_never_comes_suspends_claiming_until_one_comes() {
     let harness = Arc::new(Harness::default());
     harness.confirms.lock().unwrap().push_back(None);
     let executor = harness.executor();

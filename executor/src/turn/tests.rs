@@ -35,7 +35,7 @@ fn decided(bundle: &Bundle, inbox: &[Entry], resumes: u32) -> Result<Decision, T
 }
 
 #[test]
-fn a_cursor_that_yielded_goes_on_at_least_once_in_each_turn() {
+fn a_cursor_that_yielded_resumes_at_least_once_in_each_turn() {
     let bundle = bundle(serde_json::json!([
         { "id": "a", "type": "answer" },
         { "id": "b", "type": "goto", "option": { "target_id": "a", "loop_count": 300 } },

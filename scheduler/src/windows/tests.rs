@@ -22,7 +22,7 @@ struct RecordingBus {
 }
 
 #[tokio::test]
-async fn edges_that_passed_during_downtime_are_published_once_and_in_order() {
+async fn transitions_that_passed_during_downtime_are_published_once_and_in_order() {
     let harness = Harness::new(100).await;
     tick(&harness).await;
     let expected = ["route.activated 10 100", "route.activated 20 100", "route.expired 30 100"];
@@ -32,7 +32,7 @@ async fn edges_that_passed_during_downtime_are_published_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn an_edge_that_was_recorded_but_not_published_goes_out_as_it_was_recorded() {
+async fn a_transition_that_was_recorded_but_not_published_is_published_as_it_was_recorded() {
     let harness = Harness::new(11).await;
     let transition =
         RouteTransition { route_id: "call=+15550111".into(), transition: "activated".into(), at: at(10) };
@@ -55,7 +55,7 @@ async fn while_the_broker_is_away_an_edge_is_kept_for_the_next_tick() {
 }
 
 #[test]
-fn a_route_that_was_deleted_has_no_later_edges() {
+fn a_route_that_was_deleted_has_no_later_transitions() {
     let mut route = route("call=*", Some(10), Some(30));
     route.closed_at = Some(at(20));
     assert_eq!(
