@@ -4,6 +4,7 @@ pub mod address;
 pub mod answer;
 pub mod attempt;
 pub mod command;
+pub mod deliver;
 pub mod heartbeat;
 pub mod identity;
 pub mod journal;
@@ -14,6 +15,7 @@ pub mod member;
 pub mod ports;
 pub mod record;
 pub mod refusal;
+pub mod store_time;
 pub mod token;
 
 pub use identity::{ActiveflowId, EventKey, FlowId, Shard};

@@ -1,21 +1,21 @@
-//! Which deliveries of one consumer session may be acknowledged: only the prefix without a gap.
+//! Acknowledgements of one consumer session: only the contiguous prefix of the settled deliveries.
 
 use std::collections::BTreeSet;
 
 #[derive(Debug, Default)]
 pub struct Acks {
-    /// The oldest tag that is not settled; unknown until the first delivery.
+    /// The oldest tag that is not settled; `None` before the first delivery.
     next: Option<u64>,
     settled: BTreeSet<u64>,
 }
 
 impl Acks {
-    /// Every delivery is shown once, as it comes.
-    pub fn came(&mut self, tag: u64) {
+    /// Registers a delivery. Must be called once for each, in the order of delivery.
+    pub fn received(&mut self, tag: u64) {
         self.next.get_or_insert(tag);
     }
 
-    /// Notes that `tag` is settled; returns the tag through which everything is, when that moved.
+    /// Marks `tag` as settled. Returns the last tag of the settled prefix if the prefix grew.
     pub fn settle(&mut self, tag: u64) -> Option<u64> {
         self.settled.insert(tag);
         let before = self.next?;
@@ -36,7 +36,7 @@ mod tests {
     fn only_the_prefix_without_a_gap_is_acknowledged() {
         let mut acks = Acks::default();
         for tag in 1..=5 {
-            acks.came(tag);
+            acks.received(tag);
         }
         assert_eq!(acks.settle(2), None);
         assert_eq!(acks.settle(3), None);
@@ -46,10 +46,10 @@ mod tests {
     }
 
     #[test]
-    fn a_life_may_begin_with_any_tag() {
+    fn a_session_may_begin_with_any_tag() {
         let mut acks = Acks::default();
-        acks.came(17);
-        acks.came(18);
+        acks.received(17);
+        acks.received(18);
         assert_eq!(acks.settle(18), None);
         assert_eq!(acks.settle(17), Some(18));
     }

@@ -1,50 +1,67 @@
-//! What happens to one event. Plain futures that spawn nothing: they may be dropped at any port call, and the event
-//! then comes again.
+//! Handling of one event. These futures spawn nothing: they may be dropped at any port call, and the event is then
+//! redelivered.
 
-use crate::address::{key, read};
-use crate::gate::Gate;
+use crate::backlog_gate::BacklogGate;
+use crate::dispatcher::Dispatcher;
+use crate::metrics;
+use crate::outcome::EventOutcome;
+use crate::ports::Ports;
+use crate::read::{key, panicked, read};
 use crate::reject::reject;
-use crate::{Dispatcher, Ports, metrics};
-use common::address::{Read, address};
+use common::address::Read;
 use common::answer::until_answered;
+use common::deliver::{DeliveryContext, DeliveryOutcome, deliver};
 use common::mask::masked;
 use common::ports::bus::Delivery;
-use common::ports::intake::{Deliver, Delivered, To};
+use common::ports::intake::{Deliver, To};
 use common::refusal::{Refusal, RefusalReason};
 use common::{EventKey, Shard, StoreError};
+use flow::Definitions;
 use futures_util::FutureExt;
-use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// So many counted attempts an event has that was there when dispatchers died.
-const SOLO_ATTEMPTS: u32 = 5;
-/// How often an event asks again whose activeflow has a record of a newer release.
-const LOOK_FOR_UPGRADE: Duration = Duration::from_secs(1);
-/// Of so many looks one is told of.
-const TELL_EVERY: u64 = 60;
+/// Maximum number of counted attempts at a suspect. One more rejects it as poison.
+const MAX_SOLO_ATTEMPTS: u32 = 5;
+/// Interval between attempts at an event whose activeflow has a record of a newer release.
+const UPGRADE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Number of such attempts between two log lines.
+const ATTEMPTS_PER_LOG_LINE: u64 = 60;
 
-/// What became of an event. Each is final: the delivery may be acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventOutcome {
-    Applied,
-    Duplicate,
-    /// Nobody hears it and it starts nothing.
-    Unmatched,
-    /// For an activeflow that has ended.
-    Late,
-    Rejected,
-    /// The rejected queue was full.
-    Dropped,
-}
-
-/// Stores the effect of an event, or keeps it among the rejected. Ends when either is durable.
+/// Stores the effect of an event, or publishes it to the rejected queue. Returns when either is durable.
 pub async fn apply(
     dispatcher: &Dispatcher,
     delivery: &Delivery,
     read: Result<Read, Refusal>,
 ) -> EventOutcome {
     handle(dispatcher, delivery, read, Concurrency::Shared).await
+}
+
+/// Handles a suspect: an event that was in process when dispatchers died. No other event may run meanwhile. Each attempt
+/// is counted before it is made; while the store cannot count, the event is neither tried nor rejected.
+pub async fn apply_alone(dispatcher: &Dispatcher, delivery: &Delivery) -> EventOutcome {
+    let Dispatcher { config, handled_suspects, .. } = dispatcher;
+    let key = attempt_key(delivery);
+    let counted =
+        if handled_suspects.contains(&key) { Ok(0) } else { count_attempt(dispatcher, delivery, key).await };
+    let refusal = match counted {
+        Ok(attempts) if attempts > MAX_SOLO_ATTEMPTS => {
+            let before = attempts - 1;
+            Refusal::new(
+                RefusalReason::Poison,
+                format!("{before} dispatchers died while each handled only this event"),
+            )
+        }
+        Ok(_) => {
+            let read = read(delivery, &config.realms);
+            let outcome = handle(dispatcher, delivery, read, Concurrency::Exclusive).await;
+            handled_suspects.insert(key);
+            return outcome;
+        }
+        Err(error) => record_damaged(&error),
+    };
+    reject(dispatcher, delivery, refusal).await
 }
 
 /// Whether other events are handled at the same time.
@@ -60,8 +77,8 @@ async fn handle(
     read: Result<Read, Refusal>,
     concurrency: Concurrency,
 ) -> EventOutcome {
-    let begun = dispatcher.ports.clock.monotonic();
-    let kind = metrics::known(read.as_ref().map_or("", |read| &read.event.kind));
+    let started_at = dispatcher.ports.clock.monotonic();
+    let kind = metrics::type_label(read.as_ref().map_or("", |read| &read.event.kind));
     let stored = match read {
         Ok(read) => AssertUnwindSafe(store(dispatcher, &read, concurrency))
             .catch_unwind()
@@ -73,45 +90,8 @@ async fn handle(
         Ok(outcome) => outcome,
         Err(refusal) => reject(dispatcher, delivery, refusal).await,
     };
-    metrics::event(kind, outcome, dispatcher.ports.clock.monotonic().saturating_sub(begun));
+    metrics::event(kind, outcome, dispatcher.ports.clock.monotonic().saturating_sub(started_at));
     outcome
-}
-
-/// The same for an event that was there when a dispatcher died: it is handled while no other is, and each attempt is
-/// counted before it is made. While the store cannot count, nothing is tried and nothing rejected.
-pub async fn apply_alone(dispatcher: &Dispatcher, delivery: &Delivery) -> EventOutcome {
-    let Dispatcher { config, handled_suspects, .. } = dispatcher;
-    let key = attempt_key(delivery);
-    let counted = if handled_suspects.knows(&key) { Ok(0) } else { count(dispatcher, delivery, key).await };
-    let refusal = match counted {
-        Ok(attempts) if attempts > SOLO_ATTEMPTS => {
-            let before = attempts - 1;
-            Refusal::new(
-                RefusalReason::Poison,
-                format!("{before} dispatchers died while each handled only this event"),
-            )
-        }
-        Ok(_) => {
-            let read = read_guarded(delivery, &config.realms);
-            let outcome = handle(dispatcher, delivery, read, Concurrency::Exclusive).await;
-            handled_suspects.note(key);
-            return outcome;
-        }
-        Err(error) => refused(&error),
-    };
-    reject(dispatcher, delivery, refusal).await
-}
-
-async fn count(dispatcher: &Dispatcher, delivery: &Delivery, key: EventKey) -> Result<u32, StoreError> {
-    let Ports { clock, intake, .. } = &dispatcher.ports;
-    let shard = Shard::of_slot(key.bucket(), intake.shards());
-    let attempt = attempt_name(dispatcher, delivery);
-    until_answered(&**clock, || intake.count_attempt(shard, key, attempt)).await
-}
-
-/// Reads an event; a panic is a refusal of that one event.
-pub fn read_guarded(delivery: &Delivery, realms: &BTreeMap<String, String>) -> Result<Read, Refusal> {
-    catch_unwind(AssertUnwindSafe(|| read(delivery, realms))).unwrap_or_else(|_| Err(panicked()))
 }
 
 async fn store(
@@ -119,95 +99,141 @@ async fn store(
     read: &Read,
     concurrency: Concurrency,
 ) -> Result<EventOutcome, Refusal> {
-    let Dispatcher { ports, view, gate, .. } = dispatcher;
-    let may_wait = concurrency == Concurrency::Shared && Gate::holds(&read.event.kind);
-    let arrival = view.now();
-    let mut waits = 0;
-    loop {
-        let deliver = address(read, &view.definitions(), arrival, ports.intake.shards())?;
-        if may_wait && starts_something(&deliver) {
-            gate.pass(ports, deliver.shard).await;
-        }
-        let delivered = until_answered(&*ports.clock, || ports.intake.deliver(&deliver)).await;
-        if let Err(error @ StoreError::TooNew { .. }) = &delivered {
-            wait_for_upgrade(dispatcher, error, &mut waits).await;
-            continue;
-        }
-        match delivered.map_err(|error| refused(&error))? {
-            Delivered::Applied { to, started, backlog } => {
-                gate.note(deliver.shard, backlog, ports.clock.monotonic());
-                tracing::debug!(
-                    event_type = read.event.kind,
-                    subject = masked(&key(read).1),
-                    shard = %deliver.shard,
-                    to = ?to,
-                    started = ?started,
-                    "Event applied"
-                );
-                return Ok(EventOutcome::Applied);
+    let Dispatcher { ports, definitions, backlog_gate, .. } = dispatcher;
+    let gated = concurrency == Concurrency::Shared && BacklogGate::applies_to(&read.event.kind);
+    let context = Context { dispatcher, gated };
+    let arrival = definitions.store_time();
+    let mut attempts = 0;
+    let outcome = loop {
+        match deliver(&context, &*ports.intake, &*ports.clock, read, arrival).await {
+            Ok(outcome) => break outcome,
+            Err(DeliverError::Store(error @ StoreError::TooNew { .. })) => {
+                wait_for_upgrade(dispatcher, &error, &mut attempts).await;
             }
-            Delivered::Duplicate => return Ok(EventOutcome::Duplicate),
-            Delivered::Unmatched => return Ok(unmatched(read)),
-            Delivered::Late => return Ok(EventOutcome::Late),
-            Delivered::InboxFull { owner } => {
-                let message =
-                    format!("the inbox of activeflow {owner} is full; replay the event when it has moved on");
-                return Err(Refusal::new(RefusalReason::InboxFull, message));
-            }
-            Delivered::StaleDefinitions { generation } => view.reach(generation).await,
+            Err(DeliverError::Store(error)) => return Err(record_damaged(&error)),
+            Err(DeliverError::Refused(refusal)) => return Err(refusal),
+        }
+    };
+    match outcome {
+        DeliveryOutcome::Applied { shard, to, started, backlog } => {
+            backlog_gate.record(shard, backlog, ports.clock.monotonic());
+            tracing::debug!(
+                event_type = read.event.kind,
+                subject = masked(&key(read).1),
+                %shard,
+                to = ?to,
+                started = ?started,
+                "Event applied"
+            );
+            Ok(EventOutcome::Applied)
+        }
+        DeliveryOutcome::Duplicate => Ok(EventOutcome::Duplicate),
+        DeliveryOutcome::Unmatched => Ok(unmatched(read)),
+        DeliveryOutcome::Late => Ok(EventOutcome::Late),
+        DeliveryOutcome::InboxFull { owner } => {
+            let message =
+                format!("the inbox of activeflow {owner} is full; replay the event when there is room again");
+            Err(Refusal::new(RefusalReason::InboxFull, message))
         }
     }
 }
 
-/// The event is good, and this binary is too old for it: it keeps its place until the binary is replaced, which gives it
-/// back to the queue.
-async fn wait_for_upgrade(dispatcher: &Dispatcher, error: &StoreError, waits: &mut u64) {
-    if *waits == 0 {
+struct Context<'a> {
+    dispatcher: &'a Dispatcher,
+    /// Whether the event waits while its shard has too large a backlog.
+    gated: bool,
+}
+
+enum DeliverError {
+    Refused(Refusal),
+    Store(StoreError),
+}
+
+impl From<Refusal> for DeliverError {
+    fn from(refusal: Refusal) -> DeliverError {
+        DeliverError::Refused(refusal)
+    }
+}
+
+impl From<StoreError> for DeliverError {
+    fn from(error: StoreError) -> DeliverError {
+        DeliverError::Store(error)
+    }
+}
+
+impl DeliveryContext for Context<'_> {
+    type Error = DeliverError;
+
+    fn definitions(&self) -> Arc<Definitions> {
+        self.dispatcher.definitions.get()
+    }
+
+    async fn refresh(&self, generation: u64) -> Result<Arc<Definitions>, DeliverError> {
+        self.dispatcher.definitions.wait_for(generation).await;
+        Ok(self.dispatcher.definitions.get())
+    }
+
+    async fn admit(&self, deliver: &Deliver) {
+        let Dispatcher { ports, backlog_gate, .. } = self.dispatcher;
+        if self.gated && would_start(deliver) {
+            backlog_gate.wait_until_open(ports, deliver.shard).await;
+        }
+    }
+}
+
+/// Keeps the event in its place until this binary is replaced: the event is good, but this release cannot read the record
+/// of its activeflow. The replacement returns the event to the queue.
+async fn wait_for_upgrade(dispatcher: &Dispatcher, error: &StoreError, attempts: &mut u64) {
+    if *attempts == 0 {
         metrics::too_new();
     }
-    if waits.is_multiple_of(TELL_EVERY) {
-        tracing::error!(%error, "An event waits until this dispatcher is upgraded; those behind it in the queue may, too");
+    if attempts.is_multiple_of(ATTEMPTS_PER_LOG_LINE) {
+        tracing::error!(%error, "An event waits until this dispatcher is upgraded; later events in the queue may wait too");
     }
-    *waits += 1;
-    dispatcher.ports.clock.sleep(LOOK_FOR_UPGRADE).await;
+    *attempts += 1;
+    dispatcher.ports.clock.sleep(UPGRADE_CHECK_INTERVAL).await;
 }
 
-fn starts_something(deliver: &Deliver) -> bool {
+fn would_start(deliver: &Deliver) -> bool {
     matches!(&deliver.to, To::Reference { owner, sides, .. } if owner.is_some() || !sides.is_empty())
 }
 
-/// Carriers publish much that nobody listens to: a metric, and a line for who looks closely.
+/// Carriers publish many events that no flow uses: they are counted, and logged only at debug level.
 fn unmatched(read: &Read) -> EventOutcome {
     tracing::debug!(
         event_type = read.event.kind,
         subject = masked(&key(read).1),
-        "Nobody hears the event and no route takes its address"
+        "No activeflow hears the event and no route takes its address"
     );
     EventOutcome::Unmatched
 }
 
-/// Another for each process, delivery and moment.
-fn attempt_name(dispatcher: &Dispatcher, delivery: &Delivery) -> u64 {
-    let moment = dispatcher.ports.clock.monotonic().as_nanos().to_string();
-    let name = EventKey::derive(&dispatcher.config.instance, &delivery.tag.to_string(), &moment);
-    name.0[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+async fn count_attempt(
+    dispatcher: &Dispatcher,
+    delivery: &Delivery,
+    key: EventKey,
+) -> Result<u32, StoreError> {
+    let Ports { clock, intake, .. } = &dispatcher.ports;
+    let shard = Shard::of_slot(key.bucket(), intake.shards());
+    let attempt = attempt_id(dispatcher, delivery);
+    until_answered(&**clock, || intake.count_attempt(shard, key, attempt)).await
 }
 
-/// By the bytes: an event that kills whoever reads it must be counted without reading it.
+/// Differs for each process, delivery and time.
+fn attempt_id(dispatcher: &Dispatcher, delivery: &Delivery) -> u64 {
+    let time = dispatcher.ports.clock.monotonic().as_nanos().to_string();
+    let id = EventKey::derive(&dispatcher.config.instance, &delivery.tag.to_string(), &time);
+    id.0[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// Derived from the bytes: an event whose reading kills the process must be counted without reading it.
 fn attempt_key(delivery: &Delivery) -> EventKey {
     let user = delivery.user_id.as_deref().unwrap_or_default();
     EventKey::derive(user, &delivery.routing_key, &String::from_utf8_lossy(&delivery.body))
 }
 
-fn refused(error: &StoreError) -> Refusal {
+fn record_damaged(error: &StoreError) -> Refusal {
     Refusal::new(RefusalReason::RecordDamaged, error.to_string())
-}
-
-fn panicked() -> Refusal {
-    Refusal::new(
-        RefusalReason::InternalError,
-        "the dispatcher panicked while it handled this event; its log says where",
-    )
 }
 
 #[cfg(test)]

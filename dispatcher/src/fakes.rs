@@ -1,15 +1,19 @@
-//! A world for the dispatcher's tests: a bus that hands out scripted sessions, a store that notes what it is asked.
+//! A harness for the dispatcher's tests: scripted consumer sessions, the in-memory model as the store, with scripted
+//! failures, and one log of the calls.
 
-use crate::{Config, Dispatcher, Ports};
+use crate::config::Config;
+use crate::dispatcher::Dispatcher;
+use crate::ports::Ports;
+use adapters::memory::{Limits, ManualTime, Store};
 use async_trait::async_trait;
 use common::command::Message;
-use common::member::{Member, MemberId};
+use common::member::MemberId;
 use common::ports::bus::{Confirm, Deliveries, Delivery, Rejection};
-use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
+use common::ports::catalogue::{Publication, Published};
 use common::ports::intake::{Deliver, Delivered};
 use common::ports::upkeep::{Depth, Swept, Upkeep};
 use common::ports::work::Wakeups;
-use common::ports::{Bus, Catalogue, Clock, Intake, Members};
+use common::ports::{Bus, Catalogue, Clock, Intake};
 use common::{BusError, EventKey, Shard, StoreError};
 use flow::definitions::Deployed;
 use flow::route::{Route, Window};
@@ -19,28 +23,39 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+const SHARDS: u16 = 4;
+
 #[derive(Default)]
-pub struct World {
-    pub sessions: Mutex<VecDeque<UnboundedReceiver<Delivery>>>,
-    /// Everything that happened, in order: `begin e1`, `stored e1`, `ack 3`, `reject malformed_json`, ...
+pub struct Harness {
+    model: Model,
+    sessions: Mutex<VecDeque<UnboundedReceiver<Delivery>>>,
+    /// All calls, in order: `begin e1`, `end e1`, `ack 3`, `reject malformed_json`, ...
     log: Arc<Mutex<Vec<String>>>,
-    /// How often the store does not answer for an event.
+    /// Number of deliveries of an event that the store does not answer.
     pub unanswered: Mutex<BTreeMap<String, u32>>,
-    /// How often an event meets a record that is too new.
+    /// Number of deliveries of an event that meet a record of a newer format.
     pub too_new: Mutex<BTreeMap<String, u32>>,
-    /// The first answers for an event; after these it is applied.
+    /// The first answers for an event; after these the model answers.
     pub answers: Mutex<BTreeMap<String, VecDeque<Delivered>>>,
-    pub generation: Mutex<u64>,
-    /// The event that starts the flow to which every address is routed.
-    pub trigger: Mutex<Option<&'static str>>,
+    /// Generations by which the delivered events were addressed, in order.
+    pub generations: Mutex<Vec<u64>>,
     pub attempts: Mutex<u32>,
     pub rejected_full: Mutex<bool>,
-    /// How often the broker does not confirm a rejected event.
+    /// Number of rejections that the broker does not confirm.
     pub rejected_unconfirmed: Mutex<u32>,
     time: Mutex<Duration>,
 }
 
-impl World {
+/// The in-memory model.
+struct Model(Arc<Store>);
+
+impl Default for Model {
+    fn default() -> Self {
+        Model(Arc::new(Store::new(SHARDS, Limits::default(), ManualTime::default())))
+    }
+}
+
+impl Harness {
     pub fn session(&self) -> UnboundedSender<Delivery> {
         let (sender, receiver) = unbounded_channel();
         self.sessions.lock().unwrap().push_back(receiver);
@@ -51,8 +66,8 @@ impl World {
         Ports {
             bus: self.clone(),
             intake: self.clone(),
-            catalogue: self.clone(),
-            members: self.clone(),
+            catalogue: self.model.0.clone(),
+            members: self.model.0.clone(),
             upkeep: self.clone(),
             clock: self.clone(),
         }
@@ -72,11 +87,31 @@ impl World {
         Dispatcher::new(self.ports(), config)
     }
 
+    /// Publishes empty definitions until `generation` is the newest.
+    pub async fn publish_through(&self, generation: u64) {
+        let newest = self.model.0.definitions(0).await.unwrap().map_or(0, |newest| newest.generation);
+        for generation in newest + 1..=generation {
+            self.publish(Definitions { generation, ..Definitions::default() }).await;
+        }
+    }
+
+    /// Routes every address to a flow that starts by events of the type `trigger`.
+    pub async fn publish_routes(&self, trigger: &str) {
+        let flows = [("flow".to_owned(), deployed(trigger))].into();
+        let routes = ["call", "sms", "sim", "custom"].map(route).into();
+        self.publish(Definitions { generation: 1, flows, routes }).await;
+    }
+
+    async fn publish(&self, definitions: Definitions) {
+        let publication = Publication { definitions, ..Publication::default() };
+        assert_eq!(self.model.0.publish(&publication).await.unwrap(), Published::Done);
+    }
+
     pub fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }
 
-    pub fn place_of(&self, line: &str) -> usize {
+    pub fn position_of(&self, line: &str) -> usize {
         let log = self.log();
         log.iter().position(|l| l == line).unwrap_or_else(|| panic!("no `{line}` in {log:?}"))
     }
@@ -86,7 +121,7 @@ impl World {
     }
 }
 
-/// Takes every address of `kind`, always.
+/// A route that always takes every address of `kind`.
 pub fn route(kind: &str) -> Route {
     Route {
         id: format!("{kind}=*"),
@@ -145,13 +180,13 @@ pub fn delivery(tag: u64, id: &str, call: &str) -> Delivery {
 
 struct Session {
     log: Arc<Mutex<Vec<String>>>,
-    coming: UnboundedReceiver<Delivery>,
+    deliveries: UnboundedReceiver<Delivery>,
 }
 
 #[async_trait]
 impl Deliveries for Session {
     async fn next(&mut self) -> Option<Delivery> {
-        self.coming.recv().await
+        self.deliveries.recv().await
     }
     fn ack_through(&self, tag: u64) {
         self.log.lock().unwrap().push(format!("ack {tag}"));
@@ -159,19 +194,19 @@ impl Deliveries for Session {
 }
 
 #[async_trait]
-impl Bus for World {
+impl Bus for Harness {
     async fn consume(&self) -> Box<dyn Deliveries> {
-        let coming = self.sessions.lock().unwrap().pop_front();
-        match coming {
-            Some(coming) => Box::new(Session { log: self.log.clone(), coming }),
+        let deliveries = self.sessions.lock().unwrap().pop_front();
+        match deliveries {
+            Some(deliveries) => Box::new(Session { log: self.log.clone(), deliveries }),
             None => std::future::pending().await,
         }
     }
     fn publish(&self, _: Message) -> Confirm {
-        Box::pin(std::future::ready(Ok(())))
+        unreachable!("a dispatcher publishes no command")
     }
     fn announce(&self, _: Message) -> Confirm {
-        Box::pin(std::future::ready(Ok(())))
+        unreachable!("a dispatcher announces nothing")
     }
     fn reject(&self, rejection: Rejection) -> Confirm {
         self.note(format!("reject {}", rejection.reason));
@@ -193,15 +228,16 @@ impl Bus for World {
 }
 
 #[async_trait]
-impl Intake for World {
+impl Intake for Harness {
     fn shards(&self) -> u16 {
-        4
+        SHARDS
     }
     async fn deliver(&self, deliver: &Deliver) -> Result<Delivered, StoreError> {
         let event: Event = serde_json::from_slice(&deliver.input).unwrap();
         let id = event.id;
         self.note(format!("begin {id}"));
-        // Others get a chance to overtake.
+        self.generations.lock().unwrap().push(deliver.generation);
+        // Other events get a chance to overtake.
         for _ in 0..5 {
             tokio::task::yield_now().await;
         }
@@ -219,7 +255,10 @@ impl Intake for World {
         }
         self.note(format!("end {id}"));
         let scripted = self.answers.lock().unwrap().get_mut(&id).and_then(VecDeque::pop_front);
-        Ok(scripted.unwrap_or(Delivered::Applied { to: None, started: Vec::new(), backlog: 0 }))
+        match scripted {
+            Some(answer) => Ok(answer),
+            None => self.model.0.deliver(deliver).await,
+        }
     }
     async fn count_attempt(&self, _: Shard, _: EventKey, _: u64) -> Result<u32, StoreError> {
         self.note("count");
@@ -230,74 +269,22 @@ impl Intake for World {
 }
 
 #[async_trait]
-impl Catalogue for World {
-    async fn publish(&self, _: &Publication) -> Result<Published, StoreError> {
-        Ok(Published::Done)
-    }
-    async fn definitions(&self, than: u64) -> Result<Option<Definitions>, StoreError> {
-        let generation = *self.generation.lock().unwrap();
-        self.note(format!("definitions {generation}"));
-        let Some(trigger) = *self.trigger.lock().unwrap() else {
-            return Ok((than < generation).then(|| Definitions { generation, ..Definitions::default() }));
-        };
-        let routes = ["call", "sms", "sim", "custom"].map(route).into();
-        let flows = [("flow".to_owned(), deployed(trigger))].into();
-        Ok((than < generation).then_some(Definitions { generation, flows, routes }))
-    }
-    async fn bundle(&self, _: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(None)
-    }
-    async fn now(&self) -> Result<Timestamp, StoreError> {
-        Ok(Timestamp::default())
-    }
-    async fn record_route_transition(
-        &self,
-        transition: &RouteTransition,
-    ) -> Result<RouteTransitionRecord, StoreError> {
-        Ok(RouteTransitionRecord {
-            transition: transition.clone(),
-            recorded_at: Timestamp::default(),
-            published: true,
-        })
-    }
-    async fn route_transition_published(&self, _: &RouteTransition) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn route_transitions(&self) -> Result<Vec<RouteTransitionRecord>, StoreError> {
-        Ok(Vec::new())
-    }
-}
-
-#[async_trait]
-impl Upkeep for World {
+impl Upkeep for Harness {
     async fn sweep(&self, _: Shard, _: &[MemberId]) -> Result<Swept, StoreError> {
-        Ok(Swept::default())
+        unreachable!("a dispatcher does not sweep")
     }
-    async fn depth(&self, _: Shard) -> Result<Depth, StoreError> {
+    async fn depth(&self, shard: Shard) -> Result<Depth, StoreError> {
         self.note("depth");
-        Ok(Depth::default())
+        self.model.0.depth(shard).await
     }
     async fn listen_due(&self) -> Box<dyn Wakeups> {
-        std::future::pending().await
+        unreachable!("a dispatcher does not listen for due waits")
     }
 }
 
+/// Sleeping advances the time.
 #[async_trait]
-impl Members for World {
-    async fn heartbeat(&self, me: &Member, _: &[MemberId]) -> Result<Vec<Member>, StoreError> {
-        Ok(vec![me.clone()])
-    }
-    async fn leave(&self, _: MemberId) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn members(&self) -> Result<Vec<Member>, StoreError> {
-        Ok(Vec::new())
-    }
-}
-
-/// Sleeping moves the time on.
-#[async_trait]
-impl Clock for World {
+impl Clock for Harness {
     fn monotonic(&self) -> Duration {
         *self.time.lock().unwrap()
     }
@@ -306,44 +293,5 @@ impl Clock for World {
             tokio::task::yield_now().await;
         }
         *self.time.lock().unwrap() += duration;
-    }
-}
-
-/// Hears warnings: their fields, without the sentence.
-#[derive(Clone, Default)]
-pub struct Ears(Arc<Mutex<Vec<String>>>);
-
-impl Ears {
-    pub fn warnings(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-impl tracing::Subscriber for Ears {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        *metadata.level() == tracing::Level::WARN && metadata.is_event()
-    }
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-    fn event(&self, event: &tracing::Event<'_>) {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        self.0.lock().unwrap().push(fields.0.join(" "));
-    }
-    fn enter(&self, _: &tracing::span::Id) {}
-    fn exit(&self, _: &tracing::span::Id) {}
-}
-
-#[derive(Default)]
-struct Fields(Vec<String>);
-
-impl tracing::field::Visit for Fields {
-    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-        if field.name() != "message" {
-            self.0.push(format!("{}={value:?}", field.name()));
-        }
     }
 }

@@ -1,25 +1,25 @@
-//! The suspicious events whose handling this process handled_suspects. When such a one comes again, its connection broke before it
-//! was acknowledged: nobody died of it, and it is not counted again.
+//! Suspects (events delivered several times without an acknowledgement) that this process has handled. When one of them
+//! is redelivered, the connection broke before the acknowledgement: no dispatcher died of it, so the attempt does not count.
 
 use common::EventKey;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// So many are remembered.
-const LENGTH: usize = 256;
+/// Maximum number of remembered suspects.
+const CAPACITY: usize = 256;
 
 #[derive(Default)]
 pub struct HandledSuspects(Mutex<VecDeque<EventKey>>);
 
 impl HandledSuspects {
-    pub fn knows(&self, key: &EventKey) -> bool {
+    pub fn contains(&self, key: &EventKey) -> bool {
         self.lock().contains(key)
     }
 
-    pub fn note(&self, key: EventKey) {
+    pub fn insert(&self, key: EventKey) {
         let mut known = self.lock();
         if !known.contains(&key) {
-            known.truncate(LENGTH - 1);
+            known.truncate(CAPACITY - 1);
             known.push_front(key);
         }
     }

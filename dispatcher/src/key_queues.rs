@@ -1,13 +1,13 @@
-//! One at a time for each reference: who comes while another is under way waits behind it.
+//! One queue per reference: one item runs at a time, later items of the same reference wait in order.
 
 use std::collections::{HashMap, VecDeque};
 
-/// Realm and subject: everything about one call or SIM shares a key, commands' results included.
+/// Realm and subject. All events of one call or SIM share a key, results of its commands included.
 pub type Key = (String, String);
 
 #[derive(Debug)]
 pub struct KeyQueues<T> {
-    /// A key is present while one of its items is under way.
+    /// Waiting items. A key is present while one of its items is running.
     waiting: HashMap<Key, VecDeque<T>>,
 }
 
@@ -18,7 +18,7 @@ impl<T> Default for KeyQueues<T> {
 }
 
 impl<T> KeyQueues<T> {
-    /// Gives `item` back when it may begin now; else it waits behind the others of its key.
+    /// Returns `item` if it may run now. Otherwise queues it behind the other items of its key.
     pub fn enter(&mut self, key: &Key, item: T) -> Option<T> {
         match self.waiting.get_mut(key) {
             Some(queue) => {
@@ -32,7 +32,7 @@ impl<T> KeyQueues<T> {
         }
     }
 
-    /// The item under way is done; returns the next of its key, which is under way from now on.
+    /// Ends the running item of `key`. Returns the next one, which is running from now on.
     pub fn leave(&mut self, key: &Key) -> Option<T> {
         let next = self.waiting.get_mut(key)?.pop_front();
         if next.is_none() {
@@ -41,8 +41,8 @@ impl<T> KeyQueues<T> {
         next
     }
 
-    /// Forgets who waits, but not who is under way; returns how many.
-    pub fn forget_waiting(&mut self) -> usize {
+    /// Removes all waiting items, but not the running ones. Returns the number of removed items.
+    pub fn remove_waiting(&mut self) -> usize {
         self.waiting.values_mut().map(|queue| queue.drain(..).count()).sum()
     }
 }
@@ -66,12 +66,12 @@ mod tests {
     }
 
     #[test]
-    fn who_is_under_way_still_blocks_its_lane_when_the_waiting_are_forgotten() {
+    fn a_running_item_still_blocks_its_queue_when_the_waiting_items_are_removed() {
         let call = ("r".to_owned(), "a".to_owned());
         let mut key_queues = KeyQueues::default();
         key_queues.enter(&call, 1);
         key_queues.enter(&call, 2);
-        assert_eq!(key_queues.forget_waiting(), 1);
+        assert_eq!(key_queues.remove_waiting(), 1);
         assert_eq!(key_queues.enter(&call, 1), None);
         assert_eq!(key_queues.leave(&call), Some(1));
     }

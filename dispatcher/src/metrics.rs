@@ -1,7 +1,7 @@
-//! What the dispatcher counts. Types that are not in the catalogue are one label, so that nobody outside can make more.
+//! Metrics of the dispatcher. Event types outside a fixed list share one label, so that publishers cannot add labels.
 
-use crate::apply::EventOutcome;
-use metrics::{Unit, counter, describe_counter, describe_histogram, gauge, histogram};
+use crate::outcome::EventOutcome;
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use std::time::Duration;
 
 const EVENTS: &str = "signalbox_events_total";
@@ -10,7 +10,7 @@ const REJECTED: &str = "signalbox_rejected_total";
 const DROPPED: &str = "signalbox_rejected_dropped_total";
 const UNMATCHED: &str = "signalbox_unmatched_total";
 const LATE: &str = "signalbox_late_total";
-const HELD: &str = "signalbox_dispatcher_held_events";
+const IN_FLIGHT: &str = "signalbox_dispatcher_held_events";
 const CLOSED: &str = "signalbox_gate_closed_shards";
 const REDELIVERED: &str = "signalbox_redelivered_total";
 const UNREFERENCED: &str = "signalbox_events_without_reference_total";
@@ -18,33 +18,39 @@ const TOO_NEW: &str = "signalbox_events_too_new_total";
 const CONSUMERS: &str = "signalbox_dispatcher_consumers_total";
 
 pub fn describe() {
-    describe_counter!(EVENTS, "Events handled, by type and by what became of them");
+    describe_counter!(EVENTS, "Events handled, by type and outcome");
     describe_histogram!(
         DURATION,
         Unit::Seconds,
-        "From the start of an event's turn until its effect is durable"
+        "Time from the start of an event's handling until its effect is durable"
     );
-    describe_counter!(REJECTED, "Events kept in the rejected queue, by reason");
+    describe_counter!(REJECTED, "Events published to the rejected queue, by reason");
     describe_counter!(DROPPED, "Events lost because the rejected queue was full");
-    describe_counter!(UNMATCHED, "Events that nobody hears and that start nothing, by type");
+    describe_counter!(UNMATCHED, "Events that no activeflow hears and no route takes, by type");
     describe_counter!(LATE, "command.* events for activeflows that had ended");
-    metrics::describe_gauge!(HELD, "Events that were delivered and are not settled");
-    metrics::describe_gauge!(CLOSED, "Shards with too much that is ready: what would start more there waits");
-    describe_counter!(REDELIVERED, "Events that were delivered before and not acknowledged");
+    describe_gauge!(IN_FLIGHT, "Events that are running or waiting for an earlier event of their reference");
+    describe_gauge!(
+        CLOSED,
+        "Shards whose backlog is too large: events that would start an activeflow there wait"
+    );
+    describe_counter!(REDELIVERED, "Redelivered events: delivered before without an acknowledgement");
     describe_counter!(
         UNREFERENCED,
-        "Events whose message had no header `reference`, which keeps the order when queues are several"
+        "Events without the message header `reference`, which keeps events in order across several queues"
     );
-    describe_counter!(TOO_NEW, "Events that wait until this dispatcher is upgraded, to read a newer record");
-    describe_counter!(CONSUMERS, "Lives of the consumer that have ended");
+    describe_counter!(
+        TOO_NEW,
+        "Events whose record has a newer format and that wait until this dispatcher is upgraded"
+    );
+    describe_counter!(CONSUMERS, "Consumer sessions that ended");
     counter!(DROPPED).absolute(0);
     counter!(UNREFERENCED).absolute(0);
     counter!(TOO_NEW).absolute(0);
     closed_shards(0);
 }
 
-/// The label of an event type.
-pub fn known(kind: &str) -> &'static str {
+/// Label of an event type.
+pub fn type_label(kind: &str) -> &'static str {
     const KNOWN: [&str; 18] = [
         "call.incoming",
         "call.outgoing",
@@ -86,7 +92,7 @@ pub fn event(kind: &'static str, outcome: EventOutcome, took: Duration) {
     }
 }
 
-/// `reason` is of a fixed vocabulary.
+/// `reason` comes from a fixed vocabulary.
 pub fn rejected(reason: &str) {
     counter!(REJECTED, "reason" => reason.to_owned()).increment(1);
 }
@@ -95,8 +101,8 @@ pub fn dropped() {
     counter!(DROPPED).increment(1);
 }
 
-pub fn held(events: usize) {
-    gauge!(HELD).set(events as f64);
+pub fn in_flight(events: usize) {
+    gauge!(IN_FLIGHT).set(events as f64);
 }
 
 pub fn closed_shards(shards: usize) {

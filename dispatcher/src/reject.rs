@@ -1,14 +1,15 @@
-//! Keeping an event that cannot be used where a person can look at it.
+//! Publishing an unusable event to the rejected queue, where an operator can inspect it.
 
-use crate::apply::EventOutcome;
-use crate::{Dispatcher, metrics};
+use crate::dispatcher::Dispatcher;
+use crate::metrics;
+use crate::outcome::EventOutcome;
 use common::BusError;
 use common::attempt::Backoff;
 use common::ports::bus::{Delivery, Rejection};
 use common::refusal::Refusal;
 use std::collections::BTreeMap;
 
-/// Rejects `delivery`; tries on until the broker has it or says that the rejected queue is full.
+/// Rejects `delivery`. Retries until the broker confirms it or reports that the rejected queue is full.
 pub async fn reject(dispatcher: &Dispatcher, delivery: &Delivery, refusal: Refusal) -> EventOutcome {
     let Refusal { reason, message } = refusal;
     let reason = reason.name().to_owned();
@@ -31,12 +32,12 @@ pub async fn reject(dispatcher: &Dispatcher, delivery: &Delivery, refusal: Refus
                 metrics::dropped();
                 tracing::error!(
                     reason = rejection.reason,
-                    "The rejected queue is full: an event was dropped"
+                    "The rejected queue is full; the event was dropped"
                 );
                 return EventOutcome::Dropped;
             }
             Err(error @ BusError::Unconfirmed { .. }) => {
-                tracing::debug!(%error, "A rejected event is not confirmed yet; publishing it again");
+                tracing::debug!(%error, "The broker did not confirm a rejected event; publishing it again");
                 dispatcher.ports.clock.sleep(backoff.pause()).await;
             }
         }

@@ -1,4 +1,4 @@
-//! Deliveries, one consumer session after another.
+//! A stream of deliveries over successive consumer sessions.
 
 use common::ports::Bus;
 use common::ports::bus::{Deliveries, Delivery};
@@ -21,7 +21,7 @@ impl Source {
         Source { bus, session }
     }
 
-    /// The next delivery; `None` when a session is over and the next one is being opened. Dropping the future loses nothing.
+    /// The next delivery; `None` when the session has ended and the next one is being opened. Cancel-safe.
     pub async fn next(&mut self) -> Option<Delivery> {
         loop {
             match &mut self.session {

@@ -1,41 +1,31 @@
-//! One claimed activeflow, from its claim until it rests. A plain future that spawns nothing: it may be dropped at any
-//! port call, and a successor goes on from what is stored.
+//! One claimed activeflow, from its claim until its claim is released. A future that spawns nothing: it may be dropped at
+//! any port call, and another worker continues from the stored state.
 
+use crate::after::redelivered;
 use crate::commit::{AbortReason, commit, finish, release};
+use crate::config::Config;
+use crate::executor::Executor;
+use crate::metrics;
 use crate::perform::publish;
-use crate::rest::handed_on;
-use crate::turn::{Decision, Failed, Turn, decide, journal};
-use crate::{Config, Executor, metrics};
+use crate::turn::{Decision, Turn, TurnFailure, decide, journal};
 use common::command::Message;
-use common::ports::Clock;
 use common::ports::work::{After, Claim, CommitOutcome, Control, Row, Transition};
 use common::record::{ActiveflowSpec, Entry};
-use flow::{Bundle, Cursor, Timestamp};
-use std::time::Duration;
+use common::store_time::StoreTime;
+use flow::{Bundle, Cursor};
+use std::sync::Arc;
 
-/// What became of a claim.
+/// Outcome of one claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdvanceOutcome {
     Parked,
     Paused,
     Yielded,
     Ended,
+    /// The claim was released unchanged.
     Released,
+    /// The claim belongs to another worker.
     Fenced,
-}
-
-/// The store's time at a claim, and the monotonic moment at which it was told.
-#[derive(Clone, Copy, Debug)]
-pub struct StoreTime {
-    pub told: Timestamp,
-    pub at: Duration,
-}
-
-impl StoreTime {
-    pub fn now(&self, clock: &dyn Clock) -> Timestamp {
-        let since = clock.monotonic().saturating_sub(self.at).as_micros();
-        self.told.plus_micros(i64::try_from(since).unwrap_or(i64::MAX))
-    }
 }
 
 struct ClaimedActiveflow {
@@ -46,16 +36,16 @@ struct ClaimedActiveflow {
     inbox: Vec<Entry>,
     control: Option<Control>,
     time: StoreTime,
-    /// Commands that are confirmed but not settled: the next finish does that.
+    /// Whether commands are confirmed but not settled. The next finish settles them.
     unsettled: bool,
-    /// How often it may still go on under this claim after a commit of few actions.
-    commits: u32,
+    /// Number of further turns under this claim for a cursor that only stopped at `actions_per_commit`.
+    extra_turns: u32,
 }
 
-/// Moves `row` until it rests or is given back. `time` was told with the claim.
+/// Moves the activeflow of `row` until its claim is released. `time` came with the claim.
 pub async fn advance(executor: &Executor, row: Row, time: StoreTime) -> AdvanceOutcome {
     let Row { claim, record, inbox, outbox, control } = row;
-    let mut held = ClaimedActiveflow {
+    let mut activeflow = ClaimedActiveflow {
         claim,
         spec: record.spec,
         version: record.version,
@@ -64,50 +54,47 @@ pub async fn advance(executor: &Executor, row: Row, time: StoreTime) -> AdvanceO
         control,
         time,
         unsettled: false,
-        commits: commits(&executor.config),
+        extra_turns: extra_turns(&executor.config),
     };
-    let halt = match go(executor, &mut held, &outbox).await {
+    match run_turns(executor, &mut activeflow, &outbox).await {
         Ok(outcome) => return outcome,
-        Err(halt) => halt,
-    };
-    match halt {
-        AbortReason::Fenced => return AdvanceOutcome::Fenced,
-        AbortReason::Later => executor.ports.clock.sleep(executor.config.retry_after).await,
-        AbortReason::BrokerAway => {}
+        Err(AbortReason::Fenced) => return AdvanceOutcome::Fenced,
+        Err(AbortReason::Later) => executor.ports.clock.sleep(executor.config.retry_after).await,
+        Err(AbortReason::BrokerAway) => {}
     }
-    release(executor, &held.claim).await;
+    release(executor, &activeflow.claim).await;
     metrics::released();
     AdvanceOutcome::Released
 }
 
-async fn go(
+async fn run_turns(
     executor: &Executor,
-    held: &mut ClaimedActiveflow,
+    activeflow: &mut ClaimedActiveflow,
     outbox: &[Vec<u8>],
 ) -> Result<AdvanceOutcome, AbortReason> {
-    settle_outbox(executor, held, outbox).await?;
+    settle_outbox(executor, activeflow, outbox).await?;
     loop {
-        let Some(bundle) = bundle(executor, held).await else {
+        let Some(bundle) = bundle(executor, activeflow).await else {
             return Err(AbortReason::Later);
         };
-        let (outcome, after) = match turn(executor, held, &bundle) {
-            Ok(decision) => perform(executor, held, decision).await?,
-            Err(failed) if failed.newer => {
-                tracing::error!(activeflow_id = %held.claim.id, detail = %failed.note.detail, "An activeflow waits for a newer executor");
+        let (outcome, after) = match turn(executor, activeflow, &bundle) {
+            Ok(decision) => perform(executor, activeflow, decision).await?,
+            Err(failure) if failure.newer_format => {
+                tracing::error!(activeflow_id = %activeflow.claim.id, detail = %failure.note.detail, "Activeflow waits until this executor is upgraded: its cursor has a newer format");
                 return Err(AbortReason::Later);
             }
-            Err(failed) => {
-                settle(executor, held).await?;
-                fail(executor, held, failed).await?
+            Err(failure) => {
+                settle(executor, activeflow).await?;
+                fail(executor, activeflow, failure).await?
             }
         };
         match outcome {
             CommitOutcome::More { version, inbox, control } => {
-                held.version = version;
-                held.inbox = inbox;
-                held.control = control;
+                activeflow.version = version;
+                activeflow.inbox = inbox;
+                activeflow.control = control;
             }
-            CommitOutcome::ClaimKept { version } if after == After::KeepClaim => held.version = version,
+            CommitOutcome::ClaimKept { version } if after == After::KeepClaim => activeflow.version = version,
             CommitOutcome::Released { .. } | CommitOutcome::ClaimKept { .. } => {
                 return Ok(outcome_of(&after));
             }
@@ -116,10 +103,10 @@ async fn go(
     }
 }
 
-/// Commands that an earlier worker stored and did not settle go first, with the bytes that it stored.
+/// Publishes and settles the commands that an earlier worker stored and did not settle, with the stored bytes.
 async fn settle_outbox(
     executor: &Executor,
-    held: &mut ClaimedActiveflow,
+    activeflow: &mut ClaimedActiveflow,
     outbox: &[Vec<u8>],
 ) -> Result<(), AbortReason> {
     if outbox.is_empty() {
@@ -127,73 +114,77 @@ async fn settle_outbox(
     }
     let readable = |bytes: &Vec<u8>| match Message::from_bytes(bytes) {
         Ok(message) => Some(message),
-        Err(why) => {
-            tracing::error!(activeflow_id = %held.claim.id, %why, "A stored command is lost: it cannot be read");
+        Err(error) => {
+            tracing::error!(activeflow_id = %activeflow.claim.id, %error, "A stored command is lost: it cannot be read");
             None
         }
     };
     let commands: Vec<Message> = outbox.iter().filter_map(readable).collect();
     metrics::resent(commands.len());
     publish(executor, &commands).await?;
-    held.unsettled = true;
-    settle(executor, held).await
+    activeflow.unsettled = true;
+    settle(executor, activeflow).await
 }
 
-async fn settle(executor: &Executor, held: &mut ClaimedActiveflow) -> Result<(), AbortReason> {
-    if !held.unsettled {
+async fn settle(executor: &Executor, activeflow: &mut ClaimedActiveflow) -> Result<(), AbortReason> {
+    if !activeflow.unsettled {
         return Ok(());
     }
     if let CommitOutcome::ClaimKept { version } =
-        finish(executor, &held.claim, held.version, &After::KeepClaim).await?
+        finish(executor, &activeflow.claim, activeflow.version, &After::KeepClaim).await?
     {
-        held.version = version;
+        activeflow.version = version;
     }
-    held.unsettled = false;
+    activeflow.unsettled = false;
     Ok(())
 }
 
-async fn bundle(executor: &Executor, held: &ClaimedActiveflow) -> Option<std::sync::Arc<Bundle>> {
-    match executor.bundles.get(&held.spec.bundle).await {
+async fn bundle(executor: &Executor, activeflow: &ClaimedActiveflow) -> Option<Arc<Bundle>> {
+    match executor.bundles.get(&activeflow.spec.bundle).await {
         Ok(bundle) => Some(bundle),
         Err(error) => {
             metrics::no_bundle();
-            tracing::error!(activeflow_id = %held.claim.id, flow_id = held.spec.flow.id, %error, "An activeflow waits for its bundle");
+            tracing::error!(activeflow_id = %activeflow.claim.id, flow_id = activeflow.spec.flow.id, %error, "Activeflow waits for its bundle");
             None
         }
     }
 }
 
-/// What is wrong with one input must not undo those before it: they are a turn of their own.
-fn turn(executor: &Executor, held: &ClaimedActiveflow, bundle: &Bundle) -> Result<Decision, Failed> {
+/// A bad input must not undo the good inputs before it: these are a turn of their own.
+fn turn(
+    executor: &Executor,
+    activeflow: &ClaimedActiveflow,
+    bundle: &Bundle,
+) -> Result<Decision, TurnFailure> {
     let clock = &executor.ports.clock;
-    let begun = clock.monotonic();
-    let whole = held.turn(executor, bundle);
-    let decided = match decide(&whole) {
-        Err(failed) if failed.good() > 0 => {
-            decide(&Turn { inbox: &held.inbox[..failed.good() as usize], ..whole })
+    let started_at = clock.monotonic();
+    let turn = activeflow.turn(executor, bundle);
+    let decided = match decide(&turn) {
+        Err(failure) if failure.good_inputs() > 0 => {
+            decide(&Turn { inbox: &activeflow.inbox[..failure.good_inputs() as usize], ..turn })
         }
         decided => decided,
     };
-    metrics::decided(clock.monotonic().saturating_sub(begun));
+    metrics::decided(clock.monotonic().saturating_sub(started_at));
     decided
 }
 
-/// As many actions as without commits of few actions.
-fn commits(config: &Config) -> u32 {
-    let most = flow::limits::ACTIONS_PER_STEP;
-    if config.actions_per_commit < most {
-        config.resumes.saturating_mul(most) / config.actions_per_commit.max(1)
+/// Allows one claim as many actions as with the largest `actions_per_commit`.
+fn extra_turns(config: &Config) -> u32 {
+    let largest = flow::step::limits::ACTIONS_PER_STEP;
+    if config.actions_per_commit < largest {
+        config.resumes.saturating_mul(largest) / config.actions_per_commit.max(1)
     } else {
         0
     }
 }
 
 impl ClaimedActiveflow {
-    /// A cursor that only made room for a commit goes on under its claim.
-    fn goes_on(&mut self, after: &After) -> bool {
-        let goes_on = *after == After::Yield && self.commits > 0;
-        self.commits -= u32::from(goes_on);
-        goes_on
+    /// Whether a cursor that yielded gets another turn under this claim.
+    fn take_extra_turn(&mut self, after: &After) -> bool {
+        let granted = *after == After::Yield && self.extra_turns > 0;
+        self.extra_turns -= u32::from(granted);
+        granted
     }
 
     fn turn<'a>(&'a self, executor: &Executor, bundle: &'a Bundle) -> Turn<'a> {
@@ -212,40 +203,40 @@ impl ClaimedActiveflow {
     }
 }
 
-/// Save, then speak: commands are stored with the transition, then published, then settled with what comes after.
+/// Stores the commands with the transition, then publishes them, then settles them together with `after`.
 async fn perform(
     executor: &Executor,
-    held: &mut ClaimedActiveflow,
+    activeflow: &mut ClaimedActiveflow,
     decision: Decision,
 ) -> Result<(CommitOutcome, After), AbortReason> {
     let Decision { transition, commands, after, ending, started, actions } = decision;
-    let after = if held.goes_on(&after) { After::KeepClaim } else { after };
-    let claim = &held.claim;
+    let after = if activeflow.take_extra_turn(&after) { After::KeepClaim } else { after };
+    let claim = &activeflow.claim;
     let outcome = match transition {
-        None => finish(executor, claim, held.version, &after).await?,
+        None => finish(executor, claim, activeflow.version, &after).await?,
         Some(transition) if after == After::KeepClaim => {
-            let outcome = commit(executor, claim, held.version, &transition, &after).await?;
+            let outcome = commit(executor, claim, activeflow.version, &transition, &after).await?;
             publish(executor, &commands).await?;
-            held.unsettled |= !commands.is_empty();
-            held.inbox.drain(..held.inbox.len().min(transition.consumed as usize));
-            held.control = None;
-            held.body = transition.body;
+            activeflow.unsettled |= !commands.is_empty();
+            activeflow.inbox.drain(..activeflow.inbox.len().min(transition.consumed as usize));
+            activeflow.control = None;
+            activeflow.body = transition.body;
             outcome
         }
-        Some(transition) if commands.is_empty() && !held.unsettled => {
-            let outcome = commit(executor, claim, held.version, &transition, &after).await?;
-            held.body = transition.body;
+        Some(transition) if commands.is_empty() && !activeflow.unsettled => {
+            let outcome = commit(executor, claim, activeflow.version, &transition, &after).await?;
+            activeflow.body = transition.body;
             outcome
         }
         Some(transition) => {
-            let kept = commit(executor, claim, held.version, &transition, &After::KeepClaim).await?;
-            held.body = transition.body;
+            let kept = commit(executor, claim, activeflow.version, &transition, &After::KeepClaim).await?;
+            activeflow.body = transition.body;
             if let CommitOutcome::ClaimKept { version } = kept {
-                held.version = version;
+                activeflow.version = version;
             }
             publish(executor, &commands).await?;
-            let outcome = finish(executor, claim, held.version, &after).await?;
-            held.unsettled = false;
+            let outcome = finish(executor, claim, activeflow.version, &after).await?;
+            activeflow.unsettled = false;
             outcome
         }
     };
@@ -255,37 +246,37 @@ async fn perform(
     }
     if let Some(reason) = ending {
         metrics::ended(&reason);
-        tracing::info!(activeflow_id = %held.claim.id, flow_name = held.spec.flow.name, reason, "Activeflow ended");
+        tracing::info!(activeflow_id = %activeflow.claim.id, flow_name = activeflow.spec.flow.name, reason, "Activeflow ended");
     }
     Ok((outcome, after))
 }
 
-/// Data that cannot be read, a core that panics and a step that asks for too much end the activeflow: trying again would
-/// do the same. The reference is given up, and what would start another is delivered again.
+/// Ends an activeflow whose data cannot be read, whose step panics or whose step produces too much: a retry would fail
+/// again. Its reference becomes free, and early inputs that would start an activeflow are delivered again.
 async fn fail(
     executor: &Executor,
-    held: &ClaimedActiveflow,
-    failed: Failed,
+    activeflow: &ClaimedActiveflow,
+    failure: TurnFailure,
 ) -> Result<(CommitOutcome, After), AbortReason> {
-    let Failed { consumed, note, .. } = failed;
+    let TurnFailure { consumed, note, .. } = failure;
     tracing::error!(
-        activeflow_id = %held.claim.id,
-        flow_name = held.spec.flow.name,
+        activeflow_id = %activeflow.claim.id,
+        flow_name = activeflow.spec.flow.name,
         action_id = note.action_id,
         what = note.what.as_str(),
         detail = common::mask::masked(&note.detail.to_string()),
-        "Activeflow ends: it cannot be moved"
+        "Activeflow ended: it cannot be executed"
     );
-    let rest = Cursor::from_bytes(&held.body).map(|cursor| handed_on(&cursor)).unwrap_or_default();
+    let rest = Cursor::from_bytes(&activeflow.body).map(|cursor| redelivered(&cursor)).unwrap_or_default();
     let after = After::End { rest };
     let transition = Transition {
-        body: held.body.clone(),
+        body: activeflow.body.clone(),
         consumed,
         commands: Vec::new(),
-        journal: Some(journal(held.version, note.at, vec![note])),
-        control: held.control.clone(),
+        journal: Some(journal(activeflow.version, note.at, vec![note])),
+        control: activeflow.control.clone(),
     };
-    let outcome = commit(executor, &held.claim, held.version, &transition, &after).await?;
+    let outcome = commit(executor, &activeflow.claim, activeflow.version, &transition, &after).await?;
     metrics::ended("failed");
     Ok((outcome, after))
 }

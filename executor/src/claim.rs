@@ -1,16 +1,19 @@
-//! The concurrency of an executor: claims while there is room, runs what it holds, lets go at the end.
+//! Concurrency of an executor: claims while there is room, runs one task per claimed activeflow, and releases what is left
+//! at shutdown.
 
-use crate::advance::{AdvanceOutcome, StoreTime, advance};
-use crate::claim_scheduler::{ClaimResult, ClaimScheduler, Group};
+use crate::advance::{AdvanceOutcome, advance};
+use crate::claim_scheduler::{ClaimResult, ClaimScheduler, SuspectGroup};
 use crate::commit::release;
+use crate::executor::Executor;
 use crate::membership::{Assignment, Membership};
-use crate::{Executor, metrics};
+use crate::metrics;
 use common::answer::until_answered;
 use common::member::MemberId;
 use common::ports::work::{Claim, Claimed, Row, Want};
 use common::record::Suspect;
+use common::store_time::StoreTime;
 use common::{ActiveflowId, Shard, StoreError};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use std::collections::HashMap;
@@ -19,113 +22,113 @@ use std::time::Duration;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-/// So many times `retry_after` the suspects of a shard rest of which none could move.
-const REST: u32 = 10;
-/// So often an activeflow whose work panicked is given back at once; then it is left until its claim is too old.
-const PANICS: u32 = 3;
-/// Of so many activeflows panics are remembered.
-const PANICKED: usize = 1_024;
+/// Pause before the suspects of a shard are tried again after none of them could move, in units of `retry_after`.
+const SUSPECT_RETRY_FACTOR: u32 = 10;
+/// Number of panics after which an activeflow is released at once. After more it stays claimed until its claim is overdue.
+const MAX_PANICS: u32 = 3;
+/// Maximum number of activeflows whose panics are counted.
+const MAX_PANIC_COUNTS: usize = 1_024;
 
-pub struct Claims {
+pub struct ClaimLoop {
     executor: Arc<Executor>,
     membership: Membership,
-    me: Option<Assignment>,
+    assignment: Option<Assignment>,
     scheduler: ClaimScheduler,
-    /// The suspects that are held; nothing else is.
-    group: Option<Group>,
-    asking: FuturesUnordered<BoxFuture<'static, Answer>>,
-    /// Of the last claim. Grows: a claim that a dead connection delivers late is older than the last one.
+    /// The suspects that are claimed. While there are any, nothing else is claimed.
+    group: Option<SuspectGroup>,
+    requests: FuturesUnordered<BoxFuture<'static, Answer>>,
+    /// Nonce of the last claim request. It grows, so that a request delayed on a dead connection is recognised as old.
     nonce: u64,
     running: JoinSet<AdvanceOutcome>,
-    held: HashMap<Id, RunningTask>,
-    /// Whether the bus was up when it was looked at last.
+    tasks: HashMap<Id, RunningTask>,
+    /// Whether the bus was up at the last check.
     bus_up: bool,
-    /// How often the work on an activeflow panicked.
-    panicked: HashMap<ActiveflowId, u32>,
+    panic_counts: HashMap<ActiveflowId, u32>,
 }
 
 struct RunningTask {
     claim: Claim,
-    /// It is one of the group.
+    /// Whether the activeflow is one of the suspect group.
     suspect: bool,
 }
 
+/// The store's answer to one claim request.
 struct Answer {
     shard: Shard,
     worker: MemberId,
     want: Want,
-    at: Duration,
+    received_at: Duration,
     claimed: Result<Claimed, StoreError>,
 }
 
-impl Claims {
-    pub fn new(executor: Arc<Executor>, membership: Membership) -> Claims {
-        let rest = executor.config.retry_after * REST;
-        Claims {
+impl ClaimLoop {
+    pub fn new(executor: Arc<Executor>, membership: Membership) -> ClaimLoop {
+        let suspect_retry = executor.config.retry_after * SUSPECT_RETRY_FACTOR;
+        ClaimLoop {
             executor,
             membership,
-            me: None,
-            scheduler: ClaimScheduler::new(rest),
+            assignment: None,
+            scheduler: ClaimScheduler::new(suspect_retry),
             group: None,
-            asking: FuturesUnordered::new(),
+            requests: FuturesUnordered::new(),
             nonce: 0,
             running: JoinSet::new(),
-            held: HashMap::new(),
+            tasks: HashMap::new(),
             bus_up: true,
-            panicked: HashMap::new(),
+            panic_counts: HashMap::new(),
         }
     }
 
-    /// Claims until `shutdown`, then lets go of everything within the grace period. Returns the id to strike from the
-    /// members, or `None` when something may still be held under it.
+    /// Claims until `shutdown`, then finishes or releases all claims within the grace period. Returns the id to remove
+    /// from the member list, or `None` when a claim under it may remain.
     pub async fn serve(&mut self, shutdown: &CancellationToken) -> Option<MemberId> {
         let executor = self.executor.clone();
         let clock = &executor.ports.clock;
         let mut wakeups = executor.ports.work.listen_ready().await;
-        let mut look = clock.sleep(Duration::ZERO);
+        let mut poll = clock.sleep(Duration::ZERO);
         loop {
-            self.ask();
+            self.send_requests();
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                () = &mut look => {
+                () = &mut poll => {
                     self.scheduler.mark_ready((0..executor.config.shards).map(Shard));
-                    look = clock.sleep(executor.config.poll_interval);
+                    poll = clock.sleep(executor.config.poll_interval);
                 }
-                () = self.membership.changed() => self.enroll(),
-                shard = wakeups.next() => if self.looks_after(shard) { self.scheduler.mark_ready([shard]); },
-                Some(answer) = self.asking.next() => self.take(answer),
-                Some(done) = self.running.join_next_with_id() => self.done(done),
+                () = self.membership.changed() => self.update_assignment(),
+                shard = wakeups.next() => if self.is_assigned(shard) { self.scheduler.mark_ready([shard]); },
+                Some(answer) = self.requests.next() => self.handle_answer(answer),
+                Some(ended) = self.running.join_next_with_id() => self.task_ended(ended),
             }
         }
         self.stop().await
     }
 
-    fn enroll(&mut self) {
-        self.me = self.membership.now();
-        let mine = self.me.as_ref().map(|me| me.shards.clone()).unwrap_or_default();
-        self.scheduler.assign(&mine);
-        self.scheduler.mark_ready(mine);
+    fn update_assignment(&mut self) {
+        self.assignment = self.membership.current();
+        let shards = self.assignment.as_ref().map(|own| own.shards.clone()).unwrap_or_default();
+        self.scheduler.assign(&shards);
+        self.scheduler.mark_ready(shards);
     }
 
-    fn looks_after(&self, shard: Shard) -> bool {
-        self.me.as_ref().is_some_and(|me| me.shards.contains(&shard))
+    fn is_assigned(&self, shard: Shard) -> bool {
+        self.assignment.as_ref().is_some_and(|own| own.shards.contains(&shard))
     }
 
-    /// Sends as many claims as there is room, scheduler and permission for.
-    fn ask(&mut self) {
-        let Some(worker) = self.me.as_ref().map(|me| me.id) else { return };
-        while let Some((shard, want)) = self.next() {
+    /// Sends all claim requests that the scheduler allows now.
+    fn send_requests(&mut self) {
+        let Some(worker) = self.assignment.as_ref().map(|own| own.id) else { return };
+        while let Some((shard, want)) = self.next_request() {
             self.nonce += 1;
-            self.asking.push(claim(self.executor.clone(), shard, worker, self.nonce, want).boxed());
+            self.requests.push(claim(self.executor.clone(), shard, worker, self.nonce, want).boxed());
         }
     }
 
-    fn next(&mut self) -> Option<(Shard, Want)> {
+    fn next_request(&mut self) -> Option<(Shard, Want)> {
         let bus_up = self.executor.ports.bus.is_up();
         let was_up = std::mem::replace(&mut self.bus_up, bus_up);
         if bus_up && !was_up {
-            self.scheduler.probe_again();
+            self.scheduler.allow_probe();
         }
         if self.group.is_some() {
             return None;
@@ -137,109 +140,116 @@ impl Claims {
         self.scheduler.next(running, self.executor.config.capacity, now)
     }
 
-    fn take(&mut self, answer: Answer) {
-        let Answer { shard, worker, want, at, claimed } = answer;
+    fn handle_answer(&mut self, answer: Answer) {
+        let Answer { shard, worker, want, received_at, claimed } = answer;
         match claimed {
             Ok(Claimed::Rows { now, rows, suspects }) => {
-                let suspicious = rows.iter().filter(|row| row.record.suspect != Suspect::No).count();
-                metrics::claimed(rows.len(), suspicious);
-                let brought = ClaimResult { rows: rows.len(), suspicious, waiting: suspects };
-                if self.scheduler.answered(shard, want, brought, self.looks_after(shard)) {
-                    tracing::warn!(%shard, suspects, "A worker died; what it held is tried in groups, alone");
-                }
-                if self.executor.broker.is_away() && !rows.is_empty() {
-                    self.scheduler.probed(at);
-                }
-                if suspicious > 0 {
-                    self.group = Some(Group { shard, since: at, left: rows.len(), moved: 0, given_back: 0 });
-                }
-                let time = StoreTime { told: now, at };
-                rows.into_iter().for_each(|row| self.begin(row, time, suspicious > 0));
+                let time = StoreTime { answered: now, received_at };
+                self.run_claimed(shard, want, time, rows, suspects);
             }
             Ok(Claimed::Dead) => {
                 self.scheduler.failed(shard, want);
-                self.membership.dead(worker);
-                self.me = self.me.take().filter(|me| me.id != worker);
+                self.membership.declared_dead(worker);
+                self.assignment = self.assignment.take().filter(|own| own.id != worker);
             }
             Err(error) => {
                 self.scheduler.failed(shard, want);
-                tracing::error!(%shard, %error, "Could not claim from a shard");
+                tracing::error!(%shard, %error, "Could not claim from the shard");
             }
         }
         metrics::in_flight(self.running.len());
+    }
+
+    /// Starts a task for each claimed row; `waiting` suspects are still in the shard.
+    fn run_claimed(&mut self, shard: Shard, want: Want, time: StoreTime, rows: Vec<Row>, waiting: u64) {
+        let suspects = rows.iter().filter(|row| row.record.suspect != Suspect::No).count();
+        metrics::claimed(rows.len(), suspects);
+        let result = ClaimResult { rows: rows.len(), suspects, suspects_waiting: waiting };
+        if self.scheduler.answered(shard, want, result, self.is_assigned(shard)) {
+            tracing::warn!(%shard, suspects = waiting, "A worker died; its activeflows are retried in groups, without others");
+        }
+        if self.executor.broker.is_away() && !rows.is_empty() {
+            self.scheduler.probe_sent(time.received_at);
+        }
+        if suspects > 0 {
+            let claimed_at = time.received_at;
+            self.group =
+                Some(SuspectGroup { shard, claimed_at, running: rows.len(), progressed: 0, released: 0 });
+        }
+        rows.into_iter().for_each(|row| self.begin(row, time, suspects > 0));
     }
 
     fn begin(&mut self, row: Row, time: StoreTime, suspect: bool) {
         let executor = self.executor.clone();
         let claim = row.claim;
         let task = self.running.spawn(async move { advance(&executor, row, time).await });
-        self.held.insert(task.id(), RunningTask { claim, suspect });
+        self.tasks.insert(task.id(), RunningTask { claim, suspect });
     }
 
-    fn done(&mut self, done: Result<(Id, AdvanceOutcome), JoinError>) {
-        let id = match &done {
+    fn task_ended(&mut self, ended: Result<(Id, AdvanceOutcome), JoinError>) {
+        let id = match &ended {
             Ok((id, _)) => *id,
             Err(error) => error.id(),
         };
-        let Some(RunningTask { claim, suspect }) = self.held.remove(&id) else { return };
-        let outcome = done.as_ref().map(|(_, outcome)| *outcome).unwrap_or(AdvanceOutcome::Released);
+        let Some(RunningTask { claim, suspect }) = self.tasks.remove(&id) else { return };
+        let outcome = ended.as_ref().map(|(_, outcome)| *outcome).unwrap_or(AdvanceOutcome::Released);
         if suspect {
-            self.one_of_the_group(outcome);
+            self.suspect_ended(outcome);
         }
         if outcome != AdvanceOutcome::Released {
-            self.scheduler.probe_again();
+            self.scheduler.allow_probe();
         }
-        if let Err(error) = done
+        if let Err(error) = ended
             && error.is_panic()
         {
-            self.panicked(claim, &error);
+            self.task_panicked(claim, &error);
         }
         metrics::in_flight(self.running.len());
     }
 
-    fn panicked(&mut self, claim: Claim, error: &JoinError) {
+    fn task_panicked(&mut self, claim: Claim, error: &JoinError) {
         metrics::panicked();
-        if self.panicked.len() >= PANICKED {
-            self.panicked.clear();
+        if self.panic_counts.len() >= MAX_PANIC_COUNTS {
+            self.panic_counts.clear();
         }
-        let panics = self.panicked.entry(claim.id).or_default();
+        let panics = self.panic_counts.entry(claim.id).or_default();
         *panics += 1;
-        if *panics > PANICS {
+        if *panics > MAX_PANICS {
             tracing::error!(
                 activeflow_id = %claim.id,
                 %error,
-                "The work on an activeflow panicked again; it becomes ready when its claim is too old"
+                "The task of an activeflow panicked again; its claim will expire"
             );
             return;
         }
-        tracing::error!(activeflow_id = %claim.id, %error, "The work on an activeflow panicked; it is given back");
+        tracing::error!(activeflow_id = %claim.id, %error, "The task of an activeflow panicked; releasing its claim");
         let executor = self.executor.clone();
         let task = self.running.spawn(async move {
             release(&executor, &claim).await;
             AdvanceOutcome::Released
         });
-        self.held.insert(task.id(), RunningTask { claim, suspect: false });
+        self.tasks.insert(task.id(), RunningTask { claim, suspect: false });
     }
 
-    fn one_of_the_group(&mut self, outcome: AdvanceOutcome) {
+    fn suspect_ended(&mut self, outcome: AdvanceOutcome) {
         let Some(group) = &mut self.group else { return };
-        group.left -= 1;
+        group.running -= 1;
         if outcome == AdvanceOutcome::Released {
-            group.given_back += 1;
+            group.released += 1;
         } else {
-            group.moved += 1;
+            group.progressed += 1;
         }
-        let Some(group) = self.group.take_if(|group| group.left == 0) else { return };
-        if self.scheduler.group_done(&group, self.executor.ports.clock.monotonic()) {
+        let Some(group) = self.group.take_if(|group| group.running == 0) else { return };
+        if self.scheduler.group_ended(&group, self.executor.ports.clock.monotonic()) {
             tracing::warn!(
                 shard = %group.shard,
-                suspects = group.given_back,
-                "What a dead worker held cannot move now; ordinary work goes on, and it is tried again now and then"
+                suspects = group.released,
+                "The activeflows of a dead worker cannot move now; other work continues, and they are retried later"
             );
         }
     }
 
-    /// Most of the grace period is for finishing, the rest for giving back.
+    /// Finishes tasks for most of the grace period, then releases what is left.
     async fn stop(&mut self) -> Option<MemberId> {
         let executor = self.executor.clone();
         let (clock, grace) = (&executor.ports.clock, executor.config.shutdown_grace);
@@ -248,43 +258,46 @@ impl Claims {
             () = self.finish() => {}
             () = clock.sleep(grace * 3 / 4) => {}
         }
-        let answered = self.asking.is_empty();
+        let answered = self.requests.is_empty();
         self.running.abort_all();
-        while let Some(done) = self.running.join_next_with_id().await {
-            if done.is_ok() {
-                self.done(done);
+        while let Some(ended) = self.running.join_next_with_id().await {
+            if ended.is_ok() {
+                self.task_ended(ended);
             }
         }
-        let mut left: Vec<Claim> = self.held.drain().map(|(_, held)| held.claim).collect();
-        left.sort_by_key(|claim| claim.id);
-        if !left.is_empty() {
-            tracing::warn!(held = left.len(), "Grace period is nearly over; giving back what is held");
+        let mut claims: Vec<Claim> = self.tasks.drain().map(|(_, task)| task.claim).collect();
+        claims.sort_by_key(|claim| claim.id);
+        if !claims.is_empty() {
+            tracing::warn!(
+                activeflows = claims.len(),
+                "Shutdown grace period is nearly over; releasing claimed activeflows"
+            );
         }
-        let back = futures_util::future::join_all(left.iter().map(|claim| release(&executor, claim)));
-        let all_back = tokio::select! {
+        let releases = join_all(claims.iter().map(|claim| release(&executor, claim)));
+        let all_released = tokio::select! {
             biased;
-            back = back => back.into_iter().all(|back| back),
+            released = releases => released.into_iter().all(|released| released),
             () = clock.sleep(grace / 4) => false,
         };
-        self.membership.now().map(|me| me.id).filter(|_| answered && all_back)
+        self.membership.current().map(|own| own.id).filter(|_| answered && all_released)
     }
 
     async fn finish(&mut self) {
-        while !self.asking.is_empty() || !self.running.is_empty() {
+        while !self.requests.is_empty() || !self.running.is_empty() {
             tokio::select! {
                 biased;
-                Some(answer) = self.asking.next() => self.take(answer),
-                Some(done) = self.running.join_next_with_id() => self.done(done),
+                Some(answer) = self.requests.next() => self.handle_answer(answer),
+                Some(ended) = self.running.join_next_with_id() => self.task_ended(ended),
             }
         }
     }
 }
 
-/// One claim, asked under one nonce until it is answered: rows of a lost answer come with the next.
+/// Repeats one claim request under one nonce until the store answers: rows of a lost answer come with the next one.
 async fn claim(executor: Arc<Executor>, shard: Shard, worker: MemberId, nonce: u64, want: Want) -> Answer {
     let (work, clock) = (&executor.ports.work, &*executor.ports.clock);
     let claimed = until_answered(clock, || work.claim(shard, worker, nonce, want)).await;
-    Answer { shard, worker, want, at: clock.monotonic(), claimed }
+    Answer { shard, worker, want, received_at: clock.monotonic(), claimed }
 }
 
 #[cfg(test)]

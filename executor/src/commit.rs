@@ -1,23 +1,24 @@
-//! The store's side of a transition, asked until it answers: commit, finish, release.
+//! Store calls of a transition: commit, finish and release, each repeated until the store answers.
 
-use crate::{Executor, metrics};
+use crate::executor::Executor;
+use crate::metrics;
 use common::answer::until_answered;
 use common::ports::work::{After, Claim, CommitOutcome, Transition};
 use common::{ActiveflowId, StoreError};
 
-/// Why an activeflow is let go before it rests.
+/// Reason to stop the work on an activeflow before its claim is parked, yielded or ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AbortReason {
-    /// The claim is another's; there is nothing left to give back.
+    /// The claim belongs to another worker; there is nothing to release.
     Fenced,
-    /// It cannot move now: give it back after a while.
+    /// The activeflow cannot move now: release it after `retry_after`.
     Later,
-    /// Confirms do not come: give it back at once, its commands are stored.
+    /// The broker does not confirm: release the claim at once; its commands are stored.
     BrokerAway,
 }
 
 /// # Errors
-/// [`AbortReason::Fenced`], or [`AbortReason::Later`] when trying again at once cannot help.
+/// [`AbortReason::Fenced`], or [`AbortReason::Later`] when a retry at once cannot succeed.
 pub async fn commit(
     executor: &Executor,
     claim: &Claim,
@@ -29,10 +30,10 @@ pub async fn commit(
     let answer =
         until_answered(&*executor.ports.clock, || work.commit(claim, version, transition, after)).await;
     metrics::committed();
-    held("commit", claim.id, answer)
+    check_claim("commit", claim.id, answer)
 }
 
-/// Settles every command and does `after`.
+/// Settles all commands and moves the claim to `after`.
 ///
 /// # Errors
 /// As [`commit`].
@@ -44,20 +45,20 @@ pub async fn finish(
 ) -> Result<CommitOutcome, AbortReason> {
     let work = &executor.ports.work;
     let answer = until_answered(&*executor.ports.clock, || work.finish(claim, version, 0, after)).await;
-    held("finish", claim.id, answer)
+    check_claim("finish", claim.id, answer)
 }
 
-/// Gives the claim back unchanged; whether the store took it.
+/// Releases the claim unchanged. Returns whether the store did so.
 pub async fn release(executor: &Executor, claim: &Claim) -> bool {
     let work = &executor.ports.work;
     let answer = until_answered(&*executor.ports.clock, || work.release(claim)).await;
     if let Err(error) = &answer {
-        tracing::error!(activeflow_id = %claim.id, shard = %claim.shard, %error, "Could not give an activeflow back");
+        tracing::error!(activeflow_id = %claim.id, shard = %claim.shard, %error, "Could not release an activeflow");
     }
     answer.is_ok()
 }
 
-fn held(
+fn check_claim(
     operation: &str,
     id: ActiveflowId,
     answer: Result<CommitOutcome, StoreError>,
@@ -65,12 +66,12 @@ fn held(
     match answer {
         Ok(CommitOutcome::Fenced) => {
             metrics::fenced();
-            tracing::debug!(activeflow_id = %id, operation, "The claim is another's; what was done here is dropped");
+            tracing::debug!(activeflow_id = %id, operation, "The claim belongs to another worker; dropping this work");
             Err(AbortReason::Fenced)
         }
         Ok(outcome) => Ok(outcome),
         Err(error) => {
-            tracing::error!(activeflow_id = %id, operation, %error, "The store cannot move an activeflow");
+            tracing::error!(activeflow_id = %id, operation, %error, "The store could not change an activeflow");
             Err(AbortReason::Later)
         }
     }

@@ -1,46 +1,52 @@
-//! A world for the executor's tests: a store with scripted shards, a bus with scripted confirms, one log of both.
+//! A harness for the executor's tests: a store with scripted shards, a bus with scripted confirms, and one log of both.
+//! The catalogue is the in-memory model.
 
-use crate::{Config, Executor, Ports};
+mod fixtures;
+
+pub use fixtures::{bundle, digit, event, incoming, message, parsed, row, spec, stuck};
+
+use crate::config::Config;
+use crate::executor::Executor;
+use crate::ports::Ports;
+use adapters::memory::{Limits, ManualTime, Store};
 use async_trait::async_trait;
 use common::command::Message;
 use common::identity::hex;
 use common::member::{Member, MemberId};
 use common::ports::bus::{Confirm, Deliveries, Rejection};
-use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
-use common::ports::work::{
-    After, Claim, Claimed, CommitOutcome, Control, Row, Token, Transition, Wakeups, Want,
-};
+use common::ports::catalogue::{Publication, Published};
+use common::ports::work::{After, Claim, Claimed, CommitOutcome, Control, Row, Transition, Wakeups, Want};
 use common::ports::{Bus, Catalogue, Clock, Members, Work};
-use common::record::{ActiveflowSpec, Entry, FlowRef, Record, State, Suspect};
+use common::record::{Entry, Suspect};
 use common::{ActiveflowId, BusError, Shard, StoreError};
-use flow::route::Reference;
-use flow::{Bundle, Class, Definitions, Event, Timestamp};
+use flow::{Bundle, Definitions, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 #[derive(Default)]
-pub struct World {
-    /// Everything that happened, in order: `commit 0 1 commands Keep`, `publish 1`, `finish 1 Park`, ...
+pub struct Harness {
+    model: Model,
+    /// All calls, in order: `commit 0: 1 inputs, 1 commands, Keep`, `publish 1`, `finish 1: 0 left, Park`, ...
     pub log: Mutex<Vec<String>>,
-    /// The commands that were published, as they were.
+    /// The published commands.
     pub published: Mutex<Vec<Message>>,
-    /// What publishing answers, one after another; then everything is confirmed.
+    /// The first answers to publishing; after these everything is confirmed. `None` never answers.
     pub confirms: Mutex<VecDeque<Option<Result<(), BusError>>>>,
-    pub bundles: Mutex<BTreeMap<String, Vec<u8>>>,
-    /// Rows that a claim without `idle` finds, and groups of suspects.
+    /// Rows that are ready, in the order of claims.
     pub ready: Mutex<BTreeMap<Shard, Vec<Row>>>,
+    /// Groups of suspects, which only a claim with `idle` returns.
     pub suspects: Mutex<BTreeMap<Shard, VecDeque<Vec<Row>>>>,
-    /// What is claimed, as it was: released, it is ready again.
-    pub held: Mutex<BTreeMap<ActiveflowId, Row>>,
-    /// What comes in while the first commit or finish that would park is under way.
+    /// The claimed rows. A released row is ready again.
+    pub claimed: Mutex<BTreeMap<ActiveflowId, Row>>,
+    /// Inputs that arrive during the first commit or finish that would park.
     pub more: Mutex<Option<Vec<Entry>>>,
     /// Committing panics.
     pub panics: AtomicBool,
-    /// Every claim is another's.
+    /// Every claim belongs to another worker.
     pub fenced: AtomicBool,
-    /// Whoever claims next is declared dead.
+    /// The worker that claims next is declared dead.
     pub dies: AtomicBool,
     pub dead: Mutex<BTreeSet<MemberId>>,
     /// The bus is down.
@@ -48,7 +54,16 @@ pub struct World {
     time: Mutex<Duration>,
 }
 
-impl World {
+/// The in-memory model.
+struct Model(Arc<Store>);
+
+impl Default for Model {
+    fn default() -> Self {
+        Model(Arc::new(Store::new(2, Limits::default(), ManualTime::default())))
+    }
+}
+
+impl Harness {
     pub fn executor(self: &Arc<Self>) -> Executor {
         Executor::new(self.ports(), config())
     }
@@ -56,11 +71,19 @@ impl World {
     pub fn ports(self: &Arc<Self>) -> Ports {
         Ports {
             work: self.clone(),
-            catalogue: self.clone(),
+            catalogue: self.model.0.clone(),
             members: self.clone(),
             bus: self.clone(),
             clock: self.clone(),
         }
+    }
+
+    /// Stores a bundle under a hash, which need not be its own.
+    pub async fn publish_bundle(&self, hash: [u8; 32], bundle: &Bundle) {
+        let definitions = Definitions { generation: 1, ..Definitions::default() };
+        let bundles = vec![(hex(&hash), bundle.to_bytes().to_vec())];
+        let published = self.model.0.publish(&Publication { definitions, bundles }).await.unwrap();
+        assert_eq!(published, Published::Done);
     }
 
     pub fn log(&self) -> Vec<String> {
@@ -83,7 +106,7 @@ impl World {
         if *after == After::KeepClaim {
             return CommitOutcome::ClaimKept { version };
         }
-        self.held.lock().unwrap().remove(&claim.id);
+        self.claimed.lock().unwrap().remove(&claim.id);
         CommitOutcome::Released { version }
     }
 }
@@ -106,95 +129,9 @@ pub fn config() -> Config {
     }
 }
 
-/// What a full queue answers.
+/// The broker's answer when a queue is full.
 pub fn nacked() -> Option<Result<(), BusError>> {
     Some(Err(BusError::Nacked { to: "commands".into() }))
-}
-
-pub fn message(n: u32) -> Message {
-    Message {
-        id: n.to_string(),
-        routing_key: "call.talk".into(),
-        correlation_id: "a".into(),
-        reference: "c".into(),
-        traceparent: None,
-        body: "{}".into(),
-    }
-}
-
-/// Says something, waits for a digit, hangs up.
-pub fn bundle() -> Bundle {
-    let document = r#"{
-        "schema": "signalbox.flow/v1", "name": "Test", "type": "voice", "trigger": { "event": "call.incoming" },
-        "actions": [
-            { "id": "welcome", "type": "talk", "option": { "text": "Hello.", "language": "en-US" } },
-            { "id": "menu", "type": "digits_receive", "option": { "length": 1, "duration": 5000 } },
-            { "id": "bye", "type": "hangup", "option": { "reason": "normal" } }
-        ]
-    }"#;
-    Bundle::compile(("flow", document), &BTreeMap::new()).expect("the document is right")
-}
-
-pub fn event(kind: &str, id: &str, data: serde_json::Value) -> Entry {
-    let event = serde_json::json!({ "id": id, "source": "sbc", "type": kind, "subject": "c", "data": data });
-    Entry::Event { kind: kind.into(), input: event.to_string().into_bytes(), start: None }
-}
-
-pub fn incoming() -> Entry {
-    event("call.incoming", "e1", serde_json::json!({ "from": "+15550100", "to": "+15550111" }))
-}
-
-/// The prompt is over and a digit is pressed: the flow goes on to its end.
-pub fn digit() -> Vec<Entry> {
-    let command_id = format!("{}:1", ActiveflowId::from_bytes([1; 16]));
-    let completed = event("command.completed", "e2", serde_json::json!({ "command_id": command_id }));
-    vec![completed, event("call.digits", "e3", serde_json::json!({ "digits": "1" }))]
-}
-
-pub fn spec() -> ActiveflowSpec {
-    let mut hash = [0u8; 32];
-    for (at, byte) in hash.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&bundle().hash()[at * 2..at * 2 + 2], 16).unwrap();
-    }
-    ActiveflowSpec {
-        reference: Reference { realm: "default".into(), kind: "call".into(), subject: "c".into() },
-        customer_id: "customer".into(),
-        bundle: hash,
-        hears: BTreeSet::new(),
-        flow: FlowRef { id: "flow".into(), name: "Test".into(), version: 1 },
-        traceparent: None,
-    }
-}
-
-/// Cannot move: its bundle is nowhere.
-pub fn stuck(n: u8, suspect: Suspect) -> Row {
-    let mut row = row(n, suspect);
-    row.record.spec.bundle = [0; 32];
-    row
-}
-
-pub fn row(n: u8, suspect: Suspect) -> Row {
-    let token = Token { worker: MemberId::from(1), nonce: 1 };
-    let claim = Claim { id: ActiveflowId::from_bytes([n; 16]), shard: Shard(0), token };
-    let time = Timestamp::default();
-    let record = Record {
-        state: State::Claimed,
-        suspect,
-        attempts: 0,
-        owner: true,
-        class: Class::Voice,
-        version: 0,
-        token: Some(token),
-        wait: 0,
-        deadline: None,
-        ready_since: time,
-        created: time,
-        updated: time,
-        inbox_bytes: 0,
-        spec: spec(),
-        body: Vec::new(),
-    };
-    Row { claim, record, inbox: vec![incoming()], outbox: Vec::new(), control: None }
 }
 
 fn name(after: &After) -> &'static str {
@@ -208,7 +145,7 @@ fn name(after: &After) -> &'static str {
 }
 
 #[async_trait]
-impl Work for World {
+impl Work for Harness {
     async fn claim(&self, shard: Shard, worker: MemberId, _: u64, want: Want) -> Result<Claimed, StoreError> {
         let mut dead = self.dead.lock().unwrap();
         if self.dies.swap(false, Ordering::Relaxed) {
@@ -228,13 +165,13 @@ impl Work for World {
                 lane.drain(..taken).collect()
             }
         };
-        let mut held = self.held.lock().unwrap();
+        let mut claimed = self.claimed.lock().unwrap();
         if want.idle {
-            self.note(format!("idle claim of {shard} holding {}", held.len()));
-        } else if held.keys().any(|id| id.as_bytes()[0] >= 100) {
+            self.note(format!("idle claim of {shard} holding {}", claimed.len()));
+        } else if claimed.keys().any(|id| id.as_bytes()[0] >= 100) {
             self.note("claimed beside suspects");
         }
-        held.extend(rows.iter().map(|row| (row.claim.id, row.clone())));
+        claimed.extend(rows.iter().map(|row| (row.claim.id, row.clone())));
         let waiting = groups.iter().map(|group| group.len() as u64).sum();
         Ok(Claimed::Rows { now: Timestamp::default(), rows, suspects: waiting })
     }
@@ -264,7 +201,7 @@ impl Work for World {
     async fn release(&self, claim: &Claim) -> Result<(), StoreError> {
         tokio::task::yield_now().await;
         self.note("release");
-        let Some(row) = self.held.lock().unwrap().remove(&claim.id) else { return Ok(()) };
+        let Some(row) = self.claimed.lock().unwrap().remove(&claim.id) else { return Ok(()) };
         match row.record.suspect {
             Suspect::No => self.ready.lock().unwrap().entry(claim.shard).or_default().push(row),
             _ => self.suspects.lock().unwrap().entry(claim.shard).or_default().push_back(vec![row]),
@@ -286,9 +223,9 @@ impl Wakeups for Silent {
 }
 
 #[async_trait]
-impl Bus for World {
+impl Bus for Harness {
     async fn consume(&self) -> Box<dyn Deliveries> {
-        std::future::pending().await
+        unreachable!("an executor consumes no events")
     }
     fn publish(&self, message: Message) -> Confirm {
         self.note(format!("publish {}", message.id.rsplit(':').next().unwrap()));
@@ -299,10 +236,10 @@ impl Bus for World {
         }
     }
     fn announce(&self, _: Message) -> Confirm {
-        Box::pin(std::future::ready(Ok(())))
+        unreachable!("an executor announces nothing")
     }
     fn reject(&self, _: Rejection) -> Confirm {
-        Box::pin(std::future::ready(Ok(())))
+        unreachable!("an executor rejects nothing")
     }
     fn is_up(&self) -> bool {
         !self.down.load(Ordering::Relaxed)
@@ -310,39 +247,7 @@ impl Bus for World {
 }
 
 #[async_trait]
-impl Catalogue for World {
-    async fn publish(&self, _: &Publication) -> Result<Published, StoreError> {
-        Ok(Published::Done)
-    }
-    async fn definitions(&self, _: u64) -> Result<Option<Definitions>, StoreError> {
-        Ok(None)
-    }
-    async fn bundle(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.bundles.lock().unwrap().get(hash).cloned())
-    }
-    async fn now(&self) -> Result<Timestamp, StoreError> {
-        Ok(Timestamp::default())
-    }
-    async fn record_route_transition(
-        &self,
-        transition: &RouteTransition,
-    ) -> Result<RouteTransitionRecord, StoreError> {
-        Ok(RouteTransitionRecord {
-            transition: transition.clone(),
-            recorded_at: Timestamp::default(),
-            published: true,
-        })
-    }
-    async fn route_transition_published(&self, _: &RouteTransition) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn route_transitions(&self) -> Result<Vec<RouteTransitionRecord>, StoreError> {
-        Ok(Vec::new())
-    }
-}
-
-#[async_trait]
-impl Members for World {
+impl Members for Harness {
     async fn heartbeat(&self, me: &Member, _: &[MemberId]) -> Result<Vec<Member>, StoreError> {
         Ok(vec![me.clone()])
     }
@@ -351,13 +256,13 @@ impl Members for World {
         Ok(())
     }
     async fn members(&self) -> Result<Vec<Member>, StoreError> {
-        Ok(Vec::new())
+        unreachable!("an executor reads the members with its heartbeat")
     }
 }
 
-/// Sleeping moves the time on, a little later than everything that is ready.
+/// Sleeping advances the time, after all ready tasks have run.
 #[async_trait]
-impl Clock for World {
+impl Clock for Harness {
     fn monotonic(&self) -> Duration {
         *self.time.lock().unwrap()
     }
@@ -369,17 +274,9 @@ impl Clock for World {
     }
 }
 
-/// A world that has the bundle.
-pub fn world() -> Arc<World> {
-    let world = World::default();
-    let bundle = bundle();
-    world.bundles.lock().unwrap().insert(hex(&spec().bundle), bundle.to_bytes().to_vec());
-    Arc::new(world)
-}
-
-pub fn parsed(entry: &Entry) -> Event {
-    match entry {
-        Entry::Event { input, .. } => serde_json::from_slice(input).unwrap(),
-        Entry::Timer { .. } => panic!("a timer is not an event"),
-    }
+/// A harness whose catalogue has the bundle.
+pub async fn harness() -> Arc<Harness> {
+    let harness = Harness::default();
+    harness.publish_bundle(spec().bundle, &bundle()).await;
+    Arc::new(harness)
 }

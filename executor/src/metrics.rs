@@ -1,4 +1,4 @@
-//! What the executor counts. Labels are of fixed vocabularies: command types and end reasons of the core.
+//! Metrics of the executor. Labels come from fixed vocabularies: command types and end reasons of the core.
 
 use flow::step::NoteKind;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -22,20 +22,20 @@ const NO_BUNDLE: &str = "signalbox_bundle_unavailable_total";
 
 pub fn describe() {
     describe_counter!(CLAIMS, "Activeflows claimed");
-    describe_counter!(COMMITS, "Transitions that the store was asked to keep and answered");
-    describe_counter!(FENCED, "Transitions refused because the claim had gone to another worker");
-    describe_counter!(RELEASED, "Activeflows given back unchanged");
-    describe_counter!(PANICS, "Activeflows let go because the work on them panicked; the log says where");
-    describe_histogram!(STEP, Unit::Seconds, "Deciding one transition, without the store and the bus");
+    describe_counter!(COMMITS, "Commit requests that the store answered");
+    describe_counter!(FENCED, "Transitions refused because the claim belongs to another worker");
+    describe_counter!(RELEASED, "Activeflows released unchanged");
+    describe_counter!(PANICS, "Tasks of activeflows that panicked; the log says where");
+    describe_histogram!(STEP, Unit::Seconds, "Time to decide one transition, without the store and the bus");
     describe_counter!(COMMANDS, "Commands confirmed by the broker, by type");
-    describe_histogram!(CONFIRM, Unit::Seconds, "From publishing a command until its confirm");
+    describe_histogram!(CONFIRM, Unit::Seconds, "Time from publishing a command to its confirm");
     describe_counter!(RESENT, "Commands published again, after a failure or for an earlier worker");
-    describe_gauge!(IN_FLIGHT, "Activeflows held now");
-    describe_counter!(SUSPECTS, "Claimed activeflows whose earlier worker died");
+    describe_gauge!(IN_FLIGHT, "Activeflows claimed by this executor now");
+    describe_counter!(SUSPECTS, "Activeflows claimed after their earlier worker died");
     describe_counter!(STARTED, "Activeflows that made their first transition");
     describe_counter!(ENDED, "Activeflows that ended, by reason");
-    describe_counter!(ACTIONS, "Actions by type and by what happened: entered, completed, failed, skipped");
-    describe_counter!(NO_BUNDLE, "Turns put off because a bundle was missing or not readable");
+    describe_counter!(ACTIONS, "Actions by type and outcome: entered, completed, failed, skipped");
+    describe_counter!(NO_BUNDLE, "Turns postponed because a bundle was missing or not readable");
 }
 
 pub fn claimed(rows: usize, suspects: usize) {
@@ -84,9 +84,9 @@ pub fn ended(reason: &str) {
     counter!(ENDED, "reason" => reason.to_owned()).increment(1);
 }
 
-/// Other notes of the journal are about inputs, not about actions.
-pub fn actions(touched: &[(String, NoteKind)]) {
-    for (kind, what) in touched {
+/// Counts the notes about actions; other notes are about inputs.
+pub fn actions(notes: &[(String, NoteKind)]) {
+    for (kind, what) in notes {
         if matches!(what, NoteKind::Entered | NoteKind::Completed | NoteKind::Failed | NoteKind::Skipped) {
             counter!(ACTIONS, "type" => kind.clone(), "outcome" => what.as_str()).increment(1);
         }

@@ -1,8 +1,9 @@
-//! Publishing commands: all in order in one window, and after a failure the suffix from the first that was not
-//! confirmed again, with the same bytes.
+//! Publishing commands in order. After a failure, the suffix from the first unconfirmed command is published again with
+//! the same bytes.
 
 use crate::commit::AbortReason;
-use crate::{Executor, metrics};
+use crate::executor::Executor;
+use crate::metrics;
 use common::BusError;
 use common::attempt::Backoff;
 use common::command::Message;
@@ -12,7 +13,8 @@ use std::time::Duration;
 /// Publishes `commands` until all of them are confirmed.
 ///
 /// # Errors
-/// [`AbortReason::BrokerAway`] or, when the broker answers but refuses, [`AbortReason::Later`]: the oldest confirm is overdue.
+/// The oldest confirm is overdue: [`AbortReason::Later`] if the broker refuses commands, otherwise
+/// [`AbortReason::BrokerAway`].
 pub async fn publish(executor: &Executor, commands: &[Message]) -> Result<(), AbortReason> {
     let clock = &executor.ports.clock;
     let mut window = Window { confirmed: 0, oldest_sent: clock.monotonic(), refused: false };
@@ -35,11 +37,11 @@ pub async fn publish(executor: &Executor, commands: &[Message]) -> Result<(), Ab
 }
 
 struct Window {
-    /// So many, from the first, are confirmed.
+    /// Length of the confirmed prefix.
     confirmed: usize,
-    /// When the oldest that is not confirmed was sent first, or the one before it confirmed.
+    /// Time at which the oldest unconfirmed command was first sent, or at which the one before it was confirmed.
     oldest_sent: Duration,
-    /// The last failure was a refusal: the broker is there.
+    /// Whether the last failure was a refusal. A broker that refuses is not away.
     refused: bool,
 }
 
@@ -50,7 +52,7 @@ impl Window {
     }
 }
 
-/// Sends everything from the first that is not confirmed, and takes confirms up to the first failure.
+/// Publishes the unconfirmed suffix and awaits its confirms up to the first failure.
 async fn send(executor: &Executor, commands: &[Message], window: &mut Window) {
     let clock = &executor.ports.clock;
     let sent = clock.monotonic();
@@ -64,7 +66,7 @@ async fn send(executor: &Executor, commands: &[Message], window: &mut Window) {
         };
         if let Err(error) = answer {
             window.refused = matches!(error, BusError::Nacked { .. });
-            tracing::debug!(command_id = command.id, %error, "A command is not confirmed; publishing again from it on");
+            tracing::debug!(command_id = command.id, %error, "A command was not confirmed; publishing it and the later ones again");
             return;
         }
         executor.broker.confirmed();

@@ -1,7 +1,7 @@
-//! One transition, decided in pure code: control first, then what waits in the inbox, each through [`flow::step()`].
+//! One transition, decided in pure code: first the control, then the inputs of the inbox, each through [`flow::step()`].
 
-use crate::bounds::{self, Asked};
-use crate::rest::rest_of;
+use crate::after::after;
+use crate::turn_output::{TurnOutput, journal_notes};
 use common::ActiveflowId;
 use common::command::Message;
 use common::journal;
@@ -12,7 +12,7 @@ use flow::step::{Effect, Note, NoteKind, limits};
 use flow::{Bundle, Cursor, Event, FormatError, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What a turn is about and rests on.
+/// Input of one turn.
 pub struct Turn<'a> {
     pub id: ActiveflowId,
     pub spec: &'a ActiveflowSpec,
@@ -23,48 +23,48 @@ pub struct Turn<'a> {
     pub inbox: &'a [Entry],
     pub control: Option<&'a Control>,
     pub now: Timestamp,
-    /// How often a cursor that yielded goes on; never less than once, or it would not move.
+    /// Number of times that a cursor resumes after it yielded; 0 counts as 1, or the cursor would not move.
     pub resumes: u32,
-    /// With fewer than [`limits::ACTIONS_PER_STEP`], a turn is one step of at most so many actions.
+    /// Maximum number of actions per step. Below [`limits::ACTIONS_PER_STEP`], a turn is a single step.
     pub actions: u32,
 }
 
-/// What a turn decided.
+/// Outcome of one turn.
 #[derive(Debug)]
 pub struct Decision {
-    /// `None`: there was nothing to do but what `after` says.
+    /// `None`: nothing changed, only `after` is left to do.
     pub transition: Option<Transition>,
-    /// What [`Transition::commands`] holds as bytes.
+    /// The commands whose bytes are [`Transition::commands`].
     pub commands: Vec<Message>,
-    /// What becomes of the claim when the commands are settled.
+    /// Next state of the claim, once the commands are settled.
     pub after: After,
-    /// Why it ended, if it ended.
+    /// Reason of the end, if the activeflow ended.
     pub ending: Option<String>,
     pub started: bool,
-    /// Type and outcome of the actions that it touched.
+    /// Type and outcome of each action in the notes.
     pub actions: Vec<(String, NoteKind)>,
 }
 
-/// The turn cannot be made: stored data is damaged, the core panicked, or a step asks for too much.
+/// Failure of a turn: stored data is damaged, the core panicked, or a step produced too much output.
 #[derive(Debug)]
-pub struct Failed {
-    /// So many inbox entries are used up with the one at fault.
+pub struct TurnFailure {
+    /// Number of inbox entries consumed, up to and including the bad one.
     pub consumed: u32,
-    /// The cursor is of a newer format: another worker's to move.
-    pub newer: bool,
+    /// Whether the cursor has a newer format, which only a newer executor reads.
+    pub newer_format: bool,
     pub note: Note,
 }
 
-impl Failed {
-    /// So many inbox entries were good before the one at fault.
-    pub fn good(&self) -> u32 {
+impl TurnFailure {
+    /// Number of inbox entries before the bad one.
+    pub fn good_inputs(&self) -> u32 {
         self.consumed.saturating_sub(1)
     }
 }
 
 /// # Errors
-/// See [`Failed`]; nothing of the turn is to be kept.
-pub fn decide(turn: &Turn) -> Result<Decision, Failed> {
+/// See [`TurnFailure`]. The turn must be dropped then.
+pub fn decide(turn: &Turn) -> Result<Decision, TurnFailure> {
     let mut stepper = Stepper::new(turn)?;
     if stepper.ended() {
         return Ok(stepper.finish(None));
@@ -76,8 +76,8 @@ pub fn decide(turn: &Turn) -> Result<Decision, Failed> {
         stepper.start()?;
     }
     if stepper.cursor.is_some() {
-        stepper.obey()?;
-        stepper.take_inbox()?;
+        stepper.apply_control()?;
+        stepper.consume_inbox()?;
     }
     Ok(stepper.finish(turn.control))
 }
@@ -87,16 +87,16 @@ struct Stepper<'a> {
     cursor: Option<Cursor>,
     consumed: u32,
     resumes: u32,
-    /// It moved, or is new.
+    /// Whether the cursor moved or is new.
     stepped: bool,
-    /// So many steps it took.
+    /// Number of steps.
     steps: u32,
     started: bool,
-    asked: Asked,
+    output: TurnOutput,
 }
 
 impl<'a> Stepper<'a> {
-    fn new(turn: &'a Turn<'a>) -> Result<Stepper<'a>, Failed> {
+    fn new(turn: &'a Turn<'a>) -> Result<Stepper<'a>, TurnFailure> {
         let mut stepper = Stepper {
             turn,
             cursor: None,
@@ -105,14 +105,14 @@ impl<'a> Stepper<'a> {
             stepped: false,
             steps: 0,
             started: false,
-            asked: Asked::default(),
+            output: TurnOutput::default(),
         };
         if !turn.body.is_empty() {
             let read = catch_unwind(AssertUnwindSafe(|| Cursor::from_bytes(turn.body)));
             let read =
                 read.unwrap_or_else(|_| Err(FormatError::Damaged("reading the cursor panicked".into())));
-            let unreadable = |why: FormatError| Failed {
-                newer: matches!(why, FormatError::Newer { .. }),
+            let unreadable = |why: FormatError| TurnFailure {
+                newer_format: matches!(why, FormatError::Newer { .. }),
                 ..stepper.failed(NoteKind::Failed, None, why.to_string())
             };
             stepper.cursor = Some(read.map_err(unreadable)?);
@@ -120,8 +120,8 @@ impl<'a> Stepper<'a> {
         Ok(stepper)
     }
 
-    /// The first event of the inbox starts it. Who is to be stopped before that is not started.
-    fn start(&mut self) -> Result<(), Failed> {
+    /// Starts the cursor with the first event of the inbox. A cursor that is to stop is created, but makes no step.
+    fn start(&mut self) -> Result<(), TurnFailure> {
         while let Some(entry) = self.next_entry() {
             let Entry::Event { input, .. } = entry else { continue };
             let event = self.event(input)?;
@@ -145,7 +145,7 @@ impl<'a> Stepper<'a> {
         Ok(())
     }
 
-    fn obey(&mut self) -> Result<(), Failed> {
+    fn apply_control(&mut self) -> Result<(), TurnFailure> {
         let input = match self.turn.control {
             Some(Control::Stop) => Input::Stopped,
             Some(Control::Continue) => Input::Continued,
@@ -159,7 +159,7 @@ impl<'a> Stepper<'a> {
         Ok(())
     }
 
-    fn take_inbox(&mut self) -> Result<(), Failed> {
+    fn consume_inbox(&mut self) -> Result<(), TurnFailure> {
         while !self.ended() && !self.is_full() && (!self.yielded() || self.resumes > 0) {
             let Some(entry) = self.next_entry() else {
                 return self.resume();
@@ -182,13 +182,13 @@ impl<'a> Stepper<'a> {
         Some(entry)
     }
 
-    fn event(&self, input: &[u8]) -> Result<Event, Failed> {
+    fn event(&self, input: &[u8]) -> Result<Event, TurnFailure> {
         serde_json::from_slice(input)
             .map_err(|e| self.failed(NoteKind::Failed, None, format!("a stored event cannot be read: {e}")))
     }
 
-    /// Goes on while the cursor yields, as often as one claim allows.
-    fn resume(&mut self) -> Result<(), Failed> {
+    /// Resumes the cursor while it yields, up to the limit of the turn.
+    fn resume(&mut self) -> Result<(), TurnFailure> {
         while self.yielded() && self.resumes > 0 && !self.is_full() {
             self.resumes -= 1;
             self.step(Input::Resumed)?;
@@ -196,7 +196,7 @@ impl<'a> Stepper<'a> {
         Ok(())
     }
 
-    fn step(&mut self, input: Input) -> Result<(), Failed> {
+    fn step(&mut self, input: Input) -> Result<(), TurnFailure> {
         let Some(cursor) = self.cursor.take() else { return Ok(()) };
         let Turn { id, spec, bundle, now, actions, .. } = self.turn;
         let action_id = cursor.current_action().map(str::to_owned);
@@ -214,12 +214,12 @@ impl<'a> Stepper<'a> {
         };
         let commands = step.effects.into_iter().map(message);
         let action_id = self.cursor.as_ref().and_then(|cursor| cursor.current_action().map(str::to_owned));
-        self.asked.add(commands, step.notes).map_err(|why| self.failed(NoteKind::TooMuch, action_id, why))
+        self.output.add(commands, step.notes).map_err(|why| self.failed(NoteKind::TooMuch, action_id, why))
     }
 
-    /// What is left is for the next turn.
+    /// Whether further inputs must wait for the next turn.
     fn is_full(&self) -> bool {
-        self.asked.is_full() || (self.steps > 0 && self.turn.actions < limits::ACTIONS_PER_STEP)
+        self.output.is_full() || (self.steps > 0 && self.turn.actions < limits::ACTIONS_PER_STEP)
     }
 
     fn yielded(&self) -> bool {
@@ -230,10 +230,10 @@ impl<'a> Stepper<'a> {
         matches!(self.cursor.as_ref().map(Cursor::state), Some(CursorState::Ended(_)))
     }
 
-    fn failed(&self, what: NoteKind, action_id: Option<String>, message: String) -> Failed {
-        Failed {
+    fn failed(&self, what: NoteKind, action_id: Option<String>, message: String) -> TurnFailure {
+        TurnFailure {
             consumed: self.consumed,
-            newer: false,
+            newer_format: false,
             note: Note {
                 at: self.turn.now,
                 action_id,
@@ -244,7 +244,7 @@ impl<'a> Stepper<'a> {
         }
     }
 
-    /// Taken without a step: where it stands is not looked at.
+    /// A pause takes no step: it applies at any position of the cursor.
     fn pause(self) -> Decision {
         let control = self.turn.control.cloned();
         let transition = Transition { body: self.turn.body.to_vec(), control, ..Transition::default() };
@@ -259,12 +259,12 @@ impl<'a> Stepper<'a> {
     }
 
     fn finish(self, control: Option<&Control>) -> Decision {
-        let (after, ending) = rest_of(self.cursor.as_ref());
+        let (after, ending) = after(self.cursor.as_ref());
         let moved = self.stepped || self.consumed > 0 || control.is_some();
-        let touched = |note: &Note| Some((note.action_type.clone()?, note.what));
-        let Asked { commands, stored, notes, .. } = self.asked;
-        let actions = notes.iter().filter_map(touched).collect();
-        let notes = bounds::kept(notes, self.turn.now);
+        let action = |note: &Note| Some((note.action_type.clone()?, note.what));
+        let TurnOutput { commands, stored, notes, .. } = self.output;
+        let actions = notes.iter().filter_map(action).collect();
+        let notes = journal_notes(notes, self.turn.now);
         let journal = (!notes.is_empty()).then(|| journal(self.turn.version, self.turn.now, notes));
         let transition = moved.then(|| Transition {
             body: self.cursor.as_ref().map(Cursor::to_bytes).unwrap_or_default(),
@@ -280,7 +280,7 @@ impl<'a> Stepper<'a> {
 /// The journal entry of a transition from `version`.
 pub fn journal(version: u64, at: Timestamp, notes: Vec<Note>) -> Vec<u8> {
     let entry = journal::Entry { version: version + 1, at, notes };
-    common::json::to_bytes(&entry)
+    serde_json::to_vec(&entry).unwrap_or_default()
 }
 
 fn text_of(panic: &(dyn std::any::Any + Send)) -> String {

@@ -1,7 +1,8 @@
-//! How full the shards are, for the gauges.
+//! Depth of the shards, for the gauges.
 
-use crate::driver::{Reconciler, Tick};
-use crate::{Ports, metrics};
+use crate::metrics;
+use crate::ports::Ports;
+use crate::reconciler::{Reconciler, Tick};
 use async_trait::async_trait;
 use common::ports::upkeep::Depth;
 use common::{Shard, StoreError};

@@ -1,121 +1,61 @@
-//! The scheduler: a table of reconcilers. Each is a tick that looks at state, does a bounded amount, is safe to repeat
-//! and to run on several replicas at once, and says when it wants to look again.
+//! The scheduler: a set of reconcilers. A tick of a reconciler reads state, does a bounded amount of work and returns when
+//! the next tick is due. Ticks are safe to repeat and to run on several replicas at once.
 //!
-//! | reconciler | looks at | does |
+//! | reconciler | reads | does |
 //! | --- | --- | --- |
-//! | [`waits`], one for each shard | waits that are due, what dead workers held | makes them inputs, makes it ready |
-//! | [`workers`] | the member list | beats, judges death, strikes who was swept everywhere |
-//! | [`windows`] | transitions of routes' windows | records and publishes each once, also those that passed during downtime |
-//! | [`depth`] | how full the shards are | gauges |
+//! | `waits`, one per shard | due waits, claims of dead workers | makes due waits inputs, makes the claimed activeflows ready |
+//! | `workers` | the member list | sends heartbeats, detects dead members, removes them after every shard was swept |
+//! | `windows` | transitions of the routes' windows | records and publishes each once, also those that passed during downtime |
+//! | `depth` | depth of the shards | sets gauges |
 
-pub mod depth;
-mod driver;
-pub mod metrics;
-pub mod waits;
-pub mod windows;
-pub mod workers;
+mod config;
+mod depth;
+mod metrics;
+mod pending_sweeps;
+mod ports;
+mod reconciler;
+mod shared;
+mod waits;
+mod windows;
+mod workers;
 
-use common::Shard;
+pub use config::Config;
+pub use ports::Ports;
+
 use common::member::MemberId;
-use common::ports::upkeep::Upkeep;
-use common::ports::{Bus, Catalogue, Clock, Members};
-use driver::{drive, forward_wakeups};
+use depth::Depths;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
-use serde::Deserialize;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::time::Duration;
+use reconciler::{forward_wakeups, reconcile};
+use shared::Shared;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use waits::Waits;
+use windows::Windows;
+use workers::Workers;
 
-#[derive(Clone)]
-pub struct Ports {
-    pub upkeep: Arc<dyn Upkeep>,
-    pub members: Arc<dyn Members>,
-    pub catalogue: Arc<dyn Catalogue>,
-    pub bus: Arc<dyn Bus>,
-    pub clock: Arc<dyn Clock>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// Where this process runs, for people: `host:pid`.
-    pub instance: String,
-    /// As the store was installed with.
-    pub shards: u16,
-    /// Who has not beaten for so long is dead.
-    pub lease: Duration,
-    /// How often it beats.
-    pub heartbeat_interval: Duration,
-    /// How often every shard is looked at, rung or not.
-    pub poll_interval: Duration,
-    /// How often windows are looked at.
-    pub windows_interval: Duration,
-    /// How often the depth of the shards is measured.
-    pub depth_interval: Duration,
-}
-
-/// What the reconcilers tell one another.
-pub struct Shared {
-    /// The generation of the definitions that this scheduler has loaded.
-    pub generation: AtomicU64,
-    pub pending_sweeps: workers::PendingSweeps,
-    /// One for each shard: look at it now.
-    pub wakeups: BTreeMap<Shard, Notify>,
-    /// The store did not answer the last reconciler that asked it.
-    pub outage: AtomicBool,
-}
-
-impl Shared {
-    pub fn new(shards: u16) -> Shared {
-        let wakeups = (0..shards).map(|shard| (Shard(shard), Notify::new())).collect();
-        Shared {
-            generation: AtomicU64::new(0),
-            pending_sweeps: workers::PendingSweeps::default(),
-            wakeups,
-            outage: AtomicBool::default(),
-        }
-    }
-
-    fn notify_all(&self) {
-        self.wakeups.values().for_each(Notify::notify_one);
-    }
-}
-
-/// Runs a scheduler until `shutdown`. It holds nothing: what a tick had begun is done by the next one, anywhere.
+/// Runs a scheduler until `shutdown`. It claims nothing, so it stops at once: the next tick, on any replica, completes the
+/// work of an interrupted one.
 pub async fn run(ports: Ports, config: Config, shutdown: CancellationToken) {
     metrics::describe();
     let id = MemberId::draw(&*ports.clock);
     let shared = Shared::new(config.shards);
-    let silent = Notify::new();
-    let mut table: Vec<BoxFuture<'_, ()>> = vec![
-        drive(
-            &ports,
-            workers::Workers::new(id, &config, &shared),
-            config.heartbeat_interval,
-            &silent,
-            &shared.outage,
-        )
-        .boxed(),
-        drive(&ports, windows::Windows::new(&shared), config.windows_interval, &silent, &shared.outage)
-            .boxed(),
-        drive(&ports, depth::Depths::new(config.shards), config.depth_interval, &silent, &shared.outage)
-            .boxed(),
-        forward_wakeups(&ports, &shared).boxed(),
+    let (ports, never, outage) = (&ports, &Notify::new(), &shared.outage);
+    let workers = Workers::new(id, &config, &shared);
+    let mut reconcilers: Vec<BoxFuture<'_, ()>> = vec![
+        reconcile(ports, workers, config.heartbeat_interval, never, outage).boxed(),
+        reconcile(ports, Windows::new(&shared), config.windows_interval, never, outage).boxed(),
+        reconcile(ports, Depths::new(config.shards), config.depth_interval, never, outage).boxed(),
+        forward_wakeups(ports, &shared.wakeups).boxed(),
     ];
     for (shard, wakeup) in &shared.wakeups {
-        table.push(
-            drive(&ports, waits::Waits::new(*shard, &shared), config.poll_interval, wakeup, &shared.outage)
-                .boxed(),
-        );
+        let waits = Waits::new(*shard, &shared);
+        reconcilers.push(reconcile(ports, waits, config.poll_interval, wakeup, outage).boxed());
     }
-    tracing::info!(member_id = %id, shards = config.shards, "Scheduler looks after waits, workers and windows");
-    shutdown.run_until_cancelled(join_all(table)).await;
+    tracing::info!(member_id = %id, shards = config.shards, "Scheduler started");
+    shutdown.run_until_cancelled(join_all(reconcilers)).await;
     if let Err(error) = ports.members.leave(id).await {
-        tracing::debug!(member_id = %id, %error, "Could not leave the member list; it forgets by itself");
+        tracing::debug!(member_id = %id, %error, "Could not leave the member list; the lease will expire");
     }
-    tracing::info!(member_id = %id, "Scheduler has stopped");
+    tracing::info!(member_id = %id, "Scheduler stopped");
 }

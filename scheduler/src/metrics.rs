@@ -1,4 +1,4 @@
-//! What the scheduler counts and measures.
+//! Metrics of the scheduler.
 
 use common::ports::upkeep::{Depth, Swept};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -18,19 +18,22 @@ const ROUTE_TRANSITIONS: &str = "signalbox_route_transitions_total";
 
 pub fn describe() {
     describe_gauge!(READY, "Activeflows that are ready to be claimed, by lane");
-    describe_gauge!(OLDEST, Unit::Seconds, "How long the oldest ready activeflow has waited");
-    describe_gauge!(CLAIMED, "Activeflows that workers hold");
+    describe_gauge!(OLDEST, Unit::Seconds, "Time that the oldest ready activeflow has waited");
+    describe_gauge!(CLAIMED, "Activeflows claimed by workers");
     describe_gauge!(WAITS, "Activeflows that wait with a deadline");
-    describe_histogram!(LATENESS, Unit::Seconds, "How late a wait became an input");
-    describe_counter!(SWEEPS, "Looks at a shard");
+    describe_histogram!(LATENESS, Unit::Seconds, "Delay between the deadline of a wait and its input");
+    describe_counter!(SWEEPS, "Sweeps of a shard");
     describe_counter!(DEATHS, "Members found dead");
-    // From the start: an increase from nothing is none to Prometheus.
+    // Exported from the start: Prometheus sees no increase when a counter appears.
     counter!(DEATHS).increment(0);
-    describe_counter!(SUSPECTS, "Activeflows that a dead worker held");
-    describe_counter!(QUARANTINED, "Activeflows quarantined after five deaths alone");
-    describe_counter!(OVERDUE, "Claims that were too old and became ready as they were");
-    describe_counter!(FORGOTTEN, "Ended activeflows forgotten");
-    describe_counter!(ROUTE_TRANSITIONS, "RouteTransitions of windows published, by transition");
+    describe_counter!(SUSPECTS, "Activeflows whose worker died");
+    describe_counter!(
+        QUARANTINED,
+        "Activeflows quarantined after five workers died with only this one claimed"
+    );
+    describe_counter!(OVERDUE, "Overdue claims that were released unchanged");
+    describe_counter!(FORGOTTEN, "Ended activeflows deleted after their retention");
+    describe_counter!(ROUTE_TRANSITIONS, "Transitions of route windows published, by transition");
 }
 
 pub fn swept(swept: &Swept) {
@@ -52,7 +55,7 @@ pub fn transition(transition: &str) {
     counter!(ROUTE_TRANSITIONS, "transition" => transition.to_owned()).increment(1);
 }
 
-/// Sums over all shards.
+/// Sets the gauges to the sums over all shards.
 pub fn depth(all: &Depth, oldest_us: i64) {
     for (lane, depth) in [("resumed", all.resumed), ("new", all.new), ("suspects", all.suspects)] {
         gauge!(READY, "lane" => lane).set(depth as f64);

@@ -1,7 +1,9 @@
-//! Waits that are due become inputs, and what dead workers held becomes ready: one sweep of one shard.
+//! One sweep of one shard: due waits become inputs, and activeflows claimed by dead workers become ready.
 
-use crate::driver::{Reconciler, Tick};
-use crate::{Ports, Shared, metrics};
+use crate::metrics;
+use crate::ports::Ports;
+use crate::reconciler::{Reconciler, Tick};
+use crate::shared::Shared;
 use async_trait::async_trait;
 use common::ports::upkeep::Swept;
 use common::{Shard, StoreError};
@@ -28,7 +30,7 @@ impl Reconciler for Waits<'_> {
         let dead = self.shared.pending_sweeps.of(self.shard);
         let swept = ports.upkeep.sweep(self.shard, &dead).await?;
         metrics::swept(&swept);
-        self.tell(&swept);
+        self.log(&swept);
         if !swept.more {
             self.shared.pending_sweeps.swept(self.shard, &dead);
         }
@@ -37,18 +39,18 @@ impl Reconciler for Waits<'_> {
 }
 
 impl Waits<'_> {
-    fn tell(&self, swept: &Swept) {
+    fn log(&self, swept: &Swept) {
         let Swept { suspects, quarantined, overdue, .. } = *swept;
         if suspects > 0 || overdue > 0 {
-            tracing::warn!(shard = %self.shard, suspects, overdue, "What lost workers held is ready again");
+            tracing::warn!(shard = %self.shard, suspects, overdue, "Activeflows of lost workers are ready again");
         }
         if quarantined > 0 {
-            tracing::error!(shard = %self.shard, quarantined, "Activeflows are quarantined: each killed its worker five times");
+            tracing::error!(shard = %self.shard, quarantined, "Activeflows quarantined: each was claimed alone by five workers that died");
         }
     }
 }
 
-/// By the store's own clock on both sides.
+/// Time until the next wait is due; both times come from the store's clock.
 fn due_in(swept: &Swept) -> Option<Duration> {
     let left = swept.next_due?.micros_since(swept.now);
     Some(Duration::from_micros(u64::try_from(left).unwrap_or(0)))

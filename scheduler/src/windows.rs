@@ -1,8 +1,10 @@
-//! Transitions of routes' windows: each that has passed is recorded once, published, and then marked as published. Nothing is
-//! missed by being down meanwhile: what is due is what has passed and is not marked.
+//! Transitions of the routes' windows. Each past transition is recorded once, published, and then marked as published. A
+//! transition during downtime is not missed: all past transitions that are not marked are due.
 
-use crate::driver::{Reconciler, Tick};
-use crate::{Ports, Shared, metrics};
+use crate::metrics;
+use crate::ports::Ports;
+use crate::reconciler::{Reconciler, Tick};
+use crate::shared::Shared;
 use async_trait::async_trait;
 use common::command::Message;
 use common::identity::hex;
@@ -14,13 +16,13 @@ use flow::{Definitions, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-/// So many transitions one tick handles.
+/// Maximum number of transitions per tick.
 const BATCH: usize = 64;
 
 pub struct Windows<'a> {
     shared: &'a Shared,
     definitions: Definitions,
-    /// RouteTransitions known to be published; `None` until the history was read.
+    /// Transitions known to be published; `None` until the history was read.
     published: Option<BTreeSet<RouteTransition>>,
 }
 
@@ -37,13 +39,13 @@ impl Reconciler for Windows<'_> {
     }
 
     async fn tick(&mut self, ports: &Ports) -> Result<Tick, StoreError> {
-        self.follow(ports).await?;
+        self.refresh(ports).await?;
         let now = ports.catalogue.now().await?;
         let due = self.due(now);
         let more = due.len() > BATCH;
         for (transition, flow_id) in due.into_iter().take(BATCH) {
-            if !self.handle(ports, &transition, &flow_id).await? {
-                // The broker is away; the next tick goes on from here.
+            if !self.publish(ports, &transition, &flow_id).await? {
+                // The broker is away; the next tick continues with this transition.
                 return Ok(Tick::default());
             }
         }
@@ -52,7 +54,7 @@ impl Reconciler for Windows<'_> {
 }
 
 impl Windows<'_> {
-    async fn follow(&mut self, ports: &Ports) -> Result<(), StoreError> {
+    async fn refresh(&mut self, ports: &Ports) -> Result<(), StoreError> {
         if let Some(newer) = ports.catalogue.definitions(self.definitions.generation).await? {
             self.shared.generation.store(newer.generation, Ordering::Relaxed);
             self.definitions = newer;
@@ -67,7 +69,7 @@ impl Windows<'_> {
         Ok(())
     }
 
-    /// What has passed and is not known to be published, in the order of time, each with the route's flow.
+    /// Past transitions not known to be published, in order of time, each with the flow of its route.
     fn due(&self, now: Timestamp) -> Vec<(RouteTransition, String)> {
         let published = |transition: &RouteTransition| {
             self.published.as_ref().is_some_and(|all| all.contains(transition))
@@ -87,8 +89,8 @@ impl Windows<'_> {
         due
     }
 
-    /// Whether the transition is published, by this or another scheduler.
-    async fn handle(
+    /// Publishes a transition. Returns whether it is published, by this or another scheduler.
+    async fn publish(
         &mut self,
         ports: &Ports,
         transition: &RouteTransition,
@@ -97,7 +99,7 @@ impl Windows<'_> {
         let record = ports.catalogue.record_route_transition(transition).await?;
         if !record.published {
             if let Err(error) = ports.bus.announce(notice(&record, flow_id)).await {
-                tracing::warn!(route_id = masked(&transition.route_id), transition = %transition.transition, %error, "A transition is not published yet");
+                tracing::warn!(route_id = masked(&transition.route_id), transition = %transition.transition, %error, "Could not publish a route transition; retrying");
                 return Ok(false);
             }
             ports.catalogue.route_transition_published(transition).await?;
@@ -107,7 +109,7 @@ impl Windows<'_> {
                 transition = %transition.transition,
                 at = %transition.at,
                 late_us = record.recorded_at.micros_since(transition.at),
-                "A route's window has a transition"
+                "Route transition published"
             );
         }
         if let Some(published) = &mut self.published {
@@ -126,7 +128,7 @@ fn transitions(route: &Route) -> Vec<RouteTransition> {
     route.transitions().into_iter().map(named).collect()
 }
 
-/// The same bytes whoever publishes the transition: all of it comes from the record.
+/// The notice of a transition. All of it comes from the record, so every scheduler publishes the same bytes.
 fn notice(record: &RouteTransitionRecord, flow_id: &str) -> Message {
     let RouteTransition { route_id, transition, at } = &record.transition;
     let kind = format!("route.{transition}");

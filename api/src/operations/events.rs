@@ -7,10 +7,10 @@ use crate::state::{Api, PATIENCE};
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, StatusCode};
-use common::address::{DEFAULT_REALM, Read, address, read};
+use common::address::{DEFAULT_REALM, Read, read};
 use common::answer::until_answered;
-use common::attempt::Backoff;
-use common::ports::intake::Delivered;
+use common::deliver::{DeliveryContext, DeliveryOutcome, deliver};
+use flow::Definitions;
 use flow::event::{MAX_EVENT_BYTES, traceparent};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -192,17 +192,16 @@ async fn one(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<EventOutcom
     let stored =
         tokio::time::timeout(PATIENCE, store(api, &read)).await.unwrap_or_else(|_| Err(unanswered()))?;
     let (outcome, activeflow_id, started) = match stored {
-        Delivered::Applied { to, started, .. } => (EventResult::Applied, to, started),
-        Delivered::Duplicate => (EventResult::Duplicate, None, Vec::new()),
-        Delivered::Unmatched => (EventResult::Unmatched, None, Vec::new()),
-        Delivered::Late => (EventResult::Late, None, Vec::new()),
-        Delivered::InboxFull { owner } => {
+        DeliveryOutcome::Applied { to, started, .. } => (EventResult::Applied, to, started),
+        DeliveryOutcome::Duplicate => (EventResult::Duplicate, None, Vec::new()),
+        DeliveryOutcome::Unmatched => (EventResult::Unmatched, None, Vec::new()),
+        DeliveryOutcome::Late => (EventResult::Late, None, Vec::new()),
+        DeliveryOutcome::InboxFull { owner } => {
             let detail = format!(
                 "the inbox of activeflow {owner} is full; the event was not stored, send it again later"
             );
             return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "inbox_full", detail).retry_after(1));
         }
-        Delivered::StaleDefinitions { .. } => return Err(unanswered()),
     };
     Ok(EventOutcome {
         id: read.event.id,
@@ -213,26 +212,24 @@ async fn one(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<EventOutcom
     })
 }
 
-/// Delivers until the store has answered by definitions that are not stale.
-async fn store(api: &Api, read: &Read) -> Result<Delivered, Problem> {
+async fn store(api: &Api, read: &Read) -> Result<DeliveryOutcome, Problem> {
     let clock = &*api.ports.clock;
     let arrival = match read.event.time {
         Some(time) => time,
         None => until_answered(clock, || api.ports.catalogue.now()).await?,
     };
-    let mut backoff = Backoff::default();
-    let mut definitions = api.known_definitions();
-    loop {
-        let deliver = address(read, &definitions, arrival, api.ports.intake.shards())?;
-        match until_answered(clock, || api.ports.intake.deliver(&deliver)).await? {
-            Delivered::StaleDefinitions { generation } => {
-                definitions = api.definitions().await?;
-                if definitions.generation < generation {
-                    clock.sleep(backoff.pause()).await;
-                }
-            }
-            delivered => return Ok(delivered),
-        }
+    deliver(api, &*api.ports.intake, clock, read, arrival).await
+}
+
+impl DeliveryContext for Api {
+    type Error = Problem;
+
+    fn definitions(&self) -> Arc<Definitions> {
+        self.known_definitions()
+    }
+
+    async fn refresh(&self, _generation: u64) -> Result<Arc<Definitions>, Problem> {
+        Api::definitions(self).await
     }
 }
 

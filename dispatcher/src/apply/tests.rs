@@ -1,8 +1,8 @@
 use super::*;
-use crate::fakes::{World, published};
+use crate::fakes::{Harness, published};
+use common::address::address;
 use flow::Timestamp;
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 const NUMBERS: [(&str, &str); 2] = [("from", "+15550100"), ("to", "+15550111")];
 
@@ -11,40 +11,40 @@ fn of(kind: &str) -> Delivery {
     published(kind, Some("8944"), serde_json::Value::Object(data.collect()))
 }
 
-/// Events of `kind` would start something, and every shard is too full.
-async fn crowded(world: &Arc<World>, kind: &'static str) -> Dispatcher {
-    *world.generation.lock().unwrap() = 1;
-    *world.trigger.lock().unwrap() = Some(kind);
-    let dispatcher = world.dispatcher();
-    dispatcher.view.load().await;
-    (0..4).for_each(|shard| dispatcher.gate.note(Shard(shard), 1_000, Duration::ZERO));
+/// A dispatcher for which events of `kind` would start an activeflow, and whose shards are all closed.
+async fn crowded(harness: &Arc<Harness>, kind: &'static str) -> Dispatcher {
+    harness.publish_routes(kind).await;
+    let dispatcher = harness.dispatcher();
+    dispatcher.definitions.load().await;
+    (0..4).for_each(|shard| dispatcher.backlog_gate.record(Shard(shard), 1_000, Duration::ZERO));
     dispatcher
 }
 
-async fn looked(kind: &'static str) -> bool {
-    let world = Arc::new(World::default());
-    let dispatcher = crowded(&world, kind).await;
+/// Whether an event of `kind` waited until the backlog of its shard was measured.
+async fn waits(kind: &'static str) -> bool {
+    let harness = Arc::new(Harness::default());
+    let dispatcher = crowded(&harness, kind).await;
     let delivery = of(kind);
-    let read = read_guarded(&delivery, &BTreeMap::new());
-    assert!(starts_something(
-        &address(&read.clone().unwrap(), &dispatcher.view.definitions(), Timestamp::default(), 4).unwrap()
+    let read = read(&delivery, &BTreeMap::new());
+    assert!(would_start(
+        &address(&read.clone().unwrap(), &dispatcher.definitions.get(), Timestamp::default(), 4).unwrap()
     ));
     assert_eq!(apply(&dispatcher, &delivery, read).await, EventOutcome::Applied);
-    world.log().iter().any(|line| line == "depth")
+    harness.log().iter().any(|line| line == "depth")
 }
 
 #[tokio::test]
-async fn in_a_full_shard_a_call_waits_and_what_may_be_for_who_runs_already_does_not() {
-    assert!(looked("call.incoming").await);
+async fn in_a_full_shard_a_call_waits_and_an_event_that_a_running_activeflow_may_hear_does_not() {
+    assert!(waits("call.incoming").await);
     for kind in ["message.received", "sim.usage", "custom.order"] {
-        assert!(!looked(kind).await, "{kind}");
+        assert!(!waits(kind).await, "{kind}");
     }
 }
 
 #[tokio::test]
-async fn who_is_handled_alone_does_not_wait_for_a_full_shard() {
-    let world = Arc::new(World::default());
-    let dispatcher = crowded(&world, "call.incoming").await;
+async fn an_event_that_is_handled_alone_does_not_wait_for_a_full_shard() {
+    let harness = Arc::new(Harness::default());
+    let dispatcher = crowded(&harness, "call.incoming").await;
     assert_eq!(apply_alone(&dispatcher, &of("call.incoming")).await, EventOutcome::Applied);
-    assert!(!world.log().iter().any(|line| line == "depth"), "{:?}", world.log());
+    assert!(!harness.log().iter().any(|line| line == "depth"), "{:?}", harness.log());
 }

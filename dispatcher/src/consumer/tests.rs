@@ -1,160 +1,159 @@
 use super::*;
-use crate::fakes::{World, delivery};
+use crate::fakes::{Harness, delivery};
 use common::ports::intake::Delivered;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Serves until the log holds `line`, then shuts down.
-async fn serve_until(world: &Arc<World>, line: &str) {
-    let dispatcher = world.dispatcher();
+async fn serve_until(harness: &Arc<Harness>, line: &str) {
+    let dispatcher = harness.dispatcher();
     let shutdown = CancellationToken::new();
     let watch = async {
-        while !world.log().iter().any(|l| l == line) {
+        while !harness.log().iter().any(|l| l == line) {
             tokio::task::yield_now().await;
         }
         shutdown.cancel();
     };
     let mut consumer = Consumer::new(&dispatcher);
     let both = async { tokio::join!(consumer.serve(&shutdown), watch) };
-    tokio::time::timeout(std::time::Duration::from_secs(5), both).await.expect("it comes to an end");
+    tokio::time::timeout(std::time::Duration::from_secs(5), both).await.expect("the consumer stops");
 }
 
 #[tokio::test]
 async fn an_event_that_the_store_does_not_take_holds_back_only_its_own_reference() {
-    let world = Arc::new(World::default());
-    let session = world.session();
-    world.unanswered.lock().unwrap().insert("e1".into(), 3);
+    let harness = Arc::new(Harness::default());
+    let session = harness.session();
+    harness.unanswered.lock().unwrap().insert("e1".into(), 3);
     for (tag, id, call) in [(1, "e1", "a"), (2, "e2", "a"), (3, "e3", "b")] {
         session.send(delivery(tag, id, call)).unwrap();
     }
-    serve_until(&world, "ack 3").await;
-    assert!(world.place_of("end e3") < world.place_of("end e1"));
-    assert!(world.place_of("end e1") < world.place_of("begin e2"));
-    let acks: Vec<String> = world.log().into_iter().filter(|line| line.starts_with("ack")).collect();
+    serve_until(&harness, "ack 3").await;
+    assert!(harness.position_of("end e3") < harness.position_of("end e1"));
+    assert!(harness.position_of("end e1") < harness.position_of("begin e2"));
+    let acks: Vec<String> = harness.log().into_iter().filter(|line| line.starts_with("ack")).collect();
     assert!(
-        world.place_of(&acks[0]) > world.place_of("end e1"),
+        harness.position_of(&acks[0]) > harness.position_of("end e1"),
         "acknowledged before it was stored: {acks:?}"
     );
 }
 
 #[tokio::test]
 async fn an_event_for_a_record_of_a_newer_release_keeps_its_place_and_is_not_rejected() {
-    let world = Arc::new(World::default());
-    let session = world.session();
-    world.too_new.lock().unwrap().insert("e1".into(), 3);
+    let harness = Arc::new(Harness::default());
+    let session = harness.session();
+    harness.too_new.lock().unwrap().insert("e1".into(), 3);
     for (tag, id, call) in [(1, "e1", "a"), (2, "e2", "a"), (3, "e3", "b")] {
         session.send(delivery(tag, id, call)).unwrap();
     }
-    serve_until(&world, "ack 3").await;
-    assert!(world.place_of("end e3") < world.place_of("end e1"));
-    assert!(world.place_of("end e1") < world.place_of("begin e2"));
-    assert!(!world.log().iter().any(|line| line.starts_with("reject")), "{:?}", world.log());
+    serve_until(&harness, "ack 3").await;
+    assert!(harness.position_of("end e3") < harness.position_of("end e1"));
+    assert!(harness.position_of("end e1") < harness.position_of("begin e2"));
+    assert!(!harness.log().iter().any(|line| line.starts_with("reject")), "{:?}", harness.log());
 }
 
 #[tokio::test]
 async fn a_reference_keeps_its_turn_across_lives_of_the_consumer() {
-    let world = Arc::new(World::default());
-    let (first, second) = (world.session(), world.session());
-    world.unanswered.lock().unwrap().insert("e1".into(), 1);
+    let harness = Arc::new(Harness::default());
+    let (first, second) = (harness.session(), harness.session());
+    harness.unanswered.lock().unwrap().insert("e1".into(), 1);
     first.send(delivery(1, "e1", "a")).unwrap();
     first.send(delivery(2, "e2", "a")).unwrap();
     drop(first);
-    world.answers.lock().unwrap().insert(
+    harness.answers.lock().unwrap().insert(
         "e1".into(),
         VecDeque::from([Delivered::Applied { to: None, started: vec![], backlog: 0 }, Delivered::Duplicate]),
     );
     second.send(delivery(1, "e1", "a")).unwrap();
     second.send(delivery(2, "e2", "a")).unwrap();
-    serve_until(&world, "ack 2").await;
-    let stored: Vec<String> = world.log().into_iter().filter(|l| !l.starts_with("ack")).collect();
+    serve_until(&harness, "ack 2").await;
+    let stored: Vec<String> = harness.log().into_iter().filter(|l| !l.starts_with("ack")).collect();
     assert_eq!(stored, ["begin e1", "begin e1", "end e1", "begin e1", "end e1", "begin e2", "end e2"]);
 }
 
 #[tokio::test]
 async fn what_an_earlier_life_settles_acknowledges_nothing_in_the_next() {
-    let world = Arc::new(World::default());
-    let (first, second) = (world.session(), world.session());
-    world.unanswered.lock().unwrap().extend([("e1".into(), 1), ("e2".into(), 9)]);
+    let harness = Arc::new(Harness::default());
+    let (first, second) = (harness.session(), harness.session());
+    harness.unanswered.lock().unwrap().extend([("e1".into(), 1), ("e2".into(), 9)]);
     first.send(delivery(1, "e1", "a")).unwrap();
     drop(first);
     second.send(delivery(1, "e2", "b")).unwrap();
-    serve_until(&world, "ack 1").await;
-    assert!(world.place_of("end e1") < world.place_of("ack 1"));
-    assert!(world.place_of("end e2") < world.place_of("ack 1"));
+    serve_until(&harness, "ack 1").await;
+    assert!(harness.position_of("end e1") < harness.position_of("ack 1"));
+    assert!(harness.position_of("end e2") < harness.position_of("ack 1"));
 }
 
 #[tokio::test]
 async fn a_rejection_is_repeated_until_it_is_confirmed_and_only_then_acknowledged() {
-    let world = Arc::new(World::default());
-    *world.rejected_unconfirmed.lock().unwrap() = 2;
-    let session = world.session();
+    let harness = Arc::new(Harness::default());
+    *harness.rejected_unconfirmed.lock().unwrap() = 2;
+    let session = harness.session();
     session.send(Delivery { body: b"{".to_vec(), ..delivery(1, "e1", "a") }).unwrap();
-    serve_until(&world, "ack 1").await;
-    assert_eq!(world.log().iter().filter(|line| line.starts_with("reject ")).count(), 3);
+    serve_until(&harness, "ack 1").await;
+    assert_eq!(harness.log().iter().filter(|line| line.starts_with("reject ")).count(), 3);
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_rejected_and_acknowledged_even_when_the_rejected_queue_is_full() {
-    let world = Arc::new(World::default());
-    *world.rejected_full.lock().unwrap() = true;
-    let session = world.session();
+async fn an_unreadable_event_is_rejected_and_acknowledged_even_when_the_rejected_queue_is_full() {
+    let harness = Arc::new(Harness::default());
+    *harness.rejected_full.lock().unwrap() = true;
+    let session = harness.session();
     session.send(Delivery { body: b"{".to_vec(), ..delivery(7, "e1", "a") }).unwrap();
-    serve_until(&world, "ack 7").await;
-    assert!(world.log()[0].starts_with("reject "));
+    serve_until(&harness, "ack 7").await;
+    assert!(harness.log()[0].starts_with("reject "));
 }
 
 #[tokio::test]
 async fn a_full_inbox_is_a_rejection() {
-    let world = Arc::new(World::default());
+    let harness = Arc::new(Harness::default());
     let owner = "00000000-0000-8000-8000-000000000000".parse().unwrap();
-    world.answers.lock().unwrap().insert("e1".into(), VecDeque::from([Delivered::InboxFull { owner }]));
-    let session = world.session();
+    harness.answers.lock().unwrap().insert("e1".into(), VecDeque::from([Delivered::InboxFull { owner }]));
+    let session = harness.session();
     session.send(delivery(1, "e1", "a")).unwrap();
-    serve_until(&world, "ack 1").await;
-    world.place_of("reject inbox_full");
+    serve_until(&harness, "ack 1").await;
+    harness.position_of("reject inbox_full");
 }
 
 #[tokio::test]
-async fn a_suspicious_event_waits_until_nothing_else_is_held() {
-    let world = Arc::new(World::default());
-    let session = world.session();
+async fn a_suspect_waits_until_nothing_else_is_running() {
+    let harness = Arc::new(Harness::default());
+    let session = harness.session();
     session.send(delivery(1, "e1", "a")).unwrap();
     session.send(Delivery { delivery_count: 3, ..delivery(2, "e2", "b") }).unwrap();
     session.send(delivery(3, "e3", "c")).unwrap();
-    serve_until(&world, "ack 3").await;
-    let log: Vec<String> = world.log().into_iter().filter(|l| !l.starts_with("ack")).collect();
+    serve_until(&harness, "ack 3").await;
+    let log: Vec<String> = harness.log().into_iter().filter(|l| !l.starts_with("ack")).collect();
     assert_eq!(log, ["begin e1", "end e1", "count", "begin e2", "end e2", "begin e3", "end e3"]);
 }
 
 #[tokio::test]
 async fn after_five_attempts_alone_an_event_is_poison() {
-    let world = Arc::new(World::default());
-    *world.attempts.lock().unwrap() = 5;
-    let session = world.session();
+    let harness = Arc::new(Harness::default());
+    *harness.attempts.lock().unwrap() = 5;
+    let session = harness.session();
     session.send(Delivery { delivery_count: 8, ..delivery(1, "e1", "a") }).unwrap();
-    serve_until(&world, "ack 1").await;
-    assert_eq!(world.log(), ["count", "reject poison", "ack 1"]);
+    serve_until(&harness, "ack 1").await;
+    assert_eq!(harness.log(), ["count", "reject poison", "ack 1"]);
 }
 
 #[tokio::test]
 async fn an_attempt_that_the_dispatcher_survived_is_not_counted_again() {
-    let world = Arc::new(World::default());
-    let (first, second) = (world.session(), world.session());
+    let harness = Arc::new(Harness::default());
+    let (first, second) = (harness.session(), harness.session());
     for (tag, session) in [(1, first), (7, second)] {
         session.send(Delivery { delivery_count: 3, ..delivery(tag, "e1", "a") }).unwrap();
     }
-    serve_until(&world, "ack 7").await;
-    assert_eq!(world.log().iter().filter(|line| *line == "count").count(), 1, "{:?}", world.log());
+    serve_until(&harness, "ack 7").await;
+    assert_eq!(harness.log().iter().filter(|line| *line == "count").count(), 1, "{:?}", harness.log());
 }
 
 #[tokio::test]
 async fn stale_definitions_are_loaded_and_the_event_is_addressed_again() {
-    let world = Arc::new(World::default());
-    *world.generation.lock().unwrap() = 4;
-    let stale = Delivered::StaleDefinitions { generation: 4 };
-    world.answers.lock().unwrap().insert("e1".into(), VecDeque::from([stale]));
-    let session = world.session();
+    let harness = Arc::new(Harness::default());
+    harness.publish_through(4).await;
+    let session = harness.session();
     session.send(delivery(1, "e1", "a")).unwrap();
-    serve_until(&world, "ack 1").await;
-    assert_eq!(world.log(), ["begin e1", "end e1", "definitions 4", "begin e1", "end e1", "ack 1"]);
+    serve_until(&harness, "ack 1").await;
+    assert_eq!(harness.log(), ["begin e1", "end e1", "begin e1", "end e1", "ack 1"]);
+    assert_eq!(*harness.generations.lock().unwrap(), [0, 4]);
 }

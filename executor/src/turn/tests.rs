@@ -8,7 +8,7 @@ fn bundle(actions: serde_json::Value) -> Bundle {
         "schema": "signalbox.flow/v1", "name": "Test", "type": "voice", "trigger": { "event": "call.incoming" },
         "actions": actions,
     });
-    Bundle::compile(("flow", &document.to_string()), &BTreeMap::new()).expect("the document is right")
+    Bundle::compile(("flow", &document.to_string()), &BTreeMap::new()).expect("the document is valid")
 }
 
 /// Sends 60 messages of 10 KiB.
@@ -18,7 +18,7 @@ fn send() -> serde_json::Value {
     serde_json::json!({ "id": "send", "type": "message_send", "option": option })
 }
 
-fn decided(bundle: &Bundle, inbox: &[Entry], resumes: u32) -> Result<Decision, Failed> {
+fn decided(bundle: &Bundle, inbox: &[Entry], resumes: u32) -> Result<Decision, TurnFailure> {
     let row = crate::fakes::row(1, Suspect::No);
     decide(&Turn {
         id: row.claim.id,
@@ -35,7 +35,7 @@ fn decided(bundle: &Bundle, inbox: &[Entry], resumes: u32) -> Result<Decision, F
 }
 
 #[test]
-fn a_cursor_that_yielded_goes_on_at_least_once_in_each_turn() {
+fn a_cursor_that_yielded_resumes_at_least_once_in_each_turn() {
     let bundle = bundle(serde_json::json!([
         { "id": "a", "type": "answer" },
         { "id": "b", "type": "goto", "option": { "target_id": "a", "loop_count": 300 } },
@@ -63,7 +63,7 @@ fn a_cursor_that_yielded_goes_on_at_least_once_in_each_turn() {
 }
 
 #[test]
-fn a_turn_that_asks_for_much_leaves_further_inputs_to_the_next() {
+fn a_turn_with_much_output_leaves_further_inputs_to_the_next() {
     let bundle = bundle(serde_json::json!([
         { "id": "menu", "type": "digits_receive", "option": { "length": 1 } },
         send(),
@@ -78,14 +78,14 @@ fn a_turn_that_asks_for_much_leaves_further_inputs_to_the_next() {
 }
 
 #[test]
-fn a_step_that_asks_for_too_much_ends_its_activeflow() {
+fn a_step_with_too_much_output_ends_its_activeflow() {
     let bundle = bundle(serde_json::json!([
         send(),
         { "id": "again", "type": "goto", "option": { "target_id": "send", "loop_count": 10 } },
         { "id": "menu", "type": "digits_receive", "option": { "length": 1 } },
     ]));
     let failed = decided(&bundle, &[incoming()], 4).unwrap_err();
-    assert_eq!((failed.good(), failed.consumed, failed.note.what), (0, 1, flow::step::NoteKind::TooMuch));
+    assert_eq!((failed.good_inputs(), failed.consumed, failed.note.what), (0, 1, NoteKind::TooMuch));
     assert!(failed.note.detail.to_string().contains("message.send"), "{:?}", failed.note.detail);
 }
 

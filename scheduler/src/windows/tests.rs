@@ -1,68 +1,65 @@
 use super::*;
-use crate::driver::Reconciler;
-use async_trait::async_trait;
+use adapters::clock::SystemClock;
+use adapters::memory::{Limits, ManualTime, Store};
 use common::BusError;
-use common::Shard;
-use common::member::{Member, MemberId};
 use common::ports::bus::{Confirm, Deliveries, Rejection};
 use common::ports::catalogue::{Publication, Published};
-use common::ports::upkeep::{Depth, Swept, Upkeep};
-use common::ports::work::Wakeups;
-use common::ports::{Bus, Catalogue, Clock, Members};
-use flow::route::{Window, WindowTransition};
+use common::ports::{Bus, Catalogue};
+use flow::route::Window;
+use flow::route::WindowTransition;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
+struct Harness {
+    store: Arc<Store>,
+    time: ManualTime,
+    bus: Arc<RecordingBus>,
+}
+
+/// A bus that keeps the announced transitions: type, time of the transition, time of the record, both in seconds.
 #[derive(Default)]
-struct World {
-    definitions: Definitions,
-    now: Timestamp,
-    route_transitions: Mutex<Vec<RouteTransitionRecord>>,
+struct RecordingBus {
     announced: Mutex<Vec<String>>,
-    broker_away: Mutex<bool>,
+    away: Mutex<bool>,
 }
 
 #[tokio::test]
-async fn edges_that_passed_during_downtime_are_published_once_and_in_order() {
-    let world = world(100);
-    tick(&world).await;
+async fn transitions_that_passed_during_downtime_are_published_once_and_in_order() {
+    let harness = Harness::new(100).await;
+    tick(&harness).await;
     let expected = ["route.activated 10 100", "route.activated 20 100", "route.expired 30 100"];
-    assert_eq!(*world.announced.lock().unwrap(), expected);
-    tick(&world).await;
-    assert_eq!(world.announced.lock().unwrap().len(), 3);
+    assert_eq!(*harness.bus.announced.lock().unwrap(), expected);
+    tick(&harness).await;
+    assert_eq!(harness.bus.announced.lock().unwrap().len(), 3);
 }
 
 #[tokio::test]
-async fn an_edge_that_was_recorded_but_not_published_goes_out_as_it_was_recorded() {
-    let world = world(15);
+async fn a_transition_that_was_recorded_but_not_published_is_published_as_it_was_recorded() {
+    let harness = Harness::new(11).await;
     let transition = RouteTransition {
         route_id: "call=+15550111".into(),
         transition: WindowTransition::Activated,
         at: at(10),
     };
-    world.route_transitions.lock().unwrap().push(RouteTransitionRecord {
-        transition,
-        recorded_at: at(11),
-        published: false,
-    });
-    tick(&world).await;
-    assert_eq!(*world.announced.lock().unwrap(), ["route.activated 10 11"]);
+    harness.store.record_route_transition(&transition).await.unwrap();
+    harness.time.set(at(15));
+    tick(&harness).await;
+    assert_eq!(*harness.bus.announced.lock().unwrap(), ["route.activated 10 11"]);
 }
 
 #[tokio::test]
 async fn while_the_broker_is_away_an_edge_is_kept_for_the_next_tick() {
-    let world = world(15);
-    *world.broker_away.lock().unwrap() = true;
-    tick(&world).await;
-    assert!(!world.route_transitions.lock().unwrap()[0].published);
-    *world.broker_away.lock().unwrap() = false;
-    tick(&world).await;
-    assert!(world.route_transitions.lock().unwrap()[0].published);
-    assert_eq!(world.announced.lock().unwrap().len(), 1);
+    let harness = Harness::new(15).await;
+    *harness.bus.away.lock().unwrap() = true;
+    tick(&harness).await;
+    assert_eq!(harness.published().await, [false]);
+    *harness.bus.away.lock().unwrap() = false;
+    tick(&harness).await;
+    assert_eq!(harness.published().await, [true]);
+    assert_eq!(harness.bus.announced.lock().unwrap().len(), 1);
 }
 
 #[test]
-fn a_route_that_was_deleted_has_no_later_edges() {
+fn a_route_that_was_deleted_has_no_later_transitions() {
     let mut route = route("call=*", Some(10), Some(30));
     route.closed_at = Some(at(20));
     assert_eq!(
@@ -71,23 +68,34 @@ fn a_route_that_was_deleted_has_no_later_edges() {
     );
 }
 
+impl Harness {
+    async fn new(now: i64) -> Harness {
+        let time = ManualTime::at(at(now));
+        let store = Arc::new(Store::new(1, Limits::default(), time.clone()));
+        let routes = vec![route("call=+15550111", Some(10), Some(30)), route("sms=*", Some(20), None)];
+        let definitions = Definitions { generation: 1, routes, ..Definitions::default() };
+        let publication = Publication { definitions, ..Publication::default() };
+        assert_eq!(store.publish(&publication).await.unwrap(), Published::Done);
+        Harness { store, time, bus: Arc::default() }
+    }
+
+    async fn published(&self) -> Vec<bool> {
+        let transitions = self.store.route_transitions().await.unwrap();
+        transitions.into_iter().map(|record| record.published).collect()
+    }
+}
+
 /// One tick of a scheduler that has just been started.
-async fn tick(world: &Arc<World>) {
+async fn tick(harness: &Harness) {
     let ports = Ports {
-        upkeep: world.clone(),
-        members: world.clone(),
-        catalogue: world.clone(),
-        bus: world.clone(),
-        clock: world.clone(),
+        upkeep: harness.store.clone(),
+        members: harness.store.clone(),
+        catalogue: harness.store.clone(),
+        bus: harness.bus.clone(),
+        clock: Arc::new(SystemClock::default()),
     };
     let shared = Shared::new(1);
     Windows::new(&shared).tick(&ports).await.unwrap();
-}
-
-fn world(now: i64) -> Arc<World> {
-    let routes = vec![route("call=+15550111", Some(10), Some(30)), route("sms=*", Some(20), None)];
-    let definitions = Definitions { generation: 1, routes, ..Definitions::default() };
-    Arc::new(World { definitions, now: at(now), ..World::default() })
 }
 
 fn route(id: &str, from: Option<i64>, until: Option<i64>) -> Route {
@@ -109,55 +117,15 @@ fn at(second: i64) -> Timestamp {
 }
 
 #[async_trait]
-impl Catalogue for World {
-    async fn publish(&self, _: &Publication) -> Result<Published, StoreError> {
-        Ok(Published::Done)
-    }
-    async fn definitions(&self, than: u64) -> Result<Option<Definitions>, StoreError> {
-        Ok((than < self.definitions.generation).then(|| self.definitions.clone()))
-    }
-    async fn bundle(&self, _: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(None)
-    }
-    async fn now(&self) -> Result<Timestamp, StoreError> {
-        Ok(self.now)
-    }
-    async fn record_route_transition(
-        &self,
-        transition: &RouteTransition,
-    ) -> Result<RouteTransitionRecord, StoreError> {
-        let mut transitions = self.route_transitions.lock().unwrap();
-        if let Some(stands) = transitions.iter().find(|record| record.transition == *transition) {
-            return Ok(stands.clone());
-        }
-        let record =
-            RouteTransitionRecord { transition: transition.clone(), recorded_at: self.now, published: false };
-        transitions.push(record.clone());
-        Ok(record)
-    }
-    async fn route_transition_published(&self, transition: &RouteTransition) -> Result<(), StoreError> {
-        let mut transitions = self.route_transitions.lock().unwrap();
-        transitions
-            .iter_mut()
-            .filter(|record| record.transition == *transition)
-            .for_each(|record| record.published = true);
-        Ok(())
-    }
-    async fn route_transitions(&self) -> Result<Vec<RouteTransitionRecord>, StoreError> {
-        Ok(self.route_transitions.lock().unwrap().clone())
-    }
-}
-
-#[async_trait]
-impl Bus for World {
+impl Bus for RecordingBus {
     async fn consume(&self) -> Box<dyn Deliveries> {
-        std::future::pending().await
+        unreachable!("a scheduler consumes no events")
     }
     fn publish(&self, _: Message) -> Confirm {
-        Box::pin(std::future::ready(Ok(())))
+        unreachable!("a scheduler publishes no command")
     }
     fn announce(&self, message: Message) -> Confirm {
-        if *self.broker_away.lock().unwrap() {
+        if *self.away.lock().unwrap() {
             let error = BusError::Unconfirmed { to: "events".into(), reason: "away".into() };
             return Box::pin(std::future::ready(Err(error)));
         }
@@ -170,45 +138,9 @@ impl Bus for World {
         Box::pin(std::future::ready(Ok(())))
     }
     fn reject(&self, _: Rejection) -> Confirm {
-        Box::pin(std::future::ready(Ok(())))
+        unreachable!("a scheduler rejects nothing")
     }
     fn is_up(&self) -> bool {
         true
-    }
-}
-
-#[async_trait]
-impl Upkeep for World {
-    async fn sweep(&self, _: Shard, _: &[MemberId]) -> Result<Swept, StoreError> {
-        Ok(Swept::default())
-    }
-    async fn depth(&self, _: Shard) -> Result<Depth, StoreError> {
-        Ok(Depth::default())
-    }
-    async fn listen_due(&self) -> Box<dyn Wakeups> {
-        std::future::pending().await
-    }
-}
-
-#[async_trait]
-impl Members for World {
-    async fn heartbeat(&self, me: &Member, _: &[MemberId]) -> Result<Vec<Member>, StoreError> {
-        Ok(vec![me.clone()])
-    }
-    async fn leave(&self, _: MemberId) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn members(&self) -> Result<Vec<Member>, StoreError> {
-        Ok(Vec::new())
-    }
-}
-
-#[async_trait]
-impl Clock for World {
-    fn monotonic(&self) -> Duration {
-        Duration::ZERO
-    }
-    async fn sleep(&self, _: Duration) {
-        std::future::pending().await
     }
 }

@@ -54,7 +54,7 @@ fn an_event_without_a_time_is_judged_by_its_arrival_and_others_by_their_own() {
 }
 
 #[test]
-fn a_result_of_a_command_goes_to_its_activeflow_in_the_lane_of_its_subject() {
+fn a_result_of_a_command_goes_to_its_activeflow_in_the_queue_of_its_subject() {
     let id = "8a4f0c3e-0000-8000-8000-000000000001";
     let data = serde_json::json!({ "command_id": format!("{id}:3") });
     let read = read_in_default(&published("command.completed", Some("call-1"), data));
@@ -67,7 +67,7 @@ fn a_result_of_a_command_goes_to_its_activeflow_in_the_lane_of_its_subject() {
 }
 
 #[test]
-fn an_event_without_a_reference_has_one_of_its_own_that_a_redelivery_finds_again() {
+fn an_event_without_a_reference_gets_its_own_key_that_a_redelivery_shares() {
     let custom = published("custom.order", None, serde_json::json!({}));
     let (first, again) = (read_in_default(&custom), read_in_default(&custom));
     assert_eq!(key(&first), key(&again));
@@ -84,7 +84,7 @@ fn the_realm_comes_from_the_broker_user() {
 }
 
 #[test]
-fn what_addresses_nobody_is_refused_with_a_reason() {
+fn an_event_without_an_address_is_refused_with_a_reason() {
     let refused = read(&published("call.digits", None, serde_json::json!({})), &BTreeMap::new()).unwrap_err();
     assert_eq!(refused.reason.name(), "unaddressable");
     assert!(refused.message.contains("subject"));

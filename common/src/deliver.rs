@@ -1,0 +1,81 @@
+//! Delivery of one event to the store: address it, store its effect, and address it again by newer definitions when the
+//! shard knows newer ones. The dispatcher and `POST /v1/events` both use it.
+
+use crate::address::{Read, address};
+use crate::answer::until_answered;
+use crate::attempt::Backoff;
+use crate::ports::intake::{Deliver, Delivered};
+use crate::ports::{Clock, Intake};
+use crate::refusal::Refusal;
+use crate::{ActiveflowId, Shard, StoreError};
+use flow::{Definitions, Timestamp};
+use std::future::Future;
+use std::sync::Arc;
+
+/// The caller's definitions, and its rule for when a shard may take an event.
+pub trait DeliveryContext: Sync {
+    type Error: From<Refusal> + From<StoreError>;
+
+    /// The newest definitions loaded so far.
+    fn definitions(&self) -> Arc<Definitions>;
+
+    /// Loads newer definitions and returns the newest; the shard knows `generation`.
+    fn refresh(&self, generation: u64) -> impl Future<Output = Result<Arc<Definitions>, Self::Error>> + Send;
+
+    /// Waits until the shard may take the event. The default does not wait.
+    fn admit(&self, _deliver: &Deliver) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+}
+
+/// The store's final answer for one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeliveryOutcome {
+    /// See [`Delivered::Applied`]; `backlog` is the number of ready activeflows in `shard`.
+    Applied {
+        shard: Shard,
+        to: Option<ActiveflowId>,
+        started: Vec<ActiveflowId>,
+        backlog: u64,
+    },
+    Duplicate,
+    Unmatched,
+    Late,
+    InboxFull {
+        owner: ActiveflowId,
+    },
+}
+
+/// Delivers until the store answers by definitions that are not stale. `arrival` stands in for a missing event time.
+///
+/// # Errors
+/// The event cannot be addressed, the store returns a permanent error, or the definitions cannot be refreshed.
+pub async fn deliver<C: DeliveryContext>(
+    context: &C,
+    intake: &dyn Intake,
+    clock: &dyn Clock,
+    read: &Read,
+    arrival: Timestamp,
+) -> Result<DeliveryOutcome, C::Error> {
+    let mut backoff = Backoff::default();
+    let mut definitions = context.definitions();
+    loop {
+        let deliver = address(read, &definitions, arrival, intake.shards())?;
+        context.admit(&deliver).await;
+        match until_answered(clock, || intake.deliver(&deliver)).await? {
+            Delivered::Applied { to, started, backlog } => {
+                return Ok(DeliveryOutcome::Applied { shard: deliver.shard, to, started, backlog });
+            }
+            Delivered::Duplicate => return Ok(DeliveryOutcome::Duplicate),
+            Delivered::Unmatched => return Ok(DeliveryOutcome::Unmatched),
+            Delivered::Late => return Ok(DeliveryOutcome::Late),
+            Delivered::InboxFull { owner } => return Ok(DeliveryOutcome::InboxFull { owner }),
+            Delivered::StaleDefinitions { generation } => {
+                definitions = context.refresh(generation).await?;
+                if definitions.generation < generation {
+                    clock.sleep(backoff.pause()).await;
+                }
+            }
+        }
+    }
+}

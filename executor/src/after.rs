@@ -1,0 +1,28 @@
+//! The next state of a claim, read from the position of its cursor.
+
+use common::ports::work::After;
+use common::record::Entry;
+use flow::Cursor;
+use flow::cursor::{CursorState, Early};
+
+/// The next state of the claim, and the reason if the activeflow has ended. No cursor: it has not started.
+pub fn after(cursor: Option<&Cursor>) -> (After, Option<String>) {
+    let Some(cursor) = cursor else {
+        return (After::Park { wait: 0, until: None }, None);
+    };
+    match cursor.state() {
+        CursorState::Waiting { wait, until } => (After::Park { wait, until }, None),
+        CursorState::Yielded => (After::Yield, None),
+        CursorState::Ended(ending) => (After::End { rest: redelivered(cursor) }, Some(ending.reason)),
+    }
+}
+
+/// Early inputs that would start an activeflow. They are delivered again when the reference is free.
+pub fn redelivered(cursor: &Cursor) -> Vec<Entry> {
+    let starting = cursor.early().iter().filter(|early| early.start.is_some());
+    let entry = |early: &Early| {
+        let input = serde_json::to_vec(&early.event).ok()?;
+        Some(Entry::Event { kind: early.event.kind.clone(), input, start: early.start.clone() })
+    };
+    starting.filter_map(entry).collect()
+}
