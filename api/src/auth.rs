@@ -1,8 +1,7 @@
-//! Who asks: a key as a bearer or in the query, and whose flows and activeflows it is about.
+//! Authentication by API key, from the header or the query, and the customer that the request is about.
 
 use crate::config::Key;
 use crate::problem::Problem;
-use crate::state::Api;
 use axum::extract::{FromRequestParts, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri, header};
@@ -11,23 +10,23 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
-/// Who asks. Every operation behind the door has one.
+/// The authenticated caller. Every operation that needs a key has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// Whose things are asked for: the key's customer, or the one that an administrator named.
+    /// The customer that the request is about: the key's, or the one that an administrator selected.
     pub customer_id: String,
     is_admin: bool,
-    /// The number of the key.
+    /// Index of the key in the configuration.
     pub key: usize,
 }
 
 impl Caller {
-    /// What is another's is not there, except for an administrator.
+    /// Whether the caller may see this customer's resources. Other customers' resources appear not to exist.
     pub fn may_see(&self, customer_id: &str) -> bool {
         self.is_admin || self.customer_id == customer_id
     }
 
-    /// Only for those who look after the whole installation.
+    /// Checks that the key is an administrator's.
     ///
     /// # Errors
     /// 403.
@@ -35,7 +34,9 @@ impl Caller {
         if self.is_admin {
             return Ok(());
         }
-        Err(forbidden(format!("{what} belong to the whole installation: use an administrator's key")))
+        Err(forbidden(format!(
+            "{what} belong to the whole installation, and this key is not an administrator's; use an administrator's key"
+        )))
     }
 }
 
@@ -47,7 +48,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Keys as digests: comparing them takes the same time however much of a wrong key is right.
+/// Digests of the keys, so that the time of a comparison does not reveal how much of a wrong key is right.
 pub struct Keys(Vec<([u8; 32], Caller)>);
 
 impl Keys {
@@ -62,16 +63,16 @@ impl Keys {
     fn find(&self, key: &str) -> Option<&Caller> {
         let presented: [u8; 32] = Sha256::digest(key).into();
         let differs = |known: &[u8; 32]| known.iter().zip(&presented).fold(0, |all, (a, b)| all | (a ^ b));
-        // Every key is looked at, so that the time does not tell which one came near.
+        // Every key is compared, so that the time does not reveal which one is similar.
         self.0
             .iter()
             .fold(None, |found, (known, caller)| if differs(known) == 0 { Some(caller) } else { found })
     }
 }
 
-/// Lets only those in who have a key.
-pub async fn require(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
-    match caller(&api.keys, &request) {
+/// Rejects requests without a known key.
+pub async fn require(State(keys): State<Arc<Keys>>, mut request: Request, next: Next) -> Response {
+    match caller(&keys, &request) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -91,21 +92,21 @@ fn caller(keys: &Keys, request: &Request) -> Result<Caller, Problem> {
     let Some(named) = query.last("customer_id") else { return Ok(caller.clone()) };
     let customer_id = uuid::Uuid::parse_str(named).map_err(|_| {
         let detail = format!(
-            "`customer_id` is `{named}`, which is not a UUID such as 5e4a0680-804e-11ec-8477-2fea5968d85b"
+            "`customer_id` is `{named}`; expected a UUID such as 5e4a0680-804e-11ec-8477-2fea5968d85b"
         );
         Problem::bad_request("invalid_query", detail)
     })?;
     let customer_id = customer_id.hyphenated().to_string();
     if !caller.may_see(&customer_id) {
         return Err(forbidden(format!(
-            "this key is not one for customer {customer_id}: leave `customer_id` out"
+            "this key has no access to customer {customer_id}; leave out `customer_id`, or use an administrator's key"
         )));
     }
     Ok(Caller { customer_id, ..*caller })
 }
 
 fn unauthorized() -> Problem {
-    let detail = "send a key: `Authorization: Bearer KEY`, or `?token=KEY`. The first one is in the file `api-key` of the data folder, or set as api.bootstrap_key";
+    let detail = "the request has no known API key; send `Authorization: Bearer KEY` or `?token=KEY`. The first key is in the file `api-key` of the data folder, or in the setting api.bootstrap_key";
     Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
 }
 
@@ -113,7 +114,7 @@ fn forbidden(detail: String) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
 }
 
-/// A query as it came: a name that comes twice has its last value.
+/// The pairs of a query. If a name occurs twice, the last value counts.
 struct Pairs(Vec<(String, String)>);
 
 impl Pairs {

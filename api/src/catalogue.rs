@@ -1,7 +1,7 @@
-//! Publishing a change of what is deployed: read, change, publish; another publication in between means once more.
+//! Publishes a change of the definitions: read, change, publish, and retry after a conflict.
 
 use crate::problem::Problem;
-use crate::state::{Api, PATIENCE};
+use crate::state::{Api, STORE_TIMEOUT};
 use axum::http::StatusCode;
 use common::member::{Member, Role};
 use common::ports::catalogue::{Publication, Published};
@@ -9,80 +9,83 @@ use flow::{Definitions, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-const CONFLICTS: u32 = 10;
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const MAX_CONFLICTS: u32 = 10;
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What is deployed, and the sources of one customer's flows by flow id.
-pub struct Current {
+/// The current definitions, with the documents of one customer's flows by flow id.
+pub struct Snapshot {
     pub definitions: Definitions,
     pub documents: BTreeMap<String, String>,
     /// The store's time.
     pub now: Timestamp,
 }
 
-/// Publishes what `change` makes of a customer's flows and routes; `None` when it changes nothing.
+/// Publishes the result of `change`. Returns `None` if nothing changes.
 ///
 /// # Errors
-/// What `change` refuses, and what the store says.
+/// The error of `change` or of the store; 503 after repeated conflicts.
 pub async fn change<T>(
     api: &Api,
     customer_id: &str,
-    change: impl Fn(&Current) -> Result<Option<(Publication, T)>, Problem>,
+    change: impl Fn(&Snapshot) -> Result<Option<(Publication, T)>, Problem>,
 ) -> Result<Option<(u64, T)>, Problem> {
-    for _ in 0..CONFLICTS {
+    for _ in 0..MAX_CONFLICTS {
         let current = current(api, customer_id).await?;
         let Some((publication, outcome)) = change(&current)? else { return Ok(None) };
         match api.ask(|| api.ports.catalogue.publish(&publication)).await? {
             Published::Done => return Ok(Some((publication.definitions.generation, outcome))),
             Published::Conflict { generation } => {
-                tracing::debug!(generation, "another publication came first; once more");
+                tracing::debug!(generation, "publication conflict; retrying");
             }
         }
     }
-    let detail =
-        format!("{CONFLICTS} other publications came first, each time; nothing was changed, ask again");
+    let detail = format!(
+        "publishing failed {MAX_CONFLICTS} times because other publications came first; nothing was changed, try again"
+    );
     Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retry_after(1))
 }
 
-async fn current(api: &Api, customer_id: &str) -> Result<Current, Problem> {
+async fn current(api: &Api, customer_id: &str) -> Result<Snapshot, Problem> {
     let now = api.ask(|| api.ports.catalogue.now()).await?;
     let definitions = (*api.definitions().await?).clone();
     let mut documents = BTreeMap::new();
     for flow in definitions.flows.values().filter(|flow| flow.customer_id == customer_id) {
         let bundle = api.bundle(&flow.bundle).await?.ok_or_else(|| {
-            let detail =
-                format!("the bundle {} of the deployed flow `{}` cannot be read", flow.bundle, flow.name);
+            let detail = format!(
+                "the bundle {} of the deployed flow `{}` is missing or unreadable",
+                flow.bundle, flow.name
+            );
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "store_unreadable", detail)
         })?;
         documents.insert(flow.id.clone(), bundle.document().to_string());
     }
-    Ok(Current { definitions, documents, now })
+    Ok(Snapshot { definitions, documents, now })
 }
 
-/// Where a generation is live.
-pub struct Live {
-    pub on: Vec<String>,
+/// Dispatchers by whether they have loaded a generation.
+pub struct Rollout {
+    pub live_on: Vec<String>,
     pub not_yet_on: Vec<String>,
 }
 
-/// Waits a little until every dispatcher has loaded `generation`. Events by REST are addressed by it at once.
+/// Waits up to [`STORE_TIMEOUT`] until every dispatcher has loaded `generation`. Events sent by REST use it immediately.
 ///
 /// # Errors
 /// As [`Api::ask`].
-pub async fn live(api: &Api, generation: u64) -> Result<Live, Problem> {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+pub async fn wait_until_live(api: &Api, generation: u64) -> Result<Rollout, Problem> {
+    let deadline = api.ports.clock.monotonic() + STORE_TIMEOUT;
     loop {
         let members = api.ask(|| api.ports.members.members()).await?;
         let dispatchers = members.into_iter().filter(|member| member.role == Role::Dispatcher);
         let (on, not_yet_on): (Vec<Member>, Vec<Member>) =
             dispatchers.partition(|member| member.generation >= generation);
-        if not_yet_on.is_empty() || tokio::time::Instant::now() >= deadline {
-            return Ok(Live { on: places(on), not_yet_on: places(not_yet_on) });
+        if not_yet_on.is_empty() || api.ports.clock.monotonic() >= deadline {
+            return Ok(Rollout { live_on: instances(on), not_yet_on: instances(not_yet_on) });
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        api.ports.clock.sleep(POLL_INTERVAL).await;
     }
 }
 
-fn places(members: Vec<Member>) -> Vec<String> {
+fn instances(members: Vec<Member>) -> Vec<String> {
     members.into_iter().map(|member| member.instance).collect()
 }

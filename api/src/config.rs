@@ -1,8 +1,8 @@
-//! What the binary tells the API about this installation.
+//! Configuration of the API.
 
 use tokio_util::sync::CancellationToken;
 
-/// Who may ask, and where what is asked for lies.
+/// Configuration of the API.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub keys: Vec<Key>,
@@ -10,19 +10,19 @@ pub struct Config {
     pub store: &'static str,
     /// For `GET /v1/status`: `embedded` or `amqp`.
     pub bus: &'static str,
-    /// Entries that the store keeps of each shard's feed (`engine.feed_length`).
+    /// Maximum number of entries in each shard's feed (`engine.feed_length`).
     pub feed_length: u32,
-    /// Streams end with it.
+    /// Cancellation ends all streams.
     pub shutdown: CancellationToken,
 }
 
-/// A key that is presented as `Authorization: Bearer KEY` or `?token=KEY`.
+/// An API key, sent as `Authorization: Bearer KEY` or `?token=KEY`.
 #[derive(Clone)]
 pub struct Key {
     pub key: String,
-    /// Whose flows and activeflows it is about.
+    /// The customer whose flows and activeflows the key gives access to.
     pub customer_id: String,
-    /// May name another customer with `?customer_id=`.
+    /// Whether the key may select another customer with `?customer_id=`.
     pub is_admin: bool,
 }
 

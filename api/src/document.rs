@@ -1,8 +1,8 @@
-//! The OpenAPI document: what the operations say of themselves, and what is true of all of them.
+//! The OpenAPI document, generated from the operations.
 
 use crate::operations;
 use crate::operations::activeflows::{StateName, StatusName};
-use crate::problem::{MEDIA_TYPE, Part, Problem};
+use crate::problem::{MEDIA_TYPE, Problem, ProblemPart};
 use std::sync::OnceLock;
 use utoipa::openapi::content::Content;
 use utoipa::openapi::path::Operation;
@@ -19,15 +19,15 @@ use utoipa::openapi::{OpenApi, Paths, Ref, RefOr, Response, ResponseBuilder};
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     tags(
-        (name = "events", description = "What happened, told by carriers' systems"),
-        (name = "activeflows", description = "Flows that run, or ran"),
-        (name = "commands", description = "What gateways are asked to do"),
-        (name = "flows", description = "From a document to what runs"),
-        (name = "routes", description = "Which address leads to which flow"),
-        (name = "v1.0", description = "Activeflows in the form of the documented API that others were written for"),
+        (name = "events", description = "Events that carriers' systems send"),
+        (name = "activeflows", description = "Running and ended flows"),
+        (name = "commands", description = "Commands to gateways"),
+        (name = "flows", description = "Flow documents and deployments"),
+        (name = "routes", description = "Routes from addresses to flows"),
+        (name = "v1.0", description = "Activeflows in the format of the v1.0 API, for existing clients"),
         (name = "service", description = "This installation")
     ),
-    components(schemas(Problem, Part, StateName, StatusName))
+    components(schemas(Problem, ProblemPart, StateName, StatusName))
 )]
 struct Base;
 
@@ -49,25 +49,29 @@ fn document() -> OpenApi {
             SecurityRequirement::new("bearer", Vec::<String>::new()),
             SecurityRequirement::new("token", Vec::<String>::new()),
         ]);
-        answers(operation, "400", "The path, the query or the body cannot be read");
-        answers(operation, "401", "No key, or one that is not known");
-        answers(operation, "403", "The key is not for this customer, or not an administrator's");
-        answers(
+        add_response(operation, "400", "The path, the query or the body is invalid");
+        add_response(operation, "401", "The key is missing or unknown");
+        add_response(
+            operation,
+            "403",
+            "The key belongs to another customer, or is not an administrator's key",
+        );
+        add_response(
             operation,
             "503",
-            "The state store or the bus does not answer; Retry-After says when to try again",
+            "The state store or the bus does not answer; try again after the time in Retry-After",
         );
         if operation.request_body.is_some() {
-            answers(operation, "413", "The body is too long");
-            answers(operation, "415", "The body is of another media type");
-            answers(operation, "422", "The body is JSON, but not what is expected");
+            add_response(operation, "413", "The body is too large");
+            add_response(operation, "415", "The body has an unsupported media type");
+            add_response(operation, "422", "The body is valid JSON but does not match the schema");
         }
     });
     let mut all = <Base as utoipa::OpenApi>::openapi();
     all.merge(open);
     all.merge(guarded);
     each_operation(&mut all.paths, |operation| {
-        answers(operation, "500", "A defect of Signalbox, or a record that it cannot read");
+        add_response(operation, "500", "Internal error: a defect of Signalbox, or an unreadable record");
         as_problems(operation);
     });
     let components = all.components.get_or_insert_default();
@@ -85,8 +89,8 @@ fn each_operation(paths: &mut Paths, mut change: impl FnMut(&mut Operation)) {
     }
 }
 
-/// Adds an answer that any operation may give, unless the operation says more about it itself.
-fn answers(operation: &mut Operation, status: &str, description: &str) {
+/// Adds a response unless the operation describes it itself.
+fn add_response(operation: &mut Operation, status: &str, description: &str) {
     let problem = || {
         let content = Content::new(Some(RefOr::Ref(Ref::from_schema_name("Problem"))));
         ResponseBuilder::new().description(description).content(MEDIA_TYPE, content).build()
@@ -94,7 +98,7 @@ fn answers(operation: &mut Operation, status: &str, description: &str) {
     operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem()));
 }
 
-/// Every refusal is a problem: its media type, and a description where the operation gives none.
+/// Sets the media type of error responses, and adds missing descriptions.
 fn as_problems(operation: &mut Operation) {
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
@@ -110,8 +114,8 @@ fn as_problems(operation: &mut Operation) {
 fn describe(status: &str, response: &mut Response) {
     if response.description.is_empty() {
         response.description = match status {
-            "200" => "Done",
-            "404" => "There is no such thing, or it is another customer's",
+            "200" => "Success",
+            "404" => "The resource does not exist or belongs to another customer",
             _ => "See the schema",
         }
         .to_owned();

@@ -1,6 +1,6 @@
-//! What comes with a request: path, query and JSON bodies, each refused with a problem that says what is wrong.
+//! Extractors for paths, queries and JSON bodies. Invalid input becomes a problem that explains the error.
 
-use crate::problem::{Part, Problem};
+use crate::problem::{Problem, ProblemPart};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -48,21 +48,25 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-/// The bytes of a body of one of `types`; the type that the client named.
-pub struct Raw {
+/// The bytes of a body, and its media type if the client sent one.
+pub struct TypedBytes {
     pub bytes: Bytes,
     pub media_type: Option<String>,
 }
 
-impl Raw {
-    pub async fn take<S: Send + Sync>(request: Request, state: &S, types: &[&str]) -> Result<Raw, Problem> {
+impl TypedBytes {
+    pub async fn take<S: Send + Sync>(
+        request: Request,
+        state: &S,
+        types: &[&str],
+    ) -> Result<TypedBytes, Problem> {
         let media_type = must_be(request.headers(), types)?;
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
-        Ok(Raw { bytes, media_type })
+        Ok(TypedBytes { bytes, media_type })
     }
 }
 
-/// A body without a type is taken for what it must be.
+/// Checks the media type. A body without one is accepted.
 fn must_be(headers: &HeaderMap, types: &[&str]) -> Result<Option<String>, Problem> {
     let Some(named) = headers.get(header::CONTENT_TYPE) else { return Ok(None) };
     let named = String::from_utf8_lossy(named.as_bytes());
@@ -76,18 +80,20 @@ fn must_be(headers: &HeaderMap, types: &[&str]) -> Result<Option<String>, Proble
 
 fn unread(rejection: &BytesRejection) -> Problem {
     match rejection.status() {
-        status @ StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(status, "oversize", "the body is longer than this operation takes")
-        }
+        status @ StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+            status,
+            "oversize",
+            "the body is larger than this operation accepts; send a smaller one",
+        ),
         _ => Problem::bad_request("unreadable_body", rejection.body_text()),
     }
 }
 
-/// 400 for what is no JSON, 422 for JSON of another shape, with the place.
+/// Reads JSON: 400 if it is malformed, 422 with a pointer if it does not match the type.
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // A list would be taken for the fields of an object in their order.
+    // Serde would read an array as the fields of an object, in order.
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-        return Err(Problem::unprocessable("invalid_body", "the body is a list, expected an object"));
+        return Err(Problem::unprocessable("invalid_body", "the body is a JSON array; send an object"));
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
@@ -95,7 +101,7 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         match inner.classify() {
             Category::Data => {
                 let pointer = pointer(error.path());
-                let part = Part {
+                let part = ProblemPart {
                     pointer,
                     detail: inner.to_string(),
                     code: "invalid_body".into(),
@@ -104,7 +110,7 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
                 };
                 Problem::unprocessable(
                     "invalid_body",
-                    "the body is JSON, but not of the shape that is expected",
+                    "the body is valid JSON but does not match the schema; `errors` shows where",
                 )
                 .with(vec![part])
             }

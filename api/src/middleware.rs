@@ -1,4 +1,4 @@
-//! The outermost layer: request ids, problems in full, panics, and how long each route takes.
+//! The outermost middleware: request ids, problem bodies, panics, and request durations.
 
 use crate::problem::Problem;
 use axum::extract::{MatchedPath, Request};
@@ -10,20 +10,20 @@ use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 const REQUEST_ID: &str = "x-request-id";
-/// From the first byte of the request that is understood to the first of the answer.
+/// Time from the parsed request to the start of the response, in seconds.
 const DURATION: &str = "signalbox_api_request_duration_seconds";
-/// Longer ids are not echoed: they would be a way to fill logs.
+/// Longer ids are not echoed, because they could flood the logs.
 const MAX_REQUEST_ID: usize = 128;
 
 pub fn describe() {
     metrics::describe_histogram!(
         DURATION,
         metrics::Unit::Seconds,
-        "How long requests take until the answer begins, by route, method and status"
+        "Time until the response begins, by route, method and status"
     );
 }
 
-/// Serves one request; whatever happens within, there is an answer.
+/// Serves one request. Even a panic produces a response.
 pub async fn serve(request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let id = request_id(&request);
@@ -32,8 +32,8 @@ pub async fn serve(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| {
-        tracing::error!(http.route = route, request_id = ?id, "A request panicked; this is a defect of Signalbox");
-        let detail = "this is a defect of Signalbox; the log has more under the request's id";
+        tracing::error!(http.route = route, request_id = ?id, "a request panicked; this is a defect of Signalbox");
+        let detail = "the request failed because of a defect in Signalbox; search the log for the request's id";
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail).into_response()
     });
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -49,15 +49,18 @@ pub async fn serve(request: Request, next: Next) -> Response {
 }
 
 pub async fn no_such_path() -> Problem {
-    Problem::not_found("there is nothing at this path; GET /openapi.json lists the paths there are")
+    Problem::not_found("no resource exists at this path; GET /openapi.json lists all paths")
 }
 
 pub async fn no_such_method(request: Request) -> Problem {
-    let detail = format!("{} is not for this path; the header Allow says what is", request.method());
+    let detail = format!(
+        "this path does not support {}; the header Allow lists the supported methods",
+        request.method()
+    );
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
 }
 
-/// The client's, if it is a short line of visible characters, or a new one.
+/// The client's request id if it is short and printable, otherwise a new one.
 fn request_id(request: &Request) -> HeaderValue {
     let fits = |value: &&HeaderValue| {
         (1..=MAX_REQUEST_ID).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
@@ -68,7 +71,7 @@ fn request_id(request: &Request) -> HeaderValue {
     })
 }
 
-/// A client may send any word as a method; metrics keep those there are.
+/// Limits the metric label to known methods, because a client may send any word.
 fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -1,4 +1,4 @@
-//! Pages of activeflows, newest first: a token names the last one that was looked at, so nothing is skipped or shown twice.
+//! Paging. A token names the last scanned item, so that no item is skipped or repeated.
 
 use crate::problem::Problem;
 use crate::state::Api;
@@ -9,25 +9,25 @@ use flow::Timestamp;
 
 pub const PAGE_SIZE: u32 = 50;
 pub const MAX_PAGE_SIZE: u32 = 200;
-/// So many activeflows are looked at for one request; where a filter fits few, a page may be short and go on.
+/// Maximum number of activeflows scanned per request. With a selective filter, a page may be short although more follow.
 const MAX_SCANNED: usize = 2_000;
-const SCANNED_AT_ONCE: u32 = 200;
+const SCAN_BATCH: u32 = 200;
 
 /// A position in the order (creation time, id).
 pub type Position = (Timestamp, ActiveflowId);
 
-/// Those that fit, and where to go on.
+/// The matching activeflows, and the position at which to continue.
 pub struct Page {
     pub found: Vec<Found>,
     pub next: Option<Position>,
 }
 
-/// How many are wanted.
+/// The requested page size, or the default.
 ///
 /// # Errors
 /// 400 outside 1 to 200.
-pub fn size(asked: Option<u32>) -> Result<usize, Problem> {
-    match asked.unwrap_or(PAGE_SIZE) {
+pub fn size(requested: Option<u32>) -> Result<usize, Problem> {
+    match requested.unwrap_or(PAGE_SIZE) {
         size @ 1..=MAX_PAGE_SIZE => Ok(size as usize),
         size => {
             let detail = format!("`page_size` is {size}, expected 1 to {MAX_PAGE_SIZE}");
@@ -36,7 +36,7 @@ pub fn size(asked: Option<u32>) -> Result<usize, Problem> {
     }
 }
 
-/// Looks through a customer's activeflows from `before` on.
+/// Scans a customer's activeflows that are older than `before`.
 ///
 /// # Errors
 /// As [`Api::ask`].
@@ -45,15 +45,15 @@ pub async fn scan(
     customer_id: &str,
     mut before: Option<Position>,
     size: usize,
-    fits: impl Fn(&Found) -> bool,
+    matches: impl Fn(&Found) -> bool,
 ) -> Result<Page, Problem> {
     let mut page = Page { found: Vec::new(), next: None };
     let mut scanned = 0;
-    // Where everything fits, one look is enough: the page, and whether more follows.
+    // If everything matches, one read is enough: the page, and whether more follow.
     let mut limit = size as u32 + 1;
     while scanned < MAX_SCANNED {
         let query = ListQuery { customer_id: customer_id.to_owned(), before, limit };
-        limit = SCANNED_AT_ONCE;
+        limit = SCAN_BATCH;
         let some = api.ask(|| api.ports.lookup.list(&query)).await?;
         if some.is_empty() {
             return Ok(page);
@@ -65,7 +65,7 @@ pub async fn scan(
             }
             scanned += 1;
             before = Some((found.record.created, found.id));
-            if fits(&found) {
+            if matches(&found) {
                 page.found.push(found);
             }
         }
@@ -81,10 +81,10 @@ pub fn token(position: Option<Position>) -> String {
     })
 }
 
-/// A page of things that are all at hand, each with what it is sorted by; the token names the last one shown.
+/// A page of items that are all in memory, each with its sort key. The token names the last item of the page.
 ///
 /// # Errors
-/// 400 for what is no token.
+/// 400 for an invalid token.
 pub fn cut<T>(
     mut all: Vec<(String, T)>,
     size: usize,
@@ -92,28 +92,28 @@ pub fn cut<T>(
 ) -> Result<(Vec<T>, String), Problem> {
     all.sort_by(|a, b| a.0.cmp(&b.0));
     if let Some(token) = token.filter(|token| !token.is_empty()) {
-        let last = unhex(token).and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(no_token)?;
+        let last = unhex(token).and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(invalid_token)?;
         all.retain(|(key, _)| *key > last);
     }
-    let goes_on = all.len() > size;
+    let has_more = all.len() > size;
     all.truncate(size);
-    let next = all.last().filter(|_| goes_on).map_or_else(String::new, |(key, _)| hex(key.as_bytes()));
+    let next = all.last().filter(|_| has_more).map_or_else(String::new, |(key, _)| hex(key.as_bytes()));
     Ok((all.into_iter().map(|(_, item)| item).collect(), next))
 }
 
 /// # Errors
-/// 400 for what [`token`] did not make.
+/// 400 unless [`token`] created the text.
 pub fn position(token: Option<&str>) -> Result<Option<Position>, Problem> {
     let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(None) };
-    let bytes: [u8; 24] = unhex(token).and_then(|bytes| bytes.try_into().ok()).ok_or_else(no_token)?;
+    let bytes: [u8; 24] = unhex(token).and_then(|bytes| bytes.try_into().ok()).ok_or_else(invalid_token)?;
     let (mut created, mut id) = ([0; 8], [0; 16]);
     created.copy_from_slice(&bytes[..8]);
     id.copy_from_slice(&bytes[8..]);
     Ok(Some((Timestamp::from_micros(i64::from_be_bytes(created)), ActiveflowId::from_bytes(id))))
 }
 
-fn no_token() -> Problem {
-    let detail = "`page_token` is not one of this list; send `next_page_token` of the page before, or none for the first page";
+fn invalid_token() -> Problem {
+    let detail = "`page_token` is not a token of this list; send the `next_page_token` of the previous page, or leave it out for the first page";
     Problem::bad_request("invalid_query", detail)
 }
 

@@ -1,4 +1,4 @@
-//! What goes wrong, as RFC 9457 tells it: `application/problem+json` with a stable code, a sentence, and its parts.
+//! Errors as RFC 9457 problems: `application/problem+json` with a stable code, a sentence, and optional parts.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -9,38 +9,38 @@ use common::refusal::{Refusal, RefusalReason};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Why a request was not done. Its texts are boxed, so that a `Result` with it stays small.
+/// The reason why a request failed. The texts are boxed to keep `Result` small.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// `urn:signalbox:problem:` and the code.
     #[serde(rename = "type")]
     #[schema(value_type = String, example = "urn:signalbox:problem:not_found")]
     pub kind: Box<str>,
-    /// What this status means in general.
+    /// General meaning of the status.
     #[schema(value_type = String, example = "Not Found")]
     pub title: Box<str>,
     #[schema(example = 404, minimum = 400, maximum = 599)]
     pub status: u16,
-    /// What is wrong here, with both values, and what to do.
-    #[schema(value_type = String, example = "there is no flow `Desk`; GET /v1/flows shows those there are")]
+    /// Explanation of this failure: the actual and the expected value, and what to do.
+    #[schema(value_type = String, example = "no flow has the id or name `Desk`; GET /v1/flows lists the deployed flows")]
     pub detail: Box<str>,
-    /// The path that was asked for.
+    /// The requested path.
     #[schema(value_type = String, example = "/v1/flows/Desk")]
     pub instance: Box<str>,
-    /// Stable, for programs.
+    /// Stable code for programs.
     #[schema(value_type = String, example = "not_found")]
     pub code: Box<str>,
-    /// The parts of what is wrong, where there are several.
+    /// The individual errors, if there are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<Part>,
-    /// Seconds after which trying again makes sense.
+    pub errors: Vec<ProblemPart>,
+    /// Seconds after which the client should retry.
     #[serde(skip)]
     retry_after: Option<u32>,
 }
 
-/// One part of what is wrong, and where.
+/// One error, and its location.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Part {
+pub struct ProblemPart {
     /// JSON pointer (RFC 6901) into the body, or into the flow's document.
     #[schema(example = "/actions/0/type")]
     pub pointer: String,
@@ -55,7 +55,7 @@ pub struct Part {
     pub column: Option<u32>,
 }
 
-/// What a problem is sent as.
+/// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
 impl Problem {
@@ -88,7 +88,7 @@ impl Problem {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
     }
 
-    pub fn with(self, errors: Vec<Part>) -> Problem {
+    pub fn with(self, errors: Vec<ProblemPart>) -> Problem {
         Problem { errors, ..self }
     }
 
@@ -96,7 +96,7 @@ impl Problem {
         Problem { retry_after: Some(seconds), ..self }
     }
 
-    /// As it is sent, about `instance`.
+    /// The response to a request for the path `instance`.
     pub fn at(mut self, instance: &str) -> Response {
         self.instance = instance.into();
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -113,7 +113,7 @@ impl Problem {
     }
 }
 
-/// The middleware knows the path and writes it out (`middleware.rs`).
+/// The middleware adds the path and writes the body (`middleware.rs`).
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = StatusCode::from_u16(self.status).unwrap_or_default().into_response();
@@ -128,11 +128,11 @@ impl From<StoreError> for Problem {
             return Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "store_away",
-                format!("{error}. Asking again is safe"),
+                format!("{error}. Trying again is safe"),
             )
             .retry_after(1);
         }
-        tracing::error!(%error, "A request could not be answered");
+        tracing::error!(%error, "a request failed");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "store_unreadable", error.to_string())
     }
 }

@@ -1,9 +1,9 @@
-//! What every operation shares: the ports, the keys, what is deployed as far as it was asked for, and a few bundles.
+//! The state that all operations share: ports, keys, streams, and caches of the definitions and bundles.
 
-use crate::Ports;
 use crate::auth::Keys;
 use crate::config::Config;
-use crate::live::Live;
+use crate::live::Streams;
+use crate::ports::Ports;
 use crate::problem::Problem;
 use common::StoreError;
 use common::answer::until_answered;
@@ -14,55 +14,55 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long the store may stay silent before the client is told.
-pub const PATIENCE: Duration = Duration::from_secs(5);
-/// Bundles are immutable; so many are kept compiled.
-const BUNDLES: usize = 64;
+/// Maximum time for which an operation waits for the store.
+pub const STORE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Maximum number of cached bundles. Bundles are immutable.
+const MAX_CACHED_BUNDLES: usize = 64;
 
 pub struct Api {
     pub ports: Ports,
     pub config: Config,
-    pub keys: Keys,
-    pub live: Live,
+    pub keys: Arc<Keys>,
+    pub streams: Streams,
     definitions: Mutex<Arc<Definitions>>,
     bundles: Mutex<BTreeMap<String, Arc<Bundle>>>,
 }
 
 impl Api {
     pub fn new(ports: Ports, config: Config) -> Api {
-        let keys = Keys::new(&config.keys);
+        let keys = Arc::new(Keys::new(&config.keys));
         Api {
             ports,
             config,
             keys,
-            live: Live::default(),
+            streams: Streams::default(),
             definitions: Mutex::default(),
             bundles: Mutex::default(),
         }
     }
 
-    /// Asks the store, again while its answer is unknown, for at most [`PATIENCE`].
+    /// Calls the store, and retries while the outcome is unknown, for at most [`STORE_TIMEOUT`].
     ///
     /// # Errors
-    /// 503 when it did not answer in time, 500 for what trying again cannot cure.
+    /// 503 if the store did not answer in time, 500 for an error that a retry cannot fix.
     pub async fn ask<T, F, Fut>(&self, call: F) -> Result<T, Problem>
     where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<T, StoreError>>,
     {
-        let asked = tokio::time::timeout(PATIENCE, until_answered(&*self.ports.clock, call)).await;
+        let asked = tokio::time::timeout(STORE_TIMEOUT, until_answered(&*self.ports.clock, call)).await;
         Ok(asked.unwrap_or_else(|_| {
-            let reason = format!("asked for {} s", PATIENCE.as_secs());
+            let reason = format!("no answer within {} s", STORE_TIMEOUT.as_secs());
             Err(StoreError::Unanswered { operation: "answer", reason })
         })?)
     }
 
-    /// What is deployed, as far as it was loaded. Whoever addresses an event by it is told by the store when it is stale.
+    /// The cached definitions. The store rejects an event that was addressed by stale definitions.
     pub fn known_definitions(&self) -> Arc<Definitions> {
         self.definitions.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What is deployed now.
+    /// The current definitions.
     ///
     /// # Errors
     /// As [`Api::ask`].
@@ -77,7 +77,7 @@ impl Api {
         Ok(newer)
     }
 
-    /// The bundle that an activeflow is pinned to.
+    /// The bundle of an activeflow.
     ///
     /// # Errors
     /// As [`Api::ask`].
@@ -85,32 +85,32 @@ impl Api {
         self.bundle(&hex(&found.record.spec.bundle)).await
     }
 
-    /// A bundle by the hex of its hash, compiled. `None` where the store does not have it, or this program cannot read
-    /// it: what is shown then lacks what only the bundle knows.
+    /// The bundle with this hexadecimal hash. `None` if the store does not have it or this version cannot read it; the
+    /// resources then lack the fields that need the bundle.
     ///
     /// # Errors
     /// As [`Api::ask`].
     pub async fn bundle(&self, hash: &str) -> Result<Option<Arc<Bundle>>, Problem> {
-        if let Some(bundle) = self.kept().get(hash) {
+        if let Some(bundle) = self.cached_bundles().get(hash) {
             return Ok(Some(bundle.clone()));
         }
         let Some(bytes) = self.ask(|| self.ports.catalogue.bundle(hash)).await? else { return Ok(None) };
         let bundle = match Bundle::from_bytes(&bytes) {
             Ok(bundle) => Arc::new(bundle),
             Err(error) => {
-                tracing::warn!(bundle.hash = hash, %error, "A bundle cannot be shown");
+                tracing::warn!(bundle.hash = hash, %error, "a bundle cannot be read; its activeflows are shown without its details");
                 return Ok(None);
             }
         };
-        let mut kept = self.kept();
-        if kept.len() >= BUNDLES {
-            kept.pop_first();
+        let mut cached = self.cached_bundles();
+        if cached.len() >= MAX_CACHED_BUNDLES {
+            cached.pop_first();
         }
-        kept.insert(hash.to_owned(), bundle.clone());
+        cached.insert(hash.to_owned(), bundle.clone());
         Ok(Some(bundle))
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Bundle>>> {
+    fn cached_bundles(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Bundle>>> {
         self.bundles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

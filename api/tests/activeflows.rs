@@ -4,7 +4,7 @@ mod support;
 
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use support::{KEY, PLAIN_KEY, SECOND, World, call, event, ids, is_at, is_problem};
+use support::{ApiHarness, KEY, PLAIN_KEY, SECOND, call, event, ids, is_at, is_problem};
 
 fn menu() -> Value {
     json!([
@@ -16,23 +16,23 @@ fn menu() -> Value {
     ])
 }
 
-async fn at_the_menu(world: &World) -> String {
-    world.deploy_desk(menu()).await;
-    let id = world.call("call-1").await;
-    world.settle().await;
+async fn at_the_menu(harness: &ApiHarness) -> String {
+    harness.deploy_desk(menu()).await;
+    let id = harness.call("call-1").await;
+    harness.settle().await;
     // The gateway says that it has spoken.
     let done =
         event("done", "command.completed", "call-1", json!({"command_id": format!("{id}:1"), "result": {}}));
-    world.post("/v1/events", done).await;
-    world.settle().await;
+    harness.post("/v1/events", done).await;
+    harness.settle().await;
     id
 }
 
 #[tokio::test]
 async fn one_shows_where_it_stands_and_what_it_waits_for() {
-    let world = World::new();
-    let id = at_the_menu(&world).await;
-    let one = world.get(&format!("/v1/activeflows/{id}")).await.json;
+    let harness = ApiHarness::new();
+    let id = at_the_menu(&harness).await;
+    let one = harness.get(&format!("/v1/activeflows/{id}")).await.json;
     assert_eq!(
         (&one["state"], &one["status"], &one["end_reason"]),
         (&json!("waiting"), &json!("running"), &json!(null))
@@ -47,18 +47,18 @@ async fn one_shows_where_it_stands_and_what_it_waits_for() {
     );
     assert_eq!(one["variables"]["call"]["from"], "+15550100", "{one}");
     assert_eq!(one["tm_delete"], "9999-01-01T00:00:00.000000Z");
-    assert_eq!(world.get("/v1/activeflows").await.json["result"][0].get("variables"), None);
-    assert_eq!(world.ask(PLAIN_KEY, "GET", &format!("/v1/activeflows/{id}"), None).await.status, 404);
+    assert_eq!(harness.get("/v1/activeflows").await.json["result"][0].get("variables"), None);
+    assert_eq!(harness.ask(PLAIN_KEY, "GET", &format!("/v1/activeflows/{id}"), None).await.status, 404);
     let elsewhere = format!("/v1/activeflows?customer_id={}", support::OTHER_CUSTOMER);
-    assert_eq!(world.get(&elsewhere).await.json["result"], json!([]));
+    assert_eq!(harness.get(&elsewhere).await.json["result"], json!([]));
 }
 
 #[tokio::test]
 async fn what_it_did_and_what_may_follow_are_told() {
-    let world = World::new();
-    let id = at_the_menu(&world).await;
+    let harness = ApiHarness::new();
+    let id = at_the_menu(&harness).await;
     let path = format!("/v1/activeflows/{id}/actions");
-    let actions = world.get(&path).await.json;
+    let actions = harness.get(&path).await.json;
     assert_eq!(ids(&actions["completed"]), [("hello".to_owned(), false)]);
     assert_eq!(actions["completed"][0]["inputs"], json!({"text": "Hello", "language": "en-US"}));
     assert_eq!(
@@ -68,10 +68,10 @@ async fn what_it_did_and_what_may_follow_are_told() {
     let pending = [("choose".to_owned(), false), ("bye".to_owned(), true), ("sales".to_owned(), true)];
     assert_eq!(ids(&actions["pending"]), pending);
 
-    world.time.advance(SECOND);
-    world.post("/v1/events", event("d", "call.digits", "call-1", json!({"digits": "1"}))).await;
-    world.settle().await;
-    let actions = world.get(&path).await.json;
+    harness.time.advance(SECOND);
+    harness.post("/v1/events", event("d", "call.digits", "call-1", json!({"digits": "1"}))).await;
+    harness.settle().await;
+    let actions = harness.get(&path).await.json;
     let completed: Vec<&Value> =
         actions["completed"].as_array().unwrap().iter().map(|done| &done["id"]).collect();
     assert_eq!(completed, ["hello", "menu", "choose"]);
@@ -81,27 +81,27 @@ async fn what_it_did_and_what_may_follow_are_told() {
     assert!(is_at(&menu["ended_at"], "2026-11-22T05:00:01."), "{menu}");
     assert_eq!((&actions["current"]["id"], &actions["pending"]), (&json!("sales"), &json!([])));
 
-    world.post("/v1/events", event("h", "call.hangup", "call-1", json!({}))).await;
-    world.settle().await;
-    let actions = world.get(&path).await.json;
+    harness.post("/v1/events", event("h", "call.hangup", "call-1", json!({}))).await;
+    harness.settle().await;
+    let actions = harness.get(&path).await.json;
     assert_eq!(
         (&actions["current"], &actions["completed"][3]["outcome"]),
         (&json!(null), &json!("interrupted"))
     );
-    let journal = world.get(&format!("/v1/activeflows/{id}/journal")).await.json;
+    let journal = harness.get(&format!("/v1/activeflows/{id}/journal")).await.json;
     let last = journal["result"].as_array().unwrap().last().unwrap();
     assert_eq!(last["notes"].as_array().unwrap().last().unwrap()["what"], "ended");
 }
 
 #[tokio::test]
 async fn before_its_first_step_everything_lies_ahead() {
-    let world = World::new();
-    world.deploy_desk(menu()).await;
-    let id = world.call("call-1").await;
-    let actions = world.get(&format!("/v1/activeflows/{id}/actions")).await.json;
+    let harness = ApiHarness::new();
+    harness.deploy_desk(menu()).await;
+    let id = harness.call("call-1").await;
+    let actions = harness.get(&format!("/v1/activeflows/{id}/actions")).await.json;
     assert_eq!((&actions["completed"], &actions["current"]["id"]), (&json!([]), &json!("hello")));
     assert_eq!(actions["pending"].as_array().unwrap().len(), 4);
-    let one = world.get(&format!("/v1/activeflows/{id}")).await.json;
+    let one = harness.get(&format!("/v1/activeflows/{id}")).await.json;
     let nil = api::resource::NIL;
     assert_eq!(one["current_action"], json!({"id": nil, "next_id": nil, "type": "", "option": {}}));
     assert_eq!((&one["state"], &one["variables"]), (&json!("ready"), &json!({})));
@@ -109,23 +109,23 @@ async fn before_its_first_step_everything_lies_ahead() {
 
 #[tokio::test]
 async fn pages_skip_nothing_and_show_nothing_twice_whatever_starts_meanwhile() {
-    let world = World::new();
-    world.deploy_desk(json!([])).await;
+    let harness = ApiHarness::new();
+    harness.deploy_desk(json!([])).await;
     let mut all = BTreeSet::new();
     for n in 0..23 {
-        all.insert(world.call(&format!("call-{n}")).await);
+        all.insert(harness.call(&format!("call-{n}")).await);
         if n % 4 == 0 {
-            world.time.advance(SECOND);
+            harness.time.advance(SECOND);
         }
     }
     let mut seen: Vec<String> = Vec::new();
     let mut token = String::new();
     loop {
-        let page = world.get(&format!("/v1/activeflows?page_size=5&page_token={token}")).await.json;
+        let page = harness.get(&format!("/v1/activeflows?page_size=5&page_token={token}")).await.json;
         let result = page["result"].as_array().unwrap();
         assert!(result.len() <= 5);
         seen.extend(result.iter().map(|one| one["id"].as_str().unwrap().to_owned()));
-        world.call(&format!("meanwhile-{}", seen.len())).await;
+        harness.call(&format!("meanwhile-{}", seen.len())).await;
         token = page["next_page_token"].as_str().unwrap().to_owned();
         if token.is_empty() {
             break;
@@ -137,13 +137,13 @@ async fn pages_skip_nothing_and_show_nothing_twice_whatever_starts_meanwhile() {
 
 #[tokio::test]
 async fn filters_go_over_pages() {
-    let world = World::new();
-    at_the_menu(&world).await;
+    let harness = ApiHarness::new();
+    at_the_menu(&harness).await;
     for n in 0..30 {
-        world.post("/v1/events", call(&format!("x{n}"), &format!("other-{n}"))).await;
+        harness.post("/v1/events", call(&format!("x{n}"), &format!("other-{n}"))).await;
     }
     let found = async |query: &str| {
-        let page = world.get(&format!("/v1/activeflows?{query}")).await.json;
+        let page = harness.get(&format!("/v1/activeflows?{query}")).await.json;
         page["result"].as_array().unwrap().len()
     };
     assert_eq!(found("reference_id=call-1&page_size=1").await, 1);
@@ -153,26 +153,26 @@ async fn filters_go_over_pages() {
     assert_eq!(found("status=ended").await, 0);
     assert_eq!(found("reference_type=sms").await, 0);
     assert_eq!(found("reference_type=call&reference_id=other-3").await, 1);
-    let flow = world.get("/v1/flows/desk").await.json["id"].as_str().unwrap().to_owned();
+    let flow = harness.get("/v1/flows/desk").await.json["id"].as_str().unwrap().to_owned();
     assert_eq!(found(&format!("flow_id={flow}&page_size=200")).await, 31);
 }
 
 #[tokio::test]
 async fn one_is_paused_resumed_continued_forwarded_and_stopped() {
-    let world = World::new();
-    let id = at_the_menu(&world).await;
+    let harness = ApiHarness::new();
+    let id = at_the_menu(&harness).await;
     let ask = async |what: &str, body| {
-        let answer = world.ask(KEY, "POST", &format!("/v1/activeflows/{id}/{what}"), body).await;
+        let answer = harness.ask(KEY, "POST", &format!("/v1/activeflows/{id}/{what}"), body).await;
         (answer.status.as_u16(), answer)
     };
-    let state = async || world.get(&format!("/v1/activeflows/{id}")).await.json;
+    let state = async || harness.get(&format!("/v1/activeflows/{id}")).await.json;
     is_problem(&ask("resume", None).await.1, 409, "conflict");
     is_problem(&ask("retry", None).await.1, 409, "conflict");
     assert_eq!(ask("pause", None).await.0, 202);
-    world.settle().await;
+    harness.settle().await;
     assert_eq!(state().await["state"], "paused");
     assert_eq!(ask("resume", None).await.0, 202);
-    world.settle().await;
+    harness.settle().await;
     assert_eq!(state().await["current_action"]["id"], "menu");
 
     let (status, answer) = ask("forward", Some(json!({"action_id": "nowhere"}))).await;
@@ -181,11 +181,11 @@ async fn one_is_paused_resumed_continued_forwarded_and_stopped() {
     is_problem(&ask("forward", Some(json!({}))).await.1, 422, "invalid_body");
     let (status, answer) = ask("forward", Some(json!({"action_id": "menu"}))).await;
     assert_eq!((status, &answer.json["forward_action_id"]), (202, &json!("menu")));
-    world.settle().await;
+    harness.settle().await;
     assert_eq!(state().await["forward_action_id"], api::resource::NIL);
     for _ in ["menu", "sales"] {
         assert_eq!(ask("continue", None).await.0, 202);
-        world.settle().await;
+        harness.settle().await;
     }
     let ended = state().await;
     assert_eq!((&ended["state"], &ended["end_reason"]), (&json!("ended"), &json!("finished")));
@@ -196,19 +196,19 @@ async fn one_is_paused_resumed_continued_forwarded_and_stopped() {
     let (status, answer) = ask("stop", None).await;
     assert_eq!((status, answer.json), (200, ended));
     let unknown =
-        world.ask(KEY, "POST", "/v1/activeflows/00000000-0000-0000-0000-000000000009/stop", None).await;
+        harness.ask(KEY, "POST", "/v1/activeflows/00000000-0000-0000-0000-000000000009/stop", None).await;
     is_problem(&unknown, 404, "not_found");
 }
 
 #[tokio::test]
 async fn stop_waits_for_the_end_or_says_that_it_was_asked_for() {
-    let world = World::new();
-    let id = at_the_menu(&world).await;
+    let harness = ApiHarness::new();
+    let id = at_the_menu(&harness).await;
     let path = format!("/v1/activeflows/{id}/stop");
-    assert_eq!(world.ask(PLAIN_KEY, "POST", &path, None).await.status, 404);
-    let (stopped, ()) = tokio::join!(world.ask(KEY, "POST", &path, None), world.settle());
+    assert_eq!(harness.ask(PLAIN_KEY, "POST", &path, None).await.status, 404);
+    let (stopped, ()) = tokio::join!(harness.ask(KEY, "POST", &path, None), harness.settle());
     assert_eq!((stopped.status.as_u16(), &stopped.json["end_reason"]), (200, &json!("stopped")));
-    let waits = world.call("call-2").await;
-    let asked = world.ask(KEY, "POST", &format!("/v1/activeflows/{waits}/stop"), None).await;
+    let waits = harness.call("call-2").await;
+    let asked = harness.ask(KEY, "POST", &format!("/v1/activeflows/{waits}/stop"), None).await;
     assert_eq!((asked.status.as_u16(), &asked.json["state"]), (202, &json!("ready")));
 }

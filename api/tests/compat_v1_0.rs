@@ -4,7 +4,7 @@ mod support;
 
 use serde_json::{Value, json};
 use std::time::Duration;
-use support::{KEY, SECOND, World, is_problem};
+use support::{ApiHarness, KEY, SECOND, is_problem};
 
 const EXAMPLE: &str = include_str!("compat_v1_0.json");
 
@@ -47,15 +47,15 @@ fn form(value: &str) -> &'static str {
 
 #[tokio::test]
 async fn a_page_has_the_keys_and_forms_of_the_documented_example_in_its_order() {
-    let world = World::new();
-    world.deploy_desk(menu()).await;
+    let harness = ApiHarness::new();
+    harness.deploy_desk(menu()).await;
     for n in 0..2 {
-        world.call(&format!("call-{n}")).await;
-        world.time.advance(SECOND);
+        harness.call(&format!("call-{n}")).await;
+        harness.time.advance(SECOND);
     }
-    world.settle().await;
+    harness.settle().await;
     let request = axum::http::Request::get(format!("/v1.0/activeflows?page_size=1&token={KEY}"));
-    let answer = world.send(request.body(axum::body::Body::empty()).unwrap()).await;
+    let answer = harness.send(request.body(axum::body::Body::empty()).unwrap()).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     // Written as the example is: one value a line, keys as they come.
     let pretty = indented(&answer.text);
@@ -88,38 +88,42 @@ async fn a_page_has_the_keys_and_forms_of_the_documented_example_in_its_order() 
 
 #[tokio::test]
 async fn pages_follow_one_another_by_time_and_none_is_lost_when_times_are_the_same() {
-    let world = World::new();
-    world.deploy_desk(json!([])).await;
+    let harness = ApiHarness::new();
+    harness.deploy_desk(json!([])).await;
     for n in 0..7 {
-        world.call(&format!("call-{n}")).await;
+        harness.call(&format!("call-{n}")).await;
         // Three at one moment, then four at another.
         if n == 2 {
-            world.time.advance(Duration::from_micros(1));
+            harness.time.advance(Duration::from_micros(1));
         }
     }
-    let first = world.get("/v1.0/activeflows?page_size=2").await.json;
+    let first = harness.get("/v1.0/activeflows?page_size=2").await.json;
     assert_eq!(first["result"].as_array().unwrap().len(), 4);
     let token = first["next_page_token"].as_str().unwrap().replace(' ', "%20");
-    let second = world.get(&format!("/v1.0/activeflows?page_size=2&page_token={token}")).await.json;
+    let second = harness.get(&format!("/v1.0/activeflows?page_size=2&page_token={token}")).await.json;
     assert_eq!((second["result"].as_array().unwrap().len(), &second["next_page_token"]), (3, &json!("")));
-    is_problem(&world.get("/v1.0/activeflows?page_token=x").await, 400, "invalid_query");
+    is_problem(&harness.get("/v1.0/activeflows?page_token=x").await, 400, "invalid_query");
 }
 
 #[tokio::test]
 async fn one_is_shown_and_stopped_in_the_same_form() {
-    let world = World::new();
-    world.deploy_desk(menu()).await;
-    let id = world.call("call-1").await;
-    world.settle().await;
-    let shown = world.get(&format!("/v1.0/activeflows/{id}")).await.json;
+    let harness = ApiHarness::new();
+    harness.deploy_desk(menu()).await;
+    let id = harness.call("call-1").await;
+    harness.settle().await;
+    let shown = harness.get(&format!("/v1.0/activeflows/{id}")).await.json;
     assert_eq!(shown["reference_id"], common::identity::uuid_of("call-1").to_string());
     assert_eq!(shown["current_action"]["type"], "digits_receive");
     let path = format!("/v1.0/activeflows/{id}/stop");
-    let (stopped, ()) = tokio::join!(world.ask(KEY, "POST", &path, None), world.settle());
+    let (stopped, ()) = tokio::join!(harness.ask(KEY, "POST", &path, None), harness.settle());
     assert_eq!((stopped.status.as_u16(), &stopped.json["status"]), (200, &json!("ended")));
     assert_eq!(stopped.json["current_action"], shown["current_action"]);
-    assert_eq!(world.ask(KEY, "POST", &path, None).await.json, stopped.json);
-    is_problem(&world.get("/v1.0/activeflows/00000000-0000-0000-0000-000000000009").await, 404, "not_found");
+    assert_eq!(harness.ask(KEY, "POST", &path, None).await.json, stopped.json);
+    is_problem(
+        &harness.get("/v1.0/activeflows/00000000-0000-0000-0000-000000000009").await,
+        404,
+        "not_found",
+    );
 }
 
 /// One value a line, without touching the order of keys (a parsed value would sort them).

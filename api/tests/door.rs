@@ -5,36 +5,36 @@ mod support;
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::json;
-use support::{KEY, PLAIN_KEY, World, is_problem};
+use support::{ApiHarness, KEY, PLAIN_KEY, is_problem};
 
 #[tokio::test]
 async fn what_needs_a_key_says_so_and_what_needs_none_answers() {
-    let world = World::new();
+    let harness = ApiHarness::new();
     for path in ["/", "/openapi.json"] {
-        let answer = world.send(Request::get(path).body(Body::empty()).unwrap()).await;
+        let answer = harness.send(Request::get(path).body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status, 200);
         assert_eq!(answer.headers["content-type"], "application/json");
     }
-    let answer = world.send(Request::get("/v1/status").body(Body::empty()).unwrap()).await;
+    let answer = harness.send(Request::get("/v1/status").body(Body::empty()).unwrap()).await;
     is_problem(&answer, 401, "unauthorized");
     assert_eq!(answer.headers["www-authenticate"], "Bearer");
     assert_eq!(answer.json["instance"], "/v1/status");
-    let answer = world.send(Request::get("/v1/status?token=secret").body(Body::empty()).unwrap()).await;
+    let answer = harness.send(Request::get("/v1/status?token=secret").body(Body::empty()).unwrap()).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
-    assert_eq!(world.get("/v1/status").await.json["shards"], 16);
+    assert_eq!(harness.get("/v1/status").await.json["shards"], 16);
 }
 
 #[tokio::test]
 async fn what_is_not_there_or_not_allowed_is_a_problem() {
-    let world = World::new();
-    is_problem(&world.get("/v1/nothing").await, 404, "not_found");
-    is_problem(&world.get("/v1/activeflows/").await, 404, "not_found");
-    let answer = world.ask(KEY, "PATCH", "/v1/status", None).await;
+    let harness = ApiHarness::new();
+    is_problem(&harness.get("/v1/nothing").await, 404, "not_found");
+    is_problem(&harness.get("/v1/activeflows/").await, 404, "not_found");
+    let answer = harness.ask(KEY, "PATCH", "/v1/status", None).await;
     is_problem(&answer, 405, "method_not_allowed");
     assert_eq!(answer.headers["allow"], "GET,HEAD");
-    is_problem(&world.ask(PLAIN_KEY, "GET", "/v1/events/rejected", None).await, 403, "forbidden");
+    is_problem(&harness.ask(PLAIN_KEY, "GET", "/v1/events/rejected", None).await, 403, "forbidden");
     is_problem(
-        &world.ask(PLAIN_KEY, "POST", "/v1/events", Some(serde_json::json!({}))).await,
+        &harness.ask(PLAIN_KEY, "POST", "/v1/events", Some(serde_json::json!({}))).await,
         403,
         "forbidden",
     );
@@ -42,13 +42,13 @@ async fn what_is_not_there_or_not_allowed_is_a_problem() {
 
 #[tokio::test]
 async fn what_cannot_be_read_is_a_problem() {
-    let world = World::new();
-    is_problem(&world.get("/v1/activeflows?page_size=none").await, 400, "invalid_query");
-    is_problem(&world.get("/v1/activeflows?page_size=201").await, 400, "invalid_query");
-    is_problem(&world.get("/v1/activeflows?state=asleep").await, 400, "invalid_query");
-    is_problem(&world.get("/v1/activeflows?page_token=x").await, 400, "invalid_query");
+    let harness = ApiHarness::new();
+    is_problem(&harness.get("/v1/activeflows?page_size=none").await, 400, "invalid_query");
+    is_problem(&harness.get("/v1/activeflows?page_size=201").await, 400, "invalid_query");
+    is_problem(&harness.get("/v1/activeflows?state=asleep").await, 400, "invalid_query");
+    is_problem(&harness.get("/v1/activeflows?page_token=x").await, 400, "invalid_query");
     for id in ["x", "%00", "%FF", "%F0%9F%98%80", "%2F", "..", "-1", &"9".repeat(5_000)] {
-        let answer = world.get(&format!("/v1/activeflows/{id}")).await;
+        let answer = harness.get(&format!("/v1/activeflows/{id}")).await;
         assert!([400, 404].contains(&answer.status.as_u16()), "{id}: {}", answer.text);
         is_problem(&answer, answer.status.as_u16(), answer.json["code"].as_str().unwrap());
     }
@@ -56,7 +56,7 @@ async fn what_cannot_be_read_is_a_problem() {
     let body = |bytes: &[u8], kind: &str| {
         let request =
             Request::post(path).header("authorization", "Bearer secret").header("content-type", kind);
-        world.send(request.body(Body::from(bytes.to_vec())).unwrap())
+        harness.send(request.body(Body::from(bytes.to_vec())).unwrap())
     };
     let json = "application/json";
     is_problem(&body(b"{}", "text/plain").await, 415, "unsupported_media_type");
@@ -74,37 +74,37 @@ async fn what_cannot_be_read_is_a_problem() {
 
 #[tokio::test]
 async fn a_request_id_is_echoed_or_made() {
-    let world = World::new();
+    let harness = ApiHarness::new();
     let with = |id: &'static [u8]| {
         let request =
             Request::get("/").header("x-request-id", axum::http::HeaderValue::from_bytes(id).unwrap());
-        world.send(request.body(Body::empty()).unwrap())
+        harness.send(request.body(Body::empty()).unwrap())
     };
     assert_eq!(with(b"abc-1").await.headers["x-request-id"], "abc-1");
     assert_eq!(with(b"with blanks").await.headers["x-request-id"].len(), 36);
-    assert_eq!(world.get("/nothing").await.headers["x-request-id"].len(), 36);
+    assert_eq!(harness.get("/nothing").await.headers["x-request-id"].len(), 36);
 }
 
 #[tokio::test]
 async fn rejected_events_are_listed_replayed_and_discarded() {
     use common::ports::rejects::Rejected;
-    let world = World::new();
+    let harness = ApiHarness::new();
     let rejected = |id: &str, body: &[u8]| Rejected {
         reason: "missing_field".into(),
         message: "`source` is missing".into(),
         body: body.to_vec(),
         original: [("message_id".to_owned(), id.to_owned())].into(),
     };
-    *world.rejects.0.lock().unwrap() =
+    *harness.rejects.0.lock().unwrap() =
         vec![rejected("a", b"{\"id\":1}"), rejected("b", b"\xff"), rejected("c", b"")];
-    let listed = world.get("/v1/events/rejected?limit=2").await.json;
+    let listed = harness.get("/v1/events/rejected?limit=2").await.json;
     assert_eq!(listed["result"].as_array().unwrap().len(), 2);
     assert_eq!(
         (&listed["result"][0]["body"], &listed["result"][1]["body"]),
         (&json!({"id": 1}), &json!("\u{fffd}"))
     );
     let count = async |what: &str, body| {
-        world.post(&format!("/v1/events/rejected/{what}"), body).await.json["count"].clone()
+        harness.post(&format!("/v1/events/rejected/{what}"), body).await.json["count"].clone()
     };
     assert_eq!(count("replay", json!({"ids": ["b", "x"]})).await, 1);
     assert_eq!(count("discard", json!({"all": true})).await, 2);

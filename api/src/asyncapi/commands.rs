@@ -1,4 +1,4 @@
-//! Commands: what gateways are asked to do.
+//! Commands to gateways.
 
 use super::message::MessageKind;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -10,14 +10,14 @@ const CALL: Option<&str> = Some("The call's id.");
 pub const ALL: &[MessageKind] = &[
     MessageKind {
         kind: "call.answer",
-        summary: "Pick the call up. No answer is expected.",
+        summary: "Answer the call. No reply is expected.",
         subject: CALL,
         data: SchemaGenerator::subschema_for::<Of<Answer>>,
         example: || command(1, "call.answer", "pick-up", json!({})),
     },
     MessageKind {
         kind: "call.talk",
-        summary: "Speak a text, instead of what is playing. Answer when it was spoken.",
+        summary: "Speak a text and stop the current playback. Reply when the text has been spoken.",
         subject: CALL,
         data: SchemaGenerator::subschema_for::<Of<Talk>>,
         example: || {
@@ -27,7 +27,7 @@ pub const ALL: &[MessageKind] = &[
     },
     MessageKind {
         kind: "call.play",
-        summary: "Play audio, instead of what is playing. Answer when it was played.",
+        summary: "Play audio and stop the current playback. Reply when it has been played.",
         subject: CALL,
         data: SchemaGenerator::subschema_for::<Of<Play>>,
         example: || {
@@ -37,14 +37,14 @@ pub const ALL: &[MessageKind] = &[
     },
     MessageKind {
         kind: "call.hangup",
-        summary: "Hang up. Answer with the event `call.hangup`.",
+        summary: "Hang up. Reply with the event `call.hangup`.",
         subject: CALL,
         data: SchemaGenerator::subschema_for::<Of<Hangup>>,
         example: || command(7, "call.hangup", "bye", json!({ "reason": "normal" })),
     },
     MessageKind {
         kind: "call.recording_start",
-        summary: "Begin to record the call, under a name that the flow knows from now on. No answer is expected.",
+        summary: "Start recording the call, under a name that the flow uses later. No reply is expected.",
         subject: CALL,
         data: SchemaGenerator::subschema_for::<Of<RecordingStart>>,
         example: || {
@@ -57,16 +57,15 @@ pub const ALL: &[MessageKind] = &[
     },
     MessageKind {
         kind: "call.recording_stop",
-        summary: "End a recording of the call. Answer when it is kept, with what there is to say of it; also when it has \
-            ended by itself.",
+        summary: "Stop a recording of the call. Reply with its details when it is stored, even if it has already ended.",
         subject: CALL,
         data: SchemaGenerator::subschema_for::<Of<RecordingStop>>,
         example: || command(6, "call.recording_stop", "end-record", json!({ "name": "call-4711" })),
     },
     MessageKind {
         kind: "message.send",
-        summary: "Send a text. Answer when it was delivered, or could not be.",
-        subject: Some("What the activeflow belongs to: a call's id, a conversation, an ICCID."),
+        summary: "Send a text message. Reply when it has been delivered or has failed.",
+        subject: Some("The activeflow's reference: a call's id, a conversation or an ICCID."),
         data: SchemaGenerator::subschema_for::<Of<Send>>,
         example: || {
             let data = json!({ "from": "+15550111", "to": "+15550100", "text": "We are open from 9 to 5." });
@@ -75,11 +74,11 @@ pub const ALL: &[MessageKind] = &[
     },
 ];
 
-/// What every command says, and what it is about.
+/// The fields of every command, and those of its type.
 #[derive(Serialize, JsonSchema)]
 struct Of<T> {
     activeflow_id: String,
-    /// The action that asks for it.
+    /// The action that sends the command.
     action_id: String,
     #[serde(flatten)]
     what: T,
@@ -95,19 +94,19 @@ struct Talk {
     language: Option<String>,
     /// `male`, `female` or `neutral`.
     gender: Option<String>,
-    /// A voice that the gateway knows by name.
+    /// Name of a voice of the gateway.
     voice: Option<String>,
     digits_handle: DigitsHandle,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Play {
-    /// Where the audio is, in the order in which it is played.
+    /// URLs of the audio, in the order of playback.
     stream_urls: Vec<String>,
     digits_handle: DigitsHandle,
 }
 
-/// `next`: a pressed key ends what is playing; report it as `call.digits`.
+/// `next`: a pressed key stops the playback; report the key as `call.digits`.
 #[derive(Serialize, Deserialize, JsonSchema)]
 enum DigitsHandle {
     #[serde(rename = "")]
@@ -129,12 +128,12 @@ struct RecordingStart {
     /// Letters, digits and `._+-`.
     name: String,
     format: RecordingFormat,
-    /// How long it is at most, in seconds; 0 is no limit.
+    /// Maximum duration, in seconds; 0 means no limit.
     duration: u32,
-    /// So many seconds of silence end it; 0 is never.
+    /// Seconds of silence that end the recording; 0 means never.
     end_of_silence: u32,
     end_of_key: EndKey,
-    /// Whether a beep tells the caller when it begins.
+    /// Whether a beep announces the start of the recording.
     beep_start: bool,
 }
 
@@ -146,7 +145,7 @@ enum RecordingFormat {
     Ogg,
 }
 
-/// The key that ends it.
+/// The key that ends the recording.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum EndKey {
@@ -160,7 +159,7 @@ enum EndKey {
 
 #[derive(Serialize, JsonSchema)]
 struct RecordingStop {
-    /// Without it, every recording of the call.
+    /// Name of the recording. Default: all recordings of the call.
     name: Option<String>,
 }
 
@@ -173,7 +172,7 @@ struct Send {
     text: String,
 }
 
-/// What the example of `call.incoming` starts (docs/identity.md).
+/// The activeflow that the example of `call.incoming` starts (docs/identity.md).
 const ACTIVEFLOW: &str = "fe6e0574-42f9-886b-ad12-41bfd8526d50";
 
 fn command(sequence: u32, kind: &str, action_id: &str, what: Value) -> Value {

@@ -1,11 +1,11 @@
-//! Events: what carriers and gateways publish.
+//! Events that carriers and gateways publish.
 
 use super::message::MessageKind;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// What a command is answered with.
+/// The replies to commands.
 pub const ANSWERS: [&str; 2] = ["command.completed", "command.failed"];
 
 const CALL: Option<&str> = Some("The call's id.");
@@ -13,7 +13,7 @@ const CALL: Option<&str> = Some("The call's id.");
 pub const ALL: &[MessageKind] = &[
     MessageKind {
         kind: "call.incoming",
-        summary: "Somebody calls one of our numbers. Starts the flow that the route of `to` leads to.",
+        summary: "A caller dials one of our numbers. Starts the flow that the route of `to` leads to.",
         subject: CALL,
         data: SchemaGenerator::subschema_for::<Call>,
         example: || {
@@ -28,7 +28,7 @@ pub const ALL: &[MessageKind] = &[
     },
     MessageKind {
         kind: "call.outgoing",
-        summary: "One of our numbers calls somebody. Starts the flow that the route of `from` leads to.",
+        summary: "One of our numbers makes a call. Starts the flow that the route of `from` leads to.",
         subject: CALL,
         data: SchemaGenerator::subschema_for::<Call>,
         example: || {
@@ -50,14 +50,14 @@ pub const ALL: &[MessageKind] = &[
     },
     MessageKind {
         kind: "call.hangup",
-        summary: "A call is over. That of the first leg ends the activeflow.",
+        summary: "A call or one of its legs has ended. The end of the first leg ends the activeflow.",
         subject: CALL,
         data: SchemaGenerator::subschema_for::<HungUp>,
         example: || event("call.hangup", "7c21", "sbc-1.example", "call-4711", json!({ "reason": "normal" })),
     },
     MessageKind {
         kind: "message.received",
-        summary: "A text came. It belongs to the conversation of `to` and `from`, or starts the flow that the route of `to` leads to.",
+        summary: "A text message was received. It belongs to the conversation of `to` and `from`, or starts the flow that the route of `to` leads to.",
         subject: None,
         data: SchemaGenerator::subschema_for::<Text>,
         example: || {
@@ -72,7 +72,7 @@ pub const ALL: &[MessageKind] = &[
     },
     MessageKind {
         kind: "conversation.message",
-        summary: "A message came in a chat channel.",
+        summary: "A message was received in a chat channel.",
         subject: Some("The conversation's id."),
         data: SchemaGenerator::subschema_for::<Chat>,
         example: || {
@@ -102,7 +102,7 @@ pub const ALL: &[MessageKind] = &[
     },
     MessageKind {
         kind: "form.requested",
-        summary: "A form is to be filled in.",
+        summary: "A form was requested.",
         subject: Some("The form's id."),
         data: SchemaGenerator::subschema_for::<Form>,
         example: || event("form.requested", "b001", "forms.example", "form-1", json!({ "name": "callback" })),
@@ -116,7 +116,7 @@ pub const ALL: &[MessageKind] = &[
     },
     MessageKind {
         kind: "custom.*",
-        summary: "Anything else. Starts the flow that the route of the type leads to (`custom=custom.alarm`).",
+        summary: "Any other event. Starts the flow that the route of the type leads to (`custom=custom.alarm`).",
         subject: None,
         data: SchemaGenerator::subschema_for::<Custom>,
         example: || {
@@ -131,7 +131,7 @@ pub const ALL: &[MessageKind] = &[
     },
     MessageKind {
         kind: ANSWERS[0],
-        summary: "A gateway has carried a command out.",
+        summary: "A gateway has executed a command.",
         subject: Some("The command's subject."),
         data: SchemaGenerator::subschema_for::<Completed>,
         example: || {
@@ -146,7 +146,7 @@ pub const ALL: &[MessageKind] = &[
     },
     MessageKind {
         kind: ANSWERS[1],
-        summary: "A gateway could not carry a command out. What then happens is the action's `on_error`.",
+        summary: "A gateway could not execute a command. The action's `on_error` decides what happens next.",
         subject: Some("The command's subject."),
         data: SchemaGenerator::subschema_for::<Failed>,
         example: || {
@@ -168,12 +168,12 @@ fn event(kind: &str, id: &str, source: &str, subject: &str, data: Value) -> Valu
     })
 }
 
-/// Further fields are variables of the flow: `${call.…}`.
+/// Other fields become variables of the flow: `${call.…}`.
 #[derive(Serialize, JsonSchema)]
 struct Call {
-    /// Who calls, in E.164.
+    /// The caller's number, in E.164.
     from: String,
-    /// Who is called, in E.164.
+    /// The called number, in E.164.
     to: String,
     direction: Option<Direction>,
 }
@@ -194,9 +194,9 @@ struct Digits {
 
 #[derive(Serialize, JsonSchema)]
 struct HungUp {
-    /// Why: `normal`, `busy`, …
+    /// Reason: `normal`, `busy`, …
     reason: Option<String>,
-    /// A further leg of the call, as `<command id>/<destination number>`; the activeflow goes on.
+    /// A further leg of the call, as `<command id>/<destination number>`; the activeflow continues.
     leg: Option<String>,
 }
 
@@ -209,10 +209,10 @@ struct Text {
     text: String,
 }
 
-/// Further fields are variables of the flow.
+/// Other fields become variables of the flow.
 #[derive(Serialize, JsonSchema)]
 struct Chat {
-    /// What routes match: `conversation=web`.
+    /// Matched by routes: `conversation=web`.
     channel: Option<String>,
     #[serde(flatten)]
     further: Map<String, Value>,
@@ -221,36 +221,36 @@ struct Chat {
 /// Either `total_bytes` or `delta_bytes`.
 #[derive(Serialize, JsonSchema)]
 struct Usage {
-    /// What the bytes are counted in, for example a month.
+    /// Billing period, for example a month.
     period: Option<String>,
-    /// Used in the period so far.
+    /// Bytes used in the period so far.
     total_bytes: Option<u64>,
-    /// Used since the last event.
+    /// Bytes used since the last event.
     delta_bytes: Option<u64>,
 }
 
-/// Further fields are variables of the flow.
+/// Other fields become variables of the flow.
 #[derive(Serialize, JsonSchema)]
 struct Form {
-    /// What routes match: `form=callback`.
+    /// Matched by routes: `form=callback`.
     name: Option<String>,
     #[serde(flatten)]
     further: Map<String, Value>,
 }
 
-/// Further fields are variables of the flow.
+/// Other fields become variables of the flow.
 #[derive(Serialize, JsonSchema)]
 struct Job {
-    /// What routes match: `job=reminders`.
+    /// Matched by routes: `job=reminders`.
     job: Option<String>,
     #[serde(flatten)]
     further: Map<String, Value>,
 }
 
-/// Anything; the flow sees it as `${event.data.…}`.
+/// Any fields; the flow reads them as `${event.data.…}`.
 #[derive(Serialize, JsonSchema)]
 struct Custom {
-    /// What kind of thing the subject is; without it, `api`.
+    /// Kind of the reference. Default: `api`.
     reference_type: Option<String>,
     #[serde(flatten)]
     further: Map<String, Value>,
@@ -258,22 +258,22 @@ struct Custom {
 
 #[derive(Serialize, JsonSchema)]
 struct Completed {
-    /// The command's id, as it came.
+    /// The command's id.
     #[schemars(regex(pattern = r"^[^:]+:[1-9][0-9]*$"))]
     command_id: String,
-    /// Whatever the gateway has to say; the flow sees it as `${actions.<id>.result}`.
+    /// Any result; the flow reads it as `${actions.<id>.result}`.
     result: Option<Value>,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Failed {
-    /// The command's id, as it came.
+    /// The command's id.
     #[schemars(regex(pattern = r"^[^:]+:[1-9][0-9]*$"))]
     command_id: String,
     error: Error,
 }
 
-/// The flow sees it as `${error.code}` and `${error.message}`.
+/// The flow reads it as `${error.code}` and `${error.message}`.
 #[derive(Serialize, JsonSchema)]
 struct Error {
     code: String,

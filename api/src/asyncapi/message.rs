@@ -1,11 +1,11 @@
-//! One kind of message: what its data is, and the CloudEvent around it.
+//! One kind of message: its data and its CloudEvent envelope.
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
-/// The table that a kind stands in.
+/// The table that contains a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
     Event,
@@ -23,16 +23,16 @@ impl Table {
     }
 }
 
-/// A line of the tables in `events.rs`, `commands.rs` and `notices.rs`.
+/// An entry of the tables in `events.rs`, `commands.rs` and `notices.rs`.
 pub struct MessageKind {
-    /// CloudEvents `type` and routing key; a star at its end stands for any further name.
+    /// CloudEvents `type` and routing key; a trailing `*` matches any name.
     pub kind: &'static str,
-    /// A sentence.
+    /// One sentence.
     pub summary: &'static str,
-    /// What the subject is; `None` where it may be missing.
+    /// Description of the subject; `None` if the subject is optional.
     pub subject: Option<&'static str>,
     pub data: fn(&mut SchemaGenerator) -> Schema,
-    /// A whole message.
+    /// A complete message.
     pub example: fn() -> Value,
 }
 
@@ -82,16 +82,18 @@ impl MessageKind {
         required.extend(data.get("required").map(|_| "data"));
         let (id, source) = match table {
             Table::Event => (
-                text("Unique for the source: the same pair twice has its effect once."),
-                text("The system that publishes; any name but `signalbox`."),
+                text("Unique per source: an event with the same source and id has its effect only once."),
+                text("The publishing system; any name except `signalbox`."),
             ),
             Table::Command | Table::Notice => {
                 required.extend(["time", "datacontenttype"]);
-                let id = text("Remember it: the same message may come again, with the same bytes.");
+                let id = text(
+                    "Use it to detect duplicates: the same message may be delivered again, with the same bytes.",
+                );
                 (id, json!({ "const": "signalbox" }))
             }
         };
-        let anything = "Optional; without it, what `data` says, or one made of the event's identity.";
+        let anything = "Optional. Default: derived from `data`, or from the event's source and id.";
         json!({
             "type": "object",
             "required": required,
@@ -101,7 +103,7 @@ impl MessageKind {
                 "source": source,
                 "type": self.type_schema(),
                 "subject": text(self.subject.unwrap_or(anything)),
-                "time": { "type": "string", "format": "date-time", "description": "When it happened." },
+                "time": { "type": "string", "format": "date-time", "description": "Time of the event." },
                 "datacontenttype": { "type": "string", "default": "application/json" },
                 "traceparent": { "type": "string", "description": "W3C Trace Context, version 00." },
                 "data": data,
@@ -110,7 +112,7 @@ impl MessageKind {
     }
 }
 
-/// What is optional is left out; no message has a null.
+/// Optional fields are omitted, never null.
 fn left_out_not_null(schema: &mut Schema) {
     if let Some(Value::Array(values)) = schema.get_mut("enum") {
         values.retain(|value| !value.is_null());

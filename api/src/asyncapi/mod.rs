@@ -1,4 +1,4 @@
-//! The AsyncAPI 3.0 document: what goes over AMQP, generated from the types in `events.rs`, `commands.rs` and
+//! The AsyncAPI 3.0 document of the AMQP messages, generated from the types in `events.rs`, `commands.rs` and
 //! `notices.rs`. It is committed as `api/asyncapi.json` and served at `/asyncapi.json`.
 
 mod commands;
@@ -27,8 +27,8 @@ fn document() -> Value {
         "info": {
             "title": "Signalbox over AMQP",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Carriers publish events; gateways carry out commands and answer them with events. Every message is \
-                a CloudEvent 1.0 in structured mode. Fields and types are only added: ignore what you do not know.",
+            "description": "Carriers publish events. Gateways execute commands and reply with events. Every message is \
+                a CloudEvent 1.0 in structured mode. New fields and types may be added: ignore unknown ones.",
             "license": { "name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0" },
         },
         "defaultContentType": CONTENT_TYPE,
@@ -37,25 +37,25 @@ fn document() -> Value {
                 "host": "localhost:5672",
                 "protocol": "amqp",
                 "protocolVersion": "0.9.1",
-                "description": "The RabbitMQ (3.10 or later) that the setting amqp.url names.",
+                "description": "The RabbitMQ broker (3.10 or later) of the setting amqp.url.",
             },
         },
         "channels": {
             "events": channel(
                 Table::Event,
-                "What happened. Routing key = type, header `reference` = subject, persistent, with confirms: a nack means \
-                    that the queue is full, so wait and publish the same message again.",
+                "Events. Routing key = type, header `reference` = subject. Publish persistent messages with confirms: a nack \
+                    means that the queue is full, so wait and publish the same message again.",
                 events::ALL,
             ),
             "commands": channel(
                 Table::Command,
-                "What gateways are asked to do. Bind a durable queue of your own by type: `call.#`, `message.#`. What no \
-                    queue takes is kept in the queue `signalbox.unrouted`.",
+                "Commands to gateways. Bind your own durable queue by type: `call.#`, `message.#`. Commands that match no \
+                    queue are stored in the queue `signalbox.unrouted`.",
                 commands::ALL,
             ),
             "notices": channel(
                 Table::Notice,
-                "For whoever is interested. Without a queue of yours they are dropped.",
+                "Optional notices. They are dropped if no queue is bound.",
                 notices::ALL,
             ),
         },
@@ -120,7 +120,7 @@ fn messages() -> Map<String, Value> {
         .collect()
 }
 
-/// Properties and headers; AsyncAPI's bindings have no place for the first.
+/// Properties and headers; AsyncAPI's bindings cannot describe the properties.
 fn traits() -> Value {
     let headers = |reference: &str| {
         json!({
@@ -144,12 +144,12 @@ fn traits() -> Value {
     };
     json!({
         "event": {
-            "headers": headers("The subject: it keeps the order when events are spread over several queues."),
+            "headers": headers("The subject. It preserves the order when events are distributed over several queues."),
             "x-amqp-properties": {
                 "message_id": "the event's id",
                 "content_type": CONTENT_TYPE,
                 "delivery_mode": 2,
-                "user_id": "optional; the setting amqp.realms gives the events of a user a realm of their own",
+                "user_id": "optional; the setting amqp.realms assigns a separate realm to a user's events",
             },
         },
         "command": of_signalbox("the activeflow's id"),

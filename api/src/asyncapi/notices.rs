@@ -1,4 +1,4 @@
-//! Notices: what Signalbox tells whoever is interested.
+//! Notices that Signalbox publishes.
 
 use super::message::MessageKind;
 use flow::Timestamp;
@@ -13,7 +13,7 @@ pub const ALL: &[MessageKind] = &[
         kind: "route.activated",
         summary: "The window of a route has opened.",
         subject: ROUTE,
-        data: SchemaGenerator::subschema_for::<WindowEdge>,
+        data: SchemaGenerator::subschema_for::<WindowTransition>,
         example: || {
             transition("route.activated", "d256a8ff58117a8c456c440a509f0999", "2026-11-22T17:00:00.000000Z")
         },
@@ -22,22 +22,22 @@ pub const ALL: &[MessageKind] = &[
         kind: "route.expired",
         summary: "The window of a route has closed.",
         subject: ROUTE,
-        data: SchemaGenerator::subschema_for::<WindowEdge>,
+        data: SchemaGenerator::subschema_for::<WindowTransition>,
         example: || {
             transition("route.expired", "9e51a911fe2d7f6f86f0938423db8985", "2026-11-23T07:00:00.000000Z")
         },
     },
 ];
 
-/// Also told of transitions that passed while no scheduler ran.
+/// Also sent, later, for transitions that happened while no scheduler was running.
 #[derive(Serialize, JsonSchema)]
-struct WindowEdge {
+struct WindowTransition {
     route_id: String,
     flow_id: String,
-    /// The transition, as the window has it.
+    /// Time of the transition, by the route's window.
     #[schemars(with = "String", extend("format" = "date-time"))]
     at: Timestamp,
-    /// When it was noticed.
+    /// Time when the scheduler recorded it.
     #[schemars(with = "String", extend("format" = "date-time"))]
     recorded_at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! One task a process follows the feeds, only while somebody listens, and tells everybody who does.
+//! One task per process reads the feeds while at least one stream is open, and broadcasts the changes to all streams.
 
 use super::feed::{self, Change, FeedBatch};
 use super::offset::FeedOffsets;
@@ -8,95 +8,95 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast;
 
-/// How long after it happened a change is told at most, while the store answers at once.
-const LOOK: Duration = Duration::from_millis(200);
-/// So many looks that found something are kept for listeners that are slice. One that falls further slice is told of
-/// a gap.
-const KEPT: usize = 32;
+/// Interval between reads of the feeds.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// Batches buffered for slow streams. A stream that falls further behind receives a gap.
+const BUFFERED_BATCHES: usize = 32;
 
-/// What listeners hear.
+/// A message to every open stream.
 #[derive(Clone)]
 pub enum Broadcast {
     Changes(Arc<Vec<Change>>),
-    /// Something is missing; it goes on slice these offsets.
+    /// Some changes are missing; the next ones follow these offsets.
     Gap(Arc<FeedOffsets>),
 }
 
-/// The task, if it runs.
+/// The broadcasting task, if it is running.
 #[derive(Default)]
 pub struct Broadcaster(tokio::sync::Mutex<Option<Arc<Subscription>>>);
 
 struct Subscription {
     sender: broadcast::Sender<Broadcast>,
-    /// Everything up to here was sent.
-    told: Mutex<FeedOffsets>,
+    /// Offsets up to which everything was sent.
+    sent: Mutex<FeedOffsets>,
 }
 
 impl Broadcaster {
-    /// Hears everything slice the offsets that come with it.
+    /// Subscribes to every change after the returned offsets. Starts the task if it is not running.
     ///
     /// # Errors
     /// The store does not answer.
-    pub async fn listen(
+    pub async fn subscribe(
         &self,
         api: &Arc<Api>,
     ) -> Result<(broadcast::Receiver<Broadcast>, FeedOffsets), Problem> {
         let mut running = self.0.lock().await;
-        let following = match &*running {
-            Some(following) => following.clone(),
+        let subscription = match &*running {
+            Some(subscription) => subscription.clone(),
             None => {
-                let told = Mutex::new(feed::ends(api).await?);
-                let following = Arc::new(Subscription { sender: broadcast::channel(KEPT).0, told });
-                tokio::spawn(follow(api.clone(), following.clone()));
-                running.insert(following).clone()
+                let sent = Mutex::new(feed::ends(api).await?);
+                let subscription =
+                    Arc::new(Subscription { sender: broadcast::channel(BUFFERED_BATCHES).0, sent });
+                tokio::spawn(follow(api.clone(), subscription.clone()));
+                running.insert(subscription).clone()
             }
         };
-        // What is sent and how far it goes change together, under this lock.
-        let told = following.told();
-        Ok((following.sender.subscribe(), told.clone()))
+        // Under this lock, the messages sent and the offsets change together.
+        let sent = subscription.sent();
+        Ok((subscription.sender.subscribe(), sent.clone()))
     }
 
-    /// Whether nobody listens any more: then the task is over.
-    async fn is_over(&self, following: &Subscription) -> bool {
-        if following.sender.receiver_count() > 0 {
+    /// Whether no stream is subscribed any more, so that the task must end.
+    async fn has_ended(&self, subscription: &Subscription) -> bool {
+        if subscription.sender.receiver_count() > 0 {
             return false;
         }
         let mut running = self.0.lock().await;
-        let is_over = following.sender.receiver_count() == 0;
-        if is_over {
+        let has_ended = subscription.sender.receiver_count() == 0;
+        if has_ended {
             *running = None;
         }
-        is_over
+        has_ended
     }
 }
 
-async fn follow(api: Arc<Api>, following: Arc<Subscription>) {
-    while !api.live.broadcaster.is_over(&following).await {
-        let from = following.told().clone();
-        match feed::news(&api, &from).await {
-            Ok((news, to)) => following.tell(news, to),
+async fn follow(api: Arc<Api>, subscription: Arc<Subscription>) {
+    while !api.streams.broadcaster.has_ended(&subscription).await {
+        let from = subscription.sent().clone();
+        match feed::read_after(&api, &from).await {
+            Ok((batch, to)) => subscription.send(batch, to),
             Err(problem) => {
-                tracing::debug!(problem = problem.detail, "The feeds cannot be read; trying again")
+                tracing::debug!(problem = problem.detail, "reading the feeds failed; retrying")
             }
         }
-        api.ports.clock.sleep(LOOK).await;
+        api.ports.clock.sleep(POLL_INTERVAL).await;
     }
 }
 
 impl Subscription {
-    fn told(&self) -> MutexGuard<'_, FeedOffsets> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    fn sent(&self) -> MutexGuard<'_, FeedOffsets> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, news: FeedBatch, to: FeedOffsets) {
-        let mut told = self.told();
-        let broadcast = match news {
+    fn send(&self, batch: FeedBatch, to: FeedOffsets) {
+        let mut sent = self.sent();
+        let broadcast = match batch {
             FeedBatch::Changes(changes) if changes.is_empty() => None,
             FeedBatch::Changes(changes) => Some(Broadcast::Changes(Arc::new(changes))),
             FeedBatch::Gap => Some(Broadcast::Gap(Arc::new(to.clone()))),
         };
-        // That nobody hears it any more is no failure.
+        // It is not an error that no stream is subscribed any more.
         broadcast.map(|broadcast| self.sender.send(broadcast).ok());
-        *told = to;
+        *sent = to;
     }
 }

@@ -1,9 +1,9 @@
-//! `GET /v1/activeflows/events`: what happens to activeflows, as it happens.
+//! `GET /v1/activeflows/events`: a stream of changes of activeflows.
 
 use super::broadcast::Broadcast;
 use super::feed::{self, Change, FeedBatch};
 use super::offset::FeedOffsets;
-use super::sse::{self, Gone, KEEP_ALIVE, Outlet};
+use super::sse::{self, Disconnected, EventWriter, KEEP_ALIVE};
 use crate::auth::Caller;
 use crate::extract::Query;
 use crate::operations::activeflows::Filter;
@@ -20,17 +20,16 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::ToSchema;
 
-const GAP: &str =
-    r#"{"detail":"changes are missing here: list the activeflows again, and go on with what follows"}"#;
+const GAP: &str = r#"{"detail":"some changes are missing here: list the activeflows again, then continue with this stream"}"#;
 
 /// One event of the stream.
 #[derive(Serialize, ToSchema)]
 pub struct ChangeEvent {
     event: ChangeName,
-    /// The activeflow as JSON on one line; of a gap, a `detail` for people
+    /// The activeflow as JSON on one line; for `gap`, an object with a `detail`
     #[schema(content_media_type = "application/json")]
     data: String,
-    /// Where the client is then; for `Last-Event-ID`
+    /// Position in the stream; send it as `Last-Event-ID` to resume after this event
     id: String,
 }
 
@@ -45,12 +44,13 @@ pub enum ChangeName {
     Gap,
 }
 
-/// Follow what happens to a customer's activeflows
+/// Stream the changes of a customer's activeflows
 ///
-/// Server-sent events: `created`, `moved`, `waiting` (it moved and now waits) and `ended`; `data` is the activeflow as it
-/// is when the change is told, on one line. With the header `Last-Event-ID` the stream goes on slice that event. What
-/// cannot be told any more is an event `gap`: list the activeflows again, and go on. Only changes that leave an activeflow
-/// that fits the filters are told. A comment comes every 15 seconds when there is nothing to tell.
+/// Server-sent events: `created`, `moved`, `waiting` (it moved and now waits) and `ended`. `data` is the activeflow on one
+/// line, in its state when the event is sent. With the header `Last-Event-ID` the stream resumes after that event. If some
+/// changes are no longer available, the stream sends an event `gap`: list the activeflows again, then continue. The stream
+/// contains only changes after which the activeflow matches the filters. When there are no changes, it sends a comment
+/// every 15 seconds.
 #[utoipa::path(
     get,
     path = "/v1/activeflows/events",
@@ -58,11 +58,11 @@ pub enum ChangeName {
     tag = "activeflows",
     params(
         Filter,
-        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that was read"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event received"),
     ),
     responses(
         (status = 200, description = "A stream of events", body = ChangeEvent, content_type = "text/event-stream"),
-        (status = 429, description = "The key has 32 streams open; close one", body = Problem),
+        (status = 429, description = "The key already has 32 open streams; close one", body = Problem),
     )
 )]
 pub async fn follow_activeflows(
@@ -71,66 +71,67 @@ pub async fn follow_activeflows(
     Query(filter): Query<Filter>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let permit = api.live.permit(&caller)?;
+    let permit = api.streams.permit(&caller)?;
     let from = match sse::last_event_id(&headers) {
-        None => From::Now,
+        None => Start::Now,
         Some(id) => match FeedOffsets::read(id, usize::from(api.ports.intake.shards())) {
-            Some(offsets) => From::Offsets(offsets),
-            None => From::Nowhere,
+            Some(offsets) => Start::Offsets(offsets),
+            None => Start::Unknown,
         },
     };
-    let (signal, at) = api.live.broadcaster.listen(&api).await?;
-    Ok(sse::respond(permit, |outlet| async move {
+    let (broadcasts, at) = api.streams.broadcaster.subscribe(&api).await?;
+    Ok(sse::respond(permit, |writer| async move {
         let shutdown = api.config.shutdown.clone();
-        let mut listener = Listener { alive: api.ports.clock.monotonic(), api, caller, filter, at, outlet };
-        match shutdown.run_until_cancelled(listener.serve(from, signal)).await {
-            Some(Gone) => {}
-            None => listener.outlet.remark("Signalbox stops; connect again with Last-Event-ID"),
+        let mut listener =
+            Listener { last_sent: api.ports.clock.monotonic(), api, caller, filter, at, writer };
+        match shutdown.run_until_cancelled(listener.serve(from, broadcasts)).await {
+            Some(Disconnected) => {}
+            None => listener.writer.comment("Signalbox is shutting down; connect again with Last-Event-ID"),
         }
     }))
 }
 
-/// Where a stream begins.
-enum From {
+/// The point at which a stream begins.
+enum Start {
     Now,
     Offsets(FeedOffsets),
-    /// The id is of another installation, or was made up.
-    Nowhere,
+    /// The id comes from another installation, or is invalid.
+    Unknown,
 }
 
 struct Listener {
     api: Arc<Api>,
     caller: Caller,
     filter: Filter,
-    /// Everything up to here was told, or is not for this listener.
+    /// Offsets up to which everything was sent or did not match.
     at: FeedOffsets,
-    outlet: Outlet,
-    /// When something was sent last.
-    alive: Duration,
+    writer: EventWriter,
+    /// Time of the last event or comment, by the monotonic clock.
+    last_sent: Duration,
 }
 
 impl Listener {
-    async fn serve(&mut self, from: From, mut broadcasts: Receiver<Broadcast>) -> Gone {
-        let Err(gone) = self.tell(from, &mut broadcasts).await;
+    async fn serve(&mut self, from: Start, mut broadcasts: Receiver<Broadcast>) -> Disconnected {
+        let Err(gone) = self.write(from, &mut broadcasts).await;
         gone
     }
 
-    async fn tell(
+    async fn write(
         &mut self,
-        from: From,
+        from: Start,
         broadcasts: &mut Receiver<Broadcast>,
-    ) -> Result<std::convert::Infallible, Gone> {
+    ) -> Result<std::convert::Infallible, Disconnected> {
         match from {
-            From::Now => self.stand().await?,
-            From::Offsets(offsets) => self.catch_up(offsets).await?,
-            From::Nowhere => self.gap().await?,
+            Start::Now => self.keep_alive().await?,
+            Start::Offsets(offsets) => self.catch_up(offsets).await?,
+            Start::Unknown => self.gap().await?,
         }
         loop {
-            let silent = self.api.ports.clock.monotonic().saturating_sub(self.alive);
+            let silent = self.api.ports.clock.monotonic().saturating_sub(self.last_sent);
             let next = tokio::select! {
                 next = broadcasts.recv() => next,
                 () = self.api.ports.clock.sleep(KEEP_ALIVE.saturating_sub(silent)) => {
-                    self.stand().await?;
+                    self.keep_alive().await?;
                     continue;
                 }
             };
@@ -140,15 +141,15 @@ impl Listener {
                     self.at = (*offsets).clone();
                     self.gap().await?;
                 }
-                // What the channel dropped is missing; what it kept goes on slice it.
+                // The channel dropped some batches; the ones it kept follow the gap.
                 Err(RecvError::Lagged(_)) => self.gap().await?,
-                Err(RecvError::Closed) => return Err(Gone),
+                Err(RecvError::Closed) => return Err(Disconnected),
             }
         }
     }
 
-    /// What came between `offsets` and where the live changes begin.
-    async fn catch_up(&mut self, offsets: FeedOffsets) -> Result<(), Gone> {
+    /// Sends the changes between `offsets` and the start of the live changes.
+    async fn catch_up(&mut self, offsets: FeedOffsets) -> Result<(), Disconnected> {
         let to = std::mem::replace(&mut self.at, offsets);
         for (shard, end) in to.0.iter().enumerate() {
             match feed::missed(&self.api, shard, self.at.0[shard], *end).await {
@@ -162,34 +163,34 @@ impl Listener {
                 }
             }
         }
-        self.stand().await
+        self.keep_alive().await
     }
 
-    async fn changes(&mut self, changes: &[Change]) -> Result<(), Gone> {
-        for Change { shard, offset, name, shown } in changes {
+    async fn changes(&mut self, changes: &[Change]) -> Result<(), Disconnected> {
+        for Change { shard, offset, name, snapshot } in changes {
             if *offset <= self.at.0[*shard] {
                 continue;
             }
             self.at.0[*shard] = *offset;
-            let is_theirs = shown.found.record.spec.customer_id == self.caller.customer_id;
-            if is_theirs && self.filter.fits(&shown.found) {
-                self.send(Event::default().event(name).data(&shown.text)).await?;
+            let is_own = snapshot.found.record.spec.customer_id == self.caller.customer_id;
+            if is_own && self.filter.matches(&snapshot.found) {
+                self.send(Event::default().event(name).data(&snapshot.text)).await?;
             }
         }
         Ok(())
     }
 
-    async fn gap(&mut self) -> Result<(), Gone> {
+    async fn gap(&mut self) -> Result<(), Disconnected> {
         self.send(Event::default().event("gap").data(GAP)).await
     }
 
-    /// An id without an event: a client that reconnects goes on from here, however little was for it.
-    async fn stand(&mut self) -> Result<(), Gone> {
+    /// Sends an id without an event, so that a client can resume from here even if no change matched.
+    async fn keep_alive(&mut self) -> Result<(), Disconnected> {
         self.send(Event::default().comment("so far")).await
     }
 
-    async fn send(&mut self, event: Event) -> Result<(), Gone> {
-        self.alive = self.api.ports.clock.monotonic();
-        self.outlet.send(event.id(self.at.id())).await
+    async fn send(&mut self, event: Event) -> Result<(), Disconnected> {
+        self.last_sent = self.api.ports.clock.monotonic();
+        self.writer.send(event.id(self.at.id())).await
     }
 }

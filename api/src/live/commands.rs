@@ -1,6 +1,6 @@
-//! `/v1/commands`: commands for gateways without AMQP. A queue is read as a stream and acknowledged by position.
+//! `/v1/commands`: commands for gateways without AMQP. A gateway reads a queue as a stream and acknowledges positions.
 
-use super::sse::{self, Gone, KEEP_ALIVE, Outlet};
+use super::sse::{self, Disconnected, EventWriter, KEEP_ALIVE};
 use crate::auth::Caller;
 use crate::extract::{Body, Query};
 use crate::problem::Problem;
@@ -18,25 +18,25 @@ use utoipa::{IntoParams, ToSchema};
 
 const MAX_QUEUE_NAME: usize = 64;
 const MAX_PATTERNS: usize = 16;
-/// A routing key of AMQP is no longer.
+/// Maximum length of an AMQP routing key, in bytes.
 const MAX_PATTERN: usize = 255;
 
-/// Which commands.
+/// The queue to read and the commands that it receives.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Reading {
-    /// A name of your own: letters, digits and `._-`. The queue is made when it is first read, and keeps commands from then on
+pub struct QueueParams {
+    /// A name that you choose: letters, digits and `._-`. The queue is created when it is first read, and stores commands from then on
     #[param(example = "gateway-1", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     queue: String,
-    /// Types of commands, separated by commas, as AMQP topics have them: `*` is one word, `#` any number. Without it, all
+    /// Command types, separated by commas, as AMQP topic patterns: `*` is one word, `#` is any number of words. Default: all types
     #[param(example = "call.#,message.#")]
     types: Option<String>,
 }
 
-/// Which queue.
+/// The queue to remove.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Naming {
+pub struct QueueName {
     /// The queue's name
     #[param(example = "gateway-1", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     queue: String,
@@ -55,82 +55,85 @@ pub struct CommandEvent {
     id: String,
 }
 
-/// What is done.
+/// The commands to acknowledge.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Acknowledgement {
     #[schema(example = "gateway-1", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     queue: String,
-    /// The `id` of a command: it and everything before it is forgotten
+    /// The `id` of a command; this command and all earlier ones are removed from the queue
     #[schema(example = 12)]
     through: u64,
 }
 
-/// What is left.
+/// The remaining commands.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Waiting {
-    /// Commands of the queue that are not acknowledged
+    /// Number of commands in the queue that are not acknowledged
     #[schema(example = 0)]
     waiting: u64,
 }
 
-/// What is gone.
+/// The removed commands.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Removed {
-    /// Commands that waited in it
+    /// Number of commands that were waiting in the queue
     #[schema(example = 0)]
     removed: u64,
 }
 
-/// Take commands, for a gateway without AMQP
+/// Receive commands without AMQP
 ///
-/// Server-sent events `command`: `data` is the command as it goes over AMQP, on one line, and `id` its position in the
-/// queue. Everything that is not acknowledged comes again when the queue is read again; `Last-Event-ID` begins slice that
-/// position. One stream reads a queue: a second one takes it over, and the first one ends with a comment that says so.
+/// Server-sent events `command`: `data` is the command as sent over AMQP, on one line, and `id` is its position in the
+/// queue. Unacknowledged commands are sent again when the queue is read again; with `Last-Event-ID` the stream begins after
+/// that position. Only one stream reads a queue: a second stream takes it over, and the first one ends with a comment.
 #[utoipa::path(
     get,
     path = "/v1/commands",
     operation_id = "takeCommands",
     tag = "commands",
     params(
-        Reading,
-        ("Last-Event-ID" = Option<String>, Header, description = "A position: begin slice it; what is none is as if it were not there"),
+        QueueParams,
+        ("Last-Event-ID" = Option<String>, Header, description = "A position; the stream begins after it. An invalid position is ignored"),
     ),
     responses(
         (status = 200, description = "A stream of events", body = CommandEvent, content_type = "text/event-stream"),
-        (status = 409, description = "Commands leave by AMQP here, or there can be no such queue", body = Problem),
-        (status = 429, description = "The key has 32 streams open; close one", body = Problem),
+        (status = 409, description = "This installation sends commands by AMQP, or the queue cannot be created", body = Problem),
+        (status = 429, description = "The key already has 32 open streams; close one", body = Problem),
     )
 )]
 pub async fn take_commands(
     State(api): State<Arc<Api>>,
     caller: Caller,
     method: Method,
-    Query(reading): Query<Reading>,
+    Query(reading): Query<QueueParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let port = port(&api, &caller)?;
     must_name_a_queue(&reading.queue, "`queue`").map_err(in_query)?;
     let patterns = patterns(reading.types.as_deref()).map_err(in_query)?;
     let after = sse::last_event_id(&headers).and_then(|id| id.parse().ok());
-    let permit = api.live.permit(&caller)?;
+    let permit = api.streams.permit(&caller)?;
     if method == Method::HEAD {
-        // To open the queue would end the stream of whoever reads it.
+        // Opening the queue would end the stream of its current reader.
         return Ok(StatusCode::OK.into_response());
     }
     let reader = port.open(&reading.queue, &patterns, after).await?;
-    Ok(sse::respond(permit, |outlet| async move {
+    Ok(sse::respond(permit, |writer| async move {
         let shutdown = api.config.shutdown.clone();
-        match shutdown.run_until_cancelled(hand_out(&api, reader, &outlet)).await {
-            Some(Ok(())) => outlet
-                .remark("this stream is over: another reader has opened the queue, or the queue was removed"),
-            Some(Err(Gone)) => {}
-            None => outlet.remark("Signalbox stops; connect again: what is not acknowledged comes again"),
+        match shutdown.run_until_cancelled(send_commands(&api, reader, &writer)).await {
+            Some(Ok(())) => {
+                writer.comment("this stream ends: another reader opened the queue, or the queue was removed")
+            }
+            Some(Err(Disconnected)) => {}
+            None => writer.comment(
+                "Signalbox is shutting down; connect again: every unacknowledged command comes again",
+            ),
         }
     }))
 }
 
-/// Say which commands are done
+/// Acknowledge commands
 #[utoipa::path(
     post,
     path = "/v1/commands/ack",
@@ -139,7 +142,7 @@ pub async fn take_commands(
     request_body = Acknowledgement,
     responses(
         (status = 200, body = Waiting),
-        (status = 409, description = "Commands leave by AMQP here, or the queue or the position is not there", body = Problem),
+        (status = 409, description = "This installation sends commands by AMQP, or the queue or position does not exist", body = Problem),
     )
 )]
 pub async fn acknowledge_commands(
@@ -152,34 +155,39 @@ pub async fn acknowledge_commands(
     Ok(Json(Waiting { waiting: port.ack(&done.queue, done.through).await? }))
 }
 
-/// Remove a queue of commands with what waits in it
+/// Remove a command queue and its commands
 #[utoipa::path(
     delete,
     path = "/v1/commands",
     operation_id = "removeCommandQueue",
     tag = "commands",
-    params(Naming),
+    params(QueueName),
     responses(
         (status = 200, body = Removed),
         (status = 404, body = Problem),
-        (status = 409, description = "Commands leave by AMQP here: queues are removed there", body = Problem),
+        (status = 409, description = "This installation sends commands by AMQP; remove the queue at the broker", body = Problem),
     )
 )]
 pub async fn remove_command_queue(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Query(Naming { queue }): Query<Naming>,
+    Query(QueueName { queue }): Query<QueueName>,
 ) -> Result<Json<Removed>, Problem> {
     let port = port(&api, &caller)?;
     must_name_a_queue(&queue, "`queue`").map_err(in_query)?;
     let removed = port.delete(&queue).await?;
-    let unknown = || Problem::not_found(format!("there is no queue `{queue}` of commands"));
+    let unknown =
+        || Problem::not_found(format!("no command queue `{queue}` exists; the queue may already be removed"));
     Ok(Json(Removed { removed: removed.ok_or_else(unknown)? }))
 }
 
-/// Until another reader opens the queue.
-async fn hand_out(api: &Api, mut reader: Box<dyn CommandReader>, outlet: &Outlet) -> Result<(), Gone> {
-    outlet.send(Event::default().comment("the queue is yours")).await?;
+/// Sends commands until another reader opens the queue.
+async fn send_commands(
+    api: &Api,
+    mut reader: Box<dyn CommandReader>,
+    writer: &EventWriter,
+) -> Result<(), Disconnected> {
+    writer.send(Event::default().comment("the queue is yours")).await?;
     loop {
         let event = tokio::select! {
             next = reader.next() => match next {
@@ -188,16 +196,16 @@ async fn hand_out(api: &Api, mut reader: Box<dyn CommandReader>, outlet: &Outlet
                 }
                 None => return Ok(()),
             },
-            () = api.ports.clock.sleep(KEEP_ALIVE) => Event::default().comment("nothing to do"),
+            () = api.ports.clock.sleep(KEEP_ALIVE) => Event::default().comment("no commands"),
         };
-        outlet.send(event).await?;
+        writer.send(event).await?;
     }
 }
 
 fn port<'a>(api: &'a Api, caller: &Caller) -> Result<&'a dyn Commands, Problem> {
     caller.must_be_admin("commands")?;
     api.ports.commands.as_deref().ok_or_else(|| {
-        let detail = "commands leave by AMQP here (amqp.url is set): declare a queue, bind it to the exchange \
+        let detail = "this installation sends commands by AMQP (amqp.url is set): declare a queue, bind it to the exchange \
             signalbox.commands by type, for example `call.#`, and consume it";
         Problem::conflict(detail)
     })
@@ -211,26 +219,30 @@ fn must_name_a_queue(name: &str, field: &str) -> Result<(), String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c);
     match name.chars().find(|c| !is_plain(*c)) {
         _ if name.is_empty() => {
-            Err(format!("{field} is empty; give the queue a name of your own, for example gateway-1"))
+            Err(format!("{field} is empty; choose a name for the queue, for example gateway-1"))
         }
-        Some(wrong) => Err(format!("{field} has {wrong:?} in it; use letters, digits, `.`, `_` and `-`")),
-        None if name.len() > MAX_QUEUE_NAME => {
-            Err(format!("{field} has {} characters, the limit is {MAX_QUEUE_NAME}", name.len()))
-        }
+        Some(wrong) => Err(format!("{field} contains {wrong:?}; use only letters, digits, `.`, `_` and `-`")),
+        None if name.len() > MAX_QUEUE_NAME => Err(format!(
+            "{field} has {} characters, the limit is {MAX_QUEUE_NAME}; choose a shorter name",
+            name.len()
+        )),
         None => Ok(()),
     }
 }
 
-/// Without types, everything.
+/// Default: all types.
 fn patterns(types: Option<&str>) -> Result<Vec<String>, String> {
     let Some(types) = types.filter(|types| !types.is_empty()) else { return Ok(vec!["#".to_owned()]) };
     let patterns: Vec<String> = types.split(',').map(|pattern| pattern.trim().to_owned()).collect();
     if patterns.len() > MAX_PATTERNS {
-        return Err(format!("`types` has {} patterns, the limit is {MAX_PATTERNS}", patterns.len()));
+        return Err(format!(
+            "`types` has {} patterns, the limit is {MAX_PATTERNS}; use wildcards",
+            patterns.len()
+        ));
     }
     match patterns.iter().find(|pattern| !is_pattern(pattern)) {
         Some(wrong) => Err(format!(
-            "`types` has `{wrong}`, which is no pattern of command types; use words of letters, digits, `_` and `-` \
+            "`types` has `{wrong}`, which is not a pattern of command types; use words of letters, digits, `_` and `-` \
              separated by dots, `*` for one word and `#` for any number, for example call.#,message.send"
         )),
         None => Ok(patterns),
@@ -256,8 +268,8 @@ mod tests {
             ["call.#", "message.*", "call.talk"]
         );
         for wrong in ["call.", ",", "call.#x", "call talk", "c\u{e4}ll", ".", &"x".repeat(256)] {
-            let said = patterns(Some(wrong)).unwrap_err();
-            assert!(said.contains("no pattern"), "{said}");
+            let error = patterns(Some(wrong)).unwrap_err();
+            assert!(error.contains("not a pattern"), "{error}");
         }
         assert!(patterns(Some(&"call,".repeat(17))).unwrap_err().contains("18 patterns"));
     }

@@ -1,11 +1,11 @@
-//! What is told as it happens: changes of activeflows, and commands for gateways without AMQP.
+//! Live streams: changes of activeflows, and commands for gateways without AMQP.
 //!
 //! ```text
-//! feeds of the shards ─► follow.rs: one task, while somebody listens ─► changes.rs: each client's own filter and offset
-//!                          └ feed.rs: read, look up, render once          └ sse.rs: the response
-//! queue of commands ─────────────────────────────────────────────────► commands.rs
+//! feeds of the shards ─► broadcast.rs: one task while streams are open ─► changes.rs: each client's filter and offset
+//!                          └ feed.rs: read, look up, render once           └ sse.rs: the response
+//! queue of commands ──────────────────────────────────────────────────► commands.rs
 //! ```
-//! An event's id is a client's offset in every feed (`offset.rs`), so any process of the API can go on with it.
+//! An event's id contains the client's offset in every feed (`offset.rs`), so any API process can resume the stream.
 
 mod broadcast;
 mod changes;
@@ -25,17 +25,18 @@ use stream_limiter::{PER_KEY, StreamLimiter, StreamPermit};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// What streams share.
+/// The state that all streams share.
 #[derive(Default)]
-pub struct Live {
+pub struct Streams {
     broadcaster: Broadcaster,
     limiter: StreamLimiter,
 }
 
-impl Live {
+impl Streams {
     fn permit(&self, caller: &Caller) -> Result<StreamPermit, Problem> {
         self.limiter.take(caller.key).ok_or_else(|| {
-            let detail = format!("this key has {PER_KEY} streams open, the limit; close one of them");
+            let detail =
+                format!("this key already has {PER_KEY} open streams, which is the limit; close one of them");
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail).retry_after(1)
         })
     }

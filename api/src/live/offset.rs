@@ -1,21 +1,21 @@
-//! Where a client is in the feeds of all shards, as the opaque `id` of an event.
+//! A client's offsets in the feeds of all shards, encoded as the opaque `id` of an event.
 
 use common::identity::hex;
 use std::cmp::Ordering;
 use std::fmt::Write;
 
-/// A position in one feed, so that positions compare. Stores write them as a number, or two with a dash between; what
-/// they wrote comes out again.
+/// A comparable position in one feed. Stores write a position as a number, or as two numbers separated by a dash; [`FeedOffset::text`] returns
+/// exactly that text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FeedOffset {
     number: u64,
-    /// Digits of `number` as it was written; 0: before the first entry.
+    /// Number of digits that the store wrote; 0 means before the first entry.
     digits: u8,
     second: Option<u64>,
 }
 
 impl FeedOffset {
-    /// `None` for what no store writes.
+    /// Returns `None` if the text is not a position.
     pub fn read(text: &str) -> Option<FeedOffset> {
         if text.is_empty() {
             return Some(FeedOffset::default());
@@ -29,7 +29,7 @@ impl FeedOffset {
         Some(FeedOffset { number: number.parse().ok()?, digits, second })
     }
 
-    /// As the store wrote it.
+    /// The text that the store wrote.
     pub fn text(self) -> String {
         let FeedOffset { number, digits, second } = self;
         let mut text = String::new();
@@ -61,14 +61,14 @@ impl Ord for FeedOffset {
     }
 }
 
-/// A offset in every shard's feed, by the shard's number.
+/// One offset per shard, by the shard's number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedOffsets(pub Vec<FeedOffset>);
 
 const HAS_SECOND: u8 = 0x80;
 
 impl FeedOffsets {
-    /// Hexadecimal. Numbers of one moment are near each other, so only the steps between them are written.
+    /// Hexadecimal text. Neighbouring numbers are close to each other, so only their differences are written.
     pub fn id(&self) -> String {
         let mut bytes = Vec::with_capacity(self.0.len() * 6);
         let mut before = 0u64;
@@ -86,7 +86,7 @@ impl FeedOffsets {
         hex(&bytes)
     }
 
-    /// `None` for what [`FeedOffsets::id`] did not make, or made for another number of shards.
+    /// Returns `None` unless [`FeedOffsets::id`] wrote the text for this number of shards.
     pub fn read(id: &str, shards: usize) -> Option<FeedOffsets> {
         let digits: Option<Vec<u8>> =
             id.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
@@ -107,7 +107,7 @@ impl FeedOffsets {
     }
 }
 
-/// Seven bits a byte, the lowest first.
+/// Writes seven bits per byte, lowest first (LEB128).
 fn put(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push(number as u8 | 0x80);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn places_compare_as_numbers_do() {
+    fn offsets_compare_as_numbers() {
         let mut grow: Vec<FeedOffset> =
             ["", "0-1", "9-9", "9-10", "10-0", "1795323600012-2", "1795323600012-11"]
                 .map(|text| FeedOffset::read(text).unwrap())

@@ -1,4 +1,4 @@
-//! A stream of server-sent events: one task writes, the response's body reads, and either end ends both.
+//! A stream of server-sent events. One task writes, the response body reads; when either ends, so does the other.
 
 use super::stream_limiter::StreamPermit;
 use axum::http::{HeaderMap, HeaderName};
@@ -10,52 +10,52 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-/// How often something is sent when there is nothing to tell, so that nobody in between takes the connection for dead.
+/// Interval between comments on an idle stream, so that proxies keep the connection open.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// What is written ahead of a client that reads slowly.
-const AHEAD: usize = 16;
+/// Events buffered for a client that reads slowly.
+const BUFFERED_EVENTS: usize = 16;
 
-/// Where a stream is written.
-pub struct Outlet(mpsc::Sender<Event>);
+/// The writing end of a stream.
+pub struct EventWriter(mpsc::Sender<Event>);
 
-/// The client is gone.
+/// The client has disconnected.
 #[derive(Debug)]
-pub struct Gone;
+pub struct Disconnected;
 
-impl Outlet {
-    /// Waits while the client is slice.
+impl EventWriter {
+    /// Waits while the buffer is full.
     ///
     /// # Errors
-    /// [`Gone`]
-    pub async fn send(&self, event: Event) -> Result<(), Gone> {
-        self.0.send(event).await.map_err(|_| Gone)
+    /// [`Disconnected`]
+    pub async fn send(&self, event: Event) -> Result<(), Disconnected> {
+        self.0.send(event).await.map_err(|_| Disconnected)
     }
 
-    /// A line for people; clients skip it. One that is slice does not get it.
-    pub fn remark(&self, text: &str) {
+    /// Sends a comment, which clients ignore. It is dropped if the buffer is full.
+    pub fn comment(&self, text: &str) {
         let _ = self.0.try_send(Event::default().comment(text));
     }
 }
 
-/// Where a client that reconnects was: the `id` of the last event that it has read.
+/// The `id` of the last event that a reconnecting client received.
 pub fn last_event_id(headers: &HeaderMap) -> Option<&str> {
-    // What is not visible ASCII is no id of ours, and so like any other id that nobody knows.
+    // An id that is not visible ASCII is treated like any other unknown id.
     let id = headers.get("last-event-id").map(|id| id.to_str().unwrap_or("?"));
     id.filter(|id| !id.is_empty())
 }
 
-/// Answers with what `write` writes, until it is done or the client goes. The permit is kept as long.
+/// Streams the events that `write` sends, until it returns or the client disconnects. The permit is released then.
 pub fn respond<W, F>(permit: StreamPermit, write: W) -> Response
 where
-    W: FnOnce(Outlet) -> F,
+    W: FnOnce(EventWriter) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
-    let (sender, receiver) = mpsc::channel(AHEAD);
-    let writer = AbortOnDropHandle::new(tokio::spawn(write(Outlet(sender))));
+    let (sender, receiver) = mpsc::channel(BUFFERED_EVENTS);
+    let writer = AbortOnDropHandle::new(tokio::spawn(write(EventWriter(sender))));
     let events = stream::unfold((receiver, writer, permit), async |(mut receiver, writer, permit)| {
         let event = receiver.recv().await?;
         Some((Ok::<_, Infallible>(event), (receiver, writer, permit)))
     });
-    // A proxy that buffers would hold events back.
+    // A proxy that buffers would delay events.
     ([(HeaderName::from_static("x-accel-buffering"), "no")], Sse::new(events)).into_response()
 }

@@ -1,25 +1,25 @@
-//! How many streams each key has open.
+//! Limits the open streams of each key.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Streams of one key at the same time.
+/// Maximum open streams of one key.
 pub const PER_KEY: usize = 32;
 
 type Counts = BTreeMap<usize, usize>;
 
-/// By the key's number.
+/// Counts open streams by the key's number.
 #[derive(Clone, Default)]
 pub struct StreamLimiter(Arc<Mutex<Counts>>);
 
-/// One stream's permit; free again when it is dropped.
+/// Permission for one stream; released on drop.
 pub struct StreamPermit {
     key: usize,
     limiter: StreamLimiter,
 }
 
 impl StreamLimiter {
-    /// `None`: the key has [`PER_KEY`] streams open.
+    /// Returns `None` if the key already has [`PER_KEY`] open streams.
     pub fn take(&self, key: usize) -> Option<StreamPermit> {
         let mut counts = self.counts();
         let count = counts.entry(key).or_default();
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_has_so_many_seats_and_another_key_its_own() {
+    fn each_key_has_its_own_limit_of_streams() {
         let limiter = StreamLimiter::default();
         let mut taken: Vec<StreamPermit> = (0..PER_KEY).map(|_| limiter.take(0).unwrap()).collect();
         assert!(limiter.take(0).is_none() && limiter.take(1).is_some());

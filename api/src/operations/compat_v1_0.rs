@@ -1,4 +1,4 @@
-//! `/v1.0/activeflows`: the documented API, for clients that were written for it.
+//! `/v1.0/activeflows`: the v1.0 API, for existing clients.
 
 use super::activeflows::{find, show, stop};
 use crate::auth::Caller;
@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use common::ActiveflowId;
 use common::ports::lookup::Found;
-use common::record::State as Standing;
+use common::record::State as ActiveflowState;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
@@ -26,10 +26,10 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Paging {
-    /// How many at most
+    /// Maximum number of results
     #[param(minimum = 1, maximum = 200, default = 50)]
     page_size: Option<u32>,
-    /// Only those that were created before this time: `next_page_token` of the page before
+    /// Only activeflows created before this time: `next_page_token` of the previous page
     #[param(example = "2023-04-02 13:43:30.576077")]
     page_token: Option<String>,
 }
@@ -38,7 +38,7 @@ struct Paging {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 struct ActiveflowPageV1_0 {
     result: Vec<ActiveflowV1_0>,
-    /// For the next page: a time; empty at the end
+    /// Token for the next page, a time; empty on the last page
     #[schema(example = "2023-04-02 13:43:30.576077")]
     next_page_token: String,
 }
@@ -61,7 +61,7 @@ async fn list(
     let before = position(paging.page_token.as_deref())?;
     let customer = &caller.customer_id;
     let Page { mut found, mut next } = page::scan(&api, customer, before, size, |_| true).await?;
-    // A token that is a time cannot say which of several of the same moment came last: they are all of this page.
+    // The token is only a time, so all activeflows created at the same time belong to the same page.
     while next.is_some() {
         let more = page::scan(&api, customer, next, page::MAX_PAGE_SIZE as usize, |_| true).await?;
         let last = found.last().map(|found| found.record.created);
@@ -100,9 +100,9 @@ async fn get(
     Ok(Json(to_v1_0(&api, &found).await?))
 }
 
-/// End it now
+/// End an activeflow now
 ///
-/// Waits up to 5 s for the end. One that has ended already is answered as it is.
+/// Waits up to 5 s for the end. An activeflow that has already ended is returned unchanged.
 #[utoipa::path(
     post,
     path = "/v1.0/activeflows/{id}/stop",
@@ -110,8 +110,8 @@ async fn get(
     tag = "v1.0",
     params(("id" = String, Path, format = Uuid, description = "The activeflow's id")),
     responses(
-        (status = 200, description = "It has ended", body = ActiveflowV1_0),
-        (status = 202, description = "Asked for; no worker has taken it up yet", body = ActiveflowV1_0),
+        (status = 200, description = "The activeflow has ended", body = ActiveflowV1_0),
+        (status = 202, description = "Accepted; the activeflow has not ended yet", body = ActiveflowV1_0),
         (status = 404, body = Problem)
     )
 )]
@@ -121,7 +121,8 @@ async fn stop_one(
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<ActiveflowV1_0>), Problem> {
     let found = stop(&api, &caller, &id).await?;
-    let status = if found.record.state == Standing::Ended { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let status =
+        if found.record.state == ActiveflowState::Ended { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(to_v1_0(&api, &found).await?)))
 }
 
@@ -129,7 +130,7 @@ async fn to_v1_0(api: &Api, found: &Found) -> Result<ActiveflowV1_0, Problem> {
     Ok(show(api, found).await?.into())
 }
 
-/// Before all of that moment.
+/// The position before all activeflows created at that time.
 fn position(token: Option<&str>) -> Result<Option<Position>, Problem> {
     let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(None) };
     let before = read_time(token)

@@ -1,9 +1,9 @@
-//! `POST /v1/events`: stored first, answered then, so that a publisher knows what became of its event.
+//! `POST /v1/events`: stores an event, then answers with its outcome.
 
 use crate::auth::Caller;
-use crate::extract::Raw;
+use crate::extract::TypedBytes;
 use crate::problem::Problem;
-use crate::state::{Api, PATIENCE};
+use crate::state::{Api, STORE_TIMEOUT};
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -20,26 +20,26 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub fn routes() -> OpenApiRouter<Arc<Api>> {
-    // Blanks between the events of an array count too.
-    let most = MAX_BATCH * MAX_EVENT_BYTES + MAX_EVENT_BYTES;
-    OpenApiRouter::default().routes(routes!(send_events)).layer(DefaultBodyLimit::max(most))
+    // White space between the events of an array counts too.
+    let limit = MAX_BATCH * MAX_EVENT_BYTES + MAX_EVENT_BYTES;
+    OpenApiRouter::default().routes(routes!(send_events)).layer(DefaultBodyLimit::max(limit))
 }
 
-/// An array has at most so many events.
+/// Maximum number of events in an array.
 const MAX_BATCH: usize = 100;
 
 const PATH: &str = "/v1/events";
 
-const ONE: &str = "application/cloudevents+json";
-const MANY: &str = "application/cloudevents-batch+json";
-const ANY: &str = "application/json";
+const SINGLE: &str = "application/cloudevents+json";
+const BATCH: &str = "application/cloudevents-batch+json";
+const PLAIN_JSON: &str = "application/json";
 
-/// A CloudEvent 1.0 in its JSON form. Attributes that are not named here are ignored.
+/// A CloudEvent 1.0 in JSON format. Other attributes are ignored.
 #[derive(Serialize, ToSchema)]
 struct CloudEvent {
     #[schema(pattern = "^1\\.0$", example = "1.0")]
     specversion: String,
-    /// Unique for the source: the same (source, id) again changes nothing.
+    /// Unique per source: a second event with the same source and id changes nothing.
     #[schema(min_length = 1, max_length = 256, example = "7c1e")]
     id: String,
     #[schema(min_length = 1, max_length = 256, example = "sbc-1.example")]
@@ -47,7 +47,7 @@ struct CloudEvent {
     #[serde(rename = "type")]
     #[schema(min_length = 1, max_length = 256, pattern = "^[A-Za-z0-9._-]+$", example = "call.incoming")]
     kind: String,
-    /// Which call, SIM or other thing it is about.
+    /// The call, SIM or other thing that the event is about.
     #[schema(min_length = 1, max_length = 256, example = "call-4711")]
     subject: Option<String>,
     #[schema(format = DateTime, example = "2026-11-22T05:00:00Z")]
@@ -59,18 +59,18 @@ struct CloudEvent {
 /// One event, or an array of up to 100.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "describes what is read as it comes")]
+#[expect(dead_code, reason = "only describes the schema; the body is read as bytes")]
 enum Events {
     One(CloudEvent),
     Many(EventArray),
 }
 
-/// Events that are taken in their order.
+/// Events, processed in order.
 #[derive(Serialize, ToSchema)]
 #[schema(max_items = 100)]
 struct EventArray(Vec<CloudEvent>);
 
-/// What became of an event. It is stored.
+/// Outcome of a stored event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EventOutcome {
     #[schema(example = "7c1e")]
@@ -78,10 +78,10 @@ pub struct EventOutcome {
     #[schema(example = "sbc-1.example")]
     pub source: String,
     pub outcome: EventResult,
-    /// Who took it.
+    /// The activeflow that took the event.
     #[schema(required = true, example = "fe6e0574-42f9-886b-ad12-41bfd8526d50")]
     pub activeflow_id: Option<String>,
-    /// Which activeflows it started.
+    /// The activeflows that the event started.
     #[schema(example = json!(["fe6e0574-42f9-886b-ad12-41bfd8526d50"]))]
     pub started: Vec<String>,
 }
@@ -92,9 +92,9 @@ pub struct EventOutcome {
 pub enum EventResult {
     /// An activeflow took it, or was started by it.
     Applied,
-    /// It was seen before, within the dedup window: nothing changed.
+    /// The same event was stored before, within the dedup window: nothing changed.
     Duplicate,
-    /// Nobody hears it and no route leads from its address to a flow.
+    /// No activeflow takes the event, and no route leads from its address to a flow.
     Unmatched,
     /// It answers a command of an activeflow that has ended.
     Late,
@@ -108,7 +108,7 @@ pub enum EventAnswer {
     Refused(EventRefused),
 }
 
-/// An event of an array that was not stored; the others were looked at all the same.
+/// An event of an array that was not stored. The other events were still processed.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct EventRefused {
     pub problem: Problem,
@@ -123,8 +123,8 @@ pub enum EventsAnswer {
 
 /// Send an event, or up to 100 of them
 ///
-/// The answer comes when its effect is stored. Sending the same `source` and `id` again is safe: it is recognised. The
-/// events of an array are taken one after another, in their order.
+/// The response is sent after the effect is stored. Sending the same `source` and `id` again is safe: the duplicate is
+/// recognised. The events of an array are processed one after another, in order.
 #[utoipa::path(
     post,
     path = "/v1/events",
@@ -137,8 +137,8 @@ pub enum EventsAnswer {
     )),
     responses(
         (status = 200, body = EventsAnswer),
-        (status = 422, description = "Not an event, or one that addresses nobody; the code says why", body = Problem),
-        (status = 429, description = "The activeflow that hears it has a full inbox; send it again later", body = Problem)
+        (status = 422, description = "The body is not a valid event; the code gives the reason", body = Problem),
+        (status = 429, description = "The inbox of the activeflow is full; send the event again later", body = Problem)
     )
 )]
 async fn send_events(
@@ -146,12 +146,13 @@ async fn send_events(
     caller: Caller,
     request: Request,
 ) -> Result<Json<EventsAnswer>, Problem> {
-    // Routes tell the customer of an event, so who sends one speaks for all of them.
+    // Routes determine the customer of an event, so a sender can reach all customers.
     caller.must_be_admin("events")?;
     let trace = trace_of(request.headers());
-    let Raw { bytes, media_type } = Raw::take(request, &api, &[ANY, ONE, MANY]).await?;
+    let TypedBytes { bytes, media_type } =
+        TypedBytes::take(request, &api, &[PLAIN_JSON, SINGLE, BATCH]).await?;
     let is_array = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-    if media_type.as_deref() == Some(MANY) || is_array && media_type.as_deref() != Some(ONE) {
+    if media_type.as_deref() == Some(BATCH) || is_array && media_type.as_deref() != Some(SINGLE) {
         return many(&api, &bytes, trace.as_deref()).await.map(EventsAnswer::Many).map(Json);
     }
     one(&api, &bytes, trace.as_deref()).await.map(EventsAnswer::One).map(Json)
@@ -162,21 +163,22 @@ async fn many(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<Vec<EventA
         Problem::unprocessable("malformed_json", format!("the array cannot be read: {error}"))
     })?;
     if events.len() > MAX_BATCH {
-        let detail = format!("the array has {} events, the limit is {MAX_BATCH}", events.len());
+        let detail =
+            format!("the array has {} events, the limit is {MAX_BATCH}; send smaller arrays", events.len());
         return Err(Problem::unprocessable("too_many", detail));
     }
     let mut answers = Vec::with_capacity(events.len());
-    let mut away: Option<Problem> = None;
+    let mut unavailable: Option<Problem> = None;
     for event in events {
-        // Where the store is silent, the rest would only wait as long again.
-        let answer = match &away {
+        // If the store does not answer, every further event would wait for the timeout again.
+        let answer = match &unavailable {
             Some(problem) => Err(problem.clone()),
             None => one(api, event.get().as_bytes(), trace).await,
         };
         answers.push(answer.map_or_else(
             |mut problem| {
                 if problem.status == StatusCode::SERVICE_UNAVAILABLE {
-                    away = Some(problem.clone());
+                    unavailable = Some(problem.clone());
                 }
                 problem.instance = PATH.into();
                 EventAnswer::Refused(EventRefused { problem })
@@ -190,7 +192,7 @@ async fn many(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<Vec<EventA
 async fn one(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<EventOutcome, Problem> {
     let read = read(bytes, DEFAULT_REALM, trace)?;
     let stored =
-        tokio::time::timeout(PATIENCE, store(api, &read)).await.unwrap_or_else(|_| Err(unanswered()))?;
+        tokio::time::timeout(STORE_TIMEOUT, store(api, &read)).await.unwrap_or_else(|_| Err(unanswered()))?;
     let (outcome, activeflow_id, started) = match stored {
         DeliveryOutcome::Applied { to, started, .. } => (EventResult::Applied, to, started),
         DeliveryOutcome::Duplicate => (EventResult::Duplicate, None, Vec::new()),
@@ -235,8 +237,8 @@ impl DeliveryContext for Api {
 
 fn unanswered() -> Problem {
     let detail = format!(
-        "the state store did not answer within {} s: the event may have been stored. Send it again with the same source and id, which is safe",
-        PATIENCE.as_secs()
+        "the state store did not answer within {} s, so the event may or may not be stored. Send it again with the same source and id, which is safe",
+        STORE_TIMEOUT.as_secs()
     );
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_away", detail).retry_after(1)
 }

@@ -1,4 +1,4 @@
-//! Every operation, one file each. What makes a route here also documents it.
+//! The operations. The lines that create a route also document it.
 
 pub mod activeflows;
 mod compat_v1_0;
@@ -23,12 +23,12 @@ use axum::extract::DefaultBodyLimit;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 
-/// What needs no key.
+/// Operations that need no key.
 pub fn open() -> OpenApiRouter<Arc<Api>> {
     root::routes()
 }
 
-/// What needs a key.
+/// Operations that need a key.
 pub fn guarded() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default()
         .merge(activeflows::routes())
@@ -42,5 +42,5 @@ pub fn guarded() -> OpenApiRouter<Arc<Api>> {
         .merge(flows::routes())
 }
 
-/// Bodies that only name something.
+/// Maximum size of most bodies, in bytes.
 const SMALL_BODY: usize = 64 * 1024;

@@ -1,4 +1,4 @@
-//! `/v1/events/rejected`: events that could not be used; look at them, publish them again, remove them.
+//! `/v1/events/rejected`: lists, replays and discards rejected events.
 
 use crate::auth::Caller;
 use crate::extract::{Body, Query};
@@ -28,25 +28,25 @@ const MAX_LIMIT: u32 = 1_000;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Listing {
-    /// How many at most
+    /// Maximum number of results
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
 }
 
-/// An event that could not be used.
+/// An event that was rejected.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RejectedEvent {
     #[schema(required = true, example = "7c1e")]
     pub message_id: Option<String>,
-    /// Stable, for programs
+    /// Stable code for programs
     #[schema(example = "missing_field")]
     pub reason: String,
     #[schema(example = "`source` is missing; send a name of the system that publishes")]
     pub message: String,
-    /// The event as JSON, or as text where it is none
+    /// The event as JSON, or as text if it is not valid JSON
     #[schema(value_type = Value)]
     pub body: Value,
-    /// As it came: routing key, headers
+    /// Original routing key and headers
     pub original: BTreeMap<String, String>,
 }
 
@@ -56,7 +56,7 @@ pub struct RejectedEvents {
     pub result: Vec<RejectedEvent>,
 }
 
-/// Which ones: those of these message ids, or all.
+/// Selected rejected events: by message id, or all.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RejectedSelection {
@@ -69,11 +69,11 @@ pub struct RejectedSelection {
 
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Count {
-    /// To how many it was done
+    /// Number of affected events
     pub count: u64,
 }
 
-/// List rejected events, oldest first; they stay where they are
+/// List rejected events, oldest first, without removing them
 #[utoipa::path(
     get,
     path = "/v1/events/rejected",
@@ -94,10 +94,10 @@ async fn list_rejected(
         return Err(Problem::bad_request("invalid_query", detail));
     }
     let rejected = api.ports.rejects.list(limit as usize).await?;
-    Ok(Json(RejectedEvents { result: rejected.into_iter().map(shown).collect() }))
+    Ok(Json(RejectedEvents { result: rejected.into_iter().map(to_resource).collect() }))
 }
 
-/// Publish rejected events again, as they were, after what was wrong is mended
+/// Publish rejected events again, unchanged, after the cause is fixed
 #[utoipa::path(
     post,
     path = "/v1/events/rejected/replay",
@@ -109,14 +109,14 @@ async fn list_rejected(
 async fn replay_rejected(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Body(named): Body<RejectedSelection>,
+    Body(selected): Body<RejectedSelection>,
 ) -> Result<Json<Count>, Problem> {
     caller.must_be_admin("rejected events")?;
-    let count = api.ports.rejects.replay(&selection(named)?).await?;
+    let count = api.ports.rejects.replay(&selection(selected)?).await?;
     Ok(Json(Count { count: count as u64 }))
 }
 
-/// Remove rejected events for good
+/// Delete rejected events permanently
 #[utoipa::path(
     post,
     path = "/v1/events/rejected/discard",
@@ -128,17 +128,17 @@ async fn replay_rejected(
 async fn discard_rejected(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Body(named): Body<RejectedSelection>,
+    Body(selected): Body<RejectedSelection>,
 ) -> Result<Json<Count>, Problem> {
     caller.must_be_admin("rejected events")?;
-    let count = api.ports.rejects.discard(&selection(named)?).await?;
+    let count = api.ports.rejects.discard(&selection(selected)?).await?;
     Ok(Json(Count { count: count as u64 }))
 }
 
-fn selection(named: RejectedSelection) -> Result<Selection, Problem> {
-    match (named.all, named.ids.is_empty()) {
+fn selection(selected: RejectedSelection) -> Result<Selection, Problem> {
+    match (selected.all, selected.ids.is_empty()) {
         (true, true) => Ok(Selection::All),
-        (false, false) => Ok(Selection::MessageIds(named.ids)),
+        (false, false) => Ok(Selection::MessageIds(selected.ids)),
         _ => Err(Problem::unprocessable(
             "invalid_body",
             "send either `ids` with at least one id, or `all`: true",
@@ -146,7 +146,7 @@ fn selection(named: RejectedSelection) -> Result<Selection, Problem> {
     }
 }
 
-fn shown(rejected: Rejected) -> RejectedEvent {
+fn to_resource(rejected: Rejected) -> RejectedEvent {
     let Rejected { reason, message, body, original } = rejected;
     let body = serde_json::from_slice(&body)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&body).into_owned()));

@@ -1,4 +1,4 @@
-//! `GET /` says what answers here, `GET /openapi.json` what can be asked, `GET /asyncapi.json` what goes over AMQP.
+//! `GET /`, and the documents `GET /openapi.json` (REST) and `GET /asyncapi.json` (AMQP).
 
 use crate::asyncapi as messages;
 use crate::document;
@@ -16,7 +16,7 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default().routes(routes!(root)).routes(routes!(openapi)).routes(routes!(asyncapi))
 }
 
-/// What answers here.
+/// Name and version of the service.
 #[derive(Serialize, ToSchema)]
 struct Root {
     #[schema(example = "signalbox")]
@@ -26,7 +26,7 @@ struct Root {
     links: Links,
 }
 
-/// Where to go on from here.
+/// Links to the main resources.
 #[derive(Serialize, ToSchema)]
 struct Links {
     #[schema(example = "/openapi.json")]
@@ -39,7 +39,7 @@ struct Links {
     activeflows: &'static str,
 }
 
-/// Say what answers here
+/// Show name, version and links
 #[utoipa::path(get, path = "/", operation_id = "root", tag = "service", responses((status = 200, body = Root)))]
 async fn root() -> Json<Root> {
     let links = Links {
@@ -51,7 +51,7 @@ async fn root() -> Json<Root> {
     Json(Root { name: "signalbox", version: env!("CARGO_PKG_VERSION"), links })
 }
 
-/// This document
+/// Get the OpenAPI document
 #[utoipa::path(
     get,
     path = "/openapi.json",
@@ -63,7 +63,7 @@ async fn openapi() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], document::openapi())
 }
 
-/// What goes over AMQP
+/// Get the AsyncAPI document of the AMQP messages
 #[utoipa::path(
     get,
     path = "/asyncapi.json",

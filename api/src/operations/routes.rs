@@ -1,13 +1,13 @@
-//! `/v1/routes`: which address leads to which flow.
+//! `/v1/routes`: routes from addresses to flows.
 
 use super::activeflows::Paging;
 use super::flows::PlacedRoute;
 use crate::auth::Caller;
-use crate::catalogue::{self, Live};
+use crate::catalogue::{self, Rollout};
 use crate::extract::{Body, Path, Query};
 use crate::page;
 use crate::problem::Problem;
-use crate::publish::{Placed, RouteAddress, RouteChange, close_route, place_route};
+use crate::publish::{RouteAddress, RouteChange, RouteChangeResult, close_route, place_route};
 use crate::resource::RouteResource;
 use crate::state::Api;
 use axum::Json;
@@ -30,11 +30,11 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RoutePage {
     pub result: Vec<RouteResource>,
-    /// For the next page; empty at the end
+    /// Token for the next page; empty on the last page
     pub next_page_token: String,
 }
 
-/// Where a route shall lead, and when.
+/// A route to create or replace.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RouteBody {
@@ -59,19 +59,19 @@ pub struct RouteSet {
     pub generation: u64,
     /// Dispatchers that have loaded it
     pub live_on: Vec<String>,
-    /// Dispatchers that have not within 5 s
+    /// Dispatchers that have not loaded it within 5 s
     pub not_yet_on: Vec<String>,
 }
 
 /// Routes that were deleted.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RoutesDeleted {
-    /// How many routes of this address there were, with different windows
+    /// Number of deleted routes; one address may have several routes with different windows
     pub deleted: u64,
     pub generation: u64,
     /// Dispatchers that have loaded it
     pub live_on: Vec<String>,
-    /// Dispatchers that have not within 5 s
+    /// Dispatchers that have not loaded it within 5 s
     pub not_yet_on: Vec<String>,
 }
 
@@ -103,9 +103,9 @@ async fn list_routes(
     Ok(Json(RoutePage { result, next_page_token }))
 }
 
-/// Let an address lead to a flow
+/// Create or replace a route
 ///
-/// A route is the same when its address and the start of its window are.
+/// Replaces the route that has the same address and the same start of its window, if there is one.
 #[utoipa::path(
     put,
     path = "/v1/routes/{address}",
@@ -126,21 +126,21 @@ async fn put_route(
     let published = catalogue::change(&api, &caller.customer_id, |current| {
         let placed = place_route(&current.definitions, &caller.customer_id, &body.flow, &change, current.now)
             .map_err(|detail| Problem::unprocessable("invalid_route", detail))?;
-        Ok(placed.map(|(definitions, placed)| (only(definitions), placed)))
+        Ok(placed.map(|(definitions, placed)| (without_bundles(definitions), placed)))
     })
     .await?;
     let (generation, placed) = match published {
         Some(published) => published,
-        None => (api.definitions().await?.generation, Placed::Unchanged),
+        None => (api.definitions().await?.generation, RouteChangeResult::Unchanged),
     };
-    let Live { on, not_yet_on } = catalogue::live(&api, generation).await?;
+    let Rollout { live_on, not_yet_on } = catalogue::wait_until_live(&api, generation).await?;
     let route = PlacedRoute::of(&change.address.to_string(), &placed);
-    Ok(Json(RouteSet { route, generation, live_on: on, not_yet_on }))
+    Ok(Json(RouteSet { route, generation, live_on, not_yet_on }))
 }
 
-/// Let an address lead nowhere any more
+/// Delete the routes of an address
 ///
-/// Events that happened before are still routed by it for seven days.
+/// For seven days, the routes still apply to events that happened before the deletion.
 #[utoipa::path(
     delete,
     path = "/v1/routes/{address}",
@@ -159,19 +159,19 @@ async fn delete_route(
         let (definitions, deleted) =
             close_route(&current.definitions, &caller.customer_id, &address, current.now)
                 .map_err(Problem::not_found)?;
-        Ok(Some((only(definitions), deleted)))
+        Ok(Some((without_bundles(definitions), deleted)))
     })
     .await?;
     let (generation, deleted) = published.unwrap_or_default();
-    let Live { on, not_yet_on } = catalogue::live(&api, generation).await?;
-    Ok(Json(RoutesDeleted { deleted: deleted as u64, generation, live_on: on, not_yet_on }))
+    let Rollout { live_on, not_yet_on } = catalogue::wait_until_live(&api, generation).await?;
+    Ok(Json(RoutesDeleted { deleted: deleted as u64, generation, live_on, not_yet_on }))
 }
 
 fn read(address: &str) -> Result<RouteAddress, Problem> {
     address.parse().map_err(|detail: String| Problem::bad_request("invalid_path", detail))
 }
 
-/// A publication that brings no new bundle.
-fn only(definitions: Definitions) -> Publication {
+/// A publication without new bundles.
+fn without_bundles(definitions: Definitions) -> Publication {
     Publication { definitions, bundles: Vec::new() }
 }

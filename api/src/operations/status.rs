@@ -1,4 +1,4 @@
-//! `GET /v1/status`: who runs, what is live, and how much waits.
+//! `GET /v1/status`: members, generation and queue depths.
 
 use crate::problem::Problem;
 use crate::state::Api;
@@ -18,12 +18,12 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default().routes(routes!(status))
 }
 
-/// This installation.
+/// Status of the installation.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     #[schema(example = "0.1.0")]
     pub version: String,
-    /// Of the definitions; counts publications.
+    /// Generation of the definitions; counts publications.
     #[schema(example = 4)]
     pub generation: u64,
     pub members: Vec<MemberStatus>,
@@ -46,10 +46,10 @@ pub struct MemberStatus {
     /// `dispatcher`, `executor` or `scheduler`
     #[schema(example = "executor")]
     pub role: String,
-    /// Where it runs: `host:pid`
+    /// Process instance: `host:pid`
     #[schema(example = "node-1:4711")]
     pub instance: String,
-    /// Counts its beats; one that stands still is dead.
+    /// Number of heartbeats sent; a member whose number stops rising is dead.
     #[schema(example = 1234)]
     pub heartbeats: u64,
     /// The generation of the definitions that it has loaded.
@@ -57,25 +57,25 @@ pub struct MemberStatus {
     pub generation: u64,
 }
 
-/// How much waits, over all shards.
+/// Number of activeflows by state, over all shards.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct DepthStatus {
     /// Ready again after a wait
     pub resumed: u64,
     /// Ready for the first time
     pub new: u64,
-    /// Held back because workers died with them
+    /// Held back because a worker died while it ran them
     pub suspects: u64,
-    /// In a worker's hands
+    /// Claimed by a worker
     pub claimed: u64,
-    /// Waits with a limit
+    /// Waits with a deadline
     pub waits: u64,
-    /// Since when the one that is ready longest is so
+    /// Time since which the oldest ready activeflow has been ready
     #[schema(value_type = Option<String>, format = DateTime, required = true)]
     pub oldest_ready: Option<Timestamp>,
 }
 
-/// Show who runs, what is live, and how much waits
+/// Show members, generation and queue depths
 #[utoipa::path(
     get,
     path = "/v1/status",

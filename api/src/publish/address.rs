@@ -1,4 +1,4 @@
-//! `call=+15550111`, `sms=+1555*`, `sim=*`: what a route is written as, and which triggers it fits.
+//! Addresses of routes, such as `call=+15550111`, `sms=+1555*` and `sim=*`, and the triggers they can start.
 
 use flow::route::Route;
 use std::fmt;
@@ -13,7 +13,7 @@ pub struct RouteAddress {
 
 struct Kind {
     name: &'static str,
-    /// Event types of triggers that such an address can start: the whole type, or a family with `.` at its end.
+    /// Event types that such an address can start: a full type, or a prefix that ends with `.`.
     triggers: &'static [&'static str],
     form: &'static str,
     fits: fn(&str) -> bool,
@@ -43,7 +43,7 @@ const KINDS: [Kind; 7] = [
 ];
 
 impl Kind {
-    /// Whether an event at such an address can be one that starts `trigger`.
+    /// Whether an event at such an address can start `trigger`.
     fn starts(&self, trigger: &str) -> bool {
         self.triggers.iter().any(|event| match event.strip_suffix('.') {
             Some(family) => trigger.split('.').next() == Some(family),
@@ -65,7 +65,7 @@ impl RouteAddress {
     }
 
     /// # Errors
-    /// Why an event at this address can never start a flow with this trigger.
+    /// Events at this address can never start a flow with this trigger.
     pub fn fits_trigger(&self, flow: &str, trigger: Option<&str>) -> Result<(), String> {
         let Some(trigger) = trigger else {
             return Err(format!(
@@ -76,9 +76,9 @@ impl RouteAddress {
             return Ok(());
         }
         let right = KINDS.iter().find(|kind| kind.starts(trigger));
-        let mend = right.map_or_else(String::new, |kind| format!("; write {}=ADDRESS", kind.name));
+        let hint = right.map_or_else(String::new, |kind| format!("; write {}=ADDRESS", kind.name));
         Err(format!(
-            "the route {self} cannot lead to `{flow}`: its trigger is {trigger}, which no `{}` address starts{mend}",
+            "the route {self} cannot lead to `{flow}`: its trigger is {trigger}, which no `{}` address starts{hint}",
             self.kind
         ))
     }

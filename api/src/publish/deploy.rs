@@ -1,6 +1,6 @@
-//! One document becomes the active version of its flow; whoever calls it is bundled anew.
+//! Deploys one document as the active version of its flow, and rebuilds the flows that call it.
 
-use super::routes::{Placed, RouteChange, set_route};
+use super::routes::{RouteChange, RouteChangeResult, set_route};
 use super::{RouteAddress, next};
 use common::FlowId;
 use common::ports::catalogue::Publication;
@@ -9,7 +9,7 @@ use flow::finding::Finding;
 use flow::{Bundle, Timestamp};
 use std::collections::BTreeMap;
 
-/// What is to be deployed.
+/// A deployment to perform.
 pub struct Deployment<'a> {
     pub customer_id: &'a str,
     pub name: &'a str,
@@ -18,22 +18,22 @@ pub struct Deployment<'a> {
     pub now: Timestamp,
 }
 
-/// What a deployment changes.
+/// Changes made by a deployment.
 pub struct Effect {
     pub publication: Publication,
     pub flow: Deployed,
-    /// Whether the flow itself is new or another than before.
+    /// Whether the flow itself has a new version.
     pub is_new_version: bool,
-    /// Names of the flows that call it and were bundled anew.
+    /// Names of the flows that call it and were rebuilt.
     pub rebundled: Vec<String>,
-    pub routes: Vec<(RouteChange, Placed)>,
+    pub routes: Vec<(RouteChange, RouteChangeResult)>,
 }
 
-/// Why nothing is published.
+/// The reason why nothing is published.
 #[derive(Debug)]
 pub enum Refused {
     Findings(Vec<Finding>),
-    /// A flow that calls this one would not work any more.
+    /// A flow that calls this one would no longer work.
     Caller {
         name: String,
         findings: Vec<Finding>,
@@ -41,7 +41,7 @@ pub enum Refused {
     Route(String),
 }
 
-/// `documents` are the sources of all that this customer has deployed, by flow id. `None`: everything is so already.
+/// Computes a deployment. `documents` are this customer's deployed documents by flow id. Returns `None` if nothing changes.
 ///
 /// # Errors
 /// [`Refused`]; the definitions stay as they are.
@@ -76,17 +76,17 @@ pub fn deploy(
         current.flows.values().filter(|other| other.customer_id == deployment.customer_id && other.id != id)
     {
         let Some(source) = documents.get(&caller.id) else { continue };
-        let anew = match Bundle::compile((&caller.id, source), &after) {
-            Ok(anew) => anew,
-            // It could not be compiled before this deployment either: its running bundle stays as it is.
+        let rebuilt = match Bundle::compile((&caller.id, source), &after) {
+            Ok(rebuilt) => rebuilt,
+            // It did not compile before this deployment either, so its current bundle stays.
             Err(_) if Bundle::compile((&caller.id, source), &before).is_err() => continue,
             Err(findings) => return Err(Refused::Caller { name: caller.name.clone(), findings }),
         };
-        let with_anew = with_bundle(caller, &anew);
-        if with_anew != *caller {
+        let updated = with_bundle(caller, &rebuilt);
+        if updated != *caller {
             rebundled.push(caller.name.clone());
-            bundles.push((anew.hash(), anew.to_bytes().to_vec()));
-            definitions.flows.insert(caller.id.clone(), with_anew);
+            bundles.push((rebuilt.hash(), rebuilt.to_bytes().to_vec()));
+            definitions.flows.insert(caller.id.clone(), updated);
         }
     }
 
@@ -99,16 +99,17 @@ pub fn deploy(
         let address = RouteAddress { kind: route.kind.clone(), pattern: route.pattern.clone() };
         address.fits_trigger(&flow.name, flow.trigger.as_deref()).map_err(|why| {
             Refused::Route(format!(
-                "{why}. It leads there now: delete it first with `signalbox route delete {address}`"
+                "{why}. The route exists already: delete it first with `signalbox route delete {address}`"
             ))
         })?;
     }
-    let is_same = bundles.is_empty() && routes.iter().all(|(_, placed)| *placed == Placed::Unchanged);
+    let is_same =
+        bundles.is_empty() && routes.iter().all(|(_, placed)| *placed == RouteChangeResult::Unchanged);
     let publication = Publication { definitions, bundles };
     Ok((!is_same).then_some(Effect { publication, flow, is_new_version, rebundled, routes }))
 }
 
-/// Every document of the customer, by flow id and by name: what `subroutine` may call.
+/// The customer's documents by flow id and by name, which `subroutine` may call.
 fn callable(
     current: &Definitions,
     sources: &BTreeMap<String, String>,
@@ -125,7 +126,7 @@ fn callable(
 }
 
 fn deployed(previous: Option<&Deployed>, id: &str, bundle: &Bundle, deployment: &Deployment) -> Deployed {
-    // Another version of this program may make more of the same document: it hears other events, or has another class.
+    // Another version of Signalbox may compile the same document to another class or other events.
     if let Some(same) = previous.filter(|flow| with_bundle(flow, bundle) == **flow) {
         return same.clone();
     }

@@ -3,14 +3,14 @@ use flow::route::Window;
 
 const CUSTOMER: &str = "00000000-0000-0000-0000-000000000000";
 
-/// A world of deployed flows, as the store would have it.
+/// A deployments of deployed flows, as the store would have it.
 #[derive(Default)]
-struct World {
+struct Deployments {
     definitions: Definitions,
     documents: BTreeMap<String, String>,
 }
 
-impl World {
+impl Deployments {
     fn deploy(&mut self, document: &str, routes: &[&str]) -> Result<Option<Effect>, Refused> {
         let routes: Vec<RouteChange> = routes
             .iter()
@@ -81,95 +81,98 @@ fn document(name: &str, trigger: &str, actions: &str) -> String {
 
 #[test]
 fn versions_count_deployments_and_generations_count_publications() {
-    let mut world = World::default();
-    let first = world.deploy(&ivr("one"), &["call=+15550111"]).unwrap().unwrap();
-    assert_eq!((first.flow.version, world.definitions.generation), (1, 1));
-    let second = world.deploy(&ivr("two"), &[]).unwrap().unwrap();
-    assert_eq!((second.flow.version, world.definitions.generation), (2, 2));
-    assert_eq!(world.definitions.routes[0].flow_id, second.flow.id);
+    let mut deployments = Deployments::default();
+    let first = deployments.deploy(&ivr("one"), &["call=+15550111"]).unwrap().unwrap();
+    assert_eq!((first.flow.version, deployments.definitions.generation), (1, 1));
+    let second = deployments.deploy(&ivr("two"), &[]).unwrap().unwrap();
+    assert_eq!((second.flow.version, deployments.definitions.generation), (2, 2));
+    assert_eq!(deployments.definitions.routes[0].flow_id, second.flow.id);
 }
 
 #[test]
 fn the_same_again_is_no_publication_whatever_its_white_space() {
-    let mut world = World::default();
-    world.deploy(&ivr("one"), &["call=+15550111"]).unwrap();
-    assert!(world.deploy(&ivr("one").replace(',', " ,\n"), &["call=+15550111"]).unwrap().is_none());
-    let route = world.deploy(&ivr("one"), &["call=+15550112"]).unwrap().unwrap();
+    let mut deployments = Deployments::default();
+    deployments.deploy(&ivr("one"), &["call=+15550111"]).unwrap();
+    assert!(deployments.deploy(&ivr("one").replace(',', " ,\n"), &["call=+15550111"]).unwrap().is_none());
+    let route = deployments.deploy(&ivr("one"), &["call=+15550112"]).unwrap().unwrap();
     assert!(!route.is_new_version && route.publication.bundles.is_empty());
-    assert_eq!(world.flow("Desk").version, 1);
+    assert_eq!(deployments.flow("Desk").version, 1);
 }
 
 #[test]
 fn the_same_after_an_upgrade_that_hears_more_is_deployed_with_its_callers() {
-    let mut world = World::default();
-    world.deploy(&hours("eight to five"), &[]).unwrap();
-    world.deploy(&caller(), &[]).unwrap();
-    let now = world.definitions.clone();
-    for id in [world.flow("Hours").id.clone(), world.flow("Caller").id.clone()] {
-        let before = world.definitions.flows.get_mut(&id).unwrap();
+    let mut deployments = Deployments::default();
+    deployments.deploy(&hours("eight to five"), &[]).unwrap();
+    deployments.deploy(&caller(), &[]).unwrap();
+    let now = deployments.definitions.clone();
+    for id in [deployments.flow("Hours").id.clone(), deployments.flow("Caller").id.clone()] {
+        let before = deployments.definitions.flows.get_mut(&id).unwrap();
         before.class = flow::Class::Forms;
         before.hears.insert("call.digits".into());
     }
-    let effect = world.deploy(&hours("eight to five"), &[]).unwrap().unwrap();
+    let effect = deployments.deploy(&hours("eight to five"), &[]).unwrap().unwrap();
     assert!(effect.is_new_version && effect.rebundled == ["Caller"]);
     for name in ["Hours", "Caller"] {
         let before = now.flows.values().find(|flow| flow.name == name).unwrap();
-        assert_eq!((world.flow(name).class, &world.flow(name).hears), (before.class, &before.hears));
+        assert_eq!(
+            (deployments.flow(name).class, &deployments.flow(name).hears),
+            (before.class, &before.hears)
+        );
     }
-    assert!(world.deploy(&hours("eight to five"), &[]).unwrap().is_none());
+    assert!(deployments.deploy(&hours("eight to five"), &[]).unwrap().is_none());
 }
 
 #[test]
 fn whoever_calls_a_subroutine_is_bundled_anew_and_keeps_its_version() {
-    let mut world = World::default();
-    world.deploy(&hours("eight to five"), &[]).unwrap();
-    world.deploy(&ivr("one"), &[]).unwrap();
-    world.deploy(&caller(), &["call=+15550111"]).unwrap();
-    let (before, desk) = (world.flow("Caller").clone(), world.flow("Desk").clone());
-    let effect = world.deploy(&hours("nine to six"), &[]).unwrap().unwrap();
+    let mut deployments = Deployments::default();
+    deployments.deploy(&hours("eight to five"), &[]).unwrap();
+    deployments.deploy(&ivr("one"), &[]).unwrap();
+    deployments.deploy(&caller(), &["call=+15550111"]).unwrap();
+    let (before, desk) = (deployments.flow("Caller").clone(), deployments.flow("Desk").clone());
+    let effect = deployments.deploy(&hours("nine to six"), &[]).unwrap().unwrap();
     assert_eq!(effect.rebundled, ["Caller"]);
-    let after = world.flow("Caller");
+    let after = deployments.flow("Caller");
     assert_eq!((after.version, after.bundle == before.bundle), (before.version, false));
-    assert_eq!(*world.flow("Desk"), desk);
+    assert_eq!(*deployments.flow("Desk"), desk);
 }
 
 #[test]
 fn a_subroutine_that_is_not_there_is_a_finding() {
-    let refused = World::default().deploy(&caller(), &[]).err().unwrap();
+    let refused = Deployments::default().deploy(&caller(), &[]).err().unwrap();
     assert!(matches!(&refused, Refused::Findings(findings) if findings[0].code == "SBX0504"), "{refused:?}");
 }
 
 #[test]
 fn a_subroutine_that_breaks_its_caller_is_refused_with_the_callers_name() {
-    let mut world = World::default();
-    world.deploy(&hours("eight to five"), &[]).unwrap();
-    world.deploy(&caller(), &[]).unwrap();
+    let mut deployments = Deployments::default();
+    deployments.deploy(&hours("eight to five"), &[]).unwrap();
+    deployments.deploy(&caller(), &[]).unwrap();
     let circle = document("Hours", "", r#"{"id":"s","type":"subroutine","option":{"flow_id":"Caller"}}"#);
-    assert!(world.deploy(&circle, &[]).is_err());
-    assert_eq!(world.definitions.generation, 2);
+    assert!(deployments.deploy(&circle, &[]).is_err());
+    assert_eq!(deployments.definitions.generation, 2);
 }
 
 #[test]
 fn a_route_that_does_not_fit_refuses_all_of_it() {
-    let mut world = World::default();
+    let mut deployments = Deployments::default();
     assert!(
-        matches!(world.deploy(&ivr("one"), &["sms=+15550111"]), Err(Refused::Route(why)) if why.contains("call.incoming"))
+        matches!(deployments.deploy(&ivr("one"), &["sms=+15550111"]), Err(Refused::Route(why)) if why.contains("call.incoming"))
     );
     assert!(
-        matches!(world.deploy(&hours("x"), &["call=*"]), Err(Refused::Route(why)) if why.contains("subroutine"))
+        matches!(deployments.deploy(&hours("x"), &["call=*"]), Err(Refused::Route(why)) if why.contains("subroutine"))
     );
-    assert_eq!(world.definitions, Definitions::default());
+    assert_eq!(deployments.definitions, Definitions::default());
 }
 
 #[test]
 fn a_new_trigger_is_refused_while_a_route_of_the_old_one_leads_there() {
-    let mut world = World::default();
-    world.deploy(&ivr("one"), &["call=+15550111"]).unwrap();
+    let mut deployments = Deployments::default();
+    deployments.deploy(&ivr("one"), &["call=+15550111"]).unwrap();
     let outgoing = ivr("one").replace("call.incoming", "call.outgoing");
-    assert!(world.deploy(&outgoing, &[]).is_ok());
+    assert!(deployments.deploy(&outgoing, &[]).is_ok());
     let without =
         document("Desk", "", r#"{"id":"t","type":"talk","option":{"text":"x","language":"en-US"}}"#);
     assert!(
-        matches!(world.deploy(&without, &[]), Err(Refused::Route(why)) if why.contains("route delete call=+15550111"))
+        matches!(deployments.deploy(&without, &[]), Err(Refused::Route(why)) if why.contains("route delete call=+15550111"))
     );
 }

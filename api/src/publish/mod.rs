@@ -1,5 +1,5 @@
-//! What a change of the definitions comes to: definitions in, publication out. No I/O; whoever publishes reads again
-//! and repeats the change when another publication came first.
+//! Pure changes of the definitions: definitions in, publication out. The caller reads again and repeats the change after
+//! a conflict.
 
 mod address;
 mod deploy;
@@ -7,19 +7,20 @@ mod routes;
 
 pub use address::RouteAddress;
 pub use deploy::{Deployment, Effect, Refused, deploy};
-pub use routes::{Placed, RouteChange, close_route, place_route};
+pub use routes::{RouteChange, RouteChangeResult, close_route, place_route};
 
 use flow::Timestamp;
 use flow::definitions::Definitions;
 
-/// A deleted route stays published this long, so that late events are judged by their own time.
-pub const CLOSED_ROUTES_KEPT_MS: i64 = 7 * 24 * 3_600 * 1_000;
+/// Retention of a deleted route, in milliseconds, so that late events are still routed by their own time.
+pub const CLOSED_ROUTE_RETENTION_MS: i64 = 7 * 24 * 3_600 * 1_000;
 
-/// The next generation, without the routes that were deleted long ago.
+/// The next generation, without routes whose retention has passed.
 fn next(current: &Definitions, now: Timestamp) -> Definitions {
     let mut next = current.clone();
     next.generation += 1;
-    next.routes
-        .retain(|route| route.closed_at.is_none_or(|closed| now < closed.plus_millis(CLOSED_ROUTES_KEPT_MS)));
+    next.routes.retain(|route| {
+        route.closed_at.is_none_or(|closed| now < closed.plus_millis(CLOSED_ROUTE_RETENTION_MS))
+    });
     next
 }

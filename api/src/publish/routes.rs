@@ -1,11 +1,11 @@
-//! Routes: set, moved to another flow, deleted.
+//! Sets and deletes routes.
 
 use super::{RouteAddress, next};
 use flow::Timestamp;
 use flow::definitions::{Definitions, Deployed};
 use flow::route::{Route, Window};
 
-/// A route as it shall be.
+/// A route to create or replace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteChange {
     pub address: RouteAddress,
@@ -13,18 +13,18 @@ pub struct RouteChange {
     pub priority: i32,
 }
 
-/// What setting a route did.
+/// Result of setting a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Placed {
+pub enum RouteChangeResult {
     New,
     Unchanged,
-    /// It led to this flow before, or had another window or priority.
+    /// The route led to this flow before, or had another window or priority.
     Replaced {
         flow_name: String,
     },
 }
 
-/// Sets one route of `flow` in `definitions`. A route is the same when address and start of its window are.
+/// Sets one route of `flow` in `definitions`. It replaces the route with the same address and start of its window.
 ///
 /// # Errors
 /// The address does not fit the flow's trigger, or belongs to another customer; the window is empty.
@@ -32,14 +32,14 @@ pub fn set_route(
     definitions: &mut Definitions,
     flow: &Deployed,
     change: &RouteChange,
-) -> Result<Placed, String> {
+) -> Result<RouteChangeResult, String> {
     let RouteChange { address, window, priority } = change;
     address.fits_trigger(&flow.name, flow.trigger.as_deref())?;
     if let (Some(from), Some(until)) = (window.active_from, window.active_until)
         && from >= until
     {
         return Err(format!(
-            "the route {address} would be active from {from} until {until}, which is never; the end must come after the start"
+            "the route {address} would be active from {from} until {until}, which is never; set an end after the start"
         ));
     }
     if definitions
@@ -65,39 +65,39 @@ pub fn set_route(
         .find(|r| address.is_of(r) && r.window.active_from == window.active_from);
     let Some(old) = same else {
         definitions.routes.push(route);
-        return Ok(Placed::New);
+        return Ok(RouteChangeResult::New);
     };
     if *old == route {
-        return Ok(Placed::Unchanged);
+        return Ok(RouteChangeResult::Unchanged);
     }
     let was = std::mem::replace(old, route);
     if was.closed_at.is_some() {
-        return Ok(Placed::New);
+        return Ok(RouteChangeResult::New);
     }
     let flow_name = definitions.flows.get(&was.flow_id).map_or(was.flow_id, |flow| flow.name.clone());
-    Ok(Placed::Replaced { flow_name })
+    Ok(RouteChangeResult::Replaced { flow_name })
 }
 
-/// The definitions with the route set; `None` when it is so already.
+/// Returns the definitions with the route, or `None` if nothing changes.
 ///
 /// # Errors
-/// As [`set_route`], and no flow of this name is deployed.
+/// As [`set_route`]; also if no flow has this name.
 pub fn place_route(
     current: &Definitions,
     customer_id: &str,
     flow_name: &str,
     change: &RouteChange,
     now: Timestamp,
-) -> Result<Option<(Definitions, Placed)>, String> {
+) -> Result<Option<(Definitions, RouteChangeResult)>, String> {
     let mut definitions = next(current, now);
     let flow = flow_named(current, customer_id, flow_name)?;
     match set_route(&mut definitions, flow, change)? {
-        Placed::Unchanged => Ok(None),
+        RouteChangeResult::Unchanged => Ok(None),
         placed => Ok(Some((definitions, placed))),
     }
 }
 
-/// The definitions with every route of this address closed, and how many these were.
+/// Closes every route of this address. Returns the definitions and the number of closed routes.
 ///
 /// # Errors
 /// There is no such route.
@@ -116,9 +116,7 @@ pub fn close_route(
         }
     }
     if closed == 0 {
-        return Err(format!(
-            "there is no route {address}; `signalbox route list` shows the routes there are"
-        ));
+        return Err(format!("there is no route {address}; `signalbox route list` lists the routes"));
     }
     Ok((definitions, closed))
 }
@@ -188,11 +186,11 @@ mod tests {
     fn a_route_is_set_once_and_then_moved() {
         let (first, placed) =
             place_route(&definitions(), "acme", "flow A", &change("call=+15550111"), now()).unwrap().unwrap();
-        assert_eq!((first.generation, placed), (5, Placed::New));
+        assert_eq!((first.generation, placed), (5, RouteChangeResult::New));
         assert_eq!(place_route(&first, "acme", "Flow a", &change("call=+15550111"), now()), Ok(None));
         let (moved, placed) =
             place_route(&first, "acme", "Flow b", &change("call=+15550111"), now()).unwrap().unwrap();
-        assert_eq!(placed, Placed::Replaced { flow_name: "Flow a".into() });
+        assert_eq!(placed, RouteChangeResult::Replaced { flow_name: "Flow a".into() });
         assert_eq!((moved.routes.len(), moved.routes[0].flow_id.as_str()), (1, "b"));
     }
 
@@ -208,7 +206,7 @@ mod tests {
             place_route(&first, "acme", "Flow b", &RouteChange { window, ..change("call=*") }, now())
                 .unwrap()
                 .unwrap();
-        assert_eq!((placed, both.routes.len()), (Placed::New, 2));
+        assert_eq!((placed, both.routes.len()), (RouteChangeResult::New, 2));
     }
 
     #[test]
@@ -224,8 +222,8 @@ mod tests {
         );
         let (again, placed) =
             place_route(&closed, "acme", "Flow a", &change("call=*"), now()).unwrap().unwrap();
-        assert_eq!((placed, again.routes[0].closed_at), (Placed::New, None));
-        let later = now().plus_millis(crate::publish::CLOSED_ROUTES_KEPT_MS + 1);
+        assert_eq!((placed, again.routes[0].closed_at), (RouteChangeResult::New, None));
+        let later = now().plus_millis(crate::publish::CLOSED_ROUTE_RETENTION_MS + 1);
         assert!(
             place_route(&closed, "acme", "Flow a", &change("call=+123"), later)
                 .unwrap()

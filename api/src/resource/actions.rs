@@ -1,4 +1,4 @@
-//! How far an activeflow is: what it did, by its journal; where it stands; what may follow.
+//! The progress of an activeflow: completed actions from the journal, the current action, and possible next actions.
 
 use super::{ActionError, CurrentAction, NIL};
 use common::journal::Entry;
@@ -12,19 +12,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-/// How far an activeflow is.
+/// Progress of an activeflow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Actions {
-    /// The last 64 that are over, oldest first.
+    /// The last 64 completed actions, oldest first.
     pub completed: Vec<CompletedAction>,
-    /// Where it stands; `null` when it has ended.
+    /// The current action; `null` after the end.
     #[schema(required = true)]
     pub current: Option<CurrentAction>,
-    /// The rest of its flow, and then of the flows that called it.
+    /// Remaining actions of its flow, then of the flows that called it.
     pub pending: Vec<PendingAction>,
 }
 
-/// An action that is over.
+/// A completed action.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CompletedAction {
     #[schema(example = "menu")]
@@ -33,18 +33,18 @@ pub struct CompletedAction {
     #[schema(example = "digits_receive")]
     pub kind: String,
     pub outcome: ActionOutcome,
-    /// `null` where the journal does not reach back so far.
+    /// `null` if the journal no longer contains the start.
     #[schema(value_type = Option<String>, format = DateTime, required = true)]
     pub started_at: Option<Timestamp>,
     #[schema(value_type = String, format = DateTime)]
     pub ended_at: Timestamp,
-    /// Its options, as the document has them.
+    /// The action's options, as in the document.
     #[schema(value_type = Object, example = json!({"length": 1, "duration": 5000}))]
     pub inputs: Value,
-    /// What its latest run left behind, while its flow is on the stack.
+    /// Outputs of its latest run, while its flow is on the stack.
     #[schema(value_type = Object, example = json!({"digits": "1", "timed_out": false}))]
     pub outputs: Map<String, Value>,
-    /// Why it failed.
+    /// The error, if it failed.
     #[schema(required = true)]
     pub error: Option<ActionError>,
 }
@@ -54,14 +54,14 @@ pub struct CompletedAction {
 #[schema(rename_all = "lowercase")]
 pub enum ActionOutcome {
     Completed,
-    /// It needs a call, and there is none.
+    /// The action needs a call, and there is none.
     Skipped,
     Failed,
-    /// A jump or the activeflow's end came first.
+    /// A jump or the end of the activeflow interrupted the action.
     Interrupted,
 }
 
-/// An action that may follow.
+/// A possible next action.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PendingAction {
     #[schema(example = "bye")]
@@ -71,28 +71,28 @@ pub struct PendingAction {
     pub kind: String,
     #[schema(value_type = Object, example = json!({}))]
     pub option: Value,
-    /// The nil UUID where it leads out of its flow.
+    /// The next action; the nil UUID if its flow ends there.
     #[schema(example = "00000000-0000-0000-0000-000000000000")]
     pub next_id: String,
-    /// Whether something is decided before it is reached.
+    /// Whether a decision comes before this action.
     pub conditional: bool,
 }
 
-/// So many actions that are over are told of.
+/// Maximum number of completed actions.
 const MAX_COMPLETED: usize = 64;
 
 impl Actions {
-    /// Without the bundle there is nothing but the journal.
+    /// Without the bundle, only the journal is used.
     pub fn of(found: &Found, bundle: Option<&Bundle>) -> Actions {
         let entries = found.journal.iter().filter_map(|bytes| serde_json::from_slice::<Entry>(bytes).ok());
         let cursor = cursor_of(found, bundle);
-        let mut completed: Vec<CompletedAction> = over(entries.flat_map(|entry| entry.notes));
+        let mut completed: Vec<CompletedAction> = completed_actions(entries.flat_map(|entry| entry.notes));
         completed.drain(..completed.len().saturating_sub(MAX_COMPLETED));
         for action in &mut completed {
             let option = bundle.and_then(|bundle| preview::option(bundle, &action.id, &action.kind));
             action.inputs = option.unwrap_or_else(|| Value::Object(Map::new()));
         }
-        // An action that ran several times has left behind what the last run did.
+        // Only the last run of an action has outputs.
         let mut seen = std::collections::BTreeSet::new();
         for action in completed.iter_mut().rev().filter(|action| seen.insert(action.id.clone())) {
             let outputs = cursor.as_ref().and_then(|cursor| preview::outputs(cursor, &action.id));
@@ -126,7 +126,7 @@ impl From<Planned> for PendingAction {
     }
 }
 
-/// Before the first step it stands where every new one does.
+/// The stored cursor, or the initial one before the first step.
 fn cursor_of(found: &Found, bundle: Option<&Bundle>) -> Option<Cursor> {
     if !found.record.body.is_empty() {
         return Cursor::from_bytes(&found.record.body).ok();
@@ -141,7 +141,7 @@ fn cursor_of(found: &Found, bundle: Option<&Bundle>) -> Option<Cursor> {
     bundle.map(|bundle| Cursor::new(bundle, identity))
 }
 
-/// An action that was entered and is not over.
+/// An action that was entered and has not completed.
 struct Open {
     id: String,
     kind: String,
@@ -149,15 +149,15 @@ struct Open {
     waits: bool,
 }
 
-/// What is over, in the order of its end.
-fn over(notes: impl Iterator<Item = Note>) -> Vec<CompletedAction> {
+/// Completed actions, in the order of their end.
+fn completed_actions(notes: impl Iterator<Item = Note>) -> Vec<CompletedAction> {
     let mut open: Vec<Open> = Vec::new();
     let mut over = Vec::new();
     for note in notes {
         let (Some(id), kind) = (note.action_id, note.action_type.unwrap_or_default()) else { continue };
         match note.what {
             NoteKind::Entered => {
-                // An action that waits for nothing is over when the next one is entered; a subroutine goes on below it.
+                // An action that does not wait completes when the next one is entered; a subroutine continues below it.
                 if open.last().is_some_and(|last| last.kind != SUBROUTINE) {
                     over.extend(open.pop().map(|last| last.ended(ActionOutcome::Completed, note.at)));
                 }
@@ -200,7 +200,7 @@ fn over(notes: impl Iterator<Item = Note>) -> Vec<CompletedAction> {
     over
 }
 
-/// The type of an action below which others run.
+/// Type of the action that runs another flow.
 const SUBROUTINE: &str = "subroutine";
 
 impl Open {

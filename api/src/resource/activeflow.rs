@@ -1,4 +1,4 @@
-//! The activeflow resource of `/v1`: the fields of the documented API by the same names, and what an operator needs.
+//! The activeflow resource of `/v1`: the fields of v1.0 by the same names, and fields for operators.
 
 use common::ports::lookup::Found;
 use common::ports::work::Control;
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 /// An id that is not set.
 pub const NIL: &str = "00000000-0000-0000-0000-000000000000";
 
-/// A flow that runs, or ran, for one call, message, SIM or other thing.
+/// One run of a flow, for a call, message, SIM or other reference.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Activeflow {
     #[schema(format = Uuid, example = "fe6e0574-42f9-886b-ad12-41bfd8526d50")]
@@ -22,71 +22,71 @@ pub struct Activeflow {
     pub customer_id: String,
     #[schema(example = "ed74f4ae-a5bb-87af-8c22-70b91cab9797")]
     pub flow_id: String,
-    /// `running` for every state but `ended`.
+    /// `running` in every state except `ended`.
     #[schema(example = "running")]
     pub status: String,
-    /// What kind of thing it is for: `call`, `sms`, `sim`, …
+    /// Kind of the reference: `call`, `sms`, `sim`, …
     #[schema(example = "call")]
     pub reference_type: String,
-    /// Which one, as its source names it.
+    /// Id of the reference, as the event's source names it.
     #[schema(example = "call-4711")]
     pub reference_id: String,
-    /// Where it stands; the last one when it has ended.
+    /// The current action; after the end, the last one.
     pub current_action: CurrentAction,
-    /// The action that was asked for and is not taken up yet, or the nil UUID.
+    /// Target of a requested jump that is not executed yet, or the nil UUID.
     #[schema(example = "00000000-0000-0000-0000-000000000000")]
     pub forward_action_id: String,
     #[schema(value_type = String, format = DateTime, example = "2026-11-22T05:00:00.012345Z")]
     pub tm_create: Timestamp,
     #[schema(value_type = String, format = DateTime, example = "2026-11-22T05:00:04.000001Z")]
     pub tm_update: Timestamp,
-    /// Always far ahead: an activeflow is forgotten some time after its end.
+    /// Always far in the future; an ended activeflow is deleted after its retention.
     #[schema(value_type = String, format = DateTime, example = "9999-01-01T00:00:00.000000Z")]
     pub tm_delete: Timestamp,
     /// `ready`, `claimed`, `waiting`, `paused`, `quarantined` or `ended`.
     #[schema(example = "waiting")]
     pub state: String,
-    /// Why it ended: `finished`, `hangup`, `stopped`, `failed`, `limit.…`, `quarantined`.
+    /// Reason of the end: `finished`, `hangup`, `stopped`, `failed`, `limit.…`, `quarantined`.
     #[schema(required = true, example = json!(null))]
     pub end_reason: Option<String>,
     /// The error that ended it.
     #[schema(required = true)]
     pub error: Option<ActionError>,
-    /// Event types that the current wait can take, `command.completed` for answers that are missing, `timer` for its limit.
+    /// Event types that can end the current wait; `command.completed` for missing answers, `timer` for the deadline.
     #[schema(example = json!(["call.digits", "timer"]))]
     pub waiting_for: Vec<String>,
     #[schema(value_type = Option<String>, format = DateTime, required = true, example = "2026-11-22T05:00:14.000000Z")]
     pub waiting_until: Option<Timestamp>,
-    /// The bundle that it runs on until its end: SHA-256 in hex.
+    /// Hash of the bundle on which it runs until its end: SHA-256 in hexadecimal.
     pub version_id: String,
     #[schema(example = "Support line")]
     pub flow_name: String,
     #[schema(example = 1)]
     pub flow_version: u32,
-    /// How often a worker died with it alone.
+    /// Number of times that a worker died while it ran only this activeflow.
     #[schema(example = 0)]
     pub attempts: u32,
-    /// Inputs that wait.
+    /// Number of waiting inputs.
     #[schema(example = 0)]
     pub inbox: u32,
-    /// Commands that are not confirmed yet.
+    /// Number of commands that are not confirmed yet.
     #[schema(example = 0)]
     pub outbox: u32,
-    /// Only where one activeflow is asked for.
+    /// Only in the response for a single activeflow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, example = json!({"call": {"from": "+15550100", "to": "+15550111"}}))]
     pub variables: Option<Map<String, Value>>,
 }
 
-/// An action of the flow, as its document has it.
+/// An action of the flow, as in its document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CurrentAction {
     #[schema(example = "menu")]
     pub id: String,
-    /// The action to which it leads; the nil UUID where it leads out of the flow.
+    /// The next action; the nil UUID if the flow ends there.
     #[schema(example = "sales")]
     pub next_id: String,
-    /// Empty before there is one.
+    /// Type of the action; empty before the first action.
     #[serde(rename = "type")]
     #[schema(example = "digits_receive")]
     pub kind: String,
@@ -110,7 +110,7 @@ impl Activeflow {
     pub fn of(found: &Found, bundle: Option<&Bundle>) -> Activeflow {
         let record = &found.record;
         let spec = &record.spec;
-        // Nothing has moved yet, or a newer version wrote it: the record tells what it can.
+        // Without a readable cursor (not started yet, or a newer format), the record provides the rest.
         let cursor = Cursor::from_bytes(&record.body).ok();
         let (end_reason, error) = ending(record.state, cursor.as_ref());
         Activeflow {

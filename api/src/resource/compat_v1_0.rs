@@ -1,4 +1,4 @@
-//! The activeflow resource of `/v1.0`: eleven fields, in their documented order and forms.
+//! The activeflow resource of `/v1.0`: eleven fields, in the order and formats of that API.
 
 use super::{Activeflow, NIL};
 use common::identity::uuid_of;
@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// An activeflow as `/v1.0` documents it. Every id is a UUID: one that is none in `/v1` is shown as a UUID derived from it.
+/// An activeflow in the v1.0 format. Every id is a UUID: an id that is not a UUID in `/v1` is replaced by a UUID derived
+/// from it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(title = "ActiveflowV1_0")]
 pub struct ActiveflowV1_0 {
@@ -44,7 +45,7 @@ pub struct ActiveflowV1_0 {
     pub tm_delete: String,
 }
 
-/// An action as `/v1.0` documents it.
+/// An action in the v1.0 format.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ActionV1_0 {
     #[schema(format = Uuid, example = "93ebcadb-ecae-4291-8d49-ca81a926b8b3")]
@@ -82,7 +83,7 @@ impl From<Activeflow> for ActiveflowV1_0 {
     }
 }
 
-/// A UUID as it is, in its usual form; another text as the UUID derived from it (docs/identity.md).
+/// Normalises a UUID; derives a UUID from any other text (docs/identity.md).
 fn uuid(text: &str) -> String {
     if text.is_empty() {
         return NIL.to_owned();
@@ -96,7 +97,7 @@ pub fn time(time: Timestamp) -> String {
 }
 
 /// # Errors
-/// A sentence with the text and the form that is expected.
+/// The text is not a time; the error contains the text and the expected format.
 pub fn read_time(text: &str) -> Result<Timestamp, String> {
     let refused = || format!("`{text}` is not a time such as 2023-04-02 13:43:30.576077");
     let (date, clock) = text.split_once([' ', 'T']).ok_or_else(refused)?;

@@ -1,4 +1,4 @@
-//! Flows and routes as clients see them.
+//! The resources of flows, routes and findings.
 
 use flow::definitions::{Definitions, Deployed};
 use flow::finding::{Finding, Severity};
@@ -8,29 +8,29 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// A flow that is deployed.
+/// A deployed flow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Flow {
     #[schema(example = "ed74f4ae-a5bb-87af-8c22-70b91cab9797")]
     pub id: String,
-    /// Unique for the customer, ignoring case.
+    /// Unique per customer, ignoring case.
     #[schema(example = "Support line")]
     pub name: String,
     #[schema(example = "5e4a0680-804e-11ec-8477-2fea5968d85b")]
     pub customer_id: String,
-    /// Counts deployments of this flow from 1.
+    /// Version of the flow; counts its deployments from 1.
     #[schema(example = 1)]
     pub version: u32,
     /// The bundle that new activeflows run on: SHA-256 in hex.
     pub version_id: String,
-    /// The event that starts it; `null` is a subroutine.
+    /// The event that starts the flow; `null` for a subroutine.
     #[schema(required = true, example = "call.incoming")]
     pub trigger: Option<String>,
     /// `voice`, `chat`, `forms` or `service`
     #[serde(rename = "type")]
     #[schema(example = "voice")]
     pub kind: String,
-    /// Every event type that its trigger and actions can take.
+    /// All event types that its trigger and actions can take.
     #[schema(example = json!(["call.digits", "call.hangup", "call.incoming"]))]
     pub hears: Vec<String>,
     #[schema(value_type = String, format = DateTime, example = "2026-11-22T05:00:00.012345Z")]
@@ -38,7 +38,7 @@ pub struct Flow {
     /// Addresses that lead to it.
     #[schema(example = json!(["call=+15550111"]))]
     pub routes: Vec<String>,
-    /// Only where one flow is asked for.
+    /// Only in the response for a single flow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub document: Option<Value>,
@@ -70,7 +70,7 @@ impl Flow {
     }
 }
 
-/// What leads from an address to a flow.
+/// A route from an address to a flow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RouteResource {
     #[schema(example = "call=+15550111")]
@@ -81,13 +81,13 @@ pub struct RouteResource {
     pub flow_name: String,
     #[schema(example = "5e4a0680-804e-11ec-8477-2fea5968d85b")]
     pub customer_id: String,
-    /// Between equally exact addresses the higher one wins.
+    /// Among equally specific addresses, the highest priority wins.
     #[schema(example = 0)]
     pub priority: i32,
-    /// By the time of the event; `null` is always.
+    /// Start of the window, compared with the event's time; `null` means no start.
     #[schema(value_type = Option<String>, format = DateTime, required = true, example = "2026-12-24T00:00:00Z")]
     pub active_from: Option<Timestamp>,
-    /// That moment excluded; `null` is for ever.
+    /// End of the window, exclusive; `null` means no end.
     #[schema(value_type = Option<String>, format = DateTime, required = true, example = "2026-12-27T00:00:00Z")]
     pub active_until: Option<Timestamp>,
 }
@@ -107,10 +107,10 @@ impl RouteResource {
     }
 }
 
-/// Something about a flow's document.
+/// An error or warning about a flow's document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FindingResource {
-    /// Stable
+    /// Stable code
     #[schema(example = "SBX0201")]
     pub code: String,
     /// `error` or `warning`
@@ -119,7 +119,7 @@ pub struct FindingResource {
     /// JSON pointer (RFC 6901) into the document
     #[schema(example = "/actions/0/type")]
     pub pointer: String,
-    /// From 1; 0 where the document came as JSON instead of text
+    /// Line from 1; 0 if the document was sent as JSON instead of text
     pub line: u32,
     pub column: u32,
     #[schema(example = "There is no action type `tlak`.")]

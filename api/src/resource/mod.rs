@@ -1,4 +1,4 @@
-//! What is shown: the resources as clients see them, made of what the store has.
+//! The JSON resources, built from the store's entries.
 
 mod actions;
 mod activeflow;

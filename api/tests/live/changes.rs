@@ -1,7 +1,7 @@
 //! `GET /v1/activeflows/events`
 
+use super::harness::{ADMIN, LiveHarness, OTHER, OURS, PLAIN, Shape, THEIRS};
 use super::stream::{Block, Stream, is_problem};
-use super::world::{ADMIN, OTHER, OURS, PLAIN, Shape, THEIRS, World};
 use axum::http::Response;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -16,17 +16,17 @@ fn is_end(block: &Block) -> bool {
 
 #[tokio::test]
 async fn an_activeflow_is_told_from_its_start_to_its_end() {
-    let mut world = World::new().await;
-    world.run();
-    let mut stream = world.stream(EVENTS, None).await;
-    let id = world.call("call-1", OURS).await;
+    let mut harness = LiveHarness::new().await;
+    harness.run();
+    let mut stream = harness.stream(EVENTS, None).await;
+    let id = harness.call("call-1", OURS).await;
     let told = stream.until(|block| block.event == "waiting").await;
     assert_eq!(told[0].told("id"), ("created".into(), id.clone()));
     assert_eq!(told.iter().map(|block| block.event.as_str()).collect::<Vec<_>>(), ["created", "waiting"]);
     let waiting = told[1].json();
     assert_eq!(waiting["current_action"]["type"], "talk");
     assert_eq!(waiting["reference_id"], "call-1");
-    world.hangup("call-1").await;
+    harness.hangup("call-1").await;
     let told = stream.until(is_end).await;
     assert_eq!(told.iter().map(|block| block.event.as_str()).collect::<Vec<_>>(), ["moved", "ended"]);
     let ended = told[1].json();
@@ -36,16 +36,16 @@ async fn an_activeflow_is_told_from_its_start_to_its_end() {
 
 #[tokio::test]
 async fn another_customers_activeflows_are_not_told() {
-    let mut world = World::new().await;
-    world.run();
-    let mut ours = world.stream(EVENTS, None).await;
-    let mut theirs = Stream::of(world.get(PLAIN, EVENTS, None).await);
-    let mut named = world.stream(&format!("{EVENTS}?customer_id={OTHER}"), None).await;
+    let mut harness = LiveHarness::new().await;
+    harness.run();
+    let mut ours = harness.stream(EVENTS, None).await;
+    let mut theirs = Stream::of(harness.get(PLAIN, EVENTS, None).await);
+    let mut named = harness.stream(&format!("{EVENTS}?customer_id={OTHER}"), None).await;
     for n in 0..4 {
-        world.call(&format!("theirs-{n}"), THEIRS).await;
-        world.call(&format!("ours-{n}"), OURS).await;
-        world.hangup(&format!("theirs-{n}")).await;
-        world.hangup(&format!("ours-{n}")).await;
+        harness.call(&format!("theirs-{n}"), THEIRS).await;
+        harness.call(&format!("ours-{n}"), OURS).await;
+        harness.hangup(&format!("theirs-{n}")).await;
+        harness.hangup(&format!("ours-{n}")).await;
     }
     for (stream, whose) in [(&mut ours, "ours"), (&mut theirs, "theirs"), (&mut named, "theirs")] {
         for _ in 0..4 {
@@ -58,14 +58,14 @@ async fn another_customers_activeflows_are_not_told() {
 
 #[tokio::test]
 async fn only_what_fits_the_filters_is_told() {
-    let mut world = World::new().await;
-    let mut one = world.stream(&format!("{EVENTS}?reference_type=call&reference_id=call-2"), None).await;
-    let mut ends = world.stream(&format!("{EVENTS}?status=ended"), None).await;
-    let mut none = world.stream(&format!("{EVENTS}?reference_type=sms"), None).await;
-    world.run();
+    let mut harness = LiveHarness::new().await;
+    let mut one = harness.stream(&format!("{EVENTS}?reference_type=call&reference_id=call-2"), None).await;
+    let mut ends = harness.stream(&format!("{EVENTS}?status=ended"), None).await;
+    let mut none = harness.stream(&format!("{EVENTS}?reference_type=sms"), None).await;
+    harness.run();
     for n in 1..4 {
-        world.call(&format!("call-{n}"), OURS).await;
-        world.hangup(&format!("call-{n}")).await;
+        harness.call(&format!("call-{n}"), OURS).await;
+        harness.hangup(&format!("call-{n}")).await;
     }
     for block in one.until(is_end).await {
         assert_eq!(block.told("reference_id").1, "call-2");
@@ -82,7 +82,7 @@ async fn only_what_fits_the_filters_is_told() {
     assert_eq!((place.event.as_str(), later.event.as_str()), ("", ""));
     assert_ne!(place.id, later.id);
     is_problem(
-        world.get(ADMIN, &format!("{EVENTS}?state=asleep"), None).await,
+        harness.get(ADMIN, &format!("{EVENTS}?state=asleep"), None).await,
         400,
         "invalid_query",
         "asleep",
@@ -103,20 +103,20 @@ fn by_activeflow(blocks: &[Block]) -> BTreeMap<String, Vec<String>> {
 /// Wherever a client is cut off, it goes on with exactly what it has not seen.
 #[tokio::test]
 async fn a_stream_goes_on_without_a_gap_and_without_a_repeat() {
-    let mut world = World::new().await;
-    world.run();
-    let mut stream = world.stream(EVENTS, None).await;
+    let mut harness = LiveHarness::new().await;
+    harness.run();
+    let mut stream = harness.stream(EVENTS, None).await;
     let before = stream.block().await.unwrap();
     assert!(
         before.event.is_empty() && !before.id.is_empty(),
         "there is an id before the first event: {before:?}"
     );
     for n in 0..6 {
-        world.call(&format!("call-{n}"), OURS).await;
-        world.call(&format!("theirs-{n}"), THEIRS).await;
+        harness.call(&format!("call-{n}"), OURS).await;
+        harness.call(&format!("theirs-{n}"), THEIRS).await;
     }
     for n in 0..6 {
-        world.hangup(&format!("call-{n}")).await;
+        harness.hangup(&format!("call-{n}")).await;
     }
     let mut told = Vec::new();
     while told.iter().filter(|block| is_end(block)).count() < 6 {
@@ -124,15 +124,15 @@ async fn a_stream_goes_on_without_a_gap_and_without_a_repeat() {
     }
     drop(stream);
     // What comes meanwhile.
-    world.call("call-last", OURS).await;
-    world.hangup("call-last").await;
-    let mut last = world.stream(EVENTS, Some(&told[told.len() - 1].id)).await;
+    harness.call("call-last", OURS).await;
+    harness.hangup("call-last").await;
+    let mut last = harness.stream(EVENTS, Some(&told[told.len() - 1].id)).await;
     told.extend(last.until(|block| is_end(block) && block.told("reference_id").1 == "call-last").await);
 
     let ids = std::iter::once(&before.id).chain(told.iter().map(|block| &block.id));
     for (seen, id) in ids.enumerate() {
         let unseen = &told[seen..];
-        let mut again = world.stream(EVENTS, Some(id)).await;
+        let mut again = harness.stream(EVENTS, Some(id)).await;
         let mut got = Vec::new();
         while got.len() < unseen.len() {
             got.push(again.event().await);
@@ -145,30 +145,30 @@ async fn a_stream_goes_on_without_a_gap_and_without_a_repeat() {
 
 #[tokio::test]
 async fn what_cannot_be_told_any_more_is_a_gap_and_then_it_goes_on() {
-    let world = World::of(Shape { shards: 1, feed_length: 10, ..Shape::default() }).await;
-    let mut stream = world.stream(EVENTS, None).await;
-    world.call("call-0", OURS).await;
+    let harness = LiveHarness::of(Shape { shards: 1, feed_length: 10, ..Shape::default() }).await;
+    let mut stream = harness.stream(EVENTS, None).await;
+    harness.call("call-0", OURS).await;
     let seen = stream.event().await;
     drop(stream);
     for n in 1..=9 {
-        world.call(&format!("call-{n}"), OURS).await;
+        harness.call(&format!("call-{n}"), OURS).await;
     }
-    let mut reached = world.stream(EVENTS, Some(&seen.id)).await;
+    let mut reached = harness.stream(EVENTS, Some(&seen.id)).await;
     assert_eq!(reached.event().await.told("reference_id"), ("created".into(), "call-1".into()));
     drop(reached);
-    world.call("call-10", OURS).await;
-    world.call("call-11", OURS).await;
+    harness.call("call-10", OURS).await;
+    harness.call("call-11", OURS).await;
     let made_up = "00".repeat(40);
     for id in [seen.id.as_str(), "made up", &made_up, "ff"] {
-        let mut stream = world.stream(EVENTS, Some(id)).await;
+        let mut stream = harness.stream(EVENTS, Some(id)).await;
         let gap = stream.event().await;
         assert_eq!(gap.event, "gap", "{id}");
         assert!(gap.json()["detail"].as_str().unwrap().contains("list the activeflows again"));
         let subject = format!("after {id}");
-        world.call(&subject, OURS).await;
+        harness.call(&subject, OURS).await;
         let told = stream.until(|block| block.told("reference_id").1 == subject).await;
         assert!(told.iter().all(|block| block.event == "created"), "{told:?}");
-        let mut behind_the_gap = world.stream(EVENTS, Some(&gap.id)).await;
+        let mut behind_the_gap = harness.stream(EVENTS, Some(&gap.id)).await;
         assert_eq!(behind_the_gap.event().await.event, "created");
     }
 }
@@ -176,29 +176,29 @@ async fn what_cannot_be_told_any_more_is_a_gap_and_then_it_goes_on() {
 /// The feed of another life of the store: positions that are not there yet.
 #[tokio::test]
 async fn a_place_of_another_life_of_the_store_is_a_gap() {
-    let before = World::of(Shape { shards: 1, ..Shape::default() }).await;
+    let before = LiveHarness::of(Shape { shards: 1, ..Shape::default() }).await;
     let mut stream = before.stream(EVENTS, None).await;
     for n in 0..5 {
         before.call(&format!("call-{n}"), OURS).await;
     }
     let seen = stream.until(|block| block.told("reference_id").1 == "call-4").await;
-    let world = World::of(Shape { shards: 1, ..Shape::default() }).await;
-    world.call("call-9", OURS).await;
-    let mut stream = world.stream(EVENTS, Some(&seen[4].id)).await;
+    let harness = LiveHarness::of(Shape { shards: 1, ..Shape::default() }).await;
+    harness.call("call-9", OURS).await;
+    let mut stream = harness.stream(EVENTS, Some(&seen[4].id)).await;
     assert_eq!(stream.event().await.event, "gap");
-    world.call("call-10", OURS).await;
+    harness.call("call-10", OURS).await;
     assert_eq!(stream.event().await.told("reference_id").1, "call-10");
 }
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_told_of_a_gap_and_holds_nobody_up() {
-    let world = World::of(Shape { shards: 1, ..Shape::default() }).await;
-    let mut slow = world.stream(EVENTS, None).await;
-    let mut brisk = world.stream(EVENTS, None).await;
+    let harness = LiveHarness::of(Shape { shards: 1, ..Shape::default() }).await;
+    let mut slow = harness.stream(EVENTS, None).await;
+    let mut brisk = harness.stream(EVENTS, None).await;
     let count = 200;
     for n in 0..count {
         let subject = format!("call-{n}");
-        world.call(&subject, OURS).await;
+        harness.call(&subject, OURS).await;
         // One look each, so that the channel runs over.
         assert_eq!(brisk.event().await.told("reference_id"), ("created".into(), subject));
     }
@@ -212,28 +212,28 @@ async fn a_client_that_does_not_read_is_told_of_a_gap_and_holds_nobody_up() {
 async fn a_process_follows_the_feeds_once_and_only_while_somebody_listens() {
     let shape = Shape::default();
     let shards = usize::from(shape.shards);
-    let world = World::of(shape).await;
-    let streams = [world.stream(EVENTS, None).await, world.stream(EVENTS, None).await];
-    let looks = || world.looks.load(Ordering::SeqCst);
-    let before = looks();
+    let harness = LiveHarness::of(shape).await;
+    let streams = [harness.stream(EVENTS, None).await, harness.stream(EVENTS, None).await];
+    let feed_reads = || harness.feed_reads.load(Ordering::SeqCst);
+    let before = feed_reads();
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let during = looks() - before;
-    // A look every 10 ms by this world's clock, at every shard.
-    assert!((shards..=60 * shards).contains(&during), "{during} looks");
+    let during = feed_reads() - before;
+    // A look every 10 ms by this harness's clock, at every shard.
+    assert!((shards..=60 * shards).contains(&during), "{during} feed_reads");
     drop(streams);
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let after = looks();
+    let after = feed_reads();
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(looks(), after);
-    let mut again = world.stream(EVENTS, None).await;
-    world.call("call-1", OURS).await;
+    assert_eq!(feed_reads(), after);
+    let mut again = harness.stream(EVENTS, None).await;
+    harness.call("call-1", OURS).await;
     assert_eq!(again.event().await.event, "created");
 }
 
 #[tokio::test]
 async fn something_comes_also_when_there_is_nothing_to_tell() {
-    let world = World::new().await;
-    let mut stream = world.stream(EVENTS, None).await;
+    let harness = LiveHarness::new().await;
+    let mut stream = harness.stream(EVENTS, None).await;
     for _ in 0..3 {
         let block = stream.block().await.unwrap();
         assert!(block.event.is_empty() && !block.comment.is_empty() && !block.id.is_empty(), "{block:?}");
@@ -242,24 +242,24 @@ async fn something_comes_also_when_there_is_nothing_to_tell() {
 
 #[tokio::test]
 async fn streams_end_when_signalbox_stops() {
-    let world = World::new().await;
-    let mut stream = world.stream(EVENTS, None).await;
+    let harness = LiveHarness::new().await;
+    let mut stream = harness.stream(EVENTS, None).await;
     stream.block().await.unwrap();
-    world.shutdown.cancel();
+    harness.shutdown.cancel();
     assert!(stream.last_words().await.concat().contains("connect again"));
 }
 
 #[tokio::test]
 async fn a_key_has_so_many_streams_and_no_more() {
-    let world = World::new().await;
+    let harness = LiveHarness::new().await;
     let mut open: Vec<Stream> = Vec::new();
     for _ in 0..32 {
-        open.push(world.stream(EVENTS, None).await);
+        open.push(harness.stream(EVENTS, None).await);
     }
     let refused = |response: Response<_>| is_problem(response, 429, "too_many_streams", "32");
-    assert_eq!(refused(world.get(ADMIN, EVENTS, None).await).await["retry-after"], "1");
-    refused(world.get(ADMIN, "/v1/commands?queue=gateway", None).await).await;
-    Stream::of(world.get(PLAIN, EVENTS, None).await);
+    assert_eq!(refused(harness.get(ADMIN, EVENTS, None).await).await["retry-after"], "1");
+    refused(harness.get(ADMIN, "/v1/commands?queue=gateway", None).await).await;
+    Stream::of(harness.get(PLAIN, EVENTS, None).await);
     open.pop();
-    world.stream(EVENTS, None).await;
+    harness.stream(EVENTS, None).await;
 }

@@ -1,7 +1,7 @@
 //! `/v1/commands`, over the embedded bus.
 
+use super::harness::{ADMIN, LiveHarness, OURS, PLAIN, Shape};
 use super::stream::{Block, Stream, is_problem};
-use super::world::{ADMIN, OURS, PLAIN, Shape, World};
 use axum::body::Body;
 use axum::http::Request;
 use common::command::Message;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 const QUEUE: &str = "/v1/commands?queue=gateway";
 
-async fn publish(world: &World, number: usize, kind: &str) -> Message {
+async fn publish(harness: &LiveHarness, number: usize, kind: &str) -> Message {
     let message = Message {
         id: format!("a:{number}"),
         routing_key: kind.into(),
@@ -21,7 +21,7 @@ async fn publish(world: &World, number: usize, kind: &str) -> Message {
             json!({ "id": format!("a:{number}"), "type": kind, "data": { "text": "two\nlines\r\n\u{2028}" } })
                 .to_string(),
     };
-    world.bus.publish(message.clone()).await.unwrap();
+    harness.bus.publish(message.clone()).await.unwrap();
     message
 }
 
@@ -35,19 +35,19 @@ async fn take(stream: &mut Stream, count: usize) -> Vec<Block> {
     blocks
 }
 
-async fn ack(world: &World, through: &str) -> Value {
+async fn ack(harness: &LiveHarness, through: &str) -> Value {
     let through: u64 = through.parse().unwrap();
-    world.answer("/v1/commands/ack", &json!({ "queue": "gateway", "through": through })).await["waiting"]
+    harness.answer("/v1/commands/ack", &json!({ "queue": "gateway", "through": through })).await["waiting"]
         .clone()
 }
 
 /// A gateway without AMQP carries a call to its end.
 #[tokio::test]
 async fn the_commands_of_a_call_are_taken_and_answered() {
-    let mut world = World::new().await;
-    world.run();
-    let mut stream = world.stream(QUEUE, None).await;
-    let id = world.call("call-1", OURS).await;
+    let mut harness = LiveHarness::new().await;
+    harness.run();
+    let mut stream = harness.stream(QUEUE, None).await;
+    let id = harness.call("call-1", OURS).await;
     let taken = take(&mut stream, 2).await;
     let (answer, talk) = (taken[0].json(), taken[1].json());
     assert_eq!((&answer["type"], &talk["type"]), (&json!("call.answer"), &json!("call.talk")));
@@ -57,66 +57,66 @@ async fn the_commands_of_a_call_are_taken_and_answered() {
         "specversion": "1.0", "id": "done-1", "source": "gateway", "type": "command.completed",
         "subject": talk["subject"], "data": { "command_id": talk["id"] },
     });
-    assert_eq!(world.answer("/v1/events", &done).await["outcome"], "applied");
+    assert_eq!(harness.answer("/v1/events", &done).await["outcome"], "applied");
     assert_eq!(take(&mut stream, 1).await[0].json()["type"], "call.hangup");
-    assert_eq!(ack(&world, &taken[1].id).await, 1);
+    assert_eq!(ack(&harness, &taken[1].id).await, 1);
 }
 
 #[tokio::test]
 async fn a_command_is_exactly_what_goes_over_amqp() {
-    let world = World::new().await;
-    let mut stream = world.stream(QUEUE, None).await;
-    let message = publish(&world, 1, "call.talk").await;
+    let harness = LiveHarness::new().await;
+    let mut stream = harness.stream(QUEUE, None).await;
+    let message = publish(&harness, 1, "call.talk").await;
     assert_eq!(take(&mut stream, 1).await[0].data, message.body);
 }
 
 #[tokio::test]
 async fn what_is_not_acknowledged_comes_again() {
-    let world = World::new().await;
-    let mut stream = world.stream(QUEUE, None).await;
+    let harness = LiveHarness::new().await;
+    let mut stream = harness.stream(QUEUE, None).await;
     for number in 1..=4 {
-        publish(&world, number, "call.talk").await;
+        publish(&harness, number, "call.talk").await;
     }
     let taken = take(&mut stream, 4).await;
     let positions: Vec<u64> = taken.iter().map(|block| block.id.parse().unwrap()).collect();
     assert!(positions.is_sorted_by(|a, b| a < b), "{positions:?}");
     drop(stream);
-    assert_eq!(ack(&world, &taken[1].id).await, 2);
-    let mut again = world.stream(QUEUE, None).await;
+    assert_eq!(ack(&harness, &taken[1].id).await, 2);
+    let mut again = harness.stream(QUEUE, None).await;
     assert_eq!(take(&mut again, 2).await, taken[2..]);
-    let mut behind = world.stream(QUEUE, Some(&taken[2].id)).await;
+    let mut behind = harness.stream(QUEUE, Some(&taken[2].id)).await;
     assert_eq!(take(&mut behind, 1).await, taken[3..]);
     // What is no position of this queue is as if it were not there.
     for id in ["x", "99999"] {
-        let mut all = world.stream(QUEUE, Some(id)).await;
+        let mut all = harness.stream(QUEUE, Some(id)).await;
         assert_eq!(take(&mut all, 2).await, taken[2..]);
     }
-    assert_eq!(ack(&world, &taken[3].id).await, 0);
+    assert_eq!(ack(&harness, &taken[3].id).await, 0);
 }
 
 #[tokio::test]
 async fn a_second_reader_takes_the_queue_over() {
-    let world = World::new().await;
-    let mut first = world.stream(QUEUE, None).await;
-    let message = publish(&world, 1, "call.talk").await;
+    let harness = LiveHarness::new().await;
+    let mut first = harness.stream(QUEUE, None).await;
+    let message = publish(&harness, 1, "call.talk").await;
     take(&mut first, 1).await;
-    let mut second = world.stream(QUEUE, None).await;
+    let mut second = harness.stream(QUEUE, None).await;
     assert!(first.last_words().await.concat().contains("another reader"));
     assert_eq!(take(&mut second, 1).await[0].data, message.body);
     // To look whether something is there takes nothing over.
     let look = Request::head(QUEUE).header("authorization", format!("Bearer {ADMIN}"));
-    assert_eq!(world.ask(look.body(Body::empty()).unwrap()).await.status(), 200);
-    let message = publish(&world, 2, "call.talk").await;
+    assert_eq!(harness.ask(look.body(Body::empty()).unwrap()).await.status(), 200);
+    let message = publish(&harness, 2, "call.talk").await;
     assert_eq!(take(&mut second, 1).await[0].data, message.body);
 }
 
 #[tokio::test]
 async fn a_queue_takes_the_types_that_were_asked_for() {
-    let world = World::new().await;
-    let mut stream = world.stream(&format!("{QUEUE}&types=message.*,call.hangup"), None).await;
+    let harness = LiveHarness::new().await;
+    let mut stream = harness.stream(&format!("{QUEUE}&types=message.*,call.hangup"), None).await;
     for (number, kind) in ["call.talk", "message.send", "call.answer", "call.hangup"].into_iter().enumerate()
     {
-        publish(&world, number, kind).await;
+        publish(&harness, number, kind).await;
     }
     let kinds: Vec<Value> =
         take(&mut stream, 2).await.iter().map(|block| block.json()["type"].clone()).collect();
@@ -125,51 +125,51 @@ async fn a_queue_takes_the_types_that_were_asked_for() {
 
 #[tokio::test]
 async fn a_queue_is_removed_with_what_waits_in_it() {
-    let world = World::new().await;
-    let mut stream = world.stream(QUEUE, None).await;
-    publish(&world, 1, "call.talk").await;
+    let harness = LiveHarness::new().await;
+    let mut stream = harness.stream(QUEUE, None).await;
+    publish(&harness, 1, "call.talk").await;
     take(&mut stream, 1).await;
     let remove = || {
         Request::delete(QUEUE).header("authorization", format!("Bearer {ADMIN}")).body(Body::empty()).unwrap()
     };
-    assert_eq!(world.ask(remove()).await.status(), 200);
+    assert_eq!(harness.ask(remove()).await.status(), 200);
     stream.last_words().await;
-    is_problem(world.ask(remove()).await, 404, "not_found", "`gateway`").await;
+    is_problem(harness.ask(remove()).await, 404, "not_found", "`gateway`").await;
 }
 
 #[tokio::test]
 async fn streams_of_commands_are_kept_alive_and_end_when_signalbox_stops() {
-    let world = World::new().await;
-    let mut stream = world.stream(QUEUE, None).await;
+    let harness = LiveHarness::new().await;
+    let mut stream = harness.stream(QUEUE, None).await;
     for _ in 0..3 {
         assert!(!stream.block().await.unwrap().comment.is_empty());
     }
-    world.shutdown.cancel();
+    harness.shutdown.cancel();
     assert!(stream.last_words().await.concat().contains("comes again"));
 }
 
 #[tokio::test]
 async fn what_cannot_be_done_says_what_to_do() {
-    let world = World::new().await;
+    let harness = LiveHarness::new().await;
     let refused = async |query: &str, says: &str| {
-        let response = world.get(ADMIN, &format!("/v1/commands{query}"), None).await;
+        let response = harness.get(ADMIN, &format!("/v1/commands{query}"), None).await;
         is_problem(response, 400, "invalid_query", says).await;
     };
     refused("", "queue").await;
     refused("?queue=", "gateway-1").await;
     refused("?queue=a%20b", "' '").await;
     refused("?queue=a&types=call.%23x", "call.#x").await;
-    is_problem(world.get(PLAIN, QUEUE, None).await, 403, "forbidden", "administrator").await;
-    is_problem(world.get(ADMIN, "/v1/commands?queue=signalbox.events", None).await, 409, "conflict", "own")
+    is_problem(harness.get(PLAIN, QUEUE, None).await, 403, "forbidden", "administrator").await;
+    is_problem(harness.get(ADMIN, "/v1/commands?queue=signalbox.events", None).await, 409, "conflict", "own")
         .await;
     let ack = async |queue: &str, through: u64| {
-        world.post("/v1/commands/ack", &json!({ "queue": queue, "through": through })).await
+        harness.post("/v1/commands/ack", &json!({ "queue": queue, "through": through })).await
     };
     is_problem(ack("nobody", 0).await, 409, "conflict", "open it first").await;
     is_problem(ack("gateway", 9).await, 409, "conflict", "no such position").await;
     is_problem(ack("a b", 9).await, 422, "invalid_body", "' '").await;
 
-    let amqp = World::of(Shape { commands: false, ..Shape::default() }).await;
+    let amqp = LiveHarness::of(Shape { commands: false, ..Shape::default() }).await;
     is_problem(amqp.get(ADMIN, QUEUE, None).await, 409, "conflict", "signalbox.commands").await;
     let through = json!({ "queue": "gateway", "through": 1 });
     is_problem(amqp.post("/v1/commands/ack", &through).await, 409, "conflict", "signalbox.commands").await;

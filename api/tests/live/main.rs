@@ -4,5 +4,5 @@
 
 mod changes;
 mod commands;
+mod harness;
 mod stream;
-mod world;

@@ -31,10 +31,10 @@ pub const PLAIN_KEY: &str = "plain";
 pub const CUSTOMER: &str = "5e4a0680-804e-11ec-8477-2fea5968d85b";
 pub const OTHER_CUSTOMER: &str = "00000000-0000-0000-0000-000000000002";
 
-pub struct World {
+pub struct ApiHarness {
     pub store: Arc<Store>,
     pub time: ManualTime,
-    pub rejects: Arc<Held>,
+    pub rejects: Arc<InMemoryRejects>,
     router: Router,
 }
 
@@ -46,20 +46,20 @@ pub struct Answer {
     pub json: Value,
 }
 
-impl World {
-    pub fn new() -> World {
+impl ApiHarness {
+    pub fn new() -> ApiHarness {
         let time = ManualTime::at("2026-11-22T05:00:00.012345Z".parse().unwrap());
         let store = Arc::new(Store::new(16, Limits::default(), time.clone()));
-        World::over(store, time)
+        ApiHarness::over(store, time)
     }
 
     /// Another process at the same store.
-    pub fn beside(&self) -> World {
-        World::over(self.store.clone(), self.time.clone())
+    pub fn beside(&self) -> ApiHarness {
+        ApiHarness::over(self.store.clone(), self.time.clone())
     }
 
-    fn over(store: Arc<Store>, time: ManualTime) -> World {
-        let rejects = Arc::new(Held::default());
+    fn over(store: Arc<Store>, time: ManualTime) -> ApiHarness {
+        let rejects = Arc::new(InMemoryRejects::default());
         let ports = Ports {
             intake: store.clone(),
             catalogue: store.clone(),
@@ -82,7 +82,7 @@ impl World {
             feed_length: Limits::default().feed_length,
             shutdown: CancellationToken::new(),
         };
-        World { store, time, rejects, router: api::router(ports, config) }
+        ApiHarness { store, time, rejects, router: api::router(ports, config) }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
@@ -113,7 +113,7 @@ impl World {
     }
 }
 
-impl World {
+impl ApiHarness {
     /// An event body of this media type, as it is.
     pub async fn send_as(&self, kind: &str, body: impl Into<Body>) -> Answer {
         let request = Request::post("/v1/events").header("authorization", "Bearer secret");
@@ -123,24 +123,24 @@ impl World {
 
 /// Rejected events in memory.
 #[derive(Default)]
-pub struct Held(pub Mutex<Vec<Rejected>>);
+pub struct InMemoryRejects(pub Mutex<Vec<Rejected>>);
 
-impl Held {
+impl InMemoryRejects {
     fn take(&self, selection: &Selection) -> usize {
-        let mut held = self.0.lock().unwrap();
-        let before = held.len();
-        held.retain(|rejected| match selection {
+        let mut rejected = self.0.lock().unwrap();
+        let before = rejected.len();
+        rejected.retain(|rejected| match selection {
             Selection::All => false,
             Selection::MessageIds(ids) => {
                 !rejected.original.get("message_id").is_some_and(|id| ids.contains(id))
             }
         });
-        before - held.len()
+        before - rejected.len()
     }
 }
 
 #[async_trait::async_trait]
-impl Rejects for Held {
+impl Rejects for InMemoryRejects {
     async fn list(&self, limit: usize) -> Result<Vec<Rejected>, Unusable> {
         Ok(self.0.lock().unwrap().iter().take(limit).cloned().collect())
     }
@@ -176,7 +176,7 @@ pub fn is_problem(answer: &Answer, status: u16, code: &str) {
     }
 }
 
-impl World {
+impl ApiHarness {
     /// Deploys a voice flow named `Desk` with these actions at +15550111.
     pub async fn deploy_desk(&self, actions: Value) {
         let document = json!({

@@ -5,23 +5,23 @@ use crate::auth::Caller;
 use crate::extract::{Body, Path};
 use crate::problem::Problem;
 use crate::resource::Activeflow;
-use crate::state::{Api, PATIENCE};
+use crate::state::{Api, STORE_TIMEOUT};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use common::ActiveflowId;
 use common::ports::lookup::{Controlled, Found};
 use common::ports::work::Control;
-use common::record::State as Standing;
+use common::record::State as ActiveflowState;
 use flow::{Cursor, preview};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use utoipa::ToSchema;
 
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Where to go.
+/// The action to jump to.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Forward {
@@ -42,36 +42,36 @@ macro_rules! operation {
             tag = "activeflows",
             params(("id" = String, Path, format = Uuid, description = "The activeflow's id")),
             responses(
-                (status = 202, description = "Asked for; a worker takes it up", body = Activeflow),
+                (status = 202, description = "Accepted; a worker will execute it", body = Activeflow),
                 (status = 404, body = Problem),
-                (status = 409, description = "It has ended, or is not in the state that this needs", body = Problem)
+                (status = 409, description = "The activeflow has ended, or is in a state that does not allow this", body = Problem)
             )
         )]
         pub async fn $name(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<String>) -> Answer {
             let found = find(&api, &caller, &id).await?;
-            ask(&api, &found, &$control).await
+            request(&api, &found, &$control).await
         }
     };
 }
 
 operation!(
-    /// Let it rest; what comes meanwhile is kept
+    /// Pause an activeflow; its inputs are stored until it resumes
     pause_activeflow, "/v1/activeflows/{id}/pause", "pauseActiveflow", Control::Pause
 );
 operation!(
-    /// Go on after a pause
+    /// Resume a paused activeflow
     resume_activeflow, "/v1/activeflows/{id}/resume", "resumeActiveflow", Control::Resume
 );
 operation!(
-    /// Try a quarantined activeflow again, alone
+    /// Retry a quarantined activeflow, in isolation
     retry_activeflow, "/v1/activeflows/{id}/retry", "retryActiveflow", Control::Retry
 );
 operation!(
-    /// End the current wait as if it were satisfied
+    /// End the current wait as if it had been satisfied
     continue_activeflow, "/v1/activeflows/{id}/continue", "continueActiveflow", Control::Continue
 );
 
-/// Jump to an action at the next step
+/// Jump to another action at the next step
 #[utoipa::path(
     post,
     path = "/v1/activeflows/{id}/forward",
@@ -80,9 +80,9 @@ operation!(
     params(("id" = String, Path, format = Uuid, description = "The activeflow's id")),
     request_body = Forward,
     responses(
-        (status = 202, description = "Asked for; a worker takes it up", body = Activeflow),
+        (status = 202, description = "Accepted; a worker will execute it", body = Activeflow),
         (status = 404, body = Problem),
-        (status = 409, description = "It has ended", body = Problem)
+        (status = 409, description = "The activeflow has ended", body = Problem)
     )
 )]
 pub async fn forward_activeflow(
@@ -92,13 +92,13 @@ pub async fn forward_activeflow(
     Body(Forward { action_id }): Body<Forward>,
 ) -> Answer {
     let found = find(&api, &caller, &id).await?;
-    can_go_to(&api, &found, &action_id).await?;
-    ask(&api, &found, &Control::Forward { action_id }).await
+    must_exist(&api, &found, &action_id).await?;
+    request(&api, &found, &Control::Forward { action_id }).await
 }
 
-/// End it now
+/// End an activeflow now
 ///
-/// Waits up to 5 s for the end. One that has ended already is answered as it is.
+/// Waits up to 5 s for the end. An activeflow that has already ended is returned unchanged.
 #[utoipa::path(
     post,
     path = "/v1/activeflows/{id}/stop",
@@ -106,40 +106,41 @@ pub async fn forward_activeflow(
     tag = "activeflows",
     params(("id" = String, Path, format = Uuid, description = "The activeflow's id")),
     responses(
-        (status = 200, description = "It has ended", body = Activeflow),
-        (status = 202, description = "Asked for; no worker has taken it up yet", body = Activeflow),
+        (status = 200, description = "The activeflow has ended", body = Activeflow),
+        (status = 202, description = "Accepted; the activeflow has not ended yet", body = Activeflow),
         (status = 404, body = Problem)
     )
 )]
 pub async fn stop_activeflow(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<String>) -> Answer {
     let found = stop(&api, &caller, &id).await?;
-    let status = if found.record.state == Standing::Ended { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let status =
+        if found.record.state == ActiveflowState::Ended { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(show(&api, &found).await?.with_variables(&found))))
 }
 
-/// Asks for the end and waits a little for it.
+/// Requests the end and waits for it, up to [`STORE_TIMEOUT`].
 ///
 /// # Errors
-/// 404, or what the store says.
+/// 404, or an error of the store.
 pub async fn stop(api: &Api, caller: &Caller, id: &str) -> Result<Found, Problem> {
     let mut found = find(api, caller, id).await?;
     let id = found.id;
     if api.ask(|| api.ports.lookup.control(id, &Control::Stop)).await? == Controlled::Unknown {
         return Err(unknown(id));
     }
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let deadline = api.ports.clock.monotonic() + STORE_TIMEOUT;
     loop {
         found = api.ask(|| api.ports.lookup.get(id)).await?.ok_or_else(|| unknown(id))?;
-        if found.record.state == Standing::Ended || tokio::time::Instant::now() >= deadline {
+        if found.record.state == ActiveflowState::Ended || api.ports.clock.monotonic() >= deadline {
             return Ok(found);
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        api.ports.clock.sleep(POLL_INTERVAL).await;
     }
 }
 
-async fn ask(api: &Api, found: &Found, control: &Control) -> Answer {
+async fn request(api: &Api, found: &Found, control: &Control) -> Answer {
     let id = found.id;
-    fits(found, control)?;
+    must_be_useful(found, control)?;
     let controlled = match control {
         Control::Continue | Control::Forward { .. } => once(api, id, control).await?,
         _ => api.ask(|| api.ports.lookup.control(id, control)).await?,
@@ -154,33 +155,33 @@ async fn ask(api: &Api, found: &Found, control: &Control) -> Answer {
     }
 }
 
-/// A jump that was asked for twice is made twice: after a lost answer the caller has to look.
+/// Calls the store without a retry, because a repeated request would jump twice.
 async fn once(api: &Api, id: ActiveflowId, control: &Control) -> Result<Controlled, Problem> {
     api.ports.lookup.control(id, control).await.map_err(|error| {
         if !error.is_transient() {
             return error.into();
         }
         let detail = format!(
-            "{error}. Look where activeflow {id} stands before you ask again: a second one jumps again"
+            "{error}. Check the current action of activeflow {id} before you try again: a second request jumps again"
         );
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_away", detail)
     })
 }
 
-/// What would never do anything is refused, with the state that it needs.
-fn fits(found: &Found, control: &Control) -> Result<(), Problem> {
+/// Rejects a request that would have no effect in the current state.
+fn must_be_useful(found: &Found, control: &Control) -> Result<(), Problem> {
     let state = found.record.state;
     let needed = match control {
-        _ if state == Standing::Ended => return Err(ended(found, control)),
-        Control::Resume if found.control != Some(Control::Pause) => Standing::Paused,
-        Control::Retry => Standing::Quarantined,
+        _ if state == ActiveflowState::Ended => return Err(ended(found, control)),
+        Control::Resume if found.control != Some(Control::Pause) => ActiveflowState::Paused,
+        Control::Retry => ActiveflowState::Quarantined,
         _ => return Ok(()),
     };
     if needed == state {
         return Ok(());
     }
     Err(Problem::conflict(format!(
-        "activeflow {} is {}, not {}: there is nothing to {}",
+        "activeflow {} is {}, not {}, so there is nothing to {}",
         found.id,
         state.name(),
         needed.name(),
@@ -189,7 +190,7 @@ fn fits(found: &Found, control: &Control) -> Result<(), Problem> {
 }
 
 fn ended(found: &Found, control: &Control) -> Problem {
-    Problem::conflict(format!("activeflow {} has ended: there is nothing to {}", found.id, verb(control)))
+    Problem::conflict(format!("activeflow {} has ended, so there is nothing to {}", found.id, verb(control)))
 }
 
 fn verb(control: &Control) -> &'static str {
@@ -203,19 +204,19 @@ fn verb(control: &Control) -> &'static str {
     }
 }
 
-/// A jump to nowhere would be noted in the journal and do nothing.
-async fn can_go_to(api: &Api, found: &Found, action_id: &str) -> Result<(), Problem> {
+/// Rejects a jump to an unknown action, which would have no effect.
+async fn must_exist(api: &Api, found: &Found, action_id: &str) -> Result<(), Problem> {
     let Some(bundle) = api.bundle_of(found).await? else { return Ok(()) };
     let cursor = Cursor::from_bytes(&found.record.body).ok();
     let ids = preview::jumps(&bundle, cursor.as_ref());
     if preview::is_reserved(action_id) || ids.iter().any(|id| id == action_id) {
         return Ok(());
     }
-    let shown: Vec<&str> = ids.iter().take(SHOWN).map(String::as_str).collect();
-    let more = if ids.len() > SHOWN { ", …" } else { "" };
-    let detail = format!("there is no action `{action_id}` to go to; there are {}{more}", shown.join(", "));
+    let listed: Vec<&str> = ids.iter().take(MAX_LISTED).map(String::as_str).collect();
+    let more = if ids.len() > MAX_LISTED { ", …" } else { "" };
+    let detail = format!("the flow has no action `{action_id}`; its actions are {}{more}", listed.join(", "));
     Err(Problem::unprocessable("unknown_action", detail))
 }
 
-/// So many ids are named at most.
-const SHOWN: usize = 100;
+/// Maximum number of ids in an error.
+const MAX_LISTED: usize = 100;

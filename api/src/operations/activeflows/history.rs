@@ -20,10 +20,10 @@ pub struct Journal {
     pub result: Vec<JournalEntry>,
 }
 
-/// What one transition did.
+/// One transition.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct JournalEntry {
-    /// That it made
+    /// Version of the activeflow after the transition
     #[schema(example = 3)]
     pub version: u64,
     #[schema(value_type = String, format = DateTime)]
@@ -50,7 +50,7 @@ pub struct JournalNote {
     pub detail: Value,
 }
 
-/// Show what an activeflow did, where it stands and what may follow
+/// Show an activeflow's completed, current and pending actions
 #[utoipa::path(
     get,
     path = "/v1/activeflows/{id}/actions",

@@ -10,12 +10,12 @@ use crate::state::Api;
 use axum::Json;
 use axum::extract::State;
 use common::ports::lookup::Found;
-use common::record::State as Standing;
+use common::record::State as ActiveflowState;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
-/// Which activeflows are meant; everything that is given must fit.
+/// Filters; an activeflow must match all of them.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Filter {
@@ -24,12 +24,12 @@ pub struct Filter {
     pub state: Option<StateName>,
     /// `running` or `ended`
     pub status: Option<StatusName>,
-    /// Of this flow
+    /// Id of the flow
     pub flow_id: Option<String>,
-    /// For this kind of thing: `call`, `sms`, `sim`, …
+    /// Kind of the reference: `call`, `sms`, `sim`, …
     #[param(example = "call")]
     pub reference_type: Option<String>,
-    /// For this one
+    /// Id of the reference, for example the call's id
     pub reference_id: Option<String>,
 }
 
@@ -54,14 +54,15 @@ pub enum StatusName {
 }
 
 impl Filter {
-    pub fn fits(&self, found: &Found) -> bool {
+    pub fn matches(&self, found: &Found) -> bool {
         let record = &found.record;
         let reference = &record.spec.reference;
-        let same = |asked: &Option<String>, value: &str| asked.as_deref().is_none_or(|asked| asked == value);
+        let same =
+            |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
         self.state.is_none_or(|state| state == StateName::of(record.state))
-            && self
-                .status
-                .is_none_or(|status| (status == StatusName::Ended) == (record.state == Standing::Ended))
+            && self.status.is_none_or(|status| {
+                (status == StatusName::Ended) == (record.state == ActiveflowState::Ended)
+            })
             && same(&self.flow_id, &record.spec.flow.id)
             && same(&self.reference_type, &reference.kind)
             && same(&self.reference_id, &reference.subject)
@@ -69,26 +70,26 @@ impl Filter {
 }
 
 impl StateName {
-    fn of(state: Standing) -> StateName {
+    fn of(state: ActiveflowState) -> StateName {
         match state {
-            Standing::Ready => StateName::Ready,
-            Standing::Claimed => StateName::Claimed,
-            Standing::Waiting => StateName::Waiting,
-            Standing::Paused => StateName::Paused,
-            Standing::Quarantined => StateName::Quarantined,
-            Standing::Ended => StateName::Ended,
+            ActiveflowState::Ready => StateName::Ready,
+            ActiveflowState::Claimed => StateName::Claimed,
+            ActiveflowState::Waiting => StateName::Waiting,
+            ActiveflowState::Paused => StateName::Paused,
+            ActiveflowState::Quarantined => StateName::Quarantined,
+            ActiveflowState::Ended => StateName::Ended,
         }
     }
 }
 
-/// Which page.
+/// Size and start of a page.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Paging {
-    /// How many at most
+    /// Maximum number of results
     #[param(minimum = 1, maximum = 200, default = 50)]
     pub page_size: Option<u32>,
-    /// `next_page_token` of the page before
+    /// `next_page_token` of the previous page
     pub page_token: Option<String>,
 }
 
@@ -96,7 +97,7 @@ pub struct Paging {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct ActiveflowPage {
     pub result: Vec<Activeflow>,
-    /// For the next page; empty at the end. A page may be short, or empty, and still go on.
+    /// Token for the next page; empty on the last page. A short or empty page may still have a next page.
     pub next_page_token: String,
 }
 
@@ -118,7 +119,7 @@ pub async fn list_activeflows(
     let size = page::size(paging.page_size)?;
     let before = page::position(paging.page_token.as_deref())?;
     let Page { found, next } =
-        page::scan(&api, &caller.customer_id, before, size, |found| filter.fits(found)).await?;
+        page::scan(&api, &caller.customer_id, before, size, |found| filter.matches(found)).await?;
     let mut result = Vec::with_capacity(found.len());
     for found in &found {
         result.push(show(&api, found).await?);

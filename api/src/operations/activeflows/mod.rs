@@ -1,4 +1,4 @@
-//! `/v1/activeflows`: look at running flows, and ask something of one.
+//! `/v1/activeflows`: shows and controls activeflows.
 
 mod control;
 mod get;
@@ -34,7 +34,7 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(control::forward_activeflow))
 }
 
-/// The activeflow that a path names, if the caller may see it.
+/// The activeflow with this id, if the caller may see it.
 pub async fn find(api: &Api, caller: &Caller, id: &str) -> Result<Found, Problem> {
     let id: ActiveflowId = id
         .parse()
@@ -45,11 +45,11 @@ pub async fn find(api: &Api, caller: &Caller, id: &str) -> Result<Found, Problem
 
 fn unknown(id: ActiveflowId) -> Problem {
     Problem::not_found(format!(
-        "there is no activeflow {id}, or it ended longer ago than engine.ended_retention; GET /v1/activeflows shows those there are"
+        "there is no activeflow {id}: it never existed, or it was deleted after engine.ended_retention; GET /v1/activeflows lists the activeflows"
     ))
 }
 
-/// As clients see it.
+/// The resource of an activeflow.
 pub async fn show(api: &Api, found: &Found) -> Result<Activeflow, Problem> {
     let bundle = api.bundle_of(found).await?;
     Ok(Activeflow::of(found, bundle.as_deref()))

@@ -2,10 +2,10 @@
 
 use super::Document;
 use crate::auth::Caller;
-use crate::catalogue::{self, Current, Live};
+use crate::catalogue::{self, Rollout, Snapshot};
 use crate::extract::Body;
-use crate::problem::{Part, Problem};
-use crate::publish::{self, Deployment, Effect, Placed, Refused, RouteChange};
+use crate::problem::{Problem, ProblemPart};
+use crate::publish::{self, Deployment, Effect, Refused, RouteChange, RouteChangeResult};
 use crate::resource::{FindingResource, Flow};
 use crate::state::Api;
 use axum::Json;
@@ -33,16 +33,16 @@ use utoipa::ToSchema;
 }))]
 pub struct DeployRequest {
     pub document: Document,
-    /// Addresses that shall lead to it.
+    /// Routes to the flow, created or replaced with the deployment.
     #[serde(default)]
     #[schema(max_items = 1000)]
     pub routes: Vec<RouteRequest>,
-    /// What the document is called where something is wrong with it, for example a file's name.
+    /// Name of the document in error messages, for example a file name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
 }
 
-/// A route as it shall be.
+/// A route to create or replace.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RouteRequest {
@@ -59,28 +59,28 @@ pub struct RouteRequest {
     pub priority: i32,
 }
 
-/// What a deployment did.
+/// Result of a deployment.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Deployed {
     pub flow: Flow,
-    /// Whether the flow is new, or another than before.
+    /// Whether the deployment created a new version of the flow.
     pub is_new_version: bool,
-    /// Everything was so already: nothing was published.
+    /// Whether everything was already deployed, so that nothing was published.
     pub unchanged: bool,
-    /// Names of flows that call it and were bundled anew.
+    /// Names of the flows that call this flow and were rebuilt.
     pub rebundled: Vec<String>,
     pub routes: Vec<PlacedRoute>,
     /// Warnings.
     pub findings: Vec<FindingResource>,
-    /// Of all definitions; counts publications.
+    /// Generation of the definitions; counts publications.
     pub generation: u64,
     /// Dispatchers that have loaded it.
     pub live_on: Vec<String>,
-    /// Dispatchers that have not within 5 s: they are slow, stopped or dead.
+    /// Dispatchers that have not loaded it within 5 s: they are slow, stopped or dead.
     pub not_yet_on: Vec<String>,
 }
 
-/// What became of a route.
+/// Result of setting a route.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PlacedRoute {
     #[schema(example = "call=+15550111")]
@@ -88,17 +88,17 @@ pub struct PlacedRoute {
     /// `new`, `unchanged` or `replaced`
     #[schema(example = "replaced")]
     pub placed: String,
-    /// The flow to which it led before.
+    /// The flow to which the address led before.
     #[schema(required = true, example = "Night service")]
     pub before: Option<String>,
 }
 
 impl PlacedRoute {
-    pub fn of(address: &str, placed: &Placed) -> PlacedRoute {
+    pub fn of(address: &str, placed: &RouteChangeResult) -> PlacedRoute {
         let (name, before) = match placed {
-            Placed::New => ("new", None),
-            Placed::Unchanged => ("unchanged", None),
-            Placed::Replaced { flow_name } => ("replaced", Some(flow_name.clone())),
+            RouteChangeResult::New => ("new", None),
+            RouteChangeResult::Unchanged => ("unchanged", None),
+            RouteChangeResult::Replaced { flow_name } => ("replaced", Some(flow_name.clone())),
         };
         PlacedRoute { address: address.to_owned(), placed: name.to_owned(), before }
     }
@@ -106,9 +106,9 @@ impl PlacedRoute {
 
 /// Make a document the active version of its flow
 ///
-/// The flow is known by the document's `name`. Activeflows that run finish on the version they started on; new ones start
-/// on this one, and flows that call it are bundled anew. Deploying the same document again changes nothing. Waits up to
-/// 5 s for dispatchers to load it.
+/// The document's `name` identifies the flow. Running activeflows finish on the version on which they started. New
+/// activeflows start on this version, and the flows that call it are rebuilt. Deploying the same document again changes
+/// nothing. Waits up to 5 s for dispatchers to load it.
 #[utoipa::path(
     post,
     path = "/v1/flows",
@@ -123,19 +123,19 @@ pub async fn deploy_flow(
     Body(request): Body<DeployRequest>,
 ) -> Result<Json<Deployed>, Problem> {
     let text = request.document.text();
-    let findings = request.document.placed(flow::validate(&text));
+    let findings = request.document.locate(flow::validate(&text));
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Err(found(&request, &findings));
     }
     let name = name_of(&text).ok_or_else(|| {
         let detail = format!(
-            "{} has no `name`, so it cannot be told which flow it is; add \"name\": \"…\" at its top",
-            shown(&request)
+            "{} has no `name`, which identifies the flow; add \"name\": \"…\" at its top",
+            label(&request)
         );
         Problem::unprocessable("invalid_flow", detail)
     })?;
     let routes: Vec<RouteChange> = request.routes.iter().map(change_of).collect::<Result<_, _>>()?;
-    let published = catalogue::change(&api, &caller.customer_id, |current: &Current| {
+    let published = catalogue::change(&api, &caller.customer_id, |current: &Snapshot| {
         let deployment = Deployment {
             customer_id: &caller.customer_id,
             name: &name,
@@ -161,17 +161,17 @@ async fn answer(
 ) -> Result<Json<Deployed>, Problem> {
     let definitions = api.definitions().await?;
     let generation = published.as_ref().map_or(definitions.generation, |(generation, _)| *generation);
-    let Live { on, not_yet_on } = catalogue::live(api, generation).await?;
+    let Rollout { live_on, not_yet_on } = catalogue::wait_until_live(api, generation).await?;
     let effect = published.map(|(_, effect)| effect);
     let definitions = effect.as_ref().map_or(&*definitions, |effect| &effect.publication.definitions);
     let flow = definitions.flows.get(id).ok_or_else(|| {
         Problem::conflict(format!(
-            "the flow {id} was replaced by another publication meanwhile; deploy it again"
+            "another publication replaced flow {id} during this deployment; deploy it again"
         ))
     })?;
     let routes = match &effect {
         Some(effect) => effect.routes.clone(),
-        None => asked.iter().map(|change| (change.clone(), Placed::Unchanged)).collect(),
+        None => asked.iter().map(|change| (change.clone(), RouteChangeResult::Unchanged)).collect(),
     };
     Ok(Json(Deployed {
         flow: Flow::of(flow, definitions),
@@ -184,7 +184,7 @@ async fn answer(
             .collect(),
         findings,
         generation,
-        live_on: on,
+        live_on,
         not_yet_on,
     }))
 }
@@ -196,26 +196,26 @@ fn change_of(route: &RouteRequest) -> Result<RouteChange, Problem> {
     Ok(RouteChange { address, window, priority: route.priority })
 }
 
-/// The document is valid JSON by now.
+/// The document has already been validated as JSON.
 fn name_of(document: &str) -> Option<String> {
     let value: Value = serde_json::from_str(document).ok()?;
     value.get("name")?.as_str().filter(|name| !name.trim().is_empty()).map(str::to_owned)
 }
 
-fn shown(request: &DeployRequest) -> &str {
+fn label(request: &DeployRequest) -> &str {
     request.file.as_deref().unwrap_or("the document")
 }
 
-/// The code of a call to a flow that is not deployed.
+/// Code of the finding for a call to a flow that is not deployed.
 const UNKNOWN_SUBROUTINE: &str = "SBX0504";
 
 fn refusal(request: &DeployRequest, refused: Refused) -> Problem {
     match refused {
-        Refused::Findings(findings) => found(request, &request.document.placed(findings)),
+        Refused::Findings(findings) => found(request, &request.document.locate(findings)),
         Refused::Caller { name, findings } => {
             let detail = format!(
-                "{} is not deployed: `{name}`, which calls it, would not work any more",
-                shown(request)
+                "{} was not deployed: the flow `{name}` calls it and would no longer work",
+                label(request)
             );
             Problem::unprocessable("invalid_flow", detail).with(findings.iter().map(part).collect())
         }
@@ -226,17 +226,21 @@ fn refusal(request: &DeployRequest, refused: Refused) -> Problem {
 }
 
 fn found(request: &DeployRequest, findings: &[Finding]) -> Problem {
-    let errors: Vec<Part> =
+    let errors: Vec<ProblemPart> =
         findings.iter().filter(|finding| finding.severity == Severity::Error).map(part).collect();
     let is_missing = findings.iter().any(|finding| finding.code == UNKNOWN_SUBROUTINE);
-    let first = if is_missing { "; deploy the flow that it calls first" } else { "" };
-    let detail = format!("{} is not deployed: {} to mend{first}", shown(request), errors.len());
+    let hint = if is_missing { "; deploy the flow that it calls first" } else { "" };
+    let detail = format!("{} was not deployed: {}{hint}", label(request), count(errors.len()));
     Problem::unprocessable("invalid_flow", detail).with(errors)
 }
 
-fn part(finding: &Finding) -> Part {
+fn count(errors: usize) -> String {
+    if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") }
+}
+
+fn part(finding: &Finding) -> ProblemPart {
     let known = (finding.line > 0).then_some((finding.line, finding.column));
-    Part {
+    ProblemPart {
         pointer: finding.pointer.clone(),
         detail: format!("{} {}", finding.what, finding.help).trim().to_owned(),
         code: finding.code.clone(),

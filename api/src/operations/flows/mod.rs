@@ -1,4 +1,4 @@
-//! `/v1/flows`: from a document to what runs.
+//! `/v1/flows`: validates, deploys and shows flows.
 
 mod deploy;
 mod read;
@@ -20,7 +20,7 @@ pub use read::FlowPage;
 pub use validate::{Findings, ValidateRequest};
 
 pub fn routes() -> OpenApiRouter<Arc<Api>> {
-    // A document as text may need an escape for every other character.
+    // In a JSON string, every other character of the document may need an escape.
     let most = 3 * MAX_DOCUMENT_BYTES;
     OpenApiRouter::default()
         .routes(routes!(read::list_flows, deploy::deploy_flow))
@@ -29,7 +29,7 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
         .layer(DefaultBodyLimit::max(most))
 }
 
-/// A flow's document: as JSON, or as the text of a file, which gives findings their lines.
+/// A flow's document: as JSON, or as the text of a file. Findings have line numbers only for a text.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum Document {
@@ -46,8 +46,8 @@ impl Document {
         }
     }
 
-    /// The lines of a text that only we have seen help nobody.
-    fn placed(&self, findings: Vec<Finding>) -> Vec<Finding> {
+    /// Removes line numbers from findings if the client did not send the document as text.
+    fn locate(&self, findings: Vec<Finding>) -> Vec<Finding> {
         match self {
             Document::Text(_) => findings,
             Document::Json(_) => {

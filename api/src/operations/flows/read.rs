@@ -17,9 +17,9 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct FlowPage {
     pub result: Vec<Flow>,
-    /// For the next page; empty at the end
+    /// Token for the next page; empty on the last page
     pub next_page_token: String,
-    /// Of all definitions; counts publications
+    /// Generation of the definitions; counts publications
     pub generation: u64,
 }
 
@@ -69,7 +69,7 @@ pub async fn get_flow(
     });
     let Some(flow) = found else {
         return Err(Problem::not_found(format!(
-            "there is no flow `{id}`; GET /v1/flows shows those there are"
+            "no flow has the id or name `{id}`; GET /v1/flows lists the deployed flows"
         )));
     };
     let bundle = api.bundle(&flow.bundle).await?;

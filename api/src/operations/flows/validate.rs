@@ -8,7 +8,7 @@ use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A document to look at.
+/// A document to validate.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"document": {"schema": "signalbox.flow/v1", "name": "Support line", "actions": []}}))]
@@ -16,15 +16,15 @@ pub struct ValidateRequest {
     pub document: Document,
 }
 
-/// What is wrong with a document; nothing if the list is empty.
+/// Errors and warnings; empty if the document is valid.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Findings {
     pub findings: Vec<FindingResource>,
 }
 
-/// Say everything that is wrong with a document
+/// Validate a document without deploying it
 ///
-/// Whether the flows that it calls exist is looked at when it is deployed.
+/// Does not check that the flows it calls exist; deployment does.
 #[utoipa::path(
     post,
     path = "/v1/flows/validate",
@@ -36,6 +36,6 @@ pub struct Findings {
 pub async fn validate_flow(
     Body(ValidateRequest { document }): Body<ValidateRequest>,
 ) -> Result<Json<Findings>, Problem> {
-    let findings = document.placed(flow::validate(&document.text()));
+    let findings = document.locate(flow::validate(&document.text()));
     Ok(Json(Findings { findings: findings.iter().map(FindingResource::from).collect() }))
 }

@@ -35,11 +35,11 @@ pub const OTHER: &str = "00000000-0000-0000-0000-000000000002";
 pub const OURS: &str = "+15550111";
 pub const THEIRS: &str = "+15550222";
 
-pub struct World {
+pub struct LiveHarness {
     pub store: Arc<Store>,
     pub bus: Bus,
-    /// How often feeds were read.
-    pub looks: Arc<AtomicUsize>,
+    /// Number of reads of feeds.
+    pub feed_reads: Arc<AtomicUsize>,
     pub shutdown: CancellationToken,
     router: Router,
     executor: Option<AbortOnDropHandle<()>>,
@@ -59,28 +59,31 @@ impl Default for Shape {
     }
 }
 
-impl World {
-    pub async fn new() -> World {
-        World::of(Shape::default()).await
+impl LiveHarness {
+    pub async fn new() -> LiveHarness {
+        LiveHarness::of(Shape::default()).await
     }
 
-    pub async fn of(shape: Shape) -> World {
+    pub async fn of(shape: Shape) -> LiveHarness {
         let time = ManualTime::at("2026-11-22T05:00:00.012345Z".parse().unwrap());
         let limits = Limits { feed_length: shape.feed_length, ..Limits::default() };
         let store = Arc::new(Store::new(shape.shards, limits, time));
         let folder = std::env::temp_dir().join(format!("signalbox-live-{}", uuid::Uuid::new_v4().simple()));
         let disk = Arc::new(Disk::open(&folder, |_, _| {}).unwrap());
         let bus = Bus::recover(disk, &Settings::default(), []).unwrap();
-        let looks = Arc::new(AtomicUsize::new(0));
+        let feed_reads = Arc::new(AtomicUsize::new(0));
         let ports = Ports {
             intake: store.clone(),
             catalogue: store.clone(),
-            lookup: Arc::new(Intercepted(CountingFeeds { store: store.clone(), looks: looks.clone() })),
+            lookup: Arc::new(Intercepted(CountingFeeds {
+                store: store.clone(),
+                feed_reads: feed_reads.clone(),
+            })),
             members: store.clone(),
             upkeep: store.clone(),
             rejects: Arc::new(bus.clone()),
             commands: shape.commands.then(|| Arc::new(bus.clone()) as Arc<dyn Commands>),
-            clock: Arc::new(Hurry::default()),
+            clock: Arc::new(FastClock::default()),
         };
         let key = |key: &str, customer: &str, is_admin| Key {
             key: key.into(),
@@ -96,10 +99,10 @@ impl World {
             shutdown: shutdown.clone(),
         };
         let router = api::router(ports, config);
-        let world = World { store, bus, looks, shutdown, router, executor: None, folder };
-        world.deploy(CUSTOMER, OURS).await;
-        world.deploy(OTHER, THEIRS).await;
-        world
+        let harness = LiveHarness { store, bus, feed_reads, shutdown, router, executor: None, folder };
+        harness.deploy(CUSTOMER, OURS).await;
+        harness.deploy(OTHER, THEIRS).await;
+        harness
     }
 
     async fn deploy(&self, customer_id: &str, number: &str) {
@@ -195,7 +198,7 @@ impl World {
         self.answer("/v1/events", &event).await
     }
 
-    /// Somebody calls; answers the activeflow's id.
+    /// Starts a call; returns the activeflow's id.
     pub async fn call(&self, subject: &str, to: &str) -> String {
         let applied = self.event("call.incoming", subject, json!({ "from": "+15550100", "to": to })).await;
         applied["activeflow_id"].as_str().unwrap().to_owned()
@@ -206,7 +209,7 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl Drop for LiveHarness {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
@@ -214,12 +217,12 @@ impl Drop for World {
 
 /// A clock twenty times as fast, so that keep-alives are soon.
 #[derive(Default)]
-struct Hurry(SystemClock);
+struct FastClock(SystemClock);
 
 const TIMES: u32 = 20;
 
 #[async_trait]
-impl Clock for Hurry {
+impl Clock for FastClock {
     fn monotonic(&self) -> Duration {
         self.0.monotonic() * TIMES
     }
@@ -232,7 +235,7 @@ impl Clock for Hurry {
 /// A store that counts how often feeds are read.
 struct CountingFeeds {
     store: Arc<Store>,
-    looks: Arc<AtomicUsize>,
+    feed_reads: Arc<AtomicUsize>,
 }
 
 #[async_trait]
@@ -247,7 +250,7 @@ impl Interceptor for CountingFeeds {
         run: Run<T>,
     ) -> Result<T, StoreError> {
         if matches!(*operation, Operation::Feed { .. }) {
-            self.looks.fetch_add(1, Ordering::SeqCst);
+            self.feed_reads.fetch_add(1, Ordering::SeqCst);
         }
         run(self.store(), operation).await
     }
