@@ -9,12 +9,11 @@
 //!     └─ consume ──► consume.rs: a life of a consumer ◄── queue signalbox.events
 //!     queues.rs: how full our queues are
 //! topology.rs: what must exist at the broker   rejects.rs: the rejected queue   admin.rs: what the command line does
-//! carrier.rs: the other side of the exchanges, for simulated carriers             wire.rs: headers
+//! wire.rs: headers
 //! ```
 
 pub mod admin;
 mod bus;
-pub mod carrier;
 mod connection;
 mod consume;
 mod publish;

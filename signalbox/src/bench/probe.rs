@@ -1,8 +1,8 @@
-//! Between the roles and their ports: passes everything on and writes down what happened, so that all services are
+//! A probe between the roles and their ports: it forwards every call and records what happened, so that all services are
 //! measured the same way.
 
-use super::book::Book;
 use super::flows::KIND;
+use super::run_log::RunLog;
 use async_trait::async_trait;
 use common::command::Message;
 use common::member::{Member, MemberId};
@@ -23,8 +23,8 @@ pub const COMMANDS: &str = "signalbox-bench";
 /// The state store as the roles see it.
 pub struct Store {
     inner: Arc<dyn StateStore>,
-    book: RwLock<Option<Arc<Book>>>,
-    /// How late each wait became an input, in microseconds.
+    log: RwLock<Option<Arc<RunLog>>>,
+    /// Delay of each wait that became an input, in microseconds.
     lateness: Mutex<Vec<u64>>,
 }
 
@@ -33,12 +33,12 @@ pub struct Rerouted(pub Arc<dyn Bus>);
 
 impl Store {
     pub fn new(inner: Arc<dyn StateStore>) -> Store {
-        Store { inner, book: RwLock::default(), lateness: Mutex::default() }
+        Store { inner, log: RwLock::default(), lateness: Mutex::default() }
     }
 
-    /// What happens from now on is written into `book`.
-    pub fn write_into(&self, book: Option<Arc<Book>>) {
-        *self.book.write().unwrap_or_else(PoisonError::into_inner) = book;
+    /// Records into `log` from now on.
+    pub fn record_into(&self, log: Option<Arc<RunLog>>) {
+        *self.log.write().unwrap_or_else(PoisonError::into_inner) = log;
         self.late().clear();
     }
 
@@ -50,9 +50,9 @@ impl Store {
         self.lateness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, write: impl FnOnce(&Book)) {
-        if let Some(book) = &*self.book.read().unwrap_or_else(PoisonError::into_inner) {
-            write(book);
+    fn note(&self, write: impl FnOnce(&RunLog)) {
+        if let Some(log) = &*self.log.read().unwrap_or_else(PoisonError::into_inner) {
+            write(log);
         }
     }
 
@@ -61,8 +61,8 @@ impl Store {
             return;
         }
         match after {
-            After::End { .. } => self.note(|book| book.ended(id)),
-            After::Park { .. } => self.note(|book| book.parked(id)),
+            After::End { .. } => self.note(|log| log.ended(id)),
+            After::Park { .. } => self.note(|log| log.parked(id)),
             After::KeepClaim | After::Pause | After::Yield => {}
         }
     }
@@ -76,7 +76,7 @@ impl Intake for Store {
 
     async fn deliver(&self, event: &Deliver) -> Result<Delivered, StoreError> {
         let delivered = self.inner.deliver(event).await?;
-        self.note(Book::delivered);
+        self.note(RunLog::delivered);
         Ok(delivered)
     }
 
