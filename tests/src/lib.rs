@@ -3,5 +3,6 @@
 pub mod carrier;
 pub mod chaos;
 pub mod ledger;
+pub mod rng;
 pub mod sim;
 pub mod support;

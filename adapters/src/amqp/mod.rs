@@ -9,12 +9,11 @@
 //!     └─ consume ──► consume.rs: session of a consumer ◄── queue signalbox.events
 //!     queue_metrics.rs: gauges of queue depths
 //! topology: queues, exchanges and bindings      rejects.rs: the queue of rejected events    wire.rs: properties, headers
-//! admin.rs, inspect.rs: calls of the command line               carrier.rs: the gateways' side, for simulated carriers
+//! admin.rs, inspect.rs: calls of the command line
 //! ```
 
 pub mod admin;
 mod bus;
-pub mod carrier;
 mod connection;
 mod consume;
 pub mod inspect;

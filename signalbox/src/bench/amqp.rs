@@ -1,108 +1,80 @@
-//! A carrier and a gateway on RabbitMQ, as lean as they can be: what they cost is measured with the engine.
+//! Event source and command gateway of the bench over RabbitMQ, on the AMQP client of the simulated carrier.
 
-use super::book::Book;
+use super::run_log::RunLog;
 use crate::failure::Failure;
-use futures_util::StreamExt;
-use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
-    QueueBindOptions, QueueDeclareOptions,
+use carrier::amqp::{
+    AmqpError, Broker, COMMANDS, Message, Publish, PublishError, Queue, QueueKind, Subscription,
 };
-use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 
-const EVENTS: &str = "signalbox.events";
-const COMMANDS: &str = "signalbox.commands";
-const PERSISTENT: u8 = 2;
-/// Commands that the broker hands over before the first is acknowledged …
+/// Unacknowledged commands that the broker may deliver.
 const PREFETCH: u16 = 2_000;
-/// … and so many at once.
-const ACKED: usize = 128;
+/// Commands per acknowledgement.
+const ACKED_TOGETHER: usize = 128;
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
-pub struct Publisher {
-    channel: Channel,
-    _connection: Arc<Connection>,
-}
+pub struct Publisher(carrier::amqp::Publisher);
 
 impl Publisher {
     /// # Errors
     /// The broker cannot be used.
     pub async fn open(url: &str) -> Result<Publisher, Failure> {
-        let connection = connect(url).await?;
-        let channel = connection.create_channel().await.map_err(failed)?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(failed)?;
-        Ok(Publisher { channel, _connection: Arc::new(connection) })
+        let broker = broker(url);
+        // The publisher connects in the background; a broker that cannot be reached is an error here.
+        let _ = broker.connect().await.map_err(failed)?;
+        Ok(Publisher(carrier::amqp::Publisher::open(broker, CONFIRM_TIMEOUT)))
     }
 
-    /// Returns when the broker has stored it.
+    /// Returns after the broker has stored the event.
     ///
     /// # Errors
-    /// It is not stored.
+    /// The event is not stored.
     pub async fn publish(&self, kind: &str, reference: &str, body: Vec<u8>) -> Result<(), Failure> {
-        let mut headers = FieldTable::default();
-        headers.insert("reference".into(), AMQPValue::LongString(reference.into()));
-        let properties = BasicProperties::default()
-            .with_delivery_mode(PERSISTENT)
-            .with_message_id(reference.into())
-            .with_content_type("application/cloudevents+json".into())
-            .with_headers(headers);
-        let options = BasicPublishOptions::default();
-        let sent = self.channel.basic_publish(EVENTS.into(), kind.into(), options, &body, properties).await;
-        match sent.map_err(failed)?.await.map_err(failed)? {
-            Confirmation::Ack(_) => Ok(()),
-            _ => Err(Failure::failed(
-                "the event queue is full (amqp.events_max_bytes): use a smaller --events",
-            )),
-        }
+        let message = Message {
+            routing_key: kind.to_owned(),
+            message_id: reference.to_owned(),
+            reference: reference.to_owned(),
+            body,
+        };
+        self.0.publish(message, Publish::Once).await.map_err(|error| match error {
+            PublishError::Nacked => Failure::failed(format!("{error}: use a smaller --events")),
+            PublishError::Unknown => failed(error),
+        })
     }
 }
 
-/// Consumes a queue of its own, which goes with it, bound to `pattern`.
+/// Consumes an exclusive queue, bound to `pattern`. It is durable, so that the broker writes commands to disk as for any
+/// gateway.
 ///
 /// # Errors
 /// The broker cannot be used.
-pub async fn consume(url: &str, pattern: &str, book: Arc<Book>) -> Result<AbortOnDropHandle<()>, Failure> {
-    let connection = connect(url).await?;
-    let consumer = subscribe(&connection, pattern).await.map_err(failed)?;
+pub async fn consume(url: &str, pattern: &str, log: Arc<RunLog>) -> Result<AbortOnDropHandle<()>, Failure> {
+    let queue = Queue {
+        name: String::new(),
+        kind: QueueKind::Exclusive,
+        exchange: COMMANDS.to_owned(),
+        patterns: vec![pattern.to_owned()],
+    };
+    let opened = Subscription::open(&broker(url), &queue, PREFETCH, ACKED_TOGETHER).await;
+    let mut subscription = opened.map_err(|error: AmqpError| failed(error))?;
     Ok(AbortOnDropHandle::new(tokio::spawn(async move {
-        let _connection = connection;
-        take(consumer, book).await;
+        let record = |delivery: &carrier::amqp::Delivery| {
+            if let Some(id) = delivery.properties.message_id() {
+                log.command_received(id.as_str());
+            }
+            std::future::ready(())
+        };
+        subscription.read(&mut { record }).await;
     })))
 }
 
-/// Durable, so that commands are written to the disk as for any gateway.
-async fn subscribe(connection: &Connection, pattern: &str) -> lapin::Result<Consumer> {
-    let channel = connection.create_channel().await?;
-    let options = QueueDeclareOptions { durable: true, exclusive: true, ..Default::default() };
-    let queue = channel.queue_declare("".into(), options, FieldTable::default()).await?.name().clone();
-    let bind = QueueBindOptions::default();
-    channel.queue_bind(queue.clone(), COMMANDS.into(), pattern.into(), bind, FieldTable::default()).await?;
-    channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
-    channel.basic_consume(queue, "".into(), BasicConsumeOptions::default(), FieldTable::default()).await
+fn broker(url: &str) -> Broker {
+    Broker::new(url, "signalbox bench")
 }
 
-async fn take(mut consumer: Consumer, book: Arc<Book>) {
-    let mut taken = 0_usize;
-    while let Some(Ok(delivery)) = consumer.next().await {
-        if let Some(id) = delivery.properties.message_id() {
-            book.commanded(id.as_str());
-        }
-        taken += 1;
-        if taken.is_multiple_of(ACKED)
-            && delivery.acker.ack(BasicAckOptions { multiple: true }).await.is_err()
-        {
-            return;
-        }
-    }
-}
-
-async fn connect(url: &str) -> Result<Connection, Failure> {
-    let properties = ConnectionProperties::default().with_connection_name("signalbox bench".into());
-    Connection::connect(url, properties).await.map_err(failed)
-}
-
-fn failed(error: lapin::Error) -> Failure {
+fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::failed(format!("the broker (amqp.url): {error}"))
 }

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-/// What a figure shall be, from performance.md. Ratios to the bare loop of a machine need that loop beside them.
+/// Goal of a figure. A ratio compares with the bare loop of the same machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Goal {
     AtMost(f64),
@@ -13,7 +13,7 @@ pub enum Goal {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Figure {
-    /// As performance.md names it.
+    /// Id of the measurement.
     pub id: &'static str,
     pub what: String,
     /// The median of the rounds.

@@ -1,7 +1,7 @@
 //! The flows that are measured, their events, and how they are deployed: under a customer and a kind of reference that
 //! nothing else has.
 
-use super::book::Book;
+use super::run_log::RunLog;
 use crate::failure::Failure;
 use api::publish::{Deployment, RouteAddress, RouteChange, deploy};
 use common::FlowId;
@@ -21,9 +21,9 @@ const CONFLICTS: u32 = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// So many actions that ask for one command each and wait for nothing.
+    /// Actions that send one command each and wait for nothing.
     Commands { steps: usize },
-    /// So many actions without commands.
+    /// Actions without commands.
     Plain { steps: usize },
     /// A wait as long as the event says.
     Wait,
@@ -100,14 +100,14 @@ fn plain(number: usize) -> Value {
 }
 
 /// Event `number` of a run, of 620 bytes.
-pub fn event(book: &Book, number: u32, wait_ms: u64) -> String {
-    let subject = book.subject(number);
+pub fn event(log: &RunLog, number: u32, wait_ms: u64) -> String {
+    let subject = log.subject(number);
     let event = |padding: &str| {
         json!({
             "specversion": "1.0",
             "id": subject,
             "source": SOURCE,
-            "type": book.flow.event_type(),
+            "type": log.flow.event_type(),
             "subject": subject,
             "datacontenttype": "application/json",
             "data": {
@@ -180,8 +180,8 @@ mod tests {
     #[test]
     fn events_have_620_bytes_and_flows_have_no_finding() {
         let flow = Flow::Wait;
-        let book = Book::new(flow, "0123456789abcdef".into(), 1);
-        assert_eq!(event(&book, 0, 1_234).len(), EVENT_BYTES);
+        let log = RunLog::new(flow, "0123456789abcdef".into(), 1);
+        assert_eq!(event(&log, 0, 1_234).len(), EVENT_BYTES);
         for flow in [Flow::Commands { steps: 5 }, Flow::Plain { steps: 5 }, flow] {
             assert_eq!(flow::validate(&flow.document()), vec![], "{flow:?}");
         }

@@ -1,4 +1,4 @@
-//! Whether the configured services may be written to: a bench beside real activeflows would take their events.
+//! Checks that the configured services are unused: a bench beside real activeflows would take their events.
 
 use crate::config::{Config, masked_url};
 use crate::failure::Failure;
@@ -6,11 +6,11 @@ use crate::services::{unreachable_store, unusable_broker};
 use adapters::amqp::inspect;
 use adapters::redis::Server;
 
-/// Whether nothing was there before.
+/// Whether the services are empty.
 ///
 /// # Errors
-/// A service cannot be reached, or holds something and `yes` was not said.
-pub async fn look(config: &Config, yes: bool) -> Result<bool, Failure> {
+/// A service cannot be reached, or holds data and `yes` is not set.
+pub async fn check_unused(config: &Config, yes: bool) -> Result<bool, Failure> {
     let mut found = Vec::new();
     if !config.redis.url.is_empty() {
         let keys = keys(config).await?;

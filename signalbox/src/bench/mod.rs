@@ -3,38 +3,38 @@
 //!
 //! ```text
 //! carrier ─► queue or intake ─► roles ── probe ──► store       gateway ◄─ commands
-//!    └─────────── book: left, ended, commands that came ──────────┘
+//!    └─────────── log: left, ended, commands that came ──────────┘
 //! ```
 
 mod amqp;
-mod book;
-mod carrier;
 pub mod figure;
 mod flows;
 mod guard;
+mod harness;
 mod latency;
 mod memory;
 mod parked;
 mod probe;
+mod run_log;
 mod scratch;
-mod stand;
 mod throughput;
 mod timers;
+mod traffic;
 mod usage;
 
-pub use stand::{Commit, Stand};
+pub use harness::{BenchHarness, Commit};
 
 use crate::failure::Failure;
-use book::Faults;
 use figure::Figure;
 use flows::Flow;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use run_log::Faults;
 
-/// Actions of a flow: a command's number must fit a bit of the book.
+/// Actions of a flow: a command's number must fit a bit of the log.
 pub const MOST_STEPS: usize = 60;
 
-/// How much is measured.
+/// Scope of the measurements.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Events of each measurement, where not its own default.
@@ -59,11 +59,11 @@ type Measured<'a> = BoxFuture<'a, Result<Vec<Figure>, Failure>>;
 pub struct Measurement {
     pub id: &'static str,
     pub what: &'static str,
-    /// Where it means something.
+    /// Store for which it is meaningful.
     on: On,
     /// The kind of commit that it is about.
     commit: Option<Commit>,
-    pub run: for<'a> fn(&'a Stand, &'a Plan) -> Measured<'a>,
+    pub run: for<'a> fn(&'a BenchHarness, &'a Plan) -> Measured<'a>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ enum On {
     Embedded,
 }
 
-/// What is idle is measured first, while this process has done nothing else.
+/// Idle figures are measured first, while this process has done nothing else.
 pub const ALL: [Measurement; 10] = [
     measurement("M1", "memory and CPU, idle and full", On::Any, None, |s, p| memory::m1(s, p).boxed()),
     measurement("P1a", "commands, a commit per action", On::Any, Some(Commit::Action), |s, p| {
@@ -102,7 +102,7 @@ const fn measurement(
     what: &'static str,
     on: On,
     commit: Option<Commit>,
-    run: for<'a> fn(&'a Stand, &'a Plan) -> Measured<'a>,
+    run: for<'a> fn(&'a BenchHarness, &'a Plan) -> Measured<'a>,
 ) -> Measurement {
     Measurement { id, what, on, commit, run }
 }
@@ -118,7 +118,7 @@ pub fn chosen(only: &[String], plan: &Plan, embedded: bool) -> Vec<&'static Meas
     ALL.iter().filter(fits).filter(named).collect()
 }
 
-/// A figure of a run that lost something is none.
+/// Rejects the figure of a run that lost something.
 fn judge(flow: Flow, faults: Faults) -> Result<(), Failure> {
     if faults == Faults::default() {
         return Ok(());

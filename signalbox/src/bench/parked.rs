@@ -2,7 +2,7 @@
 
 use super::figure::{Figure, Goal};
 use super::flows::Flow;
-use super::stand::{Commit, Stand, until};
+use super::harness::{BenchHarness, Commit, until};
 use super::{Plan, usage};
 use crate::failure::Failure;
 use crate::host::ALL;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 const EVENTS: usize = 10_000;
 /// Longer than any measurement.
 const HOUR_MS: u64 = 3_600_000;
-/// What is told apart, in this order; everything else is one figure.
+/// Kinds of keys that are reported separately, in this order; all others are one figure.
 const KINDS: [(&str, &str); 6] = [
     ("a", "records"),
     ("j", "journals"),
@@ -22,22 +22,22 @@ const KINDS: [(&str, &str); 6] = [
     ("owners", "owners"),
 ];
 
-pub async fn m2(stand: &Stand, plan: &Plan) -> Result<Vec<Figure>, Failure> {
+pub async fn m2(harness: &BenchHarness, plan: &Plan) -> Result<Vec<Figure>, Failure> {
     let events = plan.events(EVENTS);
-    let before = Levels::of(stand).await?;
-    let book = stand.book(Flow::Wait, events);
-    let running = stand.start(&ALL, Commit::Run);
-    stand.source.fill(&book, 0..events, |_| HOUR_MS).await?;
-    if !until(events, || book.parked_so_far()).await {
-        return Err(Failure::failed(format!("only {} of {events} parked", book.parked_so_far())));
+    let before = Levels::of(harness).await?;
+    let log = harness.log(Flow::Wait, events);
+    let running = harness.start(&ALL, Commit::Run);
+    harness.source.fill(&log, 0..events, |_| HOUR_MS).await?;
+    if !until(events, || log.parked_so_far()).await {
+        return Err(Failure::failed(format!("only {} of {events} parked", log.parked_so_far())));
     }
-    let after = Levels::of(stand).await?;
-    stand.end_all(&book).await?;
+    let after = Levels::of(harness).await?;
+    harness.end_all(&log).await?;
     running.stop().await;
     Ok(after.since(&before, events))
 }
 
-/// What is taken at one moment.
+/// A snapshot.
 struct Levels {
     redis: Option<BTreeMap<String, Footprint>>,
     /// `used_memory` of Redis: the allocator's overhead in it.
@@ -47,12 +47,12 @@ struct Levels {
 }
 
 impl Levels {
-    async fn of(stand: &Stand) -> Result<Levels, Failure> {
-        let (redis, used) = match &stand.server {
+    async fn of(harness: &BenchHarness) -> Result<Levels, Failure> {
+        let (redis, used) = match &harness.server {
             Some(server) => (Some(server.footprints().await?), used_memory(server).await?),
             None => (None, 0),
         };
-        Ok(Levels { redis, used, resident: usage::resident(), disk: stand.bytes_on_disk() })
+        Ok(Levels { redis, used, resident: usage::resident(), disk: harness.bytes_on_disk() })
     }
 
     fn since(&self, before: &Levels, events: usize) -> Vec<Figure> {

@@ -1,8 +1,8 @@
 //! The wrappers between the roles and their ports: they forward every call and record what happened, so that all services
 //! are measured the same way.
 
-use super::book::Book;
 use super::flows::KIND;
+use super::run_log::RunLog;
 use async_trait::async_trait;
 use common::command::Message;
 use common::ports::bus::{Confirm, Deliveries, Rejection};
@@ -23,7 +23,7 @@ pub type Store = Intercepted<Probe>;
 /// Recorder of what the state store does.
 pub struct Probe {
     inner: Arc<dyn StateStore>,
-    book: RwLock<Option<Arc<Book>>>,
+    log: RwLock<Option<Arc<RunLog>>>,
     /// Lateness of each wait that became an input, in microseconds.
     lateness: Mutex<Vec<u64>>,
 }
@@ -33,12 +33,12 @@ pub struct Rerouted(pub Arc<dyn Bus>);
 
 impl Probe {
     pub fn new(inner: Arc<dyn StateStore>) -> Probe {
-        Probe { inner, book: RwLock::default(), lateness: Mutex::default() }
+        Probe { inner, log: RwLock::default(), lateness: Mutex::default() }
     }
 
-    /// Records into `book` from now on.
-    pub fn write_into(&self, book: Option<Arc<Book>>) {
-        *self.book.write().unwrap_or_else(PoisonError::into_inner) = book;
+    /// Records into `log` from now on.
+    pub fn record_into(&self, log: Option<Arc<RunLog>>) {
+        *self.log.write().unwrap_or_else(PoisonError::into_inner) = log;
         self.late().clear();
     }
 
@@ -51,15 +51,15 @@ impl Probe {
         self.lateness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, write: impl FnOnce(&Book)) {
-        if let Some(book) = &*self.book.read().unwrap_or_else(PoisonError::into_inner) {
-            write(book);
+    fn note(&self, write: impl FnOnce(&RunLog)) {
+        if let Some(log) = &*self.log.read().unwrap_or_else(PoisonError::into_inner) {
+            write(log);
         }
     }
 
     fn record(&self, operation: &Operation, answer: &dyn Any) {
         match operation {
-            Operation::Deliver { .. } => self.note(Book::delivered),
+            Operation::Deliver { .. } => self.note(RunLog::delivered),
             Operation::Commit { claim, after, .. } | Operation::Finish { claim, after, .. } => {
                 if let Some(CommitOutcome::Released { .. }) = answer.downcast_ref() {
                     self.released(claim.id, after);
@@ -76,8 +76,8 @@ impl Probe {
 
     fn released(&self, id: ActiveflowId, after: &After) {
         match after {
-            After::End { .. } => self.note(|book| book.ended(id)),
-            After::Park { .. } => self.note(|book| book.parked(id)),
+            After::End { .. } => self.note(|log| log.ended(id)),
+            After::Park { .. } => self.note(|log| log.parked(id)),
             After::KeepClaim | After::Pause | After::Yield => {}
         }
     }

@@ -1,9 +1,9 @@
 //! P1a, P1b, P2a, P2b, P3: activeflows a second from a backlog; S1: the CPU that each takes.
 
-use super::book::Book;
 use super::figure::{Figure, Goal};
 use super::flows::Flow;
-use super::stand::{Commit, Stand, ended};
+use super::harness::{BenchHarness, Commit, ended};
+use super::run_log::RunLog;
 use super::{Plan, usage};
 use crate::failure::Failure;
 use crate::host::ALL;
@@ -29,34 +29,34 @@ pub struct Load {
     pub peak_resident: u64,
 }
 
-pub async fn p1a(stand: &Stand, plan: &Plan) -> Result<Vec<Figure>, Failure> {
+pub async fn p1a(harness: &BenchHarness, plan: &Plan) -> Result<Vec<Figure>, Failure> {
     let goal = Goal::Ratio("≥ 0.80 × floor");
-    one(stand, plan, "P1a", Flow::Commands { steps: plan.steps }, Commit::Action, goal).await
+    one(harness, plan, "P1a", Flow::Commands { steps: plan.steps }, Commit::Action, goal).await
 }
 
-pub async fn p1b(stand: &Stand, plan: &Plan) -> Result<Vec<Figure>, Failure> {
+pub async fn p1b(harness: &BenchHarness, plan: &Plan) -> Result<Vec<Figure>, Failure> {
     let goal = Goal::Ratio("≥ 0.85 × floor");
-    one(stand, plan, "P1b", Flow::Commands { steps: plan.steps }, Commit::Run, goal).await
+    one(harness, plan, "P1b", Flow::Commands { steps: plan.steps }, Commit::Run, goal).await
 }
 
-pub async fn p2a(stand: &Stand, plan: &Plan) -> Result<Vec<Figure>, Failure> {
+pub async fn p2a(harness: &BenchHarness, plan: &Plan) -> Result<Vec<Figure>, Failure> {
     let goal = Goal::Ratio("≥ 0.70 × floor");
-    one(stand, plan, "P2a", Flow::Plain { steps: plan.steps }, Commit::Action, goal).await
+    one(harness, plan, "P2a", Flow::Plain { steps: plan.steps }, Commit::Action, goal).await
 }
 
 /// Embedded it is P3.
-pub async fn p2b(stand: &Stand, plan: &Plan) -> Result<Vec<Figure>, Failure> {
+pub async fn p2b(harness: &BenchHarness, plan: &Plan) -> Result<Vec<Figure>, Failure> {
     let goal = Goal::Ratio("≥ 0.60 × floor");
-    one(stand, plan, "P2b", Flow::Plain { steps: plan.steps }, Commit::Run, goal).await
+    one(harness, plan, "P2b", Flow::Plain { steps: plan.steps }, Commit::Run, goal).await
 }
 
-pub async fn p3(stand: &Stand, plan: &Plan) -> Result<Vec<Figure>, Failure> {
+pub async fn p3(harness: &BenchHarness, plan: &Plan) -> Result<Vec<Figure>, Failure> {
     let goal = Goal::Ratio("≥ 1.5 × P2b on Redis");
-    one(stand, plan, "P3", Flow::Plain { steps: plan.steps }, Commit::Run, goal).await
+    one(harness, plan, "P3", Flow::Plain { steps: plan.steps }, Commit::Run, goal).await
 }
 
-pub async fn s1(stand: &Stand, plan: &Plan) -> Result<Vec<Figure>, Failure> {
-    let load = load(stand, Flow::Commands { steps: plan.steps }, Commit::Run, plan.events(EVENTS)).await?;
+pub async fn s1(harness: &BenchHarness, plan: &Plan) -> Result<Vec<Figure>, Failure> {
+    let load = load(harness, Flow::Commands { steps: plan.steps }, Commit::Run, plan.events(EVENTS)).await?;
     let each = |cpu: Duration| cpu.as_secs_f64() * 1_000.0 / load.events as f64;
     let what = "CPU per activeflow of P1b, engine with carrier and gateway";
     let mut figures = vec![Figure::new("S1", what, each(load.cpu), "ms", Goal::AtMost(0.2))];
@@ -68,7 +68,7 @@ pub async fn s1(stand: &Stand, plan: &Plan) -> Result<Vec<Figure>, Failure> {
 }
 
 async fn one(
-    stand: &Stand,
+    harness: &BenchHarness,
     plan: &Plan,
     id: &'static str,
     flow: Flow,
@@ -81,31 +81,36 @@ async fn one(
         Commit::Action => "a commit per action",
         Commit::Run => "one commit",
     };
-    let load = load(stand, flow, commit, events).await?;
+    let load = load(harness, flow, commit, events).await?;
     let what = format!("{} actions {commands}, {how}", plan.steps);
     Ok(vec![Figure::new(id, what, load.per_second, "activeflows/s", goal)])
 }
 
 /// Runs `events` activeflows as fast as they go. Where a queue stands in front of the engine, it is filled beforehand.
-pub async fn load(stand: &Stand, flow: Flow, commit: Commit, events: usize) -> Result<Load, Failure> {
-    let book = stand.book(flow, events);
-    let _gateway = stand.gateway(&book).await?;
-    if stand.source.has_queue() {
-        stand.source.fill(&book, 0..events, |_| 0).await?;
+pub async fn load(
+    harness: &BenchHarness,
+    flow: Flow,
+    commit: Commit,
+    events: usize,
+) -> Result<Load, Failure> {
+    let log = harness.log(flow, events);
+    let _gateway = harness.gateway(&log).await?;
+    if harness.source.has_queue() {
+        harness.source.fill(&log, 0..events, |_| 0).await?;
     }
-    let (cpu, redis_cpu) = (usage::cpu(), redis_cpu(stand).await?);
+    let (cpu, redis_cpu) = (usage::cpu(), redis_cpu(harness).await?);
     let peak = Arc::new(AtomicU64::new(0));
     let _watch = watch_memory(peak.clone());
-    let running = stand.start(&ALL, commit);
-    if !stand.source.has_queue() {
-        in_turn(stand, &book).await?;
+    let running = harness.start(&ALL, commit);
+    if !harness.source.has_queue() {
+        in_turn(harness, &log).await?;
     }
-    let faults = ended(&book).await;
+    let faults = ended(&log).await;
     let load = Load {
-        per_second: events as f64 / book.span().as_secs_f64(),
+        per_second: events as f64 / log.span().as_secs_f64(),
         events,
         cpu: usage::cpu() - cpu,
-        redis_cpu: redis_cpu.zip(self::redis_cpu(stand).await?).map(|(before, after)| after - before),
+        redis_cpu: redis_cpu.zip(self::redis_cpu(harness).await?).map(|(before, after)| after - before),
         peak_resident: peak.load(Ordering::Relaxed),
     };
     running.stop().await;
@@ -114,12 +119,12 @@ pub async fn load(stand: &Stand, flow: Flow, commit: Commit, events: usize) -> R
 }
 
 /// Sends the next event when one of so many has ended.
-async fn in_turn(stand: &Stand, book: &Arc<Book>) -> Result<(), Failure> {
-    let numbers = futures_util::stream::iter((0..book.len()).map(Ok::<usize, Failure>));
+async fn in_turn(harness: &BenchHarness, log: &Arc<RunLog>) -> Result<(), Failure> {
+    let numbers = futures_util::stream::iter((0..log.len()).map(Ok::<usize, Failure>));
     numbers
         .try_for_each_concurrent(OPEN, async |number| {
-            stand.source.send(book, number as u32, 0).await?;
-            while number >= book.ended_so_far() + OPEN {
+            harness.source.send(log, number as u32, 0).await?;
+            while number >= log.ended_so_far() + OPEN {
                 sleep(Duration::from_millis(1)).await;
             }
             Ok(())
@@ -136,8 +141,8 @@ fn watch_memory(peak: Arc<AtomicU64>) -> AbortOnDropHandle<()> {
     }))
 }
 
-async fn redis_cpu(stand: &Stand) -> Result<Option<Duration>, Failure> {
-    let Some(server) = &stand.server else { return Ok(None) };
+async fn redis_cpu(harness: &BenchHarness) -> Result<Option<Duration>, Failure> {
+    let Some(server) = &harness.server else { return Ok(None) };
     let info = server.info().await?;
     let seconds = |name: &str| info.get(name).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
     Ok(Some(Duration::from_secs_f64(seconds("used_cpu_user") + seconds("used_cpu_sys"))))

@@ -1,10 +1,10 @@
 //! T1: how late waits fire that are due over ten seconds, and how quickly a backlog of due waits is swept.
 
 use super::Plan;
-use super::book::Book;
 use super::figure::{Figure, Goal, millis, percentile};
 use super::flows::Flow;
-use super::stand::{Commit, Stand, ended, until};
+use super::harness::{BenchHarness, Commit, ended, until};
+use super::run_log::RunLog;
 use crate::failure::Failure;
 use crate::host::ALL;
 use common::Shard;
@@ -21,21 +21,21 @@ const SPREAD: Duration = Duration::from_secs(10);
 const PARKED_A_SECOND: u32 = 1_500;
 const HEAD_START: Duration = Duration::from_secs(2);
 
-pub async fn t1(stand: &Stand, plan: &Plan) -> Result<Vec<Figure>, Failure> {
+pub async fn t1(harness: &BenchHarness, plan: &Plan) -> Result<Vec<Figure>, Failure> {
     let events = plan.events(EVENTS);
-    let mut figures = lateness(stand, events).await?;
-    figures.push(backlog(stand, events).await?);
+    let mut figures = lateness(harness, events).await?;
+    figures.push(backlog(harness, events).await?);
     Ok(figures)
 }
 
 /// All are parked first, then they come due one after another.
-async fn lateness(stand: &Stand, events: usize) -> Result<Vec<Figure>, Failure> {
-    let book = stand.book(Flow::Wait, events);
-    let running = stand.start(&ALL, Commit::Run);
+async fn lateness(harness: &BenchHarness, events: usize) -> Result<Vec<Figure>, Failure> {
+    let log = harness.log(Flow::Wait, events);
+    let running = harness.start(&ALL, Commit::Run);
     let first = Instant::now() + HEAD_START + Duration::from_secs(events as u64) / PARKED_A_SECOND;
-    park(stand, &book, |number| first + SPREAD * number as u32 / events as u32).await?;
-    let faults = ended(&book).await;
-    let mut late = stand.probe.0.take_lateness();
+    park(harness, &log, |number| first + SPREAD * number as u32 / events as u32).await?;
+    let faults = ended(&log).await;
+    let mut late = harness.probe.0.take_lateness();
     running.stop().await;
     let figure = |what: &str, value, unit, goal| Figure::new("T1", what, value, unit, goal);
     let name = |what: &str| format!("{events} waits due over {} s, {what}", SPREAD.as_secs());
@@ -49,34 +49,34 @@ async fn lateness(stand: &Stand, events: usize) -> Result<Vec<Figure>, Failure> 
 }
 
 /// Nobody sweeps until all are due.
-async fn backlog(stand: &Stand, events: usize) -> Result<Figure, Failure> {
-    let book = stand.book(Flow::Wait, events);
-    let running = stand.start(&[Role::Dispatcher, Role::Executor], Commit::Run);
+async fn backlog(harness: &BenchHarness, events: usize) -> Result<Figure, Failure> {
+    let log = harness.log(Flow::Wait, events);
+    let running = harness.start(&[Role::Dispatcher, Role::Executor], Commit::Run);
     let due = Instant::now() + HEAD_START + Duration::from_secs(events as u64) / PARKED_A_SECOND;
-    park(stand, &book, |_| due).await?;
-    // What claims and finishes is quiet while the sweeps are measured.
+    park(harness, &log, |_| due).await?;
+    // Executors are idle while the sweeps are measured.
     running.stop().await;
     sleep_until(due + Duration::from_millis(100)).await;
     let begun = Instant::now();
-    try_join_all((0..stand.probe.shards()).map(|shard| sweep(stand, Shard(shard)))).await?;
+    try_join_all((0..harness.probe.shards()).map(|shard| sweep(harness, Shard(shard)))).await?;
     let took = begun.elapsed();
-    let swept = stand.probe.0.take_lateness().len();
-    let running = stand.start(&ALL, Commit::Run);
-    let faults = ended(&book).await;
+    let swept = harness.probe.0.take_lateness().len();
+    let running = harness.start(&ALL, Commit::Run);
+    let faults = ended(&log).await;
     running.stop().await;
     super::judge(Flow::Wait, faults)?;
     let what = format!("backlog of {events} due waits through sweep");
     Ok(Figure::new("T1", what, swept as f64 / took.as_secs_f64(), "waits/s", Goal::AtLeast(50_000.0)))
 }
 
-async fn park(stand: &Stand, book: &Book, due: impl Fn(usize) -> Instant) -> Result<(), Failure> {
+async fn park(harness: &BenchHarness, log: &RunLog, due: impl Fn(usize) -> Instant) -> Result<(), Failure> {
     let wait_ms = |number| due(number).saturating_duration_since(Instant::now()).as_millis() as u64;
-    stand.source.fill(book, 0..book.len(), wait_ms).await?;
-    until(book.len(), || book.parked_so_far()).await;
+    harness.source.fill(log, 0..log.len(), wait_ms).await?;
+    until(log.len(), || log.parked_so_far()).await;
     Ok(())
 }
 
-async fn sweep(stand: &Stand, shard: Shard) -> Result<(), Failure> {
-    while stand.probe.sweep(shard, &[]).await?.more {}
+async fn sweep(harness: &BenchHarness, shard: Shard) -> Result<(), Failure> {
+    while harness.probe.sweep(shard, &[]).await?.more {}
     Ok(())
 }

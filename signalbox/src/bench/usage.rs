@@ -1,4 +1,4 @@
-//! What this process has used, as Linux counts it.
+//! CPU time and memory of this process, as Linux counts them.
 
 use std::fs;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! `signalbox bench`: throughput, latency and cost on the configured services.
 
 use crate::bench::figure::Figure;
-use crate::bench::{self, Commit, MOST_STEPS, Plan, Stand};
+use crate::bench::{self, BenchHarness, Commit, MOST_STEPS, Plan};
 use crate::config::Config;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -24,29 +24,29 @@ use tokio_util::sync::CancellationToken;
     signalbox bench --only T1 --events 100000 --output json"
 )]
 pub struct BenchArgs {
-    /// Only these measurements
+    /// Run only these measurements
     #[arg(long, value_name = "ID,…", value_delimiter = ',', value_parser = known)]
     only: Vec<String>,
-    /// Events of each measurement [default: as each needs]
+    /// Events per measurement [default: depends on the measurement]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     events: Option<u32>,
-    /// Actions of the measured flows
+    /// Number of actions of the measured flows
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=MOST_STEPS as i64))]
     steps: u8,
-    /// Only with this kind of commit [default: both]
+    /// Run only with this kind of commit [default: both]
     #[arg(long, value_enum)]
     commit: Option<Commit>,
-    /// How often each is measured; the figures are medians
+    /// Rounds of each measurement; the figures are medians
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=99))]
     rounds: u8,
-    /// Also on services that hold something or that others use
+    /// Also run on services that hold data or are in use
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
 
-/// What is printed.
+/// The printed report.
 #[derive(Serialize)]
 struct Report {
     version: &'static str,
@@ -68,7 +68,7 @@ pub async fn run(args: BenchArgs, context: &Context) -> Result<(), Failure> {
         ));
     }
     let stop = shutdown::on_signals(config.engine.shutdown_grace.0)?;
-    // As in a process that is watched: what counting costs is in the figures.
+    // Metrics are installed as in production, so that the figures include their cost.
     let metrics = ops::install_metrics()?;
     tokio::spawn(async move {
         loop {
@@ -76,10 +76,10 @@ pub async fn run(args: BenchArgs, context: &Context) -> Result<(), Failure> {
             metrics.run_upkeep();
         }
     });
-    let stand = Stand::open(config.clone(), plan.steps, args.yes).await?;
-    let services = stand.services().await?;
-    let measured = measure(&chosen, &stand, &plan, args.rounds, &stop).await;
-    let closed = stand.close().await;
+    let harness = BenchHarness::open(config.clone(), plan.steps, args.yes).await?;
+    let services = harness.services().await?;
+    let measured = measure(&chosen, &harness, &plan, args.rounds, &stop).await;
+    let closed = harness.close().await;
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         store: services.0,
@@ -94,7 +94,7 @@ pub async fn run(args: BenchArgs, context: &Context) -> Result<(), Failure> {
 
 async fn measure(
     chosen: &[&bench::Measurement],
-    stand: &Stand,
+    harness: &BenchHarness,
     plan: &Plan,
     rounds: u8,
     stop: &CancellationToken,
@@ -104,13 +104,13 @@ async fn measure(
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(200));
-    // Rounds are interleaved: a machine that drifts drifts for all.
+    // Rounds are interleaved, so that a drift of the machine affects all measurements.
     let mut figures: Vec<Vec<Vec<Figure>>> = chosen.iter().map(|_| Vec::new()).collect();
     for round in 1..=rounds {
         for (measurement, rounds_so_far) in chosen.iter().zip(&mut figures) {
             bar.set_message(format!("{} {}, round {round}", measurement.id, measurement.what));
             let measured = tokio::select! {
-                measured = (measurement.run)(stand, plan) => measured?,
+                measured = (measurement.run)(harness, plan) => measured?,
                 () = stop.cancelled() => return Err(Failure::failed("stopped; nothing was measured to its end")),
             };
             rounds_so_far.push(measured);

@@ -8,28 +8,28 @@ use clap::Args;
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "The data is kept in data.dir (./signalbox-data), and the next demo goes on with it; --fresh forgets it.\n\
+    after_help = "The data stays in data.dir (./signalbox-data), and the next demo continues with it. With --fresh nothing is kept.\n\
     Examples:\n  \
     signalbox demo\n  \
     signalbox demo --fresh --rate 20 --for 30s"
 )]
 pub struct DemoArgs {
-    /// How many calls, texts and SIMs begin in a second
+    /// Calls, conversations and SIMs started per second
     #[arg(long, value_name = "N", default_value = "1.5", value_parser = super::simulate::positive)]
     pub rate: f64,
-    /// End after this many; 0: at Ctrl-C
+    /// End after this number; 0: at Ctrl-C
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub count: u64,
     /// End after this time
     #[arg(long = "for", value_name = "DURATION")]
     pub duration: Option<Span>,
-    /// In a folder of its own, which is removed at the end
+    /// Use a temporary data folder, which is removed at the end
     #[arg(long)]
     pub fresh: bool,
-    /// How many times faster than people they speak and think; the timers of flows are not sped up
+    /// Factor by which people speak and think faster; the timers of flows keep their length
     #[arg(long, value_name = "FACTOR", default_value = "4", value_parser = super::simulate::positive)]
     pub speed: f64,
-    /// The same seed makes the same people; the default is another each time
+    /// Seed of the random behavior [default: a new one each time]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
 }

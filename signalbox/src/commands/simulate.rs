@@ -1,4 +1,4 @@
-//! `signalbox simulate call|message|sim`: a carrier that keeps a ledger.
+//! `signalbox simulate call|message|sim`: a simulated carrier that keeps a ledger.
 
 use crate::client;
 use crate::config::Span;
@@ -7,13 +7,14 @@ use crate::failure::Failure;
 use crate::output::{Format, OutputArgs, note};
 use crate::shutdown;
 use crate::simulate::progress::Progress;
-use crate::simulate::{self, Equipment, Kind, Ledger, Order, Run, Target, Verdict, link, targets};
-use clap::Args;
+use crate::simulate::{self, RestApi};
+use carrier::{Connections, Kind, Ledger, LoadPlan, RunName, Target, Verdict, targets};
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What a run may take to end in order after Ctrl-C: events that are repeated, commands that still come, questions.
+/// Time for an orderly end after Ctrl-C: retries of events, last commands, and the audit.
 const GRACE: Duration = Duration::from_secs(60);
 
 #[derive(Args, Debug)]
@@ -22,37 +23,57 @@ const GRACE: Duration = Duration::from_secs(60);
     signalbox simulate message --rate 50 --count 1000 --speed 20\n  \
     signalbox simulate sim --to 8944000000000000001 --count 3\n  \
     signalbox simulate call --count 0 --output json      (until Ctrl-C)\n\n\
-    Exit code 1 if anything was lost, done twice, out of order or refused. Late is told and is no failure.")]
+    Exit code 1 if anything was lost, done twice, out of order or refused. Late commands are reported, but are no failure.")]
 pub struct SimulateArgs {
-    /// What is simulated
+    /// Kind of traffic
     #[arg(value_enum)]
-    kind: Kind,
-    /// The address: a number or ICCID, or a pattern such as +1555*; the default is every route that there is
+    kind: KindArg,
+    /// Address: a number, an ICCID, or a pattern such as +1555* [default: the addresses of all routes]
     #[arg(long, value_name = "ADDRESS")]
     to: Vec<String>,
-    /// How many begin in a second
+    /// Calls, conversations or SIMs started per second
     #[arg(long, value_name = "N", default_value = "10", value_parser = positive)]
     rate: f64,
-    /// How many there are; 0: until Ctrl-C
+    /// Total number; 0: until Ctrl-C
     #[arg(long, value_name = "N", default_value_t = 100)]
     count: u64,
-    /// How many there are at the same time, at most
+    /// Maximum number at the same time
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
     concurrency: u32,
-    /// The same seed makes the same people; the default is another each time
+    /// Seed of the random behavior [default: a new one each time]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// How many times faster than people they speak and think; the timers of flows are not sped up
+    /// Factor by which people speak and think faster; the timers of flows keep their length
     #[arg(long, value_name = "FACTOR", default_value = "5", value_parser = positive)]
     speed: f64,
-    /// A command that follows later than this is told of as late
+    /// Report a command as late if it follows after more than this time
     #[arg(long, value_name = "DURATION", default_value = "5s")]
     late: Span,
-    /// Say nothing until the end
+    /// Print nothing until the end
     #[arg(long, short)]
     quiet: bool,
     #[command(flatten)]
     output: OutputArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum KindArg {
+    /// Callers call, listen, press digits and hang up
+    Call,
+    /// People send messages and reply to what they receive
+    Message,
+    /// SIMs report their usage until a notice is sent
+    Sim,
+}
+
+impl From<KindArg> for Kind {
+    fn from(kind: KindArg) -> Kind {
+        match kind {
+            KindArg::Call => Kind::Call,
+            KindArg::Message => Kind::Message,
+            KindArg::Sim => Kind::Sim,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -67,23 +88,24 @@ struct Report<'a> {
 
 pub async fn run(args: SimulateArgs, context: &Context) -> Result<(), Failure> {
     let config = context.config();
-    let what = args.kind.plural();
+    let kind = Kind::from(args.kind);
+    let what = kind.plural();
     let client = Arc::new(client::open(config).await?);
     let targets = match args.to.as_slice() {
-        [] => targets::of_routes(&client, &[args.kind]).await?,
-        given => given.iter().map(|to| Target::new(args.kind, to)).collect(),
+        [] => targets::of_routes(&RestApi(client.clone()), &[kind]).await?,
+        given => given.iter().map(|to| Target::new(kind, to)).collect(),
     };
     if targets.is_empty() {
-        return Err(targets::nowhere(args.kind));
+        return Err(simulate::no_route(kind));
     }
     let seed = args.seed.unwrap_or_else(|| u64::from(uuid::Uuid::new_v4().as_fields().0));
-    let run = Run::new();
-    let linked = link::open(config, client.clone(), &run.queue()).await?;
+    let run = RunName::new();
+    let link = simulate::open_link(config, client.clone(), &run.queue()).await?;
     if !args.quiet && args.output.output == Format::Table {
         let addresses: Vec<&str> = targets.iter().map(|target| target.pattern.as_str()).collect();
         let many = if args.count == 0 { "until Ctrl-C".to_owned() } else { args.count.to_string() };
         note(&format!(
-            "simulating {what} to {}: {many}, {} a second, --seed {seed}",
+            "simulating {what} to {}: {many}, {} per second, --seed {seed}",
             addresses.join(", "),
             args.rate
         ));
@@ -92,7 +114,7 @@ pub async fn run(args: SimulateArgs, context: &Context) -> Result<(), Failure> {
     let ledger = Arc::new(Ledger::new(args.late.0));
     let stop = shutdown::on_signals(GRACE)?;
     let progress = (!args.quiet).then(|| Progress::show(ledger.clone(), what, args.count));
-    let order = Order {
+    let plan = LoadPlan {
         targets,
         rate: args.rate,
         count: args.count,
@@ -102,7 +124,9 @@ pub async fn run(args: SimulateArgs, context: &Context) -> Result<(), Failure> {
         until: None,
     };
     let began = Instant::now();
-    let verdict = simulate::run(order, Equipment { linked, client, ledger, stories: None, run, stop }).await;
+    let api = Arc::new(RestApi(client));
+    let connections = Connections { link, api, ledger, transcripts: None, run, stop };
+    let verdict = carrier::run(plan, connections).await;
     drop(progress);
 
     let seconds = began.elapsed().as_secs_f64();

@@ -1,10 +1,10 @@
-//! What a newcomer reads first: where everything is, and what to try, ready to be copied.
+//! The introduction that the demo prints: addresses, key, and commands to copy.
 
 use crate::config::Config;
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-/// A flow of one's own, as small as it can be.
+/// A minimal flow.
 pub const OWN_FLOW: &str = r#"{ "name": "Hello", "trigger": { "event": "call.incoming" }, "actions": [
   { "id": "answer", "type": "answer" },
   { "id": "hello", "type": "talk", "option": { "text": "Hello ${call.from}!" } },
@@ -17,9 +17,9 @@ pub struct Guide<'a> {
     pub api: SocketAddr,
     pub key: &'a str,
     pub key_file: String,
-    /// How this program was called.
+    /// Name under which this program was started.
     pub program: String,
-    /// What was not as it was set.
+    /// Notes on settings that the demo replaced.
     pub notes: Vec<String>,
     pub is_kept: bool,
 }
@@ -35,7 +35,7 @@ impl Guide<'_> {
             let _ = writeln!(text, "{line}");
         };
         line(format!(
-            "Signalbox {} runs: every role in this process, its data in {folder} ({kept})",
+            "Signalbox {} is running with all roles in this process; its data is in {folder} ({kept})",
             env!("CARGO_PKG_VERSION")
         ));
         line(format!("  API      http://{api}   (its documents: /openapi.json, /asyncapi.json)"));

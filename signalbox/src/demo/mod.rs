@@ -1,5 +1,4 @@
-//! `signalbox demo`: a whole Signalbox in this process, sample flows, and a simulated carrier that keeps it busy and judges
-//! it.
+//! `signalbox demo`: a complete Signalbox in this process, sample flows, and a simulated carrier that uses and checks it.
 
 mod guide;
 mod narrator;
@@ -16,7 +15,8 @@ use crate::ops;
 use crate::output::line;
 use crate::shutdown;
 use crate::simulate::progress::Progress;
-use crate::simulate::{self, Equipment, Kind, Ledger, Order, Run, link, targets};
+use crate::simulate::{self, RestApi};
+use carrier::{Connections, Kind, Ledger, LoadPlan, RunName, targets};
 use guide::Guide;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,16 +25,16 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// What the end may take after Ctrl-C.
+/// Time for an orderly end after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(30);
 const HEARTBEAT: Span = Span(Duration::from_millis(100));
 const LATE: Duration = Duration::from_secs(5);
-/// One demo runs on a data folder; the queue of one that was killed is used on.
+/// Command queue. Only one demo runs on a data folder; it continues with the queue of a demo that was killed.
 const QUEUE: &str = "demo";
 const WHAT: &str = "conversations";
 
 /// # Errors
-/// Signalbox cannot be started, or did not do what it promises.
+/// Signalbox cannot be started, or lost or repeated something.
 pub async fn run(args: &DemoArgs, context: &Context) -> Result<(), Failure> {
     let fresh = if args.fresh { Some(Temporary::new()?) } else { None };
     let (config, notes) = settings(context.config(), fresh.as_ref());
@@ -44,7 +44,9 @@ pub async fn run(args: &DemoArgs, context: &Context) -> Result<(), Failure> {
     let host = host::serve(&config, shutdown.clone()).await?;
     let listener = ops::bind(&config.ops.listen).await?;
     let Some((rest, api)) = host.rest.as_ref().and_then(|rest| Some((rest, rest.address?))) else {
-        return Err(Failure::usage("api.listen is \"\"; the demo shows the API, so give it an address"));
+        return Err(Failure::usage(
+            "the demo needs the API, and api.listen is empty; set it to an address, for example 127.0.0.1:8080",
+        ));
     };
     let client = Arc::new(rest.client());
     let key = rest.key.clone();
@@ -63,14 +65,14 @@ pub async fn run(args: &DemoArgs, context: &Context) -> Result<(), Failure> {
     let running =
         tokio::spawn(async move { role::watch(host, &served, &host::ALL, metrics, listener).await });
 
-    let judged = entertain(args, &config, client, stop).await;
+    let verdict = simulate_carrier(args, &config, client, stop).await;
     shutdown.cancel();
     let ended = running.await.unwrap_or_else(|error| Err(Failure::failed(error.to_string())));
-    let clean = judged?;
+    let clean = verdict?;
     ended?;
     if fresh.is_none() {
         line(&format!(
-            "The data is kept in {}; `{} demo` goes on with it.",
+            "The data is kept in {}; `{} demo` continues with it.",
             config.data.dir.display(),
             program()
         ));
@@ -78,8 +80,8 @@ pub async fn run(args: &DemoArgs, context: &Context) -> Result<(), Failure> {
     if clean { Ok(()) } else { Err(Failure::Told) }
 }
 
-/// The carrier's part: true when nothing was lost or done twice.
-async fn entertain(
+/// Runs the simulated carrier; true if nothing was lost or done twice.
+async fn simulate_carrier(
     args: &DemoArgs,
     config: &Config,
     client: Arc<crate::client::Client>,
@@ -88,24 +90,25 @@ async fn entertain(
     let count = samples::deploy(&client).await?;
     if count > 0 {
         line(&format!(
-            "{count} sample flows are deployed (samples/*.json); people call, write and use data:\n"
+            "{count} sample flows are deployed (samples/*.json). Simulated people call, write and use data:\n"
         ));
     } else {
-        line("The flows are those of last time; people call, write and use data:\n");
+        line("The flows of the last demo are still deployed. Simulated people call, write and use data:\n");
     }
-    // People call the samples only: what else is deployed here may have gateways of its own.
-    let mut targets = targets::of_routes(&client, &[Kind::Call, Kind::Message, Kind::Sim]).await?;
+    // Only the samples are called: other flows may have their own gateways.
+    let mut targets =
+        targets::of_routes(&RestApi(client.clone()), &[Kind::Call, Kind::Message, Kind::Sim]).await?;
     targets.retain(|target| samples::is_of_sample(&target.flow));
     if targets.is_empty() {
-        return Err(targets::nowhere(Kind::Call));
+        return Err(simulate::no_route(Kind::Call));
     }
-    let run = Run::new();
-    let linked = link::open(config, client.clone(), QUEUE).await?;
+    let run = RunName::new();
+    let link = simulate::open_link(config, client.clone(), QUEUE).await?;
     let ledger = Arc::new(Ledger::new(LATE));
     let progress = Arc::new(Progress::show(ledger.clone(), WHAT, 0));
-    let (stories, heard) = mpsc::unbounded_channel();
-    let narrator = tokio::spawn(narrator::narrate(heard, client.clone(), progress.clone()));
-    let order = Order {
+    let (transcripts, received) = mpsc::unbounded_channel();
+    let narrator = tokio::spawn(narrator::narrate(received, client.clone(), progress.clone()));
+    let plan = LoadPlan {
         targets,
         rate: args.rate,
         count: args.count,
@@ -114,24 +117,25 @@ async fn entertain(
         speed: args.speed,
         until: args.duration.map(|span| Instant::now() + span.0),
     };
-    let equipment = Equipment { linked, client, ledger, stories: Some(stories), run, stop };
-    let verdict = simulate::run(order, equipment).await;
+    let api = Arc::new(RestApi(client));
+    let connections = Connections { link, api, ledger, transcripts: Some(transcripts), run, stop };
+    let verdict = carrier::run(plan, connections).await;
     let _ = narrator.await;
     drop(progress);
     line(&format!("\n{}", verdict.text(WHAT)));
     Ok(verdict.is_clean())
 }
 
-/// The settings of the demo: embedded whatever else is set, at addresses that are free; and what is other than it was set.
+/// Settings of the demo (always embedded, at free addresses), and notes on the settings that it replaced.
 fn settings(set: &Config, fresh: Option<&Temporary>) -> (Config, Vec<String>) {
     let mut config = set.clone();
-    // What is deployed is in force with the next beat of the dispatcher; nobody wants to wait for it here.
+    // Deployed flows take effect with the next heartbeat of the dispatcher; the demo does not wait for long.
     config.engine.heartbeat_interval = HEARTBEAT;
     let mut notes = Vec::new();
     for (name, url) in [("redis.url", &mut config.redis.url), ("amqp.url", &mut config.amqp.url)] {
         if !url.is_empty() {
             url.clear();
-            notes.push(format!("{name} is set and not used: the demo has everything in this process"));
+            notes.push(format!("{name} is set but not used: the demo runs everything in this process"));
         }
     }
     if let Some(fresh) = fresh {
@@ -140,14 +144,16 @@ fn settings(set: &Config, fresh: Option<&Temporary>) -> (Config, Vec<String>) {
     for (name, listen) in [("api.listen", &mut config.api.listen), ("ops.listen", &mut config.ops.listen)] {
         let free = ports::free(listen);
         if free != *listen {
-            notes.push(format!("{name} is {listen}, where another program listens: {free} is used instead"));
+            notes.push(format!(
+                "{name} is {listen}, but another program uses that address: {free} is used instead"
+            ));
             *listen = free;
         }
     }
     (config, notes)
 }
 
-/// What another terminal has to be told: it knows the defaults, and not what was set here.
+/// Settings to export in another terminal, because they differ from the defaults there.
 fn exports(config: &Config, set: &Config) -> Vec<(&'static str, String)> {
     let mut exports = Vec::new();
     if config.api.listen != "127.0.0.1:8080" {
@@ -164,12 +170,12 @@ fn exports(config: &Config, set: &Config) -> Vec<(&'static str, String)> {
     exports
 }
 
-/// How this program was called, so that it can be called again.
+/// Name under which this program was started.
 fn program() -> String {
     std::env::args().next().unwrap_or_else(|| "signalbox".to_owned())
 }
 
-/// A folder that is removed at the end.
+/// A data folder that is removed at the end.
 struct Temporary {
     path: PathBuf,
 }
@@ -178,7 +184,7 @@ impl Temporary {
     fn new() -> Result<Temporary, Failure> {
         let path = std::env::temp_dir().join(format!("signalbox-demo-{}", uuid::Uuid::new_v4().simple()));
         std::fs::create_dir(&path).map_err(|error| {
-            Failure::failed(format!("the folder {} cannot be made: {error}", path.display()))
+            Failure::failed(format!("the folder {} cannot be created: {error}", path.display()))
         })?;
         Ok(Temporary { path })
     }
@@ -186,7 +192,7 @@ impl Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // What is left of a demo is of no use to anybody.
+        // A leftover temporary folder is harmless.
         let _ = std::fs::remove_dir_all(&self.path);
     }
 }

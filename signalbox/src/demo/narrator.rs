@@ -1,15 +1,16 @@
-//! Tells what happens, a line at a time: who calls, and how it went.
+//! Prints one line at the start and one at the end of each simulated call, conversation or SIM.
 
 use crate::client::Client;
 use crate::simulate::progress::Progress;
-use crate::simulate::{Kind, Story};
+use carrier::{Kind, Transcript};
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How often it is asked whether an activeflow has ended, and how long is waited in between.
-const LOOKS: u32 = 5;
+/// Maximum number of checks whether an activeflow has ended.
+const CHECKS: u32 = 5;
+/// Pause between two checks.
 const PAUSE: Duration = Duration::from_millis(60);
 
 #[derive(Deserialize)]
@@ -18,29 +19,29 @@ struct Activeflow {
     end_reason: Option<String>,
 }
 
-/// Until nobody tells stories any more.
+/// Prints until the last sender of transcripts is gone.
 pub async fn narrate(
-    mut stories: mpsc::UnboundedReceiver<Story>,
+    mut transcripts: mpsc::UnboundedReceiver<Transcript>,
     client: Arc<Client>,
     progress: Arc<Progress>,
 ) {
-    while let Some(story) = stories.recv().await {
-        match story.took {
-            None => progress.line(&format!("{} {}", who(&story), begins(story.kind))),
+    while let Some(transcript) = transcripts.recv().await {
+        match transcript.took {
+            None => progress.line(&format!("{} {}", title(&transcript), begins(transcript.kind))),
             Some(took) => {
                 let (client, progress) = (client.clone(), progress.clone());
-                // Looking takes a moment; others go on telling.
+                // Checking takes a moment and must not delay the next lines.
                 tokio::spawn(async move {
-                    let end = how_it_ended(&client, &story).await;
-                    progress.line(&told(&story, &end, took));
+                    let end = end_state(&client, &transcript).await;
+                    progress.line(&summary(&transcript, &end, took));
                 });
             }
         }
     }
 }
 
-fn told(story: &Story, end: &str, took: Duration) -> String {
-    format!("{}: {} ({end}, {:.1} s)", who(story), story.steps.join(", "), took.as_secs_f64())
+fn summary(transcript: &Transcript, end: &str, took: Duration) -> String {
+    format!("{}: {} ({end}, {:.1} s)", title(transcript), transcript.steps.join(", "), took.as_secs_f64())
 }
 
 fn begins(kind: Kind) -> &'static str {
@@ -52,8 +53,8 @@ fn begins(kind: Kind) -> &'static str {
 }
 
 /// `call-k3f9a-17 +15550123 → Support line`.
-fn who(story: &Story) -> String {
-    let Story { kind, subject, from, to, flow, .. } = story;
+fn title(transcript: &Transcript) -> String {
+    let Transcript { kind, subject, from, to, flow, .. } = transcript;
     let flow = if flow.is_empty() { to } else { flow };
     match kind {
         Kind::Call => format!("{subject} {from} → {flow}"),
@@ -62,15 +63,15 @@ fn who(story: &Story) -> String {
     }
 }
 
-async fn how_it_ended(client: &Client, story: &Story) -> String {
-    let Some(id) = &story.activeflow else { return "nothing came of it".to_owned() };
-    for _ in 0..LOOKS {
+async fn end_state(client: &Client, transcript: &Transcript) -> String {
+    let Some(id) = &transcript.activeflow else { return "no activeflow".to_owned() };
+    for _ in 0..CHECKS {
         match client.get::<Activeflow>(&format!("/v1/activeflows/{id}")).await {
             Ok(activeflow) if activeflow.state == "ended" => {
                 return activeflow.end_reason.unwrap_or(activeflow.state);
             }
             Ok(_) => tokio::time::sleep(PAUSE).await,
-            Err(_) => return "not known".to_owned(),
+            Err(_) => return "unknown".to_owned(),
         }
     }
     "still waiting".to_owned()
@@ -82,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_call_is_one_line() {
-        let story = Story {
+        let transcript = Transcript {
             kind: Kind::Call,
             subject: "call-k3f9a-17".into(),
             from: "+15550123".into(),
@@ -93,7 +94,7 @@ mod tests {
             took: None,
         };
         assert_eq!(
-            told(&story, "finished", Duration::from_millis(2_340)),
+            summary(&transcript, "finished", Duration::from_millis(2_340)),
             "call-k3f9a-17 +15550123 → Support line: greeting, pressed 1, sales, hung up (finished, 2.3 s)"
         );
     }

@@ -1,13 +1,13 @@
-//! Addresses to listen at: the ones that are set, or the next ones that are free.
+//! Addresses to listen at: the configured ones, or the next free ones.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 
-/// How many ports are tried.
+/// Maximum number of ports tried.
 const TRIES: u16 = 100;
 
-/// `listen`, or the same with the next port at which nobody listens. What cannot be tried stays as it is: whoever listens
-/// there says what is wrong.
+/// `listen`, or the same host with the next free port. An address that cannot be tried is returned unchanged; the
+/// listener then reports the error.
 pub fn free(listen: &str) -> String {
     let Ok(first) = listen.parse::<SocketAddr>() else { return listen.to_owned() };
     let candidates = (0..TRIES).filter_map(|more| first.port().checked_add(more));

@@ -1,11 +1,11 @@
-//! The sample flows as the binary carries them, and where the demo's people call.
+//! The sample flows in the binary, and their routes.
 
 use crate::client::Client;
 use crate::failure::Failure;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// A flow, and the address that leads to it; a subroutine has none.
+/// A flow and its route; a subroutine has none.
 struct Sample {
     name: &'static str,
     file: &'static str,
@@ -68,15 +68,15 @@ struct Flow {
     name: String,
 }
 
-/// Whether a flow of this name is one of them.
+/// Whether a sample has this name.
 pub fn is_of_sample(flow: &str) -> bool {
     SAMPLES.iter().any(|sample| sample.name == flow)
 }
 
-/// Deploys the samples that are not there yet; answers how many that were. What somebody has changed stays as it is.
+/// Deploys the missing samples and returns their number. Flows that were changed stay as they are.
 ///
 /// # Errors
-/// The API does not take one.
+/// The API refuses one.
 pub async fn deploy(client: &Client) -> Result<usize, Failure> {
     let deployed: Flows = client.get("/v1/flows?page_size=200").await?;
     let is_there = |name: &str| deployed.result.iter().any(|flow| flow.name == name);

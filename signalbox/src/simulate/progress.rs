@@ -1,7 +1,7 @@
-//! How a run goes on: a bar on a terminal, a line every few seconds otherwise.
+//! Progress of a run: a bar on a terminal, a line every few seconds otherwise.
 
-use super::{Class, Ledger};
 use crate::output::{line, note};
+use carrier::{Class, Ledger};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use tokio::task::JoinHandle;
 const BAR: Duration = Duration::from_millis(200);
 const LINE: Duration = Duration::from_secs(5);
 
-/// Shows it until it is dropped.
+/// Shows the progress until it is dropped.
 pub struct Progress {
     task: JoinHandle<()>,
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    /// `count` 0: nobody knows how many there will be.
+    /// `count` 0: the total number is unknown.
     pub fn show(ledger: Arc<Ledger>, what: &'static str, count: u64) -> Progress {
         if !std::io::stderr().is_terminal() {
             return Progress { task: tokio::spawn(lines(ledger, what)), bar: None };
@@ -34,17 +34,15 @@ impl Progress {
             let mut tick = tokio::time::interval(BAR);
             loop {
                 tick.tick().await;
-                shown.set_position(ledger.tally().over);
-                shown.set_message(told(&ledger, what));
+                shown.set_position(ledger.counters().over);
+                shown.set_message(summary(&ledger, what));
                 shown.tick();
             }
         });
         Progress { task, bar: Some(bar) }
     }
-}
 
-impl Progress {
-    /// Prints a line of its own, above the bar.
+    /// Prints a line above the bar.
     pub fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
@@ -65,22 +63,22 @@ impl Drop for Progress {
 async fn lines(ledger: Arc<Ledger>, what: &'static str) {
     loop {
         tokio::time::sleep(LINE).await;
-        note(&told(&ledger, what));
+        note(&summary(&ledger, what));
     }
 }
 
-/// One line: how far it is, and what was found.
-pub fn told(ledger: &Ledger, what: &str) -> String {
-    let tally = ledger.tally();
+/// One line: progress and findings.
+fn summary(ledger: &Ledger, what: &str) -> String {
+    let counters = ledger.counters();
     let mut text = format!(
-        "{} {what} over, {} under way, {} events, {} commands",
-        tally.over,
-        tally.started - tally.over,
-        tally.stored,
-        tally.commands
+        "{} {what} over, {} active, {} events, {} commands",
+        counters.over,
+        counters.started - counters.over,
+        counters.stored,
+        counters.commands
     );
-    if tally.repeated > 0 {
-        text.push_str(&format!(", {} sent again", tally.repeated));
+    if counters.repeated > 0 {
+        text.push_str(&format!(", {} sent again", counters.repeated));
     }
     let classes = [
         (Class::Lost, "lost"),
@@ -89,8 +87,8 @@ pub fn told(ledger: &Ledger, what: &str) -> String {
         (Class::Late, "late"),
         (Class::Refused, "refused"),
     ];
-    for (class, name) in classes.into_iter().filter(|(class, _)| tally.of(*class) > 0) {
-        text.push_str(&format!(", {} {name}", tally.of(class)));
+    for (class, name) in classes.into_iter().filter(|(class, _)| counters.of(*class) > 0) {
+        text.push_str(&format!(", {} {name}", counters.of(class)));
     }
     text
 }

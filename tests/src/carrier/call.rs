@@ -5,17 +5,17 @@
 //! ```
 //! Events of one call go out one after another, each after the confirm of the last, so their order is the source's.
 
-use super::dice::Dice;
 use super::event::Outgoing;
 use super::gateway::{Command, Gateway};
 use super::link::Link;
+use crate::rng::Rng;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// When the caller presses the digit.
+/// Moment at which the caller presses the digit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub enum DigitTiming {
     /// Before anything is said.
     AtOnce,
     /// While the menu plays.
@@ -24,7 +24,7 @@ pub enum Moment {
     Afterwards,
 }
 
-/// What one caller does. The action ids are those of the flow that is called.
+/// Behavior of one caller. The action ids are those of the called flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub subject: String,
@@ -32,14 +32,14 @@ pub struct Caller {
     pub to: String,
     /// Pressed when the command of action `menu` comes; `None` hangs up there instead.
     pub digit: Option<char>,
-    pub moment: Moment,
+    pub timing: DigitTiming,
     /// The action whose media command the gateway answers with `command.failed`.
     pub fails_at: Option<String>,
-    /// How long callers think and media plays: from, to, in milliseconds.
+    /// Minimum and maximum duration of thinking and of media, in milliseconds.
     pub pace: (u64, u64),
 }
 
-/// What a script needs of the carrier. `published` hears of every confirmed event (the one who makes duplicates).
+/// Connections of a call script. `published` is called with every confirmed event.
 pub struct Line<'a> {
     pub source: &'a str,
     pub link: &'a Link,
@@ -47,8 +47,8 @@ pub struct Line<'a> {
     pub published: &'a (dyn Fn(&Outgoing) + Send + Sync),
 }
 
-/// Something that the caller or the gateway does later.
-enum Deed {
+/// A later action of the caller or the gateway.
+enum PendingAction {
     Answer(Command),
     Fail(Command),
     Press(char),
@@ -58,30 +58,30 @@ enum Deed {
 struct Script<'a> {
     caller: &'a Caller,
     line: &'a Line<'a>,
-    dice: Dice,
-    due: Vec<(Instant, Deed)>,
+    rng: Rng,
+    due: Vec<(Instant, PendingAction)>,
     events: u32,
-    /// Since when nobody but the engine is to move.
+    /// Start of the current wait for the engine.
     silent_since: Instant,
     longest_silence: Duration,
 }
 
-/// How a call went.
+/// Result of a call.
 pub struct Played {
     /// The ids of the commands that came, in order.
     pub commands: Vec<String>,
-    /// The longest time for which the engine said nothing although only it could move on; its timers are part of it.
+    /// Longest wait for the engine, including the timers of the flow.
     pub longest_silence: Duration,
 }
 
 /// Plays the whole call; returns after its `call.hangup` is confirmed.
-pub async fn ring(caller: &Caller, line: &Line<'_>, dice: Dice) -> Played {
+pub async fn place_call(caller: &Caller, line: &Line<'_>, rng: Rng) -> Played {
     let mut mailbox = line.gateway.mailbox(&caller.subject);
     let (silent_since, longest_silence) = (Instant::now(), Duration::ZERO);
-    let mut script = Script { caller, line, dice, due: Vec::new(), events: 0, silent_since, longest_silence };
+    let mut script = Script { caller, line, rng, due: Vec::new(), events: 0, silent_since, longest_silence };
     let data = json!({ "from": caller.from, "to": caller.to, "direction": "incoming" });
     script.publish("call.incoming", data).await;
-    if let (Moment::AtOnce, Some(digit)) = (caller.moment, caller.digit) {
+    if let (DigitTiming::AtOnce, Some(digit)) = (caller.timing, caller.digit) {
         script.publish("call.digits", json!({ "digits": digit.to_string() })).await;
     }
     let mut commands = Vec::new();
@@ -129,42 +129,45 @@ impl Script<'_> {
     fn play(&mut self, command: Command) {
         let played = self.later();
         if command.action_id == "menu" {
-            match (self.caller.digit, self.caller.moment) {
+            match (self.caller.digit, self.caller.timing) {
                 (None, _) => {
                     let tired = played + self.pause();
-                    self.due.push((tired, Deed::HangUp));
+                    self.due.push((tired, PendingAction::HangUp));
                 }
-                (Some(_), Moment::AtOnce) => {}
-                (Some(digit), Moment::BargeIn) => {
+                (Some(_), DigitTiming::AtOnce) => {}
+                (Some(digit), DigitTiming::BargeIn) => {
                     let early = played - (played - Instant::now()) / 2;
-                    self.due.push((early, Deed::Press(digit)));
+                    self.due.push((early, PendingAction::Press(digit)));
                 }
-                (Some(digit), Moment::Afterwards) => {
+                (Some(digit), DigitTiming::Afterwards) => {
                     let thought = played + self.pause();
-                    self.due.push((thought, Deed::Press(digit)));
+                    self.due.push((thought, PendingAction::Press(digit)));
                 }
             }
         }
         let fails = self.caller.fails_at.as_ref() == Some(&command.action_id);
-        self.due.push((played, if fails { Deed::Fail(command) } else { Deed::Answer(command) }));
+        self.due.push((
+            played,
+            if fails { PendingAction::Fail(command) } else { PendingAction::Answer(command) },
+        ));
     }
 
-    /// Does what is due; true when the call is over.
+    /// Performs the next action that is due; true when the call is over.
     async fn act(&mut self) -> bool {
         let Some(first) = (0..self.due.len()).min_by_key(|i| self.due[*i].0) else { return false };
         match self.due.remove(first).1 {
-            Deed::Answer(command) => {
+            PendingAction::Answer(command) => {
                 let data = json!({ "command_id": command.id, "result": { "played": true } });
                 self.publish("command.completed", data).await;
             }
-            Deed::Fail(command) => {
+            PendingAction::Fail(command) => {
                 let error = json!({ "code": "media_unavailable", "message": "the voice server is away" });
                 self.publish("command.failed", json!({ "command_id": command.id, "error": error })).await;
             }
-            Deed::Press(digit) => {
+            PendingAction::Press(digit) => {
                 self.publish("call.digits", json!({ "digits": digit.to_string() })).await;
             }
-            Deed::HangUp => {
+            PendingAction::HangUp => {
                 self.publish("call.hangup", json!({ "reason": "normal" })).await;
                 return true;
             }
@@ -186,6 +189,6 @@ impl Script<'_> {
     }
 
     fn pause(&mut self) -> Duration {
-        self.dice.millis(self.caller.pace.0, self.caller.pace.1)
+        self.rng.millis(self.caller.pace.0, self.caller.pace.1)
     }
 }

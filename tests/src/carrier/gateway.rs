@@ -1,34 +1,30 @@
-//! The gateway's side: takes commands from its own durable queue, each id once, and hands them to the calls they name.
+//! The gateway: takes commands from its own durable queue, each id once, and passes them to the calls that they name.
 //!
 //! A command is acknowledged once it is in the call's mailbox. The ids that were carried out are remembered, so copies
 //! (which the engine is allowed to send) have no effect. Commands for calls that are over are dropped.
 
-use super::link::connect;
+use super::link::broker;
 use super::timeline::Timeline;
-use futures_util::StreamExt;
-use lapin::message::Delivery;
-use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueBindOptions, QueueDeclareOptions,
-};
-use lapin::types::{AMQPValue, FieldTable};
+use ::carrier::amqp::{self, Delivery, Queue, QueueKind};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-pub const COMMANDS: &str = "signalbox.commands";
+pub use ::carrier::amqp::COMMANDS;
 
-/// What a call's script sees of a command.
+const PREFETCH: u16 = 500;
+
+/// A command as a call script sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
     pub id: String,
     pub kind: String,
     pub subject: String,
     pub action_id: String,
-    /// `data`, whole.
+    /// The complete `data`.
     pub data: Value,
 }
 
@@ -49,7 +45,7 @@ impl Gateway {
     /// Declares `queue`, binds it with `patterns` and consumes it until `stop`.
     ///
     /// # Errors
-    /// When the broker does not take the first declaration.
+    /// The broker refuses the queue.
     pub async fn open(
         url: &str,
         queue: &str,
@@ -76,7 +72,7 @@ impl Gateway {
         self.lock().calls.remove(subject);
     }
 
-    /// How many copies of commands came that had been carried out already.
+    /// Number of copies of commands that had already been carried out.
     pub fn copies(&self) -> u64 {
         self.lock().copies
     }
@@ -100,7 +96,7 @@ impl Gateway {
 }
 
 impl Command {
-    /// `None` when the body is not a command as interface.md describes it.
+    /// `None` when the body is not a command as docs/integrate.md describes it.
     pub fn read(body: &[u8]) -> Option<Command> {
         let value: Value = serde_json::from_slice(body).ok()?;
         let text = |key: &str| value.get(key)?.as_str().map(str::to_owned);
@@ -124,57 +120,26 @@ fn hash(id: &str) -> u64 {
 /// Declares a durable quorum queue and binds it to an exchange.
 ///
 /// # Errors
-/// What the broker says.
+/// The broker cannot be reached or refuses.
 pub async fn bind(url: &str, queue: &str, exchange: &str, patterns: &[&str]) -> anyhow::Result<()> {
-    let connection = connect(url).await?;
-    let channel = connection.create_channel().await?;
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
-    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    channel.queue_declare(queue.into(), durable, arguments).await?;
-    for pattern in patterns {
-        let options = QueueBindOptions::default();
-        channel
-            .queue_bind(queue.into(), exchange.into(), (*pattern).into(), options, FieldTable::default())
-            .await?;
-    }
-    connection.close(200, "bye".into()).await?;
-    Ok(())
+    let patterns = patterns.iter().map(ToString::to_string).collect();
+    let queue =
+        Queue { name: queue.to_owned(), kind: QueueKind::Quorum, exchange: exchange.to_owned(), patterns };
+    Ok(amqp::declare(&broker(url), &queue).await?)
 }
 
-/// Consumes `queue` until `stop`, with a new connection whenever the last one broke.
+/// Consumes `queue` until `stop`, with a new connection after each break.
 pub async fn keep_consuming(
     url: String,
     queue: String,
     stop: CancellationToken,
     mut on_delivery: impl FnMut(&Delivery) + Send,
 ) {
-    while !stop.is_cancelled() {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            ended = consume(&url, &queue, &mut on_delivery) => {
-                let _ = ended;
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-}
-
-async fn consume(
-    url: &str,
-    queue: &str,
-    on_delivery: &mut (impl FnMut(&Delivery) + Send),
-) -> anyhow::Result<()> {
-    let connection = connect(url).await?;
-    let channel = connection.create_channel().await?;
-    channel.basic_qos(500, BasicQosOptions::default()).await?;
-    let mut deliveries = channel
-        .basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
-        .await?;
-    while let Some(delivery) = deliveries.next().await {
-        let delivery = delivery?;
-        on_delivery(&delivery);
-        delivery.acker.ack(BasicAckOptions::default()).await?;
-    }
-    Ok(())
+    // The queue exists, with its bindings: `bind` has declared it.
+    let queue = Queue { name: queue, kind: QueueKind::Quorum, exchange: String::new(), patterns: Vec::new() };
+    let handle = |delivery: &Delivery| {
+        on_delivery(delivery);
+        std::future::ready(())
+    };
+    amqp::keep_consuming(broker(&url), queue, PREFETCH, None, stop, handle).await;
 }

@@ -1,25 +1,24 @@
-//! A simulated carrier with its gateway: callers who ring, press digits and hang up, over plain AMQP.
+//! The carrier of the fault tests: callers who call, press digits and hang up, over plain AMQP.
 //!
-//! It knows what `interface.md` tells every carrier and nothing else: no code of the engine is used here. It publishes
-//! persistent events with confirms and repeats the same message until the broker confirms it, remembers the command
-//! ids it has carried out, and comes back by itself when the broker dies.
+//! It knows docs/integrate.md and uses no code of the engine; the AMQP client is that of the crate `carrier`. It publishes
+//! persistent events with confirms and repeats each message until the broker confirms it, remembers the ids of executed
+//! commands, and reconnects when the broker dies.
 //!
 //! ```text
-//! call::ring ──Outgoing──► Link ──► signalbox.events            (confirmed, repeated)
-//!     ▲                                                          
-//!     └──Command── Gateway ◄── its own queue ◄── signalbox.commands (each id once)
+//! call::place_call ──Outgoing──► Link ──► signalbox.events             (confirmed, repeated)
+//!        ▲
+//!        └──Command── Gateway ◄── its own queue ◄── signalbox.commands (each id once)
 //! ```
 
 pub mod call;
-pub mod dice;
 pub mod event;
 pub mod gateway;
 pub mod link;
 pub mod noise;
 pub mod timeline;
 
-pub use call::{Caller, Moment};
-pub use dice::Dice;
+pub use crate::rng::Rng as Dice;
+pub use call::{Caller, DigitTiming};
 pub use event::Outgoing;
 pub use gateway::{Command, Gateway};
 pub use link::Link;

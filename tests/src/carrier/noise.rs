@@ -1,7 +1,7 @@
-//! What else arrives at an intake: copies of events, events that nobody listens to, answers that come too late, rubbish.
+//! Noise at the intake: events without a receiver, answers that come too late, and unreadable bodies.
 
-use super::dice::Dice;
 use super::event::Outgoing;
+use crate::rng::Rng;
 use serde_json::json;
 
 /// An event beside the calls, and whether it belongs into the rejected queue.
@@ -12,11 +12,11 @@ pub struct Noise {
 }
 
 /// The `number`-th event of noise. `late` is a command id of a call that is over, if there was one.
-pub fn noise(source: &str, number: u64, late: Option<&str>, dice: &mut Dice) -> Noise {
+pub fn noise(source: &str, number: u64, late: Option<&str>, rng: &mut Rng) -> Noise {
     let id = format!("noise-{number}");
     let subject = format!("call-unknown-{number}");
     let event = |kind: &str, data| Outgoing::event(source, &id, kind, &subject, data);
-    match (dice.between(0, 6), late) {
+    match (rng.between(0, 6), late) {
         (0, _) => heard_by_nobody(event("call.digits", json!({ "digits": "7" }))),
         (1, _) => heard_by_nobody(event("call.ringing", json!({}))),
         (2, _) => heard_by_nobody(event("call.hangup", json!({ "reason": "normal" }))),
@@ -27,7 +27,7 @@ pub fn noise(source: &str, number: u64, late: Option<&str>, dice: &mut Dice) -> 
             let data = json!({ "from": "+15550199", "to": "+15559999", "direction": "incoming" });
             heard_by_nobody(event("call.incoming", data))
         }
-        _ => Noise { message: rubbish(&id, &subject, dice), rejected: true },
+        _ => Noise { message: rubbish(&id, &subject, rng), rejected: true },
     }
 }
 
@@ -36,8 +36,8 @@ fn heard_by_nobody(message: Outgoing) -> Noise {
 }
 
 /// A body that no reader of events can take.
-fn rubbish(id: &str, subject: &str, dice: &mut Dice) -> Outgoing {
-    let body = match dice.between(0, 5) {
+fn rubbish(id: &str, subject: &str, rng: &mut Rng) -> Outgoing {
+    let body = match rng.between(0, 5) {
         0 => format!("{{\"id\":\"{id}\", cut off").into_bytes(),
         1 => json!({ "specversion": "1.0", "source": "sbc", "type": "call.incoming", "data": { "n": id } })
             .to_string()

@@ -1,4 +1,4 @@
-//! When progress was made: new commands in buckets of a tenth of a second, from which recoveries are read.
+//! Progress over time: new commands in buckets of a tenth of a second, from which recoveries are computed.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ pub struct Timeline {
     buckets: Mutex<Vec<u32>>,
 }
 
-/// How long after a fault work went on.
+/// Time from a fault until work continued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recovery {
     /// To the first bucket with progress that follows a bucket at or after the fault.

@@ -27,7 +27,7 @@ pub struct Member {
     env: Vec<(String, String)>,
     log: PathBuf,
     life: Option<Process>,
-    /// What earlier lives had counted.
+    /// Counts of earlier process instances.
     past: Readings,
 }
 
@@ -118,7 +118,7 @@ impl Member {
         self.life.as_mut().and_then(|life| life.wait(limit))
     }
 
-    /// What all lives counted until now.
+    /// Counts of all process instances so far.
     pub async fn counted(&self) -> Readings {
         let mut sum = self.past.clone();
         if let Some(now) = metrics::read(self.ops_port).await {

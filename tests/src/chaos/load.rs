@@ -4,10 +4,11 @@
 //! confirmed is remembered for the ledger.
 
 use super::settings::Settings;
-use crate::carrier::call::{Line, ring};
+use crate::carrier::call::{Line, place_call};
 use crate::carrier::noise::noise;
-use crate::carrier::{Caller, Dice, Gateway, Link, Moment, Outgoing};
+use crate::carrier::{Caller, DigitTiming, Gateway, Link, Outgoing};
 use crate::ledger::{Story, Verdict};
+use crate::rng::Rng;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,25 +30,25 @@ pub struct Load {
     events: AtomicU64,
     copies: AtomicU64,
     noises: AtomicU64,
-    told: Mutex<Told>,
+    state: Mutex<LoadState>,
 }
 
-/// What only grows while calls go on.
+/// State that grows during the run.
 #[derive(Default)]
-struct Told {
+struct LoadState {
     stories: BTreeMap<String, Story>,
     finished: Vec<String>,
     silences: Vec<Duration>,
     rubbish: BTreeMap<u64, String>,
     after_restart: Vec<Outgoing>,
     late: VecDeque<String>,
-    dice: Option<Dice>,
+    rng: Option<Rng>,
 }
 
 impl Load {
     /// Starts calling; goes on until `settings.calls` were started and [`Load::enough`] was said.
     pub fn start(settings: &Settings, link: Link, gateway: Arc<Gateway>) -> Arc<Load> {
-        let told = Told { dice: Some(Dice::new(settings.seed, 1)), ..Told::default() };
+        let state = LoadState { rng: Some(Rng::new(settings.seed, 1)), ..LoadState::default() };
         let load = Arc::new(Load {
             settings: settings.clone(),
             link,
@@ -59,7 +60,7 @@ impl Load {
             events: AtomicU64::new(0),
             copies: AtomicU64::new(0),
             noises: AtomicU64::new(0),
-            told: Mutex::new(told),
+            state: Mutex::new(state),
         });
         load.tasks.spawn(load.clone().keep_calling());
         load
@@ -95,7 +96,7 @@ impl Load {
 
     /// Sends the copies that were kept for after a restart.
     pub fn release_copies(self: &Arc<Self>) {
-        let copies = std::mem::take(&mut self.told().after_restart);
+        let copies = std::mem::take(&mut self.state().after_restart);
         for copy in copies {
             self.send_copy(copy, Duration::ZERO);
         }
@@ -111,22 +112,22 @@ impl Load {
 
     /// The stories of all calls, and the rubbish that was confirmed.
     pub fn told_all(&self) -> (BTreeMap<String, Story>, BTreeMap<u64, String>) {
-        let told = self.told();
-        (told.stories.clone(), told.rubbish.clone())
+        let state = self.state();
+        (state.stories.clone(), state.rubbish.clone())
     }
 
     /// The longest silence of each call that is over, shortest first.
     pub fn silences(&self) -> Vec<Duration> {
-        let mut silences = self.told().silences.clone();
+        let mut silences = self.state().silences.clone();
         silences.sort_unstable();
         silences
     }
 
     /// The calls that are not over.
     pub fn unfinished(&self) -> Vec<String> {
-        let told = self.told();
-        let finished: std::collections::BTreeSet<&String> = told.finished.iter().collect();
-        told.stories.keys().filter(|subject| !finished.contains(subject)).cloned().collect()
+        let state = self.state();
+        let finished: std::collections::BTreeSet<&String> = state.finished.iter().collect();
+        state.stories.keys().filter(|subject| !finished.contains(subject)).cloned().collect()
     }
 
     async fn keep_calling(self: Arc<Self>) {
@@ -153,23 +154,23 @@ impl Load {
     }
 
     async fn call(self: Arc<Self>, number: u64) {
-        let mut dice = Dice::new(self.settings.seed, 1_000 + number);
-        let (caller, story) = caller(number, &mut dice);
-        self.told().stories.insert(caller.subject.clone(), story);
+        let mut rng = Rng::new(self.settings.seed, 1_000 + number);
+        let (caller, story) = caller(number, &mut rng);
+        self.state().stories.insert(caller.subject.clone(), story);
         let after_end = Mutex::new(Vec::new());
         let published = |event: &Outgoing| self.published(event, &after_end);
         let line = Line { source: SOURCE, link: &self.link, gateway: &self.gateway, published: &published };
-        let played = ring(&caller, &line, dice).await;
+        let played = place_call(&caller, &line, rng).await;
         self.finished.fetch_add(1, Ordering::Relaxed);
         for copy in after_end.into_inner().unwrap_or_else(PoisonError::into_inner) {
             self.send_copy(copy, Duration::from_millis(500));
         }
-        let mut told = self.told();
-        told.finished.push(caller.subject);
-        told.late.extend(played.commands.into_iter().take(1));
-        told.silences.push(played.longest_silence);
-        if told.late.len() > LATE_KEPT {
-            told.late.pop_front();
+        let mut state = self.state();
+        state.finished.push(caller.subject);
+        state.late.extend(played.commands.into_iter().take(1));
+        state.silences.push(played.longest_silence);
+        if state.late.len() > LATE_KEPT {
+            state.late.pop_front();
         }
     }
 
@@ -179,27 +180,27 @@ impl Load {
         if event.routing_key == "call.incoming" {
             self.started.fetch_add(1, Ordering::Relaxed);
         }
-        let mut told = self.told();
-        let Some(mut dice) = told.dice.take() else { return };
-        if dice.percent(10) {
-            match dice.between(0, 4) {
+        let mut state = self.state();
+        let Some(mut rng) = state.rng.take() else { return };
+        if rng.percent(10) {
+            match rng.between(0, 4) {
                 0 => self.send_copy(event.clone(), Duration::ZERO),
-                1 => self.send_copy(event.clone(), dice.millis(200, 5_000)),
+                1 => self.send_copy(event.clone(), rng.millis(200, 5_000)),
                 2 => after_end.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone()),
-                _ => told.after_restart.push(event.clone()),
+                _ => state.after_restart.push(event.clone()),
             }
         }
-        if dice.percent(5) {
-            let late = told.late.pop_front();
+        if rng.percent(5) {
+            let late = state.late.pop_front();
             let number = self.noises.fetch_add(1, Ordering::Relaxed);
-            let noise = noise(SOURCE, number, late.as_deref(), &mut dice);
+            let noise = noise(SOURCE, number, late.as_deref(), &mut rng);
             if noise.rejected {
-                told.rubbish.insert(Verdict::key(&noise.message.body), noise.message.message_id.clone());
+                state.rubbish.insert(Verdict::key(&noise.message.body), noise.message.message_id.clone());
             }
             let link = self.link.clone();
             self.tasks.spawn(async move { link.publish(noise.message).await });
         }
-        told.dice = Some(dice);
+        state.rng = Some(rng);
     }
 
     fn send_copy(self: &Arc<Self>, copy: Outgoing, after: Duration) {
@@ -211,23 +212,28 @@ impl Load {
         });
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, LoadState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Who calls as the `number`-th, and what a ledger must know of it.
-fn caller(number: u64, dice: &mut Dice) -> (Caller, Story) {
-    let stays = !dice.percent(4);
-    let digit = stays.then(|| *dice.pick(&['1', '2', '3', '9']));
-    let fails = stays && dice.percent(15);
-    let moment = *dice.pick(&[Moment::AtOnce, Moment::BargeIn, Moment::BargeIn, Moment::Afterwards]);
+/// The `number`-th caller, and its story for the ledger.
+fn caller(number: u64, rng: &mut Rng) -> (Caller, Story) {
+    let stays = !rng.percent(4);
+    let digit = stays.then(|| *rng.pick(&['1', '2', '3', '9']));
+    let fails = stays && rng.percent(15);
+    let timing = *rng.pick(&[
+        DigitTiming::AtOnce,
+        DigitTiming::BargeIn,
+        DigitTiming::BargeIn,
+        DigitTiming::Afterwards,
+    ]);
     let caller = Caller {
         subject: format!("call-{number:07}"),
         from: format!("+1555{number:07}"),
         to: "+15550111".into(),
         digit,
-        moment,
+        timing,
         fails_at: fails.then(|| "detail".to_owned()),
         pace: (100, 700),
     };

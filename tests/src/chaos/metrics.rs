@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 /// Values by metric name, labels summed up, and by whole series as it is written.
 pub type Readings = BTreeMap<String, f64>;
 
-/// What the process at this port of loopback counts now; `None` when it does not answer.
+/// Current counters of the process at this loopback port; `None` if it does not answer.
 pub async fn read(port: u16) -> Option<Readings> {
     let text = tokio::time::timeout(Duration::from_secs(3), get(port, "/metrics")).await.ok()?.ok()?;
     Some(parse(&text))
@@ -17,7 +17,7 @@ pub async fn read(port: u16) -> Option<Readings> {
 /// The body of an answer, whatever its status.
 ///
 /// # Errors
-/// When nobody listens or the connection breaks.
+/// Nothing listens, or the connection breaks.
 pub async fn get(port: u16, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");

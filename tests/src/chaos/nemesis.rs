@@ -7,12 +7,13 @@ use super::load::Load;
 use super::metrics;
 use super::settings::Settings;
 use super::site::Site;
-use crate::carrier::{Dice, Timeline};
+use crate::carrier::Timeline;
+use crate::rng::Rng;
 use crate::support::Signal;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// So many calls must be in flight for a fault to count.
+/// Minimum number of calls in flight for a fault to count.
 pub const IN_FLIGHT: u64 = 200;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,17 +36,17 @@ pub struct Strike {
 
 pub struct Nemesis {
     faults: Vec<Fault>,
-    dice: Dice,
+    rng: Rng,
     pub strikes: Vec<Strike>,
     /// Processes that ended without having been killed.
     pub deaths: Vec<String>,
-    /// Starts that a role refused, in a sentence, because a service was away at that moment.
+    /// Starts that a role refused, in a sentence, because a service was away at that timing.
     pub refused_starts: u32,
 }
 
 impl Nemesis {
     pub fn new(settings: &Settings, fleet: &Fleet) -> Nemesis {
-        let mut dice = Dice::new(settings.seed, 2);
+        let mut rng = Rng::new(settings.seed, 2);
         let mut faults = vec![Fault::Store, Fault::Store, Fault::Broker, Fault::Broker];
         for (index, process) in fleet.members.iter().enumerate() {
             faults.extend((0..settings.kills).map(|_| Fault::Kill(index)));
@@ -53,8 +54,8 @@ impl Nemesis {
                 faults.push(Fault::Pause(index));
             }
         }
-        dice.shuffle(&mut faults);
-        Nemesis { faults, dice, strikes: Vec::new(), deaths: Vec::new(), refused_starts: 0 }
+        rng.shuffle(&mut faults);
+        Nemesis { faults, rng, strikes: Vec::new(), deaths: Vec::new(), refused_starts: 0 }
     }
 
     /// Strikes every fault. `lease` is that of the fleet; a pause lasts longer.
@@ -80,7 +81,7 @@ impl Nemesis {
     }
 
     async fn strike(&mut self, fault: Fault, fleet: &mut Fleet, site: &mut Site, lease: Duration) {
-        let pause = self.dice.millis(100, 900);
+        let pause = self.rng.millis(100, 900);
         match fault {
             Fault::Kill(index) => {
                 let member = &mut fleet.members[index];

@@ -1,4 +1,4 @@
-//! What a chaos run measured: a table for people, JSON for whatever compares runs.
+//! Results of a chaos run: a table for people, JSON for programs.
 
 use super::metrics::Readings;
 use super::nemesis::Strike;
@@ -59,7 +59,7 @@ impl Report {
         }
     }
 
-    /// How long calls waited for the engine at their worst; `silences` is sorted.
+    /// Longest wait of each call for the engine; `silences` is sorted.
     pub fn silences(&mut self, silences: &[Duration]) {
         let at = |share: f64| {
             let index = (silences.len() as f64 * share) as usize;

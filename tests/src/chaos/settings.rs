@@ -1,4 +1,4 @@
-//! What a chaos run is asked to do: by environment, with defaults small enough for every change.
+//! Settings of a chaos run, from the environment, with defaults small enough for every change.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -20,7 +20,7 @@ impl Site {
     /// Starts both servers (Redis confirms only what is on disk) and migrates. `settings` are `SIGNALBOX_…` variables.
     ///
     /// # Errors
-    /// When the binary cannot be built or `migrate` fails.
+    /// The binary cannot be built, or `migrate` fails.
     pub fn open(settings: &[(&str, &str)]) -> anyhow::Result<Site> {
         binary()?;
         let redis =
@@ -39,7 +39,7 @@ impl Site {
     /// Runs one command of the binary to its end and gives what it printed.
     ///
     /// # Errors
-    /// When it fails; what it said is in the error.
+    /// The command fails; the error contains its output.
     pub fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let output = self.try_run(arguments)?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -55,7 +55,7 @@ impl Site {
     /// Like [`Site::run`], whatever its exit code.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// The process cannot be started.
     pub fn try_run(&self, arguments: &[&str]) -> anyhow::Result<Output> {
         let mut command = Command::new(binary()?);
         command.args(arguments).envs(self.env.iter().cloned()).env("SIGNALBOX_OPS__LISTEN", "");
@@ -65,7 +65,7 @@ impl Site {
     /// Starts roles, one process for each mention, and waits until they say that they are ready.
     ///
     /// # Errors
-    /// When one does not become ready.
+    /// A process does not become ready.
     pub fn start(&self, roles: &[&str]) -> anyhow::Result<Fleet> {
         let mut fleet = Fleet::start(binary()?, roles, &self.env, self.folder.path());
         fleet.wait_until_ready();
@@ -90,7 +90,7 @@ impl Site {
         self.rabbit.restart();
     }
 
-    /// Where the logs are; gone when the site is.
+    /// Folder of the logs; removed with the site.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -100,7 +100,7 @@ impl Site {
         Process::spawn(name, command, &self.folder.path().join(format!("{name}.log")))
     }
 
-    /// What every process of this site wrote to its log.
+    /// Logs of all processes of this site.
     pub fn logs(&self) -> Vec<(String, String)> {
         let files = std::fs::read_dir(self.folder.path()).into_iter().flatten().flatten();
         let read = |path: PathBuf| Some((path.display().to_string(), std::fs::read_to_string(path).ok()?));
@@ -111,7 +111,7 @@ impl Site {
 /// The `signalbox` that belongs to this test: built now, with the test's own profile, unless `SIGNALBOX_BIN` names one.
 ///
 /// # Errors
-/// When it cannot be built.
+/// The binary cannot be built.
 pub fn binary() -> anyhow::Result<&'static Path> {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = BINARY.get_or_init(|| match std::env::var_os("SIGNALBOX_BIN") {

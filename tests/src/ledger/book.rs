@@ -23,11 +23,11 @@ pub struct Received {
 pub(super) struct Line {
     pub sequence: u32,
     pub body: u64,
-    /// What the judge compares with: type, action and text.
+    /// Hash of type, action and text, for the verdict.
     pub meaning: u64,
 }
 
-/// What one activeflow said about one subject.
+/// Commands of one activeflow about one subject.
 #[derive(Debug, Default)]
 pub(super) struct Page {
     pub lines: Vec<Line>,
@@ -76,7 +76,7 @@ impl Book {
         }
     }
 
-    /// How many distinct commands a subject got.
+    /// Number of distinct commands of a subject.
     pub fn told(&self, subject: &str) -> usize {
         self.calls.get(subject).map_or(0, |pages| pages.values().map(|page| page.lines.len()).sum())
     }

@@ -6,12 +6,12 @@
 use serde_json::Value;
 use std::collections::VecDeque;
 
-/// What happened in one call, as its carrier tells it.
+/// Inputs of one call, as the carrier reports them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Story {
     pub from: String,
     pub to: String,
-    /// What each `digits_receive` gets in turn; nothing left means silence.
+    /// Input of each `digits_receive` in turn; when none is left, no digit is pressed.
     pub digits: VecDeque<char>,
     /// The caller hangs up in the `digits_receive` with this id.
     pub hangs_up_at: Option<String>,
@@ -32,7 +32,7 @@ pub struct Flow {
     actions: Vec<Value>,
 }
 
-/// Where to go from an action.
+/// Next action.
 enum Next {
     Following,
     At(String),
@@ -41,17 +41,17 @@ enum Next {
 
 impl Flow {
     /// # Errors
-    /// When the text is not JSON with a list of actions.
+    /// The text is not JSON with a list of actions.
     pub fn read(document: &str) -> anyhow::Result<Flow> {
         let value: Value = serde_json::from_str(document)?;
         let actions = value["actions"].as_array().cloned();
         Ok(Flow { actions: actions.ok_or_else(|| anyhow::anyhow!("the flow has no actions"))? })
     }
 
-    /// Everything that a call with this story is told.
+    /// Commands that a call with this story must receive.
     ///
     /// # Errors
-    /// When the flow uses what this interpreter does not know.
+    /// The flow uses something that this interpreter does not support.
     pub fn asked(&self, mut story: Story) -> anyhow::Result<Vec<Asked>> {
         let mut asked = Vec::new();
         let mut at = 0;

@@ -1,4 +1,4 @@
-//! Where the ledger reads: its own queue of commands, and at the end the queues for what nobody could take.
+//! Readers of the ledger: its own command queue, and at the end the rejected and unrouted queues.
 
 use super::book::{Book, Received};
 use crate::carrier::gateway::{COMMANDS, bind, keep_consuming};
@@ -24,7 +24,7 @@ pub struct Leftover {
 /// Binds the ledger's queue to every command and keeps the book until `stop`.
 ///
 /// # Errors
-/// When the broker does not take the declaration.
+/// The broker refuses the declaration.
 pub async fn keep_book(url: &str, stop: CancellationToken) -> anyhow::Result<Arc<Mutex<Book>>> {
     bind(url, QUEUE, COMMANDS, &["#"]).await?;
     let book = Arc::new(Mutex::new(Book::default()));
@@ -58,10 +58,10 @@ fn text(value: &AMQPValue) -> String {
     }
 }
 
-/// Takes everything out of `queue`.
+/// Removes and returns all messages of `queue`.
 ///
 /// # Errors
-/// What the broker says; a queue that does not exist is one.
+/// The broker refuses, or the queue does not exist.
 pub async fn drain(url: &str, queue: &str) -> anyhow::Result<Vec<Leftover>> {
     let connection = connect(url).await?;
     let channel = connection.create_channel().await?;

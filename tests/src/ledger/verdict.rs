@@ -62,7 +62,7 @@ pub enum Violation {
     },
 }
 
-/// What the ledger found.
+/// Violations and counts of a run.
 #[derive(Debug, Default)]
 pub struct Verdict {
     pub calls: usize,
@@ -75,7 +75,7 @@ pub struct Verdict {
 /// Judges the book against the stories of all confirmed calls.
 ///
 /// # Errors
-/// When the flow cannot be interpreted.
+/// The flow cannot be interpreted.
 pub fn judge(book: &Book, flow: &Flow, stories: &BTreeMap<String, Story>) -> anyhow::Result<Verdict> {
     let mut violations = book.faults.clone();
     for (subject, story) in stories {

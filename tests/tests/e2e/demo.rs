@@ -73,7 +73,7 @@ fn the_demo_ends_by_itself_and_continues_with_the_same_data() {
     assert!(rest.contains("(finished, ") && rest.contains("→ Support line: "), "{rest}");
 
     let mut again = Demo::start(&standalone, &arguments);
-    again.until("those of last time");
+    again.until("are still deployed");
     assert!(again.rest().contains("Nothing was lost"));
 }
 

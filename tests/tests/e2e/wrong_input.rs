@@ -121,7 +121,7 @@ fn files_flags_and_settings_are_refused_before_any_service_is_contacted() {
         validate("oversize.json", "error[SBX0102]"),
         validate("missing.json", "the flow file missing.json cannot be read"),
         case(&["flow", "validate"], &[], 2, "<FILE>"),
-        case(&["flow", "deploy", "action.json"], &[], 1, "action.json was not deployed: 1 error"),
+        case(&["flow", "deploy", "action.json"], &[], 1, "action.json is not deployed: 1 error"),
         case(
             &["flow", "deploy", "fine.json", "--route", "fax=+15550111"],
             &[],

@@ -1,0 +1,46 @@
+//! The gateway: records commands in the ledger and passes each new one to its participant.
+
+use crate::ledger::Ledger;
+use crate::wire::Command;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc;
+
+pub struct Gateway {
+    ledger: Arc<Ledger>,
+    participants: Mutex<HashMap<String, mpsc::UnboundedSender<Command>>>,
+}
+
+impl Gateway {
+    pub fn new(ledger: Arc<Ledger>) -> Gateway {
+        Gateway { ledger, participants: Mutex::default() }
+    }
+
+    /// Serves commands until the link is closed.
+    pub async fn serve(&self, mut commands: mpsc::Receiver<Vec<u8>>) {
+        while let Some(body) = commands.recv().await {
+            let Some(command) = Command::read(&body) else { continue };
+            if self.ledger.receive(&command, &body)
+                && let Some(participant) = self.participants().get(&command.subject)
+            {
+                // A participant that has just hung up receives nothing more.
+                let _ = participant.send(command);
+            }
+        }
+    }
+
+    /// Commands for `subject` arrive here until it is dropped.
+    pub fn mailbox(&self, subject: &str) -> mpsc::UnboundedReceiver<Command> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.participants().insert(subject.to_owned(), sender);
+        receiver
+    }
+
+    pub fn forget(&self, subject: &str) {
+        self.participants().remove(subject);
+    }
+
+    fn participants(&self) -> MutexGuard<'_, HashMap<String, mpsc::UnboundedSender<Command>>> {
+        self.participants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
