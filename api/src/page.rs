@@ -4,7 +4,7 @@ use crate::problem::Problem;
 use crate::state::Api;
 use common::ActiveflowId;
 use common::identity::hex;
-use common::ports::lookup::{Found, ListQuery};
+use common::ports::lookup::{ActiveflowSnapshot, ListQuery};
 use flow::Timestamp;
 
 pub const PAGE_SIZE: u32 = 50;
@@ -18,7 +18,7 @@ pub type Position = (Timestamp, ActiveflowId);
 
 /// The matching activeflows, and the position at which to continue.
 pub struct Page {
-    pub found: Vec<Found>,
+    pub found: Vec<ActiveflowSnapshot>,
     pub next: Option<Position>,
 }
 
@@ -45,7 +45,7 @@ pub async fn scan(
     customer_id: &str,
     mut before: Option<Position>,
     size: usize,
-    matches: impl Fn(&Found) -> bool,
+    matches: impl Fn(&ActiveflowSnapshot) -> bool,
 ) -> Result<Page, Problem> {
     let mut page = Page { found: Vec::new(), next: None };
     let mut scanned = 0;

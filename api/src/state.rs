@@ -6,9 +6,9 @@ use crate::live::Streams;
 use crate::ports::Ports;
 use crate::problem::Problem;
 use common::StoreError;
-use common::answer::until_answered;
 use common::identity::hex;
-use common::ports::lookup::Found;
+use common::ports::lookup::ActiveflowSnapshot;
+use common::retry::until_answered;
 use flow::{Bundle, Definitions};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -81,7 +81,7 @@ impl Api {
     ///
     /// # Errors
     /// As [`Api::ask`].
-    pub async fn bundle_of(&self, found: &Found) -> Result<Option<Arc<Bundle>>, Problem> {
+    pub async fn bundle_of(&self, found: &ActiveflowSnapshot) -> Result<Option<Arc<Bundle>>, Problem> {
         self.bundle(&hex(&found.record.spec.bundle)).await
     }
 

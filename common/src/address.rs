@@ -1,7 +1,7 @@
 //! Parsing an event, and finding the activeflow or reference that it addresses and the flow that it would start. Pure.
 
 use crate::identity::{InvalidActiveflowId, reference_key, subject_of};
-use crate::ports::intake::{Deliver, To};
+use crate::ports::intake::{Deliver, Destination};
 use crate::record::{ActiveflowSpec, FlowRef, Start};
 use crate::refusal::{Refusal, RefusalReason};
 use crate::{ActiveflowId, EventKey, Shard, json};
@@ -14,7 +14,7 @@ pub const DEFAULT_REALM: &str = "default";
 
 /// A parsed event with its addressee, before definitions are applied.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Read {
+pub struct ParsedEvent {
     pub event: Event,
     pub realm: String,
     /// Always with a subject: a derived one if the event names none.
@@ -28,7 +28,7 @@ const ANSWERS: [&str; 2] = ["command.completed", "command.failed"];
 ///
 /// # Errors
 /// The event is malformed, or names neither a reference nor a command.
-pub fn read(body: &[u8], realm: &str, traceparent: Option<&str>) -> Result<Read, Refusal> {
+pub fn read(body: &[u8], realm: &str, traceparent: Option<&str>) -> Result<ParsedEvent, Refusal> {
     let mut event =
         Event::parse(body).map_err(|error| Refusal::new(RefusalReason::from(error.reason), error.message))?;
     event.traceparent = event.traceparent.or_else(|| traceparent.map(str::to_owned));
@@ -46,7 +46,7 @@ pub fn read(body: &[u8], realm: &str, traceparent: Option<&str>) -> Result<Read,
     {
         reference.subject = subject_of(realm, &event.source, &event.id, &reference.kind);
     }
-    Ok(Read { event, realm: realm.to_owned(), addressee })
+    Ok(ParsedEvent { event, realm: realm.to_owned(), addressee })
 }
 
 /// Addresses an event by `definitions`: its shard, its activeflow or reference, and the activeflow that it would start.
@@ -55,25 +55,25 @@ pub fn read(body: &[u8], realm: &str, traceparent: Option<&str>) -> Result<Read,
 /// # Errors
 /// The event names an invalid activeflow id, or the flow's definition is damaged.
 pub fn address(
-    read: &Read,
+    read: &ParsedEvent,
     definitions: &Definitions,
     arrival: Timestamp,
     shards: u16,
 ) -> Result<Deliver, Refusal> {
-    let Read { event, realm, addressee } = read;
+    let ParsedEvent { event, realm, addressee } = read;
     let (shard, to) = match addressee {
         Addressee::Command { activeflow_id, .. } => {
             let id: ActiveflowId = activeflow_id.parse().map_err(|error: InvalidActiveflowId| {
                 Refusal::new(RefusalReason::Unaddressable, error.to_string())
             })?;
-            (id.shard(shards), To::Activeflow { id, realm: realm.clone() })
+            (id.shard(shards), Destination::Activeflow { id, realm: realm.clone() })
         }
         Addressee::Reference { reference, address } => {
             let at = event.time.unwrap_or(arrival);
             let taken = address.as_ref().and_then(|address| definitions.route(address, &event.kind, at));
             let owner = taken.map(|(route, flow)| start(event, reference, route, flow)).transpose()?;
             let key = reference_key(reference);
-            (Shard::of(reference, shards), To::Reference { key, owner, sides: Vec::new() })
+            (Shard::of(reference, shards), Destination::Reference { key, owner, sides: Vec::new() })
         }
     };
     Ok(Deliver {

@@ -1,12 +1,12 @@
 //! Delivery of one event to the store: address it, store its effect, and address it again by newer definitions when the
 //! shard knows newer ones. The dispatcher and `POST /v1/events` both use it.
 
-use crate::address::{Read, address};
-use crate::answer::until_answered;
-use crate::attempt::Backoff;
+use crate::address::{ParsedEvent, address};
+use crate::backoff::Backoff;
 use crate::ports::intake::{Deliver, Delivered};
 use crate::ports::{Clock, Intake};
 use crate::refusal::Refusal;
+use crate::retry::until_answered;
 use crate::{ActiveflowId, Shard, StoreError};
 use flow::{Definitions, Timestamp};
 use std::future::Future;
@@ -54,7 +54,7 @@ pub async fn deliver<C: DeliveryContext>(
     context: &C,
     intake: &dyn Intake,
     clock: &dyn Clock,
-    read: &Read,
+    read: &ParsedEvent,
     arrival: Timestamp,
 ) -> Result<DeliveryOutcome, C::Error> {
     let mut backoff = Backoff::default();

@@ -1,8 +1,7 @@
 //! Shared by all roles: identity, envelopes, records, and the ports to store and bus. No I/O.
 
 pub mod address;
-pub mod answer;
-pub mod attempt;
+pub mod backoff;
 pub mod command;
 pub mod deliver;
 pub mod heartbeat;
@@ -15,6 +14,7 @@ pub mod member;
 pub mod ports;
 pub mod record;
 pub mod refusal;
+pub mod retry;
 pub mod store_time;
 pub mod token;
 

@@ -8,13 +8,13 @@ use crate::outcome::EventOutcome;
 use crate::ports::Ports;
 use crate::read::{key, panicked, read};
 use crate::reject::reject;
-use common::address::Read;
-use common::answer::until_answered;
+use common::address::ParsedEvent;
 use common::deliver::{DeliveryContext, DeliveryOutcome, deliver};
 use common::mask::masked;
 use common::ports::bus::Delivery;
-use common::ports::intake::{Deliver, To};
+use common::ports::intake::{Deliver, Destination};
 use common::refusal::{Refusal, RefusalReason};
+use common::retry::until_answered;
 use common::{EventKey, Shard, StoreError};
 use flow::Definitions;
 use futures_util::FutureExt;
@@ -33,7 +33,7 @@ const ATTEMPTS_PER_LOG_LINE: u64 = 60;
 pub async fn apply(
     dispatcher: &Dispatcher,
     delivery: &Delivery,
-    read: Result<Read, Refusal>,
+    read: Result<ParsedEvent, Refusal>,
 ) -> EventOutcome {
     handle(dispatcher, delivery, read, Concurrency::Shared).await
 }
@@ -74,7 +74,7 @@ enum Concurrency {
 async fn handle(
     dispatcher: &Dispatcher,
     delivery: &Delivery,
-    read: Result<Read, Refusal>,
+    read: Result<ParsedEvent, Refusal>,
     concurrency: Concurrency,
 ) -> EventOutcome {
     let started_at = dispatcher.ports.clock.monotonic();
@@ -96,7 +96,7 @@ async fn handle(
 
 async fn store(
     dispatcher: &Dispatcher,
-    read: &Read,
+    read: &ParsedEvent,
     concurrency: Concurrency,
 ) -> Result<EventOutcome, Refusal> {
     let Dispatcher { ports, definitions, backlog_gate, .. } = dispatcher;
@@ -195,11 +195,11 @@ async fn wait_for_upgrade(dispatcher: &Dispatcher, error: &StoreError, attempts:
 }
 
 fn would_start(deliver: &Deliver) -> bool {
-    matches!(&deliver.to, To::Reference { owner, sides, .. } if owner.is_some() || !sides.is_empty())
+    matches!(&deliver.to, Destination::Reference { owner, sides, .. } if owner.is_some() || !sides.is_empty())
 }
 
 /// Carriers publish many events that no flow uses: they are counted, and logged only at debug level.
-fn unmatched(read: &Read) -> EventOutcome {
+fn unmatched(read: &ParsedEvent) -> EventOutcome {
     tracing::debug!(
         event_type = read.event.kind,
         subject = masked(&key(read).1),

@@ -7,7 +7,7 @@ use crate::key_queues::{Key, KeyQueues};
 use crate::metrics;
 use crate::read::{key, read};
 use crate::source::Source;
-use common::address::Read;
+use common::address::ParsedEvent;
 use common::ports::bus::Delivery;
 use common::refusal::Refusal;
 use futures_util::future::BoxFuture;
@@ -34,7 +34,7 @@ pub struct Consumer<'a> {
 struct PendingDelivery {
     session: u64,
     delivery: Delivery,
-    read: Result<Read, Refusal>,
+    read: Result<ParsedEvent, Refusal>,
 }
 
 /// A delivery whose handling has ended.

@@ -1,7 +1,7 @@
 //! The definitions that this dispatcher has loaded, and its estimate of the store's time.
 
 use common::StoreError;
-use common::attempt::Backoff;
+use common::backoff::Backoff;
 use common::ports::{Catalogue, Clock};
 use common::store_time::StoreTime;
 use flow::{Definitions, Timestamp};

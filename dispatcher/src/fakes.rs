@@ -11,7 +11,7 @@ use common::member::MemberId;
 use common::ports::bus::{Confirm, Deliveries, Delivery, Rejection};
 use common::ports::catalogue::{Publication, Published};
 use common::ports::intake::{Deliver, Delivered};
-use common::ports::upkeep::{Depth, Swept, Upkeep};
+use common::ports::upkeep::{Depth, SweepReport, Upkeep};
 use common::ports::work::Wakeups;
 use common::ports::{Bus, Catalogue, Clock, Intake};
 use common::{BusError, EventKey, Shard, StoreError};
@@ -270,7 +270,7 @@ impl Intake for Harness {
 
 #[async_trait]
 impl Upkeep for Harness {
-    async fn sweep(&self, _: Shard, _: &[MemberId]) -> Result<Swept, StoreError> {
+    async fn sweep(&self, _: Shard, _: &[MemberId]) -> Result<SweepReport, StoreError> {
         unreachable!("a dispatcher does not sweep")
     }
     async fn depth(&self, shard: Shard) -> Result<Depth, StoreError> {

@@ -1,7 +1,7 @@
 //! Reading a delivery: the event, its realm, and the key of the queue in which it waits.
 
 use crate::key_queues::Key;
-use common::address::{DEFAULT_REALM, Read};
+use common::address::{DEFAULT_REALM, ParsedEvent};
 use common::ports::bus::Delivery;
 use common::refusal::{Refusal, RefusalReason};
 use flow::route::Addressee;
@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 ///
 /// # Errors
 /// The event is malformed or cannot be addressed.
-pub fn read(delivery: &Delivery, realms: &BTreeMap<String, String>) -> Result<Read, Refusal> {
+pub fn read(delivery: &Delivery, realms: &BTreeMap<String, String>) -> Result<ParsedEvent, Refusal> {
     let realm = delivery.user_id.as_ref().and_then(|user| realms.get(user));
     let realm = realm.map_or(DEFAULT_REALM, String::as_str);
     let read = || common::address::read(&delivery.body, realm, delivery.traceparent.as_deref());
@@ -20,7 +20,7 @@ pub fn read(delivery: &Delivery, realms: &BTreeMap<String, String>) -> Result<Re
 }
 
 /// Queue key of an event. The result of a command is queued with the other events of its reference.
-pub fn key(read: &Read) -> Key {
+pub fn key(read: &ParsedEvent) -> Key {
     let subject = match &read.addressee {
         Addressee::Reference { reference, .. } => &reference.subject,
         Addressee::Command { activeflow_id, .. } => read.event.subject.as_ref().unwrap_or(activeflow_id),

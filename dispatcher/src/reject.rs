@@ -4,7 +4,7 @@ use crate::dispatcher::Dispatcher;
 use crate::metrics;
 use crate::outcome::EventOutcome;
 use common::BusError;
-use common::attempt::Backoff;
+use common::backoff::Backoff;
 use common::ports::bus::{Delivery, Rejection};
 use common::refusal::Refusal;
 use std::collections::BTreeMap;

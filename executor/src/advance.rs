@@ -9,7 +9,7 @@ use crate::metrics;
 use crate::perform::publish;
 use crate::turn::{Decision, Turn, TurnFailure, decide, journal};
 use common::command::Message;
-use common::ports::work::{After, Claim, CommitOutcome, Control, Row, Transition};
+use common::ports::work::{Claim, CommitOutcome, Control, Disposition, Row, Transition};
 use common::record::{ActiveflowSpec, Entry};
 use common::store_time::StoreTime;
 use flow::{Bundle, Cursor};
@@ -94,7 +94,9 @@ async fn run_turns(
                 activeflow.inbox = inbox;
                 activeflow.control = control;
             }
-            CommitOutcome::ClaimKept { version } if after == After::KeepClaim => activeflow.version = version,
+            CommitOutcome::ClaimKept { version } if after == Disposition::KeepClaim => {
+                activeflow.version = version
+            }
             CommitOutcome::Released { .. } | CommitOutcome::ClaimKept { .. } => {
                 return Ok(outcome_of(&after));
             }
@@ -131,7 +133,7 @@ async fn settle(executor: &Executor, activeflow: &mut ClaimedActiveflow) -> Resu
         return Ok(());
     }
     if let CommitOutcome::ClaimKept { version } =
-        finish(executor, &activeflow.claim, activeflow.version, &After::KeepClaim).await?
+        finish(executor, &activeflow.claim, activeflow.version, &Disposition::KeepClaim).await?
     {
         activeflow.version = version;
     }
@@ -181,8 +183,8 @@ fn extra_turns(config: &Config) -> u32 {
 
 impl ClaimedActiveflow {
     /// Whether a cursor that yielded gets another turn under this claim.
-    fn take_extra_turn(&mut self, after: &After) -> bool {
-        let granted = *after == After::Yield && self.extra_turns > 0;
+    fn take_extra_turn(&mut self, after: &Disposition) -> bool {
+        let granted = *after == Disposition::Yield && self.extra_turns > 0;
         self.extra_turns -= u32::from(granted);
         granted
     }
@@ -208,13 +210,13 @@ async fn perform(
     executor: &Executor,
     activeflow: &mut ClaimedActiveflow,
     decision: Decision,
-) -> Result<(CommitOutcome, After), AbortReason> {
+) -> Result<(CommitOutcome, Disposition), AbortReason> {
     let Decision { transition, commands, after, ending, started, actions } = decision;
-    let after = if activeflow.take_extra_turn(&after) { After::KeepClaim } else { after };
+    let after = if activeflow.take_extra_turn(&after) { Disposition::KeepClaim } else { after };
     let claim = &activeflow.claim;
     let outcome = match transition {
         None => finish(executor, claim, activeflow.version, &after).await?,
-        Some(transition) if after == After::KeepClaim => {
+        Some(transition) if after == Disposition::KeepClaim => {
             let outcome = commit(executor, claim, activeflow.version, &transition, &after).await?;
             publish(executor, &commands).await?;
             activeflow.unsettled |= !commands.is_empty();
@@ -229,7 +231,8 @@ async fn perform(
             outcome
         }
         Some(transition) => {
-            let kept = commit(executor, claim, activeflow.version, &transition, &After::KeepClaim).await?;
+            let kept =
+                commit(executor, claim, activeflow.version, &transition, &Disposition::KeepClaim).await?;
             activeflow.body = transition.body;
             if let CommitOutcome::ClaimKept { version } = kept {
                 activeflow.version = version;
@@ -257,7 +260,7 @@ async fn fail(
     executor: &Executor,
     activeflow: &ClaimedActiveflow,
     failure: TurnFailure,
-) -> Result<(CommitOutcome, After), AbortReason> {
+) -> Result<(CommitOutcome, Disposition), AbortReason> {
     let TurnFailure { consumed, note, .. } = failure;
     tracing::error!(
         activeflow_id = %activeflow.claim.id,
@@ -268,7 +271,7 @@ async fn fail(
         "Activeflow ended: it cannot be executed"
     );
     let rest = Cursor::from_bytes(&activeflow.body).map(|cursor| redelivered(&cursor)).unwrap_or_default();
-    let after = After::End { rest };
+    let after = Disposition::End { rest };
     let transition = Transition {
         body: activeflow.body.clone(),
         consumed,
@@ -281,12 +284,12 @@ async fn fail(
     Ok((outcome, after))
 }
 
-fn outcome_of(after: &After) -> AdvanceOutcome {
+fn outcome_of(after: &Disposition) -> AdvanceOutcome {
     match after {
-        After::Park { .. } => AdvanceOutcome::Parked,
-        After::Pause => AdvanceOutcome::Paused,
-        After::Yield | After::KeepClaim => AdvanceOutcome::Yielded,
-        After::End { .. } => AdvanceOutcome::Ended,
+        Disposition::Park { .. } => AdvanceOutcome::Parked,
+        Disposition::Pause => AdvanceOutcome::Paused,
+        Disposition::Yield | Disposition::KeepClaim => AdvanceOutcome::Yielded,
+        Disposition::End { .. } => AdvanceOutcome::Ended,
     }
 }
 

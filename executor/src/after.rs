@@ -1,19 +1,19 @@
 //! The next state of a claim, read from the position of its cursor.
 
-use common::ports::work::After;
+use common::ports::work::Disposition;
 use common::record::Entry;
 use flow::Cursor;
 use flow::cursor::{CursorState, Early};
 
 /// The next state of the claim, and the reason if the activeflow has ended. No cursor: it has not started.
-pub fn after(cursor: Option<&Cursor>) -> (After, Option<String>) {
+pub fn after(cursor: Option<&Cursor>) -> (Disposition, Option<String>) {
     let Some(cursor) = cursor else {
-        return (After::Park { wait: 0, until: None }, None);
+        return (Disposition::Park { wait: 0, until: None }, None);
     };
     match cursor.state() {
-        CursorState::Waiting { wait, until } => (After::Park { wait, until }, None),
-        CursorState::Yielded => (After::Yield, None),
-        CursorState::Ended(ending) => (After::End { rest: redelivered(cursor) }, Some(ending.reason)),
+        CursorState::Waiting { wait, until } => (Disposition::Park { wait, until }, None),
+        CursorState::Yielded => (Disposition::Yield, None),
+        CursorState::Ended(ending) => (Disposition::End { rest: redelivered(cursor) }, Some(ending.reason)),
     }
 }
 

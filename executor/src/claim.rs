@@ -7,10 +7,10 @@ use crate::commit::release;
 use crate::executor::Executor;
 use crate::membership::{Assignment, Membership};
 use crate::metrics;
-use common::answer::until_answered;
 use common::member::MemberId;
-use common::ports::work::{Claim, Claimed, Row, Want};
+use common::ports::work::{Claim, ClaimRequest, Claimed, Row};
 use common::record::Suspect;
+use common::retry::until_answered;
 use common::store_time::StoreTime;
 use common::{ActiveflowId, Shard, StoreError};
 use futures_util::future::{BoxFuture, join_all};
@@ -56,7 +56,7 @@ struct RunningTask {
 struct Answer {
     shard: Shard,
     worker: MemberId,
-    want: Want,
+    want: ClaimRequest,
     received_at: Duration,
     claimed: Result<Claimed, StoreError>,
 }
@@ -124,7 +124,7 @@ impl ClaimLoop {
         }
     }
 
-    fn next_request(&mut self) -> Option<(Shard, Want)> {
+    fn next_request(&mut self) -> Option<(Shard, ClaimRequest)> {
         let bus_up = self.executor.ports.bus.is_up();
         let was_up = std::mem::replace(&mut self.bus_up, bus_up);
         if bus_up && !was_up {
@@ -161,7 +161,14 @@ impl ClaimLoop {
     }
 
     /// Starts a task for each claimed row; `waiting` suspects are still in the shard.
-    fn run_claimed(&mut self, shard: Shard, want: Want, time: StoreTime, rows: Vec<Row>, waiting: u64) {
+    fn run_claimed(
+        &mut self,
+        shard: Shard,
+        want: ClaimRequest,
+        time: StoreTime,
+        rows: Vec<Row>,
+        waiting: u64,
+    ) {
         let suspects = rows.iter().filter(|row| row.record.suspect != Suspect::No).count();
         metrics::claimed(rows.len(), suspects);
         let result = ClaimResult { rows: rows.len(), suspects, suspects_waiting: waiting };
@@ -294,7 +301,13 @@ impl ClaimLoop {
 }
 
 /// Repeats one claim request under one nonce until the store answers: rows of a lost answer come with the next one.
-async fn claim(executor: Arc<Executor>, shard: Shard, worker: MemberId, nonce: u64, want: Want) -> Answer {
+async fn claim(
+    executor: Arc<Executor>,
+    shard: Shard,
+    worker: MemberId,
+    nonce: u64,
+    want: ClaimRequest,
+) -> Answer {
     let (work, clock) = (&executor.ports.work, &*executor.ports.clock);
     let claimed = until_answered(clock, || work.claim(shard, worker, nonce, want)).await;
     Answer { shard, worker, want, received_at: clock.monotonic(), claimed }

@@ -10,7 +10,7 @@
 //! the suspects of its shard are tried again only after a pause, and the shard whose pause ended first goes first.
 
 use common::Shard;
-use common::ports::work::Want;
+use common::ports::work::ClaimRequest;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
@@ -81,19 +81,21 @@ impl ClaimScheduler {
     }
 
     /// The next request to send, while `running` of at most `capacity` activeflows are claimed.
-    pub fn next(&mut self, running: usize, capacity: usize, now: Duration) -> Option<(Shard, Want)> {
+    pub fn next(&mut self, running: usize, capacity: usize, now: Duration) -> Option<(Shard, ClaimRequest)> {
         if self.suspects_requested {
             return None;
         }
         let idle = running == 0 && self.requested.is_empty();
         if let Some(shard) = self.next_suspects(now) {
-            return idle.then_some((shard, Want { max: GROUP, idle: true })).map(|next| self.request(next));
+            return idle
+                .then_some((shard, ClaimRequest { max: GROUP, idle: true }))
+                .map(|next| self.request(next));
         }
         let room = capacity.saturating_sub(running + self.reserved);
         if room == 0 {
             return None;
         }
-        let want = Want { max: room.min(BATCH) as u32, idle: false };
+        let want = ClaimRequest { max: room.min(BATCH) as u32, idle: false };
         self.next_ready().map(|shard| self.request((shard, want)))
     }
 
@@ -117,12 +119,12 @@ impl ClaimScheduler {
     }
 
     /// The next request while the broker is away: at most one probe per interval, for one activeflow, suspects included.
-    pub fn next_probe(&mut self, running: usize, now: Duration) -> Option<(Shard, Want)> {
+    pub fn next_probe(&mut self, running: usize, now: Duration) -> Option<(Shard, ClaimRequest)> {
         let idle = running == 0 && self.requested.is_empty();
         let due = self.last_probe.is_none_or(|at| now.saturating_sub(at) >= PROBE_INTERVAL);
         let shard = self.next_ready().filter(|_| idle && due)?;
         let paused = self.paused_until.get(&shard).is_some_and(|until| now < *until);
-        Some(self.request((shard, Want { max: 1, idle: !paused })))
+        Some(self.request((shard, ClaimRequest { max: 1, idle: !paused })))
     }
 
     /// Records that a probe is running.
@@ -137,7 +139,13 @@ impl ClaimScheduler {
 
     /// Ends a request. `assigned` tells whether the shard is assigned to this executor. Returns whether the executor
     /// newly learned of suspects in an assigned shard.
-    pub fn answered(&mut self, shard: Shard, want: Want, result: ClaimResult, assigned: bool) -> bool {
+    pub fn answered(
+        &mut self,
+        shard: Shard,
+        want: ClaimRequest,
+        result: ClaimResult,
+        assigned: bool,
+    ) -> bool {
         self.end_request(shard, want);
         if result.rows >= want.max as usize {
             self.ready.insert(shard);
@@ -150,18 +158,18 @@ impl ClaimScheduler {
     }
 
     /// Ends a request that failed; the next poll tries again.
-    pub fn failed(&mut self, shard: Shard, want: Want) {
+    pub fn failed(&mut self, shard: Shard, want: ClaimRequest) {
         self.end_request(shard, want);
         self.suspects.remove(&shard);
     }
 
-    fn end_request(&mut self, shard: Shard, want: Want) {
+    fn end_request(&mut self, shard: Shard, want: ClaimRequest) {
         self.requested.remove(&shard);
         self.suspects_requested &= !want.idle;
         self.reserved -= want.max as usize;
     }
 
-    fn request(&mut self, next: (Shard, Want)) -> (Shard, Want) {
+    fn request(&mut self, next: (Shard, ClaimRequest)) -> (Shard, ClaimRequest) {
         let (shard, want) = next;
         self.ready.remove(&shard);
         self.requested.insert(shard);
@@ -237,7 +245,7 @@ mod tests {
         }
         scheduler.mark_ready([Shard(1)]);
         assert_eq!(scheduler.next(3, 512, NOW), None, "three are still claimed");
-        let group = Want { max: 32, idle: true };
+        let group = ClaimRequest { max: 32, idle: true };
         assert_eq!(scheduler.next(0, 512, NOW), Some((Shard(0), group)));
         scheduler.answered(Shard(0), group, result(5, 5, 0), true);
         assert_eq!(scheduler.next(5, 512, NOW), None, "the group runs without others");
@@ -312,6 +320,6 @@ mod tests {
     fn while_the_broker_is_away_a_shard_whose_suspects_are_paused_is_probed_with_something_else() {
         let mut scheduler = with_ready(1);
         scheduler.group_ended(&group(0, 99, 0, 1), NOW);
-        assert_eq!(scheduler.next_probe(0, NOW), Some((Shard(0), Want { max: 1, idle: false })));
+        assert_eq!(scheduler.next_probe(0, NOW), Some((Shard(0), ClaimRequest { max: 1, idle: false })));
     }
 }

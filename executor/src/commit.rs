@@ -2,8 +2,8 @@
 
 use crate::executor::Executor;
 use crate::metrics;
-use common::answer::until_answered;
-use common::ports::work::{After, Claim, CommitOutcome, Transition};
+use common::ports::work::{Claim, CommitOutcome, Disposition, Transition};
+use common::retry::until_answered;
 use common::{ActiveflowId, StoreError};
 
 /// Reason to stop the work on an activeflow before its claim is parked, yielded or ended.
@@ -24,7 +24,7 @@ pub async fn commit(
     claim: &Claim,
     version: u64,
     transition: &Transition,
-    after: &After,
+    after: &Disposition,
 ) -> Result<CommitOutcome, AbortReason> {
     let work = &executor.ports.work;
     let answer =
@@ -41,7 +41,7 @@ pub async fn finish(
     executor: &Executor,
     claim: &Claim,
     version: u64,
-    after: &After,
+    after: &Disposition,
 ) -> Result<CommitOutcome, AbortReason> {
     let work = &executor.ports.work;
     let answer = until_answered(&*executor.ports.clock, || work.finish(claim, version, 0, after)).await;

@@ -15,7 +15,9 @@ use common::identity::hex;
 use common::member::{Member, MemberId};
 use common::ports::bus::{Confirm, Deliveries, Rejection};
 use common::ports::catalogue::{Publication, Published};
-use common::ports::work::{After, Claim, Claimed, CommitOutcome, Control, Row, Transition, Wakeups, Want};
+use common::ports::work::{
+    Claim, ClaimRequest, Claimed, CommitOutcome, Control, Disposition, Row, Transition, Wakeups,
+};
 use common::ports::{Bus, Catalogue, Clock, Members, Work};
 use common::record::{Entry, Suspect};
 use common::{ActiveflowId, BusError, Shard, StoreError};
@@ -94,16 +96,16 @@ impl Harness {
         self.log.lock().unwrap().push(line.into());
     }
 
-    fn outcome(&self, claim: &Claim, version: u64, after: &After) -> CommitOutcome {
+    fn outcome(&self, claim: &Claim, version: u64, after: &Disposition) -> CommitOutcome {
         if self.fenced.load(Ordering::Relaxed) {
             return CommitOutcome::Fenced;
         }
-        if let After::Park { .. } = after
+        if let Disposition::Park { .. } = after
             && let Some(inbox) = self.more.lock().unwrap().take()
         {
             return CommitOutcome::More { version, inbox, control: None };
         }
-        if *after == After::KeepClaim {
+        if *after == Disposition::KeepClaim {
             return CommitOutcome::ClaimKept { version };
         }
         self.claimed.lock().unwrap().remove(&claim.id);
@@ -134,19 +136,25 @@ pub fn nacked() -> Option<Result<(), BusError>> {
     Some(Err(BusError::Nacked { to: "commands".into() }))
 }
 
-fn name(after: &After) -> &'static str {
+fn name(after: &Disposition) -> &'static str {
     match after {
-        After::KeepClaim => "Keep",
-        After::Park { .. } => "Park",
-        After::Pause => "Pause",
-        After::Yield => "Yield",
-        After::End { .. } => "End",
+        Disposition::KeepClaim => "Keep",
+        Disposition::Park { .. } => "Park",
+        Disposition::Pause => "Pause",
+        Disposition::Yield => "Yield",
+        Disposition::End { .. } => "End",
     }
 }
 
 #[async_trait]
 impl Work for Harness {
-    async fn claim(&self, shard: Shard, worker: MemberId, _: u64, want: Want) -> Result<Claimed, StoreError> {
+    async fn claim(
+        &self,
+        shard: Shard,
+        worker: MemberId,
+        _: u64,
+        want: ClaimRequest,
+    ) -> Result<Claimed, StoreError> {
         let mut dead = self.dead.lock().unwrap();
         if self.dies.swap(false, Ordering::Relaxed) {
             dead.insert(worker);
@@ -180,7 +188,7 @@ impl Work for Harness {
         c: &Claim,
         v: u64,
         t: &Transition,
-        after: &After,
+        after: &Disposition,
     ) -> Result<CommitOutcome, StoreError> {
         let control = t.control.as_ref().map_or(String::new(), |control: &Control| format!(" {control:?}"));
         let (consumed, commands) = (t.consumed, t.commands.len());
@@ -193,7 +201,7 @@ impl Work for Harness {
         c: &Claim,
         v: u64,
         unsettled: u32,
-        after: &After,
+        after: &Disposition,
     ) -> Result<CommitOutcome, StoreError> {
         self.note(format!("finish {v}: {unsettled} left, {}", name(after)));
         Ok(self.outcome(c, v, after))

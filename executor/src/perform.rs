@@ -5,7 +5,7 @@ use crate::commit::AbortReason;
 use crate::executor::Executor;
 use crate::metrics;
 use common::BusError;
-use common::attempt::Backoff;
+use common::backoff::Backoff;
 use common::command::Message;
 use common::ports::bus::Confirm;
 use std::time::Duration;

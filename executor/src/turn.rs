@@ -5,7 +5,7 @@ use crate::turn_output::{TurnOutput, journal_notes};
 use common::ActiveflowId;
 use common::command::Message;
 use common::journal;
-use common::ports::work::{After, Control, Transition};
+use common::ports::work::{Control, Disposition, Transition};
 use common::record::{ActiveflowSpec, Entry};
 use flow::cursor::{CursorState, Identity, Input};
 use flow::step::{Effect, Note, NoteKind, limits};
@@ -37,7 +37,7 @@ pub struct Decision {
     /// The commands whose bytes are [`Transition::commands`].
     pub commands: Vec<Message>,
     /// Next state of the claim, once the commands are settled.
-    pub after: After,
+    pub after: Disposition,
     /// Reason of the end, if the activeflow ended.
     pub ending: Option<String>,
     pub started: bool,
@@ -251,7 +251,7 @@ impl<'a> Stepper<'a> {
         Decision {
             transition: Some(transition),
             commands: Vec::new(),
-            after: After::Pause,
+            after: Disposition::Pause,
             ending: None,
             started: false,
             actions: Vec::new(),

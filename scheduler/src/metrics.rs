@@ -1,6 +1,6 @@
 //! Metrics of the scheduler.
 
-use common::ports::upkeep::{Depth, Swept};
+use common::ports::upkeep::{Depth, SweepReport};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 const READY: &str = "signalbox_ready_depth";
@@ -36,7 +36,7 @@ pub fn describe() {
     describe_counter!(ROUTE_TRANSITIONS, "Transitions of route windows published, by transition");
 }
 
-pub fn swept(swept: &Swept) {
+pub fn swept(swept: &SweepReport) {
     counter!(SWEEPS).increment(1);
     counter!(SUSPECTS).increment(u64::from(swept.suspects));
     counter!(QUARANTINED).increment(u64::from(swept.quarantined));

@@ -5,7 +5,7 @@ use crate::ports::Ports;
 use crate::reconciler::{Reconciler, Tick};
 use crate::shared::Shared;
 use async_trait::async_trait;
-use common::ports::upkeep::Swept;
+use common::ports::upkeep::SweepReport;
 use common::{Shard, StoreError};
 use std::time::Duration;
 
@@ -39,8 +39,8 @@ impl Reconciler for Waits<'_> {
 }
 
 impl Waits<'_> {
-    fn log(&self, swept: &Swept) {
-        let Swept { suspects, quarantined, overdue, .. } = *swept;
+    fn log(&self, swept: &SweepReport) {
+        let SweepReport { suspects, quarantined, overdue, .. } = *swept;
         if suspects > 0 || overdue > 0 {
             tracing::warn!(shard = %self.shard, suspects, overdue, "Activeflows of lost workers are ready again");
         }
@@ -51,7 +51,7 @@ impl Waits<'_> {
 }
 
 /// Time until the next wait is due; both times come from the store's clock.
-fn due_in(swept: &Swept) -> Option<Duration> {
+fn due_in(swept: &SweepReport) -> Option<Duration> {
     let left = swept.next_due?.micros_since(swept.now);
     Some(Duration::from_micros(u64::try_from(left).unwrap_or(0)))
 }

@@ -6,8 +6,8 @@
 use adapters::embedded::{self, Settings, Store};
 use common::identity::reference_key;
 use common::member::MemberId;
-use common::ports::intake::{Deliver, Delivered, To};
-use common::ports::work::{After, Claimed, Transition, Want};
+use common::ports::intake::{Deliver, Delivered, Destination};
+use common::ports::work::{ClaimRequest, Claimed, Disposition, Transition};
 use common::ports::{Intake, Work};
 use common::record::{ActiveflowSpec, FlowRef, Start};
 use common::{ActiveflowId, EventKey, Shard};
@@ -74,7 +74,7 @@ async fn moving(store: Arc<Store>, worker: u64, rounds: u64) {
     for round in 1..=rounds {
         let event = event(&format!("call-{worker}-{round}"));
         assert!(matches!(store.deliver(&event).await.unwrap(), Delivered::Applied { .. }));
-        let want = Want { max: 1, idle: false };
+        let want = ClaimRequest { max: 1, idle: false };
         let Claimed::Rows { rows, .. } = store.claim(event.shard, me, round, want).await.unwrap() else {
             panic!("declared dead")
         };
@@ -86,8 +86,8 @@ async fn moving(store: Arc<Store>, worker: u64, rounds: u64) {
                 journal: Some(vec![b'j'; 200]),
                 control: None,
             };
-            store.commit(&row.claim, row.record.version, &made, &After::KeepClaim).await.unwrap();
-            let after = After::End { rest: vec![] };
+            store.commit(&row.claim, row.record.version, &made, &Disposition::KeepClaim).await.unwrap();
+            let after = Disposition::End { rest: vec![] };
             store.finish(&row.claim, row.record.version + 1, 0, &after).await.unwrap();
         }
     }
@@ -98,7 +98,7 @@ async fn parking(store: Arc<Store>, worker: u64, rounds: u64) {
     for round in 1..=rounds {
         let event = event(&format!("parked-{worker}-{round}"));
         store.deliver(&event).await.unwrap();
-        let want = Want { max: 8, idle: false };
+        let want = ClaimRequest { max: 8, idle: false };
         let Claimed::Rows { rows, .. } = store.claim(event.shard, me, round, want).await.unwrap() else {
             panic!("declared dead")
         };
@@ -109,7 +109,7 @@ async fn parking(store: Arc<Store>, worker: u64, rounds: u64) {
                 journal: Some(vec![b'j'; 200]),
                 ..Transition::default()
             };
-            let after = After::Park { wait: 1, until: None };
+            let after = Disposition::Park { wait: 1, until: None };
             store.commit(&row.claim, row.record.version, &made, &after).await.unwrap();
         }
     }
@@ -133,7 +133,7 @@ fn event(subject: &str) -> Deliver {
         key: EventKey::derive("default", "sbc-1", subject),
         shard: Shard::of(&reference, SHARDS),
         generation: 0,
-        to: To::Reference { key: reference_key(&reference), owner: Some(start), sides: vec![] },
+        to: Destination::Reference { key: reference_key(&reference), owner: Some(start), sides: vec![] },
         kind: "call.incoming".into(),
         input: vec![b'e'; EVENT],
         always_fits: false,

@@ -6,7 +6,7 @@ use super::tracked::TrackedMap;
 use super::wakeups::Wakeup;
 use common::member::{Member, MemberId};
 use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
-use common::ports::lookup::{Found, ListQuery};
+use common::ports::lookup::{ActiveflowSnapshot, ListQuery};
 use common::{ActiveflowId, Shard};
 use flow::{Definitions, Timestamp};
 
@@ -42,11 +42,11 @@ impl Model {
         &mut self.shards[usize::from(shard.0) % count]
     }
 
-    pub fn everything(&self) -> Vec<Found> {
+    pub fn everything(&self) -> Vec<ActiveflowSnapshot> {
         self.shards.iter().flat_map(ShardState::everything).collect()
     }
 
-    pub fn find(&self, id: ActiveflowId) -> Option<Found> {
+    pub fn find(&self, id: ActiveflowId) -> Option<ActiveflowSnapshot> {
         self.shards.iter().find_map(|shard| shard.get(id))
     }
 
@@ -155,8 +155,9 @@ impl Model {
         transitions
     }
 
-    pub fn list(&self, query: &ListQuery) -> Vec<Found> {
-        let mut found: Vec<Found> = self.shards.iter().flat_map(|shard| shard.list(query)).collect();
+    pub fn list(&self, query: &ListQuery) -> Vec<ActiveflowSnapshot> {
+        let mut found: Vec<ActiveflowSnapshot> =
+            self.shards.iter().flat_map(|shard| shard.list(query)).collect();
         found.sort_by_key(|f| std::cmp::Reverse((f.record.created, f.id)));
         found.truncate(query.limit as usize);
         found

@@ -7,9 +7,11 @@ use async_trait::async_trait;
 use common::member::{Member, MemberId};
 use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use common::ports::intake::{Deliver, Delivered};
-use common::ports::lookup::{Controlled, FeedEntry, Found, ListQuery};
-use common::ports::upkeep::{Depth, Swept};
-use common::ports::work::{After, Claim, Claimed, CommitOutcome, Control, Token, Transition, Wakeups, Want};
+use common::ports::lookup::{ActiveflowSnapshot, Controlled, FeedEntry, ListQuery};
+use common::ports::upkeep::{Depth, SweepReport};
+use common::ports::work::{
+    Claim, ClaimRequest, Claimed, CommitOutcome, Control, Disposition, Token, Transition, Wakeups,
+};
 use common::ports::{Catalogue, Intake, Lookup, Members, Upkeep, Work};
 use common::{ActiveflowId, EventKey, Shard, StoreError};
 use flow::{Definitions, Timestamp};
@@ -36,7 +38,7 @@ impl<P: Persistence> Work for Store<P> {
         shard: Shard,
         worker: MemberId,
         nonce: u64,
-        request: Want,
+        request: ClaimRequest,
     ) -> Result<Claimed, StoreError> {
         self.run("claim", |model, now| model.shard(shard).claim(Token { worker, nonce }, request, now)).await
     }
@@ -46,7 +48,7 @@ impl<P: Persistence> Work for Store<P> {
         claim: &Claim,
         version: u64,
         transition: &Transition,
-        after: &After,
+        after: &Disposition,
     ) -> Result<CommitOutcome, StoreError> {
         self.run("commit", |model, now| {
             model.shard(claim.shard).commit(claim, version, transition, after, now)
@@ -59,7 +61,7 @@ impl<P: Persistence> Work for Store<P> {
         claim: &Claim,
         version: u64,
         unsettled: u32,
-        after: &After,
+        after: &Disposition,
     ) -> Result<CommitOutcome, StoreError> {
         self.run("finish", |model, now| {
             model.shard(claim.shard).finish(claim, version, unsettled, after, now)
@@ -78,7 +80,7 @@ impl<P: Persistence> Work for Store<P> {
 
 #[async_trait]
 impl<P: Persistence> Upkeep for Store<P> {
-    async fn sweep(&self, shard: Shard, dead: &[MemberId]) -> Result<Swept, StoreError> {
+    async fn sweep(&self, shard: Shard, dead: &[MemberId]) -> Result<SweepReport, StoreError> {
         self.run("sweep", |model, now| model.shard(shard).sweep(dead, now)).await
     }
 
@@ -142,7 +144,7 @@ impl<P: Persistence> Catalogue for Store<P> {
 
 #[async_trait]
 impl<P: Persistence> Lookup for Store<P> {
-    async fn get(&self, id: ActiveflowId) -> Result<Option<Found>, StoreError> {
+    async fn get(&self, id: ActiveflowId) -> Result<Option<ActiveflowSnapshot>, StoreError> {
         self.run("get", |model, _| {
             let shard = id.shard(model.shards());
             model.shard(shard).get(id)
@@ -150,7 +152,7 @@ impl<P: Persistence> Lookup for Store<P> {
         .await
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Vec<Found>, StoreError> {
+    async fn list(&self, query: &ListQuery) -> Result<Vec<ActiveflowSnapshot>, StoreError> {
         self.run("list", |model, _| model.list(query)).await
     }
 

@@ -5,7 +5,7 @@ use super::model::Model;
 use super::persistence::{ChangeTracker, NoPersistence, Persistence};
 use super::time::{ManualTime, Time};
 use super::wakeups::Wakeup;
-use common::ports::lookup::Found;
+use common::ports::lookup::ActiveflowSnapshot;
 use common::{ActiveflowId, Shard, StoreError};
 use flow::Timestamp;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,7 +32,7 @@ impl Store<ChangeTracker> {
     }
 
     /// Returns the activeflows that changed since the last call, as they are now; `None` for a removed one.
-    pub fn take_changed(&self) -> Vec<(ActiveflowId, Option<Found>)> {
+    pub fn take_changed(&self) -> Vec<(ActiveflowId, Option<ActiveflowSnapshot>)> {
         let changed = self.persistence.take();
         let model = self.lock();
         changed.into_iter().map(|id| (id, model.find(id))).collect()
@@ -51,7 +51,7 @@ impl<P: Persistence> Store<P> {
     }
 
     /// Returns all activeflows: by shard, then by id.
-    pub fn everything(&self) -> Vec<Found> {
+    pub fn everything(&self) -> Vec<ActiveflowSnapshot> {
         self.lock().everything()
     }
 
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
     use common::member::{Member, MemberId, Role};
     use common::ports::catalogue::{Publication, RouteTransition};
-    use common::ports::intake::{Deliver, To};
+    use common::ports::intake::{Deliver, Destination};
     use common::ports::{Catalogue, Intake, Members, Upkeep};
     use common::{ActiveflowId, EventKey};
     use flow::Definitions;
@@ -141,7 +141,8 @@ mod tests {
         for n in 0..5 {
             let key = EventKey::derive("default", "s", &n.to_string());
             store.count_attempt(Shard(0), key, n).await.unwrap();
-            let to = To::Activeflow { id: ActiveflowId::from_bytes([9; 16]), realm: "default".into() };
+            let to =
+                Destination::Activeflow { id: ActiveflowId::from_bytes([9; 16]), realm: "default".into() };
             let late = Deliver {
                 key,
                 shard: Shard(0),

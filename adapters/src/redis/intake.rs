@@ -5,7 +5,7 @@ use super::reply::{Reply, unexpected};
 use super::store::Store;
 use async_trait::async_trait;
 use common::ports::Intake;
-use common::ports::intake::{Deliver, Delivered, To};
+use common::ports::intake::{Deliver, Delivered, Destination};
 use common::record::Start;
 use common::{EventKey, Shard, StoreError};
 
@@ -28,10 +28,10 @@ impl Intake for Store {
             .arg(&event.input)
             .arg(u8::from(event.always_fits));
         match &event.to {
-            To::Activeflow { id, realm } => {
+            Destination::Activeflow { id, realm } => {
                 call.arg("a").arg(id.as_bytes()).arg(realm).arg(self.settings.feed_length).arg("");
             }
-            To::Reference { key, owner, sides } => {
+            Destination::Reference { key, owner, sides } => {
                 call.arg("r").arg(key).arg("").arg(self.settings.feed_length);
                 call.arg(owner.as_ref().map(Start::to_bytes).unwrap_or_default());
                 for side in sides {

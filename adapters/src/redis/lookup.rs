@@ -5,7 +5,7 @@ use super::reply::{Reply, bad};
 use super::store::Store;
 use async_trait::async_trait;
 use common::ports::Lookup;
-use common::ports::lookup::{Controlled, FeedEntry, FeedKind, Found, ListQuery};
+use common::ports::lookup::{ActiveflowSnapshot, Controlled, FeedEntry, FeedKind, ListQuery};
 use common::ports::work::Control;
 use common::record::Record;
 use common::{ActiveflowId, Shard, StoreError};
@@ -15,7 +15,7 @@ use redis::streams::{StreamId, StreamRangeReply};
 
 #[async_trait]
 impl Lookup for Store {
-    async fn get(&self, id: ActiveflowId) -> Result<Option<Found>, StoreError> {
+    async fn get(&self, id: ActiveflowId) -> Result<Option<ActiveflowSnapshot>, StoreError> {
         let of = |kind| keys::of_activeflow(self.shard_of(id), kind, id);
         let mut pipe = redis::pipe();
         pipe.atomic().get(of("a")).get(of("k")).lrange(of("i"), 0, -1).lrange(of("o"), 0, -1).lrange(
@@ -35,10 +35,17 @@ impl Lookup for Store {
         let record = Record::from_bytes(&record).map_err(|e| bad("get an activeflow", &e))?;
         let control = reply.control()?;
         let inbox = reply.entries()?;
-        Ok(Some(Found { id, record, inbox, outbox: reply.list()?, control, journal: reply.list()? }))
+        Ok(Some(ActiveflowSnapshot {
+            id,
+            record,
+            inbox,
+            outbox: reply.list()?,
+            control,
+            journal: reply.list()?,
+        }))
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Vec<Found>, StoreError> {
+    async fn list(&self, query: &ListQuery) -> Result<Vec<ActiveflowSnapshot>, StoreError> {
         let mut newest: Vec<(Timestamp, ActiveflowId)> = Vec::new();
         for shard in 0..self.settings.shards {
             newest.extend(self.newest(Shard(shard), query).await?);

@@ -5,13 +5,13 @@ use super::store::Store;
 use async_trait::async_trait;
 use common::member::MemberId;
 use common::ports::Upkeep;
-use common::ports::upkeep::{Depth, Swept};
+use common::ports::upkeep::{Depth, SweepReport};
 use common::ports::work::Wakeups;
 use common::{Shard, StoreError};
 
 #[async_trait]
 impl Upkeep for Store {
-    async fn sweep(&self, shard: Shard, dead: &[MemberId]) -> Result<Swept, StoreError> {
+    async fn sweep(&self, shard: Shard, dead: &[MemberId]) -> Result<SweepReport, StoreError> {
         let mut call = self.on(&self.scripts.sweep, shard);
         call.arg(self.settings.ended_retention.as_micros() as u64).arg(self.settings.feed_length);
         for id in dead {
@@ -25,7 +25,7 @@ impl Upkeep for Store {
         let more = reply.number()? == 1;
         let mut late = reply.nested()?;
         let late_us = (0..late.rest()).map(|_| late.number()).collect::<Result<_, _>>()?;
-        Ok(Swept { now, late_us, suspects, quarantined, overdue, forgotten, next_due, more })
+        Ok(SweepReport { now, late_us, suspects, quarantined, overdue, forgotten, next_due, more })
     }
 
     async fn depth(&self, shard: Shard) -> Result<Depth, StoreError> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use common::member::MemberId;
 use common::ports::Work;
 use common::ports::work::{
-    After, Claim, Claimed, CommitOutcome, Control, Row, Token, Transition, Wakeups, Want,
+    Claim, ClaimRequest, Claimed, CommitOutcome, Control, Disposition, Row, Token, Transition, Wakeups,
 };
 use common::record::Entry;
 use common::{Shard, StoreError};
@@ -19,7 +19,7 @@ impl Work for Store {
         shard: Shard,
         worker: MemberId,
         nonce: u64,
-        request: Want,
+        request: ClaimRequest,
     ) -> Result<Claimed, StoreError> {
         let mut call = self.on(&self.scripts.claim, shard);
         call.arg(&token(worker, nonce)).arg(request.max).arg(u8::from(request.idle));
@@ -46,7 +46,7 @@ impl Work for Store {
         claim: &Claim,
         version: u64,
         transition: &Transition,
-        after: &After,
+        after: &Disposition,
     ) -> Result<CommitOutcome, StoreError> {
         let mut call = self.on(&self.scripts.commit, claim.shard);
         call.arg(claim.id.as_bytes())
@@ -70,7 +70,7 @@ impl Work for Store {
         claim: &Claim,
         version: u64,
         unsettled: u32,
-        after: &After,
+        after: &Disposition,
     ) -> Result<CommitOutcome, StoreError> {
         let mut call = self.on(&self.scripts.finish, claim.shard);
         call.arg(claim.id.as_bytes())
@@ -93,15 +93,15 @@ impl Work for Store {
     }
 }
 
-fn put_after(call: &mut ScriptInvocation<'_>, after: &After) {
+fn put_after(call: &mut ScriptInvocation<'_>, after: &Disposition) {
     match after {
-        After::KeepClaim => call.arg("k"),
-        After::Park { wait, until } => {
+        Disposition::KeepClaim => call.arg("k"),
+        Disposition::Park { wait, until } => {
             call.arg("p").arg(*wait).arg(until.map(|time| time.as_micros()).unwrap_or_default())
         }
-        After::Pause => call.arg("z"),
-        After::Yield => call.arg("y"),
-        After::End { rest } => {
+        Disposition::Pause => call.arg("z"),
+        Disposition::Yield => call.arg("y"),
+        Disposition::End { rest } => {
             call.arg("e").arg(rest.len());
             for entry in rest {
                 call.arg(Entry::to_bytes(entry));

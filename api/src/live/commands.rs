@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use common::ports::Commands;
-use common::ports::commands::{CommandReader, Queued};
+use common::ports::commands::{CommandReader, QueuedCommand};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
@@ -191,7 +191,7 @@ async fn send_commands(
     loop {
         let event = tokio::select! {
             next = reader.next() => match next {
-                Some(Queued { position, message }) => {
+                Some(QueuedCommand { position, message }) => {
                     Event::default().event("command").id(position.to_string()).data(message.body)
                 }
                 None => return Ok(()),

@@ -4,7 +4,7 @@ use super::offset::{FeedOffset, FeedOffsets};
 use crate::problem::Problem;
 use crate::resource::Activeflow;
 use crate::state::Api;
-use common::ports::lookup::{FeedEntry, FeedKind, Found};
+use common::ports::lookup::{ActiveflowSnapshot, FeedEntry, FeedKind};
 use common::{ActiveflowId, Shard, StoreError, journal};
 use flow::step::NoteKind;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -26,7 +26,7 @@ pub struct Change {
 /// The activeflow when the feed was read. It may already include later changes.
 pub struct Snapshot {
     /// The store's entry, without the body, inbox, outbox and journal.
-    pub found: Found,
+    pub found: ActiveflowSnapshot,
     /// The resource as JSON, one line.
     pub text: String,
 }

@@ -11,7 +11,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use common::ActiveflowId;
-use common::ports::lookup::Found;
+use common::ports::lookup::ActiveflowSnapshot;
 use common::record::State as ActiveflowState;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -126,7 +126,7 @@ async fn stop_one(
     Ok((status, Json(to_v1_0(&api, &found).await?)))
 }
 
-async fn to_v1_0(api: &Api, found: &Found) -> Result<ActiveflowV1_0, Problem> {
+async fn to_v1_0(api: &Api, found: &ActiveflowSnapshot) -> Result<ActiveflowV1_0, Problem> {
     Ok(show(api, found).await?.into())
 }
 

@@ -7,9 +7,9 @@ use crate::state::{Api, STORE_TIMEOUT};
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, StatusCode};
-use common::address::{DEFAULT_REALM, Read, read};
-use common::answer::until_answered;
+use common::address::{DEFAULT_REALM, ParsedEvent, read};
 use common::deliver::{DeliveryContext, DeliveryOutcome, deliver};
+use common::retry::until_answered;
 use flow::Definitions;
 use flow::event::{MAX_EVENT_BYTES, traceparent};
 use serde::{Deserialize, Serialize};
@@ -214,7 +214,7 @@ async fn one(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<EventOutcom
     })
 }
 
-async fn store(api: &Api, read: &Read) -> Result<DeliveryOutcome, Problem> {
+async fn store(api: &Api, read: &ParsedEvent) -> Result<DeliveryOutcome, Problem> {
     let clock = &*api.ports.clock;
     let arrival = match read.event.time {
         Some(time) => time,

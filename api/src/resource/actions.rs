@@ -2,7 +2,7 @@
 
 use super::{ActionError, CurrentAction, NIL};
 use common::journal::Entry;
-use common::ports::lookup::Found;
+use common::ports::lookup::ActiveflowSnapshot;
 use common::record::State;
 use flow::cursor::Identity;
 use flow::preview::{self, Planned};
@@ -83,7 +83,7 @@ const MAX_COMPLETED: usize = 64;
 
 impl Actions {
     /// Without the bundle, only the journal is used.
-    pub fn of(found: &Found, bundle: Option<&Bundle>) -> Actions {
+    pub fn of(found: &ActiveflowSnapshot, bundle: Option<&Bundle>) -> Actions {
         let entries = found.journal.iter().filter_map(|bytes| serde_json::from_slice::<Entry>(bytes).ok());
         let cursor = cursor_of(found, bundle);
         let mut completed: Vec<CompletedAction> = completed_actions(entries.flat_map(|entry| entry.notes));
@@ -127,7 +127,7 @@ impl From<Planned> for PendingAction {
 }
 
 /// The stored cursor, or the initial one before the first step.
-fn cursor_of(found: &Found, bundle: Option<&Bundle>) -> Option<Cursor> {
+fn cursor_of(found: &ActiveflowSnapshot, bundle: Option<&Bundle>) -> Option<Cursor> {
     if !found.record.body.is_empty() {
         return Cursor::from_bytes(&found.record.body).ok();
     }

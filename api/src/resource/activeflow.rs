@@ -1,6 +1,6 @@
 //! The activeflow resource of `/v1`: the fields of v1.0 by the same names, and fields for operators.
 
-use common::ports::lookup::Found;
+use common::ports::lookup::ActiveflowSnapshot;
 use common::ports::work::Control;
 use common::record::State;
 use flow::cursor::CursorState;
@@ -107,7 +107,7 @@ pub struct ActionError {
 
 impl Activeflow {
     /// Without the bundle the current action is only its id.
-    pub fn of(found: &Found, bundle: Option<&Bundle>) -> Activeflow {
+    pub fn of(found: &ActiveflowSnapshot, bundle: Option<&Bundle>) -> Activeflow {
         let record = &found.record;
         let spec = &record.spec;
         // Without a readable cursor (not started yet, or a newer format), the record provides the rest.
@@ -146,7 +146,7 @@ impl Activeflow {
         }
     }
 
-    pub fn with_variables(self, found: &Found) -> Activeflow {
+    pub fn with_variables(self, found: &ActiveflowSnapshot) -> Activeflow {
         let variables = Cursor::from_bytes(&found.record.body).map(|cursor| cursor.variables());
         let variables = match variables {
             Ok(Value::Object(variables)) => variables,

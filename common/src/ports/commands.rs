@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 /// A command in a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Queued {
+pub struct QueuedCommand {
     /// Grows within a queue; acknowledgements name it.
     pub position: u64,
     pub message: Message,
@@ -16,7 +16,7 @@ pub struct Queued {
 #[async_trait]
 pub trait CommandReader: Send {
     /// Waits for a command. Dropping the future loses nothing.
-    async fn next(&mut self) -> Option<Queued>;
+    async fn next(&mut self) -> Option<QueuedCommand>;
 }
 
 #[async_trait]

@@ -12,7 +12,7 @@ pub struct Deliver {
     pub shard: Shard,
     /// Generation of the definitions by which the event was addressed.
     pub generation: u64,
-    pub to: To,
+    pub to: Destination,
     /// CloudEvents type; the owner takes the event if its hears set contains it.
     pub kind: String,
     /// Bytes of the event, opaque to the store.
@@ -23,7 +23,7 @@ pub struct Deliver {
 
 #[expect(clippy::large_enum_variant, reason = "one is made for each event and passed by reference")]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum To {
+pub enum Destination {
     /// The activeflow that sent a command, if it belongs to `realm`.
     Activeflow { id: ActiveflowId, realm: String },
     /// The owner of the reference, if it hears the event. Without an owner, `owner` starts. `sides` start in any case.

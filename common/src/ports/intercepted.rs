@@ -2,9 +2,9 @@
 
 use super::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use super::intake::{Deliver, Delivered};
-use super::lookup::{Controlled, FeedEntry, Found, ListQuery};
-use super::upkeep::{Depth, Swept};
-use super::work::{After, Claim, Claimed, CommitOutcome, Control, Transition, Wakeups, Want};
+use super::lookup::{ActiveflowSnapshot, Controlled, FeedEntry, ListQuery};
+use super::upkeep::{Depth, SweepReport};
+use super::work::{Claim, ClaimRequest, Claimed, CommitOutcome, Control, Disposition, Transition, Wakeups};
 use super::{Catalogue, Intake, Lookup, Members, StateStore, Upkeep, Work};
 use crate::member::{Member, MemberId};
 use crate::{ActiveflowId, EventKey, Shard, StoreError};
@@ -54,9 +54,9 @@ pub type Running<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>
 pub enum Operation {
     Deliver { event: Deliver },
     CountAttempt { shard: Shard, key: EventKey, attempt: u64 },
-    Claim { shard: Shard, worker: MemberId, nonce: u64, want: Want },
-    Commit { claim: Claim, version: u64, transition: Transition, after: After },
-    Finish { claim: Claim, version: u64, unsettled: u32, after: After },
+    Claim { shard: Shard, worker: MemberId, nonce: u64, want: ClaimRequest },
+    Commit { claim: Claim, version: u64, transition: Transition, after: Disposition },
+    Finish { claim: Claim, version: u64, unsettled: u32, after: Disposition },
     Release { claim: Claim },
     Sweep { shard: Shard, dead: Vec<MemberId> },
     Depth { shard: Shard },
@@ -143,7 +143,7 @@ impl<I: Interceptor> Intake for Intercepted<I> {
 
 #[async_trait]
 impl<I: Interceptor> Work for Intercepted<I> {
-    async fn claim(&self, shard: Shard, worker: MemberId, nonce: u64, want: Want) -> Answer<Claimed> {
+    async fn claim(&self, shard: Shard, worker: MemberId, nonce: u64, want: ClaimRequest) -> Answer<Claimed> {
         intercept!(self, Claim { shard, worker, nonce, want }, |store| {
             store.claim(*shard, *worker, *nonce, *want)
         })
@@ -154,7 +154,7 @@ impl<I: Interceptor> Work for Intercepted<I> {
         claim: &Claim,
         version: u64,
         transition: &Transition,
-        after: &After,
+        after: &Disposition,
     ) -> Answer<CommitOutcome> {
         intercept!(
             self,
@@ -168,7 +168,7 @@ impl<I: Interceptor> Work for Intercepted<I> {
         claim: &Claim,
         version: u64,
         unsettled: u32,
-        after: &After,
+        after: &Disposition,
     ) -> Answer<CommitOutcome> {
         intercept!(self, Finish { claim: *claim, version, unsettled, after: after.clone() }, |store| {
             store.finish(claim, *version, *unsettled, after)
@@ -186,7 +186,7 @@ impl<I: Interceptor> Work for Intercepted<I> {
 
 #[async_trait]
 impl<I: Interceptor> Upkeep for Intercepted<I> {
-    async fn sweep(&self, shard: Shard, dead: &[MemberId]) -> Answer<Swept> {
+    async fn sweep(&self, shard: Shard, dead: &[MemberId]) -> Answer<SweepReport> {
         intercept!(self, Sweep { shard, dead: dead.to_vec() }, |store| store.sweep(*shard, dead))
     }
 
@@ -253,11 +253,11 @@ impl<I: Interceptor> Catalogue for Intercepted<I> {
 
 #[async_trait]
 impl<I: Interceptor> Lookup for Intercepted<I> {
-    async fn get(&self, id: ActiveflowId) -> Answer<Option<Found>> {
+    async fn get(&self, id: ActiveflowId) -> Answer<Option<ActiveflowSnapshot>> {
         intercept!(self, Get { id }, |store| store.get(*id))
     }
 
-    async fn list(&self, query: &ListQuery) -> Answer<Vec<Found>> {
+    async fn list(&self, query: &ListQuery) -> Answer<Vec<ActiveflowSnapshot>> {
         intercept!(self, List { query: query.clone() }, |store| store.list(query))
     }
 

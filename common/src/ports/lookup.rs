@@ -9,7 +9,7 @@ use flow::Timestamp;
 
 /// An activeflow with everything that the store keeps for it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Found {
+pub struct ActiveflowSnapshot {
     pub id: ActiveflowId,
     pub record: Record,
     pub inbox: Vec<Entry>,
@@ -79,9 +79,9 @@ impl FeedKind {
 
 #[async_trait]
 pub trait Lookup: Send + Sync {
-    async fn get(&self, id: ActiveflowId) -> Result<Option<Found>, StoreError>;
+    async fn get(&self, id: ActiveflowId) -> Result<Option<ActiveflowSnapshot>, StoreError>;
 
-    async fn list(&self, query: &ListQuery) -> Result<Vec<Found>, StoreError>;
+    async fn list(&self, query: &ListQuery) -> Result<Vec<ActiveflowSnapshot>, StoreError>;
 
     /// Stores a control. Stop replaces pause, pause replaces the others, and among the others the last one wins.
     async fn control(&self, id: ActiveflowId, control: &Control) -> Result<Controlled, StoreError>;

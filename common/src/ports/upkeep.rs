@@ -10,7 +10,7 @@ use flow::Timestamp;
 
 /// Result of one sweep of a shard.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
+pub struct SweepReport {
     pub now: Timestamp,
     /// Lateness of each wait that became an input, in microseconds.
     pub late_us: Vec<u64>,
@@ -43,7 +43,7 @@ pub struct Depth {
 #[async_trait]
 pub trait Upkeep: Send + Sync {
     /// Sweeps a shard once. A sweep is bounded, may be repeated, and may run on several replicas at once.
-    async fn sweep(&self, shard: Shard, dead: &[MemberId]) -> Result<Swept, StoreError>;
+    async fn sweep(&self, shard: Shard, dead: &[MemberId]) -> Result<SweepReport, StoreError>;
 
     async fn depth(&self, shard: Shard) -> Result<Depth, StoreError>;
 

@@ -19,7 +19,7 @@ pub struct Claim {
 
 /// Bounds of one claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Want {
+pub struct ClaimRequest {
     pub max: u32,
     /// Whether the worker holds no other activeflow. Only then it gets suspects: in groups, then alone.
     pub idle: bool,
@@ -101,7 +101,7 @@ pub struct Transition {
 
 /// State of the claim after a commit or finish.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum After {
+pub enum Disposition {
     /// Keep the claim: commands have to be published first.
     KeepClaim,
     /// Release the claim and wait; refused with [`CommitOutcome::More`] while there is input or a control.
@@ -136,25 +136,25 @@ pub trait Work: Send + Sync {
         shard: Shard,
         worker: MemberId,
         nonce: u64,
-        request: Want,
+        request: ClaimRequest,
     ) -> Result<Claimed, StoreError>;
 
-    /// Moves an activeflow from `version` to `version + 1`. With commands, `after` is [`After::KeepClaim`].
+    /// Moves an activeflow from `version` to `version + 1`. With commands, `after` is [`Disposition::KeepClaim`].
     async fn commit(
         &self,
         claim: &Claim,
         version: u64,
         transition: &Transition,
-        after: &After,
+        after: &Disposition,
     ) -> Result<CommitOutcome, StoreError>;
 
-    /// Settles all but the last `unsettled` commands, then does `after`; [`After::KeepClaim`] only settles.
+    /// Settles all but the last `unsettled` commands, then does `after`; [`Disposition::KeepClaim`] only settles.
     async fn finish(
         &self,
         claim: &Claim,
         version: u64,
         unsettled: u32,
-        after: &After,
+        after: &Disposition,
     ) -> Result<CommitOutcome, StoreError>;
 
     /// Releases the claim and leaves the activeflow as it was: ready again, no death counted.

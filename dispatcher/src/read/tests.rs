@@ -1,14 +1,14 @@
 use super::*;
 use crate::fakes::{delivery, deployed, published, route};
 use common::address::address;
-use common::ports::intake::{Deliver, To};
+use common::ports::intake::{Deliver, Destination};
 use common::record::Start;
 use common::{ActiveflowId, Shard};
 use flow::route::Window;
 use flow::route::{Reference, Route};
 use flow::{Definitions, Timestamp};
 
-fn read_in_default(delivery: &Delivery) -> Read {
+fn read_in_default(delivery: &Delivery) -> ParsedEvent {
     read(delivery, &BTreeMap::new()).unwrap()
 }
 
@@ -25,8 +25,8 @@ fn definitions() -> Definitions {
 
 fn owner(deliver: Deliver) -> Option<Start> {
     match deliver.to {
-        To::Reference { owner, .. } => owner,
-        To::Activeflow { .. } => panic!("a reference was expected"),
+        Destination::Reference { owner, .. } => owner,
+        Destination::Activeflow { .. } => panic!("a reference was expected"),
     }
 }
 
@@ -63,7 +63,10 @@ fn a_result_of_a_command_goes_to_its_activeflow_in_the_queue_of_its_subject() {
     let deliver = address(&read, &definitions(), Timestamp::default(), 16).unwrap();
     let id: ActiveflowId = id.parse().unwrap();
     assert!(deliver.always_fits);
-    assert_eq!((deliver.shard, deliver.to), (id.shard(16), To::Activeflow { id, realm: "default".into() }));
+    assert_eq!(
+        (deliver.shard, deliver.to),
+        (id.shard(16), Destination::Activeflow { id, realm: "default".into() })
+    );
 }
 
 #[test]

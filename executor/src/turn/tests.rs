@@ -74,7 +74,7 @@ fn a_turn_with_much_output_leaves_further_inputs_to_the_next() {
     let decision = decided(&bundle, &inbox, 4).unwrap();
     let consumed = decision.transition.map(|transition| (transition.consumed, transition.commands.len()));
     assert_eq!(consumed, Some((3, 120)), "the start and two digits; three wait for the next turn");
-    assert!(matches!(decision.after, After::Park { .. }), "the store answers with what waits");
+    assert!(matches!(decision.after, Disposition::Park { .. }), "the store answers with what waits");
 }
 
 #[test]
@@ -116,5 +116,8 @@ fn a_turn_of_few_actions_is_one_step_and_leaves_the_rest() {
         body = decision.transition.unwrap().body;
         inbox.clear();
     }
-    assert!(matches!(afters[..], [After::Yield, After::Yield, After::End { .. }]), "{afters:?}");
+    assert!(
+        matches!(afters[..], [Disposition::Yield, Disposition::Yield, Disposition::End { .. }]),
+        "{afters:?}"
+    );
 }

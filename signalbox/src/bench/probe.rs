@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use common::command::Message;
 use common::ports::bus::{Confirm, Deliveries, Rejection};
 use common::ports::intercepted::{Intercepted, Interceptor, Operation, Run};
-use common::ports::upkeep::Swept;
-use common::ports::work::{After, CommitOutcome};
+use common::ports::upkeep::SweepReport;
+use common::ports::work::{CommitOutcome, Disposition};
 use common::ports::{Bus, StateStore};
 use common::{ActiveflowId, StoreError};
 use std::any::Any;
@@ -66,7 +66,7 @@ impl Probe {
                 }
             }
             Operation::Sweep { .. } => {
-                if let Some(swept) = answer.downcast_ref::<Swept>() {
+                if let Some(swept) = answer.downcast_ref::<SweepReport>() {
                     self.late().extend(&swept.late_us);
                 }
             }
@@ -74,11 +74,11 @@ impl Probe {
         }
     }
 
-    fn released(&self, id: ActiveflowId, after: &After) {
+    fn released(&self, id: ActiveflowId, after: &Disposition) {
         match after {
-            After::End { .. } => self.note(|log| log.ended(id)),
-            After::Park { .. } => self.note(|log| log.parked(id)),
-            After::KeepClaim | After::Pause | After::Yield => {}
+            Disposition::End { .. } => self.note(|log| log.ended(id)),
+            Disposition::Park { .. } => self.note(|log| log.parked(id)),
+            Disposition::KeepClaim | Disposition::Pause | Disposition::Yield => {}
         }
     }
 }

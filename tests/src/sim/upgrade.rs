@@ -3,7 +3,7 @@
 //! that it reads, and must handle the answer `TooNew`.
 
 use super::process::Process;
-use common::ports::lookup::Found;
+use common::ports::lookup::ActiveflowSnapshot;
 use common::record::{FORMAT, State};
 use common::{ActiveflowId, Shard, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,7 +34,7 @@ impl Upgrade {
         process: &Process,
         operation: &'static str,
         touch: Touch,
-        last: &BTreeMap<ActiveflowId, Found>,
+        last: &BTreeMap<ActiveflowId, ActiveflowSnapshot>,
         shards: u16,
     ) -> Result<(), StoreError> {
         let newer = super::simulation::lock(&self.0);

@@ -24,7 +24,7 @@ impl Answer {
                 Controlled::Ended => "ended",
                 Controlled::Unknown => "unknown",
             }],
-            Answer::Swept(swept) => {
+            Answer::SweepReport(swept) => {
                 let kinds = [
                     ("fired waits", !swept.late_us.is_empty()),
                     ("suspects", swept.suspects > 0),
@@ -61,7 +61,7 @@ impl Answer {
             (Answer::Delivered(Delivered::Applied { .. }), Answer::Delivered(again)) => {
                 *again == Delivered::Duplicate
             }
-            (Answer::Swept(first), Answer::Swept(again)) => {
+            (Answer::SweepReport(first), Answer::SweepReport(again)) => {
                 first.more
                     || (again.late_us.is_empty() && again.suspects + again.overdue + again.forgotten == 0)
             }

@@ -4,7 +4,7 @@ use super::stores::{SHARDS, START};
 use common::identity::reference_key;
 use common::member::{Member, MemberId, Role};
 use common::ports::catalogue::{Publication, RouteTransition};
-use common::ports::intake::{Deliver, To};
+use common::ports::intake::{Deliver, Destination};
 use common::record::{ActiveflowSpec, FlowRef, Start};
 use common::{ActiveflowId, EventKey, Shard};
 use flow::Class;
@@ -71,12 +71,12 @@ impl Call {
         owner: Option<Start>,
         sides: Vec<Start>,
     ) -> Deliver {
-        let to = To::Reference { key: reference_key(&self.reference()), owner, sides };
+        let to = Destination::Reference { key: reference_key(&self.reference()), owner, sides };
         Deliver { generation, ..self.deliver(event, kind, to) }
     }
 
     pub fn to_activeflow(&self, event: u64, id: ActiveflowId, realm: &str) -> Deliver {
-        let to = To::Activeflow { id, realm: realm.into() };
+        let to = Destination::Activeflow { id, realm: realm.into() };
         Deliver { always_fits: true, ..self.deliver(event, "command.completed", to) }
     }
 
@@ -85,7 +85,7 @@ impl Call {
         self.to_activeflow(event, Call(u64::MAX).start(0, None).id, "nobody's")
     }
 
-    fn deliver(&self, event: u64, kind: &str, to: To) -> Deliver {
+    fn deliver(&self, event: u64, kind: &str, to: Destination) -> Deliver {
         Deliver {
             key: self.key(event),
             shard: self.shard(),

@@ -4,9 +4,9 @@ use common::member::{Member, MemberId};
 use common::ports::StateStore;
 use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use common::ports::intake::{Deliver, Delivered};
-use common::ports::lookup::{Controlled, FeedEntry, Found, ListQuery};
-use common::ports::upkeep::{Depth, Swept};
-use common::ports::work::{After, Claim, Claimed, CommitOutcome, Control, Transition, Want};
+use common::ports::lookup::{ActiveflowSnapshot, Controlled, FeedEntry, ListQuery};
+use common::ports::upkeep::{Depth, SweepReport};
+use common::ports::work::{Claim, ClaimRequest, Claimed, CommitOutcome, Control, Disposition, Transition};
 use common::{ActiveflowId, EventKey, Shard, StoreError};
 use flow::{Definitions, Timestamp};
 
@@ -26,19 +26,19 @@ pub enum Operation {
         shard: Shard,
         worker: MemberId,
         nonce: u64,
-        want: Want,
+        want: ClaimRequest,
     },
     Commit {
         claim: Claim,
         version: u64,
         made: Transition,
-        after: After,
+        after: Disposition,
     },
     Finish {
         claim: Claim,
         version: u64,
         unsettled: u32,
-        after: After,
+        after: Disposition,
     },
     Release(Claim),
     Control {
@@ -92,7 +92,7 @@ pub enum Answer {
     Claimed(Claimed),
     CommitOutcome(CommitOutcome),
     Controlled(Controlled),
-    Swept(Swept),
+    SweepReport(SweepReport),
     Depth(Depth),
     Members(Vec<Member>),
     Published(Published),
@@ -101,8 +101,8 @@ pub enum Answer {
     Now(Timestamp),
     RouteTransition(RouteTransitionRecord),
     RouteTransitions(Vec<RouteTransitionRecord>),
-    Found(Option<Found>),
-    List(Vec<Found>),
+    Found(Option<ActiveflowSnapshot>),
+    List(Vec<ActiveflowSnapshot>),
     Feed(Vec<FeedEntry>),
     Done,
     /// The texts differ between the stores.
@@ -137,7 +137,7 @@ async fn answer(store: &dyn StateStore, operation: &Operation) -> Result<Answer,
         }
         Operation::Release(claim) => done(store.release(claim).await?),
         Operation::Control { id, control } => Answer::Controlled(store.control(*id, control).await?),
-        Operation::Sweep { shard, dead } => Answer::Swept(store.sweep(*shard, dead).await?),
+        Operation::Sweep { shard, dead } => Answer::SweepReport(store.sweep(*shard, dead).await?),
         Operation::Depth(shard) => Answer::Depth(store.depth(*shard).await?),
         Operation::Heartbeat { me, gone } => Answer::Members(store.heartbeat(me, gone).await?),
         Operation::Leave(me) => done(store.leave(*me).await?),
@@ -216,18 +216,18 @@ impl Operation {
             Operation::CountAttempt { .. } => "count_attempt",
             Operation::Claim { .. } => "claim",
             Operation::Commit { after, .. } => match after {
-                After::KeepClaim => "commit, keep",
-                After::Park { .. } => "commit, park",
-                After::Pause => "commit, pause",
-                After::Yield => "commit, yield",
-                After::End { .. } => "commit, end",
+                Disposition::KeepClaim => "commit, keep",
+                Disposition::Park { .. } => "commit, park",
+                Disposition::Pause => "commit, pause",
+                Disposition::Yield => "commit, yield",
+                Disposition::End { .. } => "commit, end",
             },
             Operation::Finish { after, .. } => match after {
-                After::KeepClaim => "finish, keep",
-                After::Park { .. } => "finish, park",
-                After::Pause => "finish, pause",
-                After::Yield => "finish, yield",
-                After::End { .. } => "finish, end",
+                Disposition::KeepClaim => "finish, keep",
+                Disposition::Park { .. } => "finish, park",
+                Disposition::Pause => "finish, pause",
+                Disposition::Yield => "finish, yield",
+                Disposition::End { .. } => "finish, end",
             },
             Operation::Release(_) => "release",
             Operation::Control { control, .. } => match control {

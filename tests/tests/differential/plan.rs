@@ -8,7 +8,7 @@ use super::operation::Operation;
 use super::stores::SHARDS;
 use common::Shard;
 use common::member::MemberId;
-use common::ports::work::{After, Transition, Want};
+use common::ports::work::{ClaimRequest, Disposition, Transition};
 
 /// First number of the calls that only plans use.
 const CROWD: u64 = 1_000;
@@ -63,12 +63,12 @@ impl Plan {
                     ..Transition::default()
                 };
                 let HeldClaim { claim, version, .. } = held;
-                let commit = Operation::Commit { claim, version, made, after: After::KeepClaim };
+                let commit = Operation::Commit { claim, version, made, after: Disposition::KeepClaim };
                 (Some(commit), Some(Plan::Journal { left: left - 1 }))
             }
             Plan::Crowd { left: 0, all } => {
                 let (worker, nonce) = (worker(generator.new_worker()), generator.new_nonce());
-                let want = Want { max: all as u32, idle: false };
+                let want = ClaimRequest { max: all as u32, idle: false };
                 let claim = Operation::Claim { shard: Call(CROWD).shard(), worker, nonce, want };
                 (Some(claim), Some(Plan::KillHolder { all, worker }))
             }
@@ -90,7 +90,8 @@ impl Plan {
             }
             Plan::Deaths { shard, left, holder: None } => {
                 let (worker, nonce) = (worker(generator.new_worker()), generator.new_nonce());
-                let claim = Operation::Claim { shard, worker, nonce, want: Want { max: 8, idle: true } };
+                let claim =
+                    Operation::Claim { shard, worker, nonce, want: ClaimRequest { max: 8, idle: true } };
                 (Some(claim), Some(Plan::Deaths { shard, left: left - 1, holder: Some(worker) }))
             }
         }

@@ -5,9 +5,9 @@ use super::fixtures::{CUSTOMERS, customer, worker};
 use super::generator::Generator;
 use super::operation::{Answer, Operation};
 use super::stores::{SHARDS, Stores};
-use common::ports::intake::{Delivered, To};
+use common::ports::intake::{Delivered, Destination};
 use common::ports::lookup::ListQuery;
-use common::ports::work::{Claimed, Want};
+use common::ports::work::{ClaimRequest, Claimed};
 use common::{ActiveflowId, Shard};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -193,7 +193,7 @@ impl Player {
     async fn claim_all(&mut self, generator: &mut Generator, shard: Shard) -> Equal {
         let worker = worker(generator.new_worker());
         loop {
-            let (nonce, want) = (generator.new_nonce(), Want { max: 7, idle: true });
+            let (nonce, want) = (generator.new_nonce(), ClaimRequest { max: 7, idle: true });
             let claim = Operation::Claim { shard, worker, nonce, want };
             let answer = self.perform(claim).await?;
             if matches!(&answer, Answer::Claimed(Claimed::Rows { rows, .. }) if rows.is_empty()) {
@@ -204,7 +204,7 @@ impl Player {
 
     async fn sweep(&mut self, shard: Shard) -> Equal<bool> {
         let answer = self.perform(Operation::Sweep { shard, dead: vec![] }).await?;
-        Ok(matches!(answer, Answer::Swept(swept) if swept.more))
+        Ok(matches!(answer, Answer::SweepReport(swept) if swept.more))
     }
 }
 
@@ -212,8 +212,10 @@ fn named(operation: &Operation, answer: &Answer) -> BTreeSet<ActiveflowId> {
     let mut ids = BTreeSet::new();
     match operation {
         Operation::Deliver(event) => match &event.to {
-            To::Activeflow { id, .. } => _ = ids.insert(*id),
-            To::Reference { owner, sides, .. } => ids.extend(owner.iter().chain(sides).map(|start| start.id)),
+            Destination::Activeflow { id, .. } => _ = ids.insert(*id),
+            Destination::Reference { owner, sides, .. } => {
+                ids.extend(owner.iter().chain(sides).map(|start| start.id))
+            }
         },
         Operation::Commit { claim, .. } | Operation::Finish { claim, .. } | Operation::Release(claim) => {
             ids.insert(claim.id);

@@ -126,7 +126,7 @@ impl Stores {
     /// Number of Redis keys per kind: as the model requires, and as Redis has them.
     pub async fn leftovers(&self) -> [BTreeMap<&'static str, u64>; 2] {
         let everything = self.memory.everything();
-        let held = |has: fn(&common::ports::lookup::Found) -> bool| {
+        let held = |has: fn(&common::ports::lookup::ActiveflowSnapshot) -> bool| {
             everything.iter().filter(|found| has(found)).count() as u64
         };
         let of_model = BTreeMap::from([

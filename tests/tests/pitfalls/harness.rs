@@ -6,8 +6,8 @@ use common::command::Message;
 use common::identity::reference_key;
 use common::member::MemberId;
 use common::ports::Work;
-use common::ports::intake::{Deliver, To};
-use common::ports::work::{Claimed, Row, Transition, Want};
+use common::ports::intake::{Deliver, Destination};
+use common::ports::work::{ClaimRequest, Claimed, Row, Transition};
 use common::record::{ActiveflowSpec, FlowRef, Start};
 use common::{ActiveflowId, EventKey, Shard};
 use flow::Class;
@@ -84,7 +84,7 @@ pub fn event(name: &str) -> Deliver {
         key: EventKey::derive("default", "sbc-1", name),
         shard: SHARD,
         generation: 0,
-        to: To::Reference { key: reference_key(&reference), owner: Some(start), sides: Vec::new() },
+        to: Destination::Reference { key: reference_key(&reference), owner: Some(start), sides: Vec::new() },
         kind: "call.incoming".into(),
         input: b"{}".to_vec(),
         always_fits: false,
@@ -99,7 +99,7 @@ pub fn started(name: &str) -> ActiveflowId {
 
 pub async fn claim_one(store: &Store) -> Row {
     let worker = MemberId(uuid::Uuid::from_u128(1));
-    let claimed = store.claim(SHARD, worker, 1, Want { max: 1, idle: true }).await.unwrap();
+    let claimed = store.claim(SHARD, worker, 1, ClaimRequest { max: 1, idle: true }).await.unwrap();
     let Claimed::Rows { mut rows, .. } = claimed else { panic!("the worker is alive") };
     rows.pop().unwrap()
 }

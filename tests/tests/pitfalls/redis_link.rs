@@ -3,7 +3,7 @@
 use super::harness::*;
 use common::StoreError;
 use common::ports::intake::Delivered;
-use common::ports::work::{After, CommitOutcome};
+use common::ports::work::{CommitOutcome, Disposition};
 use common::ports::{Intake, Lookup, Upkeep, Work};
 use std::time::Duration;
 use tests::support::{Hold, RedisOptions};
@@ -24,7 +24,7 @@ async fn a_silent_connection_is_replaced_and_what_it_delivers_late_changes_nothi
     let (connections, before) = (proxy.accepted(), calls(&redis, "evalsha"));
     proxy.hold(Hold::Requests);
     for version in 0..2 {
-        let late = store.commit(&row.claim, version, &transition("late", 0), &After::KeepClaim).await;
+        let late = store.commit(&row.claim, version, &transition("late", 0), &Disposition::KeepClaim).await;
         assert!(matches!(late, Err(StoreError::Unanswered { .. })), "{late:?}");
     }
     let late = store.deliver(&event("second")).await;
@@ -34,7 +34,7 @@ async fn a_silent_connection_is_replaced_and_what_it_delivers_late_changes_nothi
     assert!(proxy.accepted() > connections);
     for version in 0..2 {
         let made = transition(&format!("body {version}"), 0);
-        let outcome = store.commit(&row.claim, version, &made, &After::KeepClaim).await.unwrap();
+        let outcome = store.commit(&row.claim, version, &made, &Disposition::KeepClaim).await.unwrap();
         assert_eq!(outcome, CommitOutcome::ClaimKept { version: version + 1 });
     }
     let found = store.get(started("first")).await.unwrap();

@@ -6,7 +6,7 @@ use super::names::{EVENTS, REJECTED, UNROUTED};
 use super::queues::Definition;
 use super::shared::Inner;
 use async_trait::async_trait;
-use common::ports::commands::{CommandReader, Commands, Queued};
+use common::ports::commands::{CommandReader, Commands, QueuedCommand};
 use common::ports::error::{QueueError, Unusable};
 use std::sync::Arc;
 use tokio::sync::watch::Receiver;
@@ -27,7 +27,7 @@ pub(super) struct Reader {
 }
 
 enum Next {
-    Command(Queued),
+    Command(QueuedCommand),
     /// The next command may not be on disk yet; contains the last position of the queue.
     NotDurable(u64),
     Nothing,
@@ -86,7 +86,7 @@ impl Commands for Bus {
 
 #[async_trait]
 impl CommandReader for Reader {
-    async fn next(&mut self) -> Option<Queued> {
+    async fn next(&mut self) -> Option<QueuedCommand> {
         loop {
             self.changed.mark_unchanged();
             match self.find_next() {
@@ -113,7 +113,7 @@ impl Reader {
         match (queue.waiting.after(self.after), queue.waiting.last()) {
             (Some(entry), Some(last)) if entry.position > self.durable.through() => Next::NotDurable(last),
             (Some(entry), _) => {
-                Next::Command(Queued { position: entry.position, message: entry.item.clone() })
+                Next::Command(QueuedCommand { position: entry.position, message: entry.item.clone() })
             }
             (None, _) => Next::Nothing,
         }

@@ -5,7 +5,7 @@ use super::state::ShardState;
 use crate::memory::tracked::BoundedLog;
 use common::identity::reference_key;
 use common::limits::{INBOX_BYTES, INBOX_ENTRIES};
-use common::ports::intake::{Deliver, Delivered, To};
+use common::ports::intake::{Deliver, Delivered, Destination};
 use common::ports::lookup::FeedKind;
 use common::record::{Entry, Record, Start, State, Suspect};
 use common::{ActiveflowId, EventKey};
@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 impl ShardState {
     pub fn deliver(&mut self, event: &Deliver, now: Timestamp) -> Delivered {
-        if let To::Reference { .. } = event.to {
+        if let Destination::Reference { .. } = event.to {
             if event.generation < self.generation {
                 return Delivered::StaleDefinitions { generation: self.generation };
             }
@@ -25,8 +25,10 @@ impl ShardState {
             return Delivered::Duplicate;
         }
         let answer = match &event.to {
-            To::Activeflow { id, realm } => self.deliver_to(*id, realm, event, now),
-            To::Reference { key, owner, sides } => self.deliver_by(key, owner.as_ref(), sides, event, now),
+            Destination::Activeflow { id, realm } => self.deliver_to(*id, realm, event, now),
+            Destination::Reference { key, owner, sides } => {
+                self.deliver_by(key, owner.as_ref(), sides, event, now)
+            }
         };
         if matches!(answer, Delivered::Applied { .. }) {
             self.dedup.mark(&event.key);

@@ -3,11 +3,11 @@
 use super::state::ShardState;
 use common::identity::reference_key;
 use common::record::State;
-use common::{ActiveflowId, ports::lookup::Found};
+use common::{ActiveflowId, ports::lookup::ActiveflowSnapshot};
 use std::collections::BTreeMap;
 
 impl ShardState {
-    pub fn everything(&self) -> Vec<Found> {
+    pub fn everything(&self) -> Vec<ActiveflowSnapshot> {
         self.activeflows.keys().filter_map(|id| self.get(*id)).collect()
     }
 
@@ -57,7 +57,7 @@ mod tests {
     use crate::memory::limits::Limits;
     use common::Shard;
     use common::member::MemberId;
-    use common::ports::work::{After, Claimed, Token, Transition, Want};
+    use common::ports::work::{ClaimRequest, Claimed, Disposition, Token, Transition};
     use common::record::{ActiveflowSpec, Entry, FlowRef, Start};
     use flow::route::Reference;
     use flow::{Class, Timestamp};
@@ -89,12 +89,12 @@ mod tests {
             assert!(shard.create(&start(n), n != 5, Entry::Timer { wait: 0 }, NOW));
         }
         let token = Token { worker: MemberId(uuid::Uuid::from_u128(1)), nonce: 1 };
-        let Claimed::Rows { rows, .. } = shard.claim(token, Want { max: 3, idle: false }, NOW) else {
+        let Claimed::Rows { rows, .. } = shard.claim(token, ClaimRequest { max: 3, idle: false }, NOW) else {
             panic!("not dead")
         };
         let taking = Transition { consumed: 1, ..Transition::default() };
-        shard.commit(&rows[0].claim, 0, &taking, &After::End { rest: vec![] }, NOW).unwrap();
-        let park = After::Park { wait: 1, until: Some(LATER) };
+        shard.commit(&rows[0].claim, 0, &taking, &Disposition::End { rest: vec![] }, NOW).unwrap();
+        let park = Disposition::Park { wait: 1, until: Some(LATER) };
         shard.commit(&rows[1].claim, 0, &taking, &park, NOW).unwrap();
         shard
     }

@@ -3,14 +3,14 @@
 use super::activeflow::ActiveflowEntry;
 use super::state::ShardState;
 use common::ActiveflowId;
-use common::ports::lookup::{FeedEntry, Found, ListQuery};
+use common::ports::lookup::{ActiveflowSnapshot, FeedEntry, ListQuery};
 
 impl ShardState {
-    pub fn get(&self, id: ActiveflowId) -> Option<Found> {
+    pub fn get(&self, id: ActiveflowId) -> Option<ActiveflowSnapshot> {
         self.activeflows.get(&id).map(|activeflow| found(id, activeflow))
     }
 
-    pub fn list(&self, query: &ListQuery) -> Vec<Found> {
+    pub fn list(&self, query: &ListQuery) -> Vec<ActiveflowSnapshot> {
         let Some(index) = self.index.get(&query.customer_id) else { return Vec::new() };
         let newest_first = index.iter().rev().filter(|key| query.before.is_none_or(|before| **key < before));
         newest_first.take(query.limit as usize).filter_map(|key| self.get(key.1)).collect()
@@ -28,8 +28,8 @@ impl ShardState {
     }
 }
 
-fn found(id: ActiveflowId, activeflow: &ActiveflowEntry) -> Found {
-    Found {
+fn found(id: ActiveflowId, activeflow: &ActiveflowEntry) -> ActiveflowSnapshot {
+    ActiveflowSnapshot {
         id,
         record: activeflow.record.clone(),
         inbox: activeflow.inbox.iter().cloned().collect(),

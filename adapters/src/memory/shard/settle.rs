@@ -6,7 +6,7 @@ use common::ActiveflowId;
 use common::identity::reference_key;
 use common::ports::error::StoreError;
 use common::ports::lookup::FeedKind;
-use common::ports::work::{After, CommitOutcome};
+use common::ports::work::{CommitOutcome, Disposition};
 use common::record::{Entry, Start, State};
 use flow::Timestamp;
 
@@ -14,12 +14,12 @@ impl ShardState {
     pub(super) fn settle(
         &mut self,
         id: ActiveflowId,
-        after: &After,
+        after: &Disposition,
         now: Timestamp,
     ) -> Result<CommitOutcome, StoreError> {
         let Some(activeflow) = self.activeflows.get(&id) else { return Ok(CommitOutcome::Fenced) };
         let version = activeflow.record.version;
-        if *after == After::KeepClaim {
+        if *after == Disposition::KeepClaim {
             return Ok(CommitOutcome::ClaimKept { version });
         }
         if !activeflow.outbox.is_empty() {
@@ -27,18 +27,18 @@ impl ShardState {
             return Err(StoreError::Corrupt { operation: "finish", what });
         }
         let waiting = activeflow.control.is_some()
-            || (!activeflow.inbox.is_empty() && matches!(after, After::Park { .. }));
-        if waiting && matches!(after, After::Park { .. } | After::Pause) {
+            || (!activeflow.inbox.is_empty() && matches!(after, Disposition::Park { .. }));
+        if waiting && matches!(after, Disposition::Park { .. } | Disposition::Pause) {
             let inbox = activeflow.inbox.iter().cloned().collect();
             return Ok(CommitOutcome::More { version, inbox, control: activeflow.control.clone() });
         }
         self.drop_claim(id);
         match after {
-            After::KeepClaim => {}
-            After::Park { wait, until } => self.park(id, *wait, *until),
-            After::Pause => self.set_state(id, State::Paused),
-            After::Yield => self.make_ready(id, now),
-            After::End { rest } => self.end(id, rest, now),
+            Disposition::KeepClaim => {}
+            Disposition::Park { wait, until } => self.park(id, *wait, *until),
+            Disposition::Pause => self.set_state(id, State::Paused),
+            Disposition::Yield => self.make_ready(id, now),
+            Disposition::End { rest } => self.end(id, rest, now),
         }
         Ok(CommitOutcome::Released { version })
     }

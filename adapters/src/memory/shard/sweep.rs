@@ -6,13 +6,13 @@ use common::identity::reference_key;
 use common::limits::{CLAIM_OVERDUE, DEAD_ID_RETENTION, DEATHS_ALONE, SWEEP_BATCH};
 use common::member::MemberId;
 use common::ports::lookup::FeedKind;
-use common::ports::upkeep::{Depth, Swept};
+use common::ports::upkeep::{Depth, SweepReport};
 use common::record::{Entry, State, Suspect};
 use flow::Timestamp;
 
 impl ShardState {
-    pub fn sweep(&mut self, dead: &[MemberId], now: Timestamp) -> Swept {
-        let mut report = Swept { now, ..Swept::default() };
+    pub fn sweep(&mut self, dead: &[MemberId], now: Timestamp) -> SweepReport {
+        let mut report = SweepReport { now, ..SweepReport::default() };
         self.note_dead(dead, now);
         self.free_dead(dead, now, &mut report);
         self.free_overdue(now, &mut report);
@@ -32,7 +32,7 @@ impl ShardState {
         }
     }
 
-    fn free_dead(&mut self, dead: &[MemberId], now: Timestamp, report: &mut Swept) {
+    fn free_dead(&mut self, dead: &[MemberId], now: Timestamp, report: &mut SweepReport) {
         let of_dead = |id: &ActiveflowId| {
             let token = self.activeflows.get(id).and_then(|activeflow| activeflow.record.token);
             token.is_some_and(|token| dead.contains(&token.worker))
@@ -92,7 +92,7 @@ impl ShardState {
         starting
     }
 
-    fn free_overdue(&mut self, now: Timestamp, report: &mut Swept) {
+    fn free_overdue(&mut self, now: Timestamp, report: &mut SweepReport) {
         let oldest = now.plus_micros(-(CLAIM_OVERDUE.as_micros() as i64));
         for (_, id) in batch(self.claims.iter(), oldest, report) {
             report.overdue += 1;
@@ -104,7 +104,7 @@ impl ShardState {
         }
     }
 
-    fn fire_due(&mut self, now: Timestamp, report: &mut Swept) {
+    fn fire_due(&mut self, now: Timestamp, report: &mut SweepReport) {
         for (due, id) in batch(self.waits.iter(), now, report) {
             self.waits.remove(&(due, id));
             report.late_us.push(now.micros_since(due).max(0) as u64);
@@ -115,7 +115,7 @@ impl ShardState {
         }
     }
 
-    fn forget_ended(&mut self, now: Timestamp, report: &mut Swept) {
+    fn forget_ended(&mut self, now: Timestamp, report: &mut SweepReport) {
         let oldest = now.plus_micros(-(self.limits.ended_retention.as_micros() as i64));
         for (at, id) in batch(self.ended.iter(), oldest, report) {
             self.ended.remove(&(at, id));
@@ -153,7 +153,7 @@ impl ShardState {
 fn batch<'a>(
     entries: impl Iterator<Item = &'a (Timestamp, ActiveflowId)>,
     until: Timestamp,
-    report: &mut Swept,
+    report: &mut SweepReport,
 ) -> Vec<(Timestamp, ActiveflowId)> {
     let mut found: Vec<_> =
         entries.take_while(|entry| entry.0 <= until).take(SWEEP_BATCH + 1).copied().collect();

@@ -5,12 +5,12 @@ use common::ActiveflowId;
 use common::limits::{JOURNAL_ENTRIES, SUSPECT_GROUP};
 use common::ports::error::StoreError;
 use common::ports::lookup::FeedKind;
-use common::ports::work::{After, Claim, Claimed, CommitOutcome, Row, Token, Transition, Want};
+use common::ports::work::{Claim, ClaimRequest, Claimed, CommitOutcome, Disposition, Row, Token, Transition};
 use common::record::{State, Suspect};
 use flow::Timestamp;
 
 impl ShardState {
-    pub fn claim(&mut self, token: Token, request: Want, now: Timestamp) -> Claimed {
+    pub fn claim(&mut self, token: Token, request: ClaimRequest, now: Timestamp) -> Claimed {
         if self.dead.contains_key(&token.worker) {
             return Claimed::Dead;
         }
@@ -25,7 +25,7 @@ impl ShardState {
         Claimed::Rows { now, rows, suspects }
     }
 
-    fn take(&mut self, token: Token, request: Want, now: Timestamp) -> Vec<ActiveflowId> {
+    fn take(&mut self, token: Token, request: ClaimRequest, now: Timestamp) -> Vec<ActiveflowId> {
         let mut ids = Vec::new();
         let alone = request.idle && !self.lanes.alone.is_empty();
         let suspects = request.idle && !self.lanes.suspects.is_empty();
@@ -82,7 +82,7 @@ impl ShardState {
         claim: &Claim,
         version: u64,
         transition: &Transition,
-        after: &After,
+        after: &Disposition,
         now: Timestamp,
     ) -> Result<CommitOutcome, StoreError> {
         let Some(activeflow) = self.activeflows.get(&claim.id) else { return Ok(CommitOutcome::Fenced) };
@@ -129,7 +129,7 @@ impl ShardState {
         claim: &Claim,
         version: u64,
         unsettled: u32,
-        after: &After,
+        after: &Disposition,
         now: Timestamp,
     ) -> Result<CommitOutcome, StoreError> {
         let Some(activeflow) = self.activeflows.get_mut(&claim.id) else { return Ok(CommitOutcome::Fenced) };

@@ -10,7 +10,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use common::ActiveflowId;
-use common::ports::lookup::{Controlled, Found};
+use common::ports::lookup::{ActiveflowSnapshot, Controlled};
 use common::ports::work::Control;
 use common::record::State as ActiveflowState;
 use flow::{Cursor, preview};
@@ -122,7 +122,7 @@ pub async fn stop_activeflow(State(api): State<Arc<Api>>, caller: Caller, Path(i
 ///
 /// # Errors
 /// 404, or an error of the store.
-pub async fn stop(api: &Api, caller: &Caller, id: &str) -> Result<Found, Problem> {
+pub async fn stop(api: &Api, caller: &Caller, id: &str) -> Result<ActiveflowSnapshot, Problem> {
     let mut found = find(api, caller, id).await?;
     let id = found.id;
     if api.ask(|| api.ports.lookup.control(id, &Control::Stop)).await? == Controlled::Unknown {
@@ -138,7 +138,7 @@ pub async fn stop(api: &Api, caller: &Caller, id: &str) -> Result<Found, Problem
     }
 }
 
-async fn request(api: &Api, found: &Found, control: &Control) -> Answer {
+async fn request(api: &Api, found: &ActiveflowSnapshot, control: &Control) -> Answer {
     let id = found.id;
     must_be_useful(found, control)?;
     let controlled = match control {
@@ -169,7 +169,7 @@ async fn once(api: &Api, id: ActiveflowId, control: &Control) -> Result<Controll
 }
 
 /// Rejects a request that would have no effect in the current state.
-fn must_be_useful(found: &Found, control: &Control) -> Result<(), Problem> {
+fn must_be_useful(found: &ActiveflowSnapshot, control: &Control) -> Result<(), Problem> {
     let state = found.record.state;
     let needed = match control {
         _ if state == ActiveflowState::Ended => return Err(ended(found, control)),
@@ -189,7 +189,7 @@ fn must_be_useful(found: &Found, control: &Control) -> Result<(), Problem> {
     )))
 }
 
-fn ended(found: &Found, control: &Control) -> Problem {
+fn ended(found: &ActiveflowSnapshot, control: &Control) -> Problem {
     Problem::conflict(format!("activeflow {} has ended, so there is nothing to {}", found.id, verb(control)))
 }
 
@@ -205,7 +205,7 @@ fn verb(control: &Control) -> &'static str {
 }
 
 /// Rejects a jump to an unknown action, which would have no effect.
-async fn must_exist(api: &Api, found: &Found, action_id: &str) -> Result<(), Problem> {
+async fn must_exist(api: &Api, found: &ActiveflowSnapshot, action_id: &str) -> Result<(), Problem> {
     let Some(bundle) = api.bundle_of(found).await? else { return Ok(()) };
     let cursor = Cursor::from_bytes(&found.record.body).ok();
     let ids = preview::jumps(&bundle, cursor.as_ref());

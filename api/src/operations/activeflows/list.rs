@@ -9,7 +9,7 @@ use crate::resource::Activeflow;
 use crate::state::Api;
 use axum::Json;
 use axum::extract::State;
-use common::ports::lookup::Found;
+use common::ports::lookup::ActiveflowSnapshot;
 use common::record::State as ActiveflowState;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -54,7 +54,7 @@ pub enum StatusName {
 }
 
 impl Filter {
-    pub fn matches(&self, found: &Found) -> bool {
+    pub fn matches(&self, found: &ActiveflowSnapshot) -> bool {
         let record = &found.record;
         let reference = &record.spec.reference;
         let same =

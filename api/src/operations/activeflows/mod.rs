@@ -15,7 +15,7 @@ use crate::resource::Activeflow;
 use crate::state::Api;
 use common::ActiveflowId;
 use common::identity::InvalidActiveflowId;
-use common::ports::lookup::Found;
+use common::ports::lookup::ActiveflowSnapshot;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -35,7 +35,7 @@ pub fn routes() -> OpenApiRouter<Arc<Api>> {
 }
 
 /// The activeflow with this id, if the caller may see it.
-pub async fn find(api: &Api, caller: &Caller, id: &str) -> Result<Found, Problem> {
+pub async fn find(api: &Api, caller: &Caller, id: &str) -> Result<ActiveflowSnapshot, Problem> {
     let id: ActiveflowId = id
         .parse()
         .map_err(|error: InvalidActiveflowId| Problem::bad_request("invalid_path", error.to_string()))?;
@@ -50,7 +50,7 @@ fn unknown(id: ActiveflowId) -> Problem {
 }
 
 /// The resource of an activeflow.
-pub async fn show(api: &Api, found: &Found) -> Result<Activeflow, Problem> {
+pub async fn show(api: &Api, found: &ActiveflowSnapshot) -> Result<Activeflow, Problem> {
     let bundle = api.bundle_of(found).await?;
     Ok(Activeflow::of(found, bundle.as_deref()))
 }

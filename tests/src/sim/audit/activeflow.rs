@@ -5,7 +5,7 @@ use super::super::store::short;
 use super::Audit;
 use common::ActiveflowId;
 use common::command::Message;
-use common::ports::lookup::Found;
+use common::ports::lookup::ActiveflowSnapshot;
 use common::record::{Entry, State};
 use flow::Timestamp;
 
@@ -13,8 +13,8 @@ pub struct Change<'a> {
     pub port: &'static str,
     pub now: Timestamp,
     pub id: ActiveflowId,
-    pub before: &'a Found,
-    pub after: &'a Found,
+    pub before: &'a ActiveflowSnapshot,
+    pub after: &'a ActiveflowSnapshot,
 }
 
 impl Audit {
@@ -137,7 +137,7 @@ impl Audit {
 }
 
 /// One line for the history.
-pub fn summary(id: ActiveflowId, before: &Found, after: &Found) -> String {
+pub fn summary(id: ActiveflowId, before: &ActiveflowSnapshot, after: &ActiveflowSnapshot) -> String {
     let (old, new) = (&before.record, &after.record);
     let mut parts = vec![short(id)];
     if old.state != new.state {

@@ -10,7 +10,7 @@ use super::store::short;
 use activeflow::Change;
 use common::ActiveflowId;
 use common::command::Message;
-use common::ports::lookup::Found;
+use common::ports::lookup::ActiveflowSnapshot;
 use common::record::{Entry, State};
 use flow::Timestamp;
 use serde_json::Value;
@@ -23,7 +23,7 @@ pub const ENDED_RETENTION: Duration = Duration::from_secs(240);
 #[derive(Default)]
 pub struct Audit {
     /// Contents of the store after the last operation.
-    last: BTreeMap<ActiveflowId, Found>,
+    last: BTreeMap<ActiveflowId, ActiveflowSnapshot>,
     /// Every command that was ever stored, by id.
     commands: BTreeMap<String, Message>,
     /// Ids of the commands that the broker has stored.
@@ -55,7 +55,7 @@ impl Audit {
         &mut self,
         port: &'static str,
         now: Timestamp,
-        changed: Vec<(ActiveflowId, Option<Found>)>,
+        changed: Vec<(ActiveflowId, Option<ActiveflowSnapshot>)>,
         check_invariants: Result<(), String>,
     ) -> ChangeSummary {
         let check_invariants = check_invariants.err();
@@ -119,7 +119,7 @@ impl Audit {
     /// Describes every activeflow that has not ended.
     pub fn unfinished(&self) -> Vec<String> {
         let open = self.last.values().filter(|found| found.record.state != State::Ended);
-        let sequence = |f: &Found| {
+        let sequence = |f: &ActiveflowSnapshot| {
             let reference = &f.record.spec.reference.subject;
             let (state, version) = (f.record.state.name(), f.record.version);
             format!("{} ({reference}) is {state} at {version}, inbox {}", short(f.id), f.inbox.len())
@@ -146,11 +146,11 @@ impl Audit {
     }
 
     /// Contents of the store after the last operation.
-    pub fn last(&self) -> &BTreeMap<ActiveflowId, Found> {
+    pub fn last(&self) -> &BTreeMap<ActiveflowId, ActiveflowSnapshot> {
         &self.last
     }
 
-    fn created(&mut self, port: &str, found: &Found) {
+    fn created(&mut self, port: &str, found: &ActiveflowSnapshot) {
         let reference = &found.record.spec.reference;
         let key = (reference.kind.clone(), reference.subject.clone());
         let ids = self.started.entry(key).or_default();
@@ -171,7 +171,7 @@ impl Audit {
     }
 
     /// Checks that events enter in the order of their source. Redelivered events of an ended activeflow are known already.
-    fn events_taken(&mut self, found: &Found, entries: &[Entry]) {
+    fn events_taken(&mut self, found: &ActiveflowSnapshot, entries: &[Entry]) {
         let subject = &found.record.spec.reference.subject;
         for entry in entries {
             let Entry::Event { input, .. } = entry else { continue };
@@ -189,7 +189,7 @@ impl Audit {
         }
     }
 
-    fn forgotten(&mut self, port: &str, now: Timestamp, found: &Found) {
+    fn forgotten(&mut self, port: &str, now: Timestamp, found: &ActiveflowSnapshot) {
         let kept = now.micros_since(found.record.updated) >= ENDED_RETENTION.as_micros() as i64;
         let right = port == "sweep" && found.record.state == State::Ended && kept;
         self.promises.check(Promise::Kept, right, || {

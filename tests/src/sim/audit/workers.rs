@@ -6,7 +6,7 @@ use super::Audit;
 use super::activeflow::Change;
 use common::ActiveflowId;
 use common::member::MemberId;
-use common::ports::lookup::Found;
+use common::ports::lookup::ActiveflowSnapshot;
 use common::record::{State, Suspect};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,11 +45,12 @@ impl Audit {
     /// Checks the activeflows of a claim together with the others that its worker holds.
     pub(super) fn claimed(&mut self, took: &[ActiveflowId]) {
         let last = &self.last;
-        let worker_of = |f: &Found| f.record.token.map(|token| token.worker);
+        let worker_of = |f: &ActiveflowSnapshot| f.record.token.map(|token| token.worker);
         let Some(worker) = took.first().and_then(|id| last.get(id)).and_then(worker_of) else { return };
-        let holds = |f: &&Found| f.record.state == State::Claimed && worker_of(f) == Some(worker);
-        let held: Vec<&Found> = last.values().filter(holds).collect();
-        let took: Vec<&Found> = held.iter().filter(|f| took.contains(&f.id)).copied().collect();
+        let holds =
+            |f: &&ActiveflowSnapshot| f.record.state == State::Claimed && worker_of(f) == Some(worker);
+        let held: Vec<&ActiveflowSnapshot> = last.values().filter(holds).collect();
+        let took: Vec<&ActiveflowSnapshot> = held.iter().filter(|f| took.contains(&f.id)).copied().collect();
         let of = |suspect: Suspect| took.iter().filter(|f| f.record.suspect == suspect).count();
         let right = match (of(Suspect::Alone), of(Suspect::Group)) {
             (0, 0) => held.iter().all(|f| f.record.suspect == Suspect::No),

@@ -5,7 +5,7 @@ use super::super::simulation::{LEASE, Simulation};
 use super::super::upgrade::Touch;
 use super::short;
 use common::ports::catalogue::{Published, RouteTransitionRecord};
-use common::ports::intake::{Delivered, To};
+use common::ports::intake::{Delivered, Destination};
 use common::ports::intercepted::Operation;
 use common::ports::work::Claimed;
 use std::any::Any;
@@ -44,8 +44,8 @@ pub fn arguments(operation: &Operation) -> String {
 pub fn touch(operation: &Operation) -> Touch {
     match operation {
         Operation::Deliver { event } => match &event.to {
-            To::Activeflow { id, .. } => Touch::One(*id),
-            To::Reference { key, .. } => Touch::Owner(*key),
+            Destination::Activeflow { id, .. } => Touch::One(*id),
+            Destination::Reference { key, .. } => Touch::Owner(*key),
         },
         Operation::Claim { shard, .. } | Operation::Sweep { shard, .. } => Touch::Shard(*shard),
         Operation::Commit { claim, .. } | Operation::Finish { claim, .. } | Operation::Release { claim } => {

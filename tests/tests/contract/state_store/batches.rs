@@ -2,8 +2,8 @@
 //! calls, so it does not run in every variation of every adapter.
 
 use super::harness::*;
-use common::ports::upkeep::Swept;
-use common::ports::work::{Row, Want};
+use common::ports::upkeep::SweepReport;
+use common::ports::work::{ClaimRequest, Row};
 
 const BATCH: usize = 256;
 
@@ -51,7 +51,7 @@ async fn one_sweep_handles_256_of_a_kind_and_reports_more(w: &StoreHarness) {
 }
 
 /// The first sweep handles 256 of 257, the second sweep the last one.
-async fn twice(sweep: &impl AsyncFn() -> Swept, count: impl Fn(&Swept) -> usize) {
+async fn twice(sweep: &impl AsyncFn() -> SweepReport, count: impl Fn(&SweepReport) -> usize) {
     let (first, second) = (sweep().await, sweep().await);
     assert_eq!((count(&first), first.more), (BATCH, true));
     assert_eq!((count(&second), second.more), (1, false));
@@ -61,7 +61,7 @@ async fn twice(sweep: &impl AsyncFn() -> Swept, count: impl Fn(&Swept) -> usize)
 async fn idle(w: &StoreHarness, calls: &[Call]) -> Vec<Row> {
     let mut rows = Vec::new();
     while rows.len() < calls.len() {
-        let group = w.claim_wanting(worker(2), calls[0].shard(), Want { max: 64, idle: true }).await;
+        let group = w.claim_wanting(worker(2), calls[0].shard(), ClaimRequest { max: 64, idle: true }).await;
         assert!(!group.is_empty(), "{} of {}", rows.len(), calls.len());
         rows.extend(group);
     }

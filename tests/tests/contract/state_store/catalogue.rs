@@ -4,7 +4,7 @@ use super::harness::*;
 use common::member::{Member, Role};
 use common::ports::catalogue::{Publication, Published, RouteTransition};
 use common::ports::intake::{Deliver, Delivered};
-use common::ports::work::{Claimed, Want};
+use common::ports::work::{ClaimRequest, Claimed};
 use flow::Definitions;
 use flow::route::{Route, Window, WindowTransition};
 
@@ -114,7 +114,7 @@ pub async fn the_member_list_shows_heartbeats_and_forgets_members_that_are_gone(
 
 pub async fn a_member_that_left_is_forgotten_with_its_claims(w: &StoreHarness) {
     let calls = calls_of_one_shard(2);
-    let (shard, one) = (calls[0].shard(), Want { max: 1, idle: false });
+    let (shard, one) = (calls[0].shard(), ClaimRequest { max: 1, idle: false });
     for (nonce, call) in [(7, &calls[0]), (1, &calls[1])] {
         w.applied(&call.incoming("e1")).await;
         let Claimed::Rows { rows, .. } = w.store.claim(shard, worker(1), nonce, one).await.unwrap() else {

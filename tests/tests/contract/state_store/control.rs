@@ -3,7 +3,7 @@
 use super::harness::*;
 use super::suspects::quarantined;
 use common::ports::lookup::Controlled;
-use common::ports::work::{After, CommitOutcome, Control, Transition};
+use common::ports::work::{CommitOutcome, Control, Disposition, Transition};
 use common::record::State;
 
 fn forward(action: &str) -> Control {
@@ -48,7 +48,7 @@ pub async fn a_control_that_comes_during_a_transition_stays(w: &StoreHarness) {
     w.store.control(id, &forward("menu")).await.unwrap();
     let row = w.claim_one(call.shard()).await;
     w.store.control(id, &Control::Stop).await.unwrap();
-    let outcome = w.commit(&row, &taking(&row), &After::Park { wait: 2, until: None }).await;
+    let outcome = w.commit(&row, &taking(&row), &Disposition::Park { wait: 2, until: None }).await;
     assert_eq!(outcome, CommitOutcome::More { version: 2, inbox: vec![], control: Some(Control::Stop) });
 }
 
@@ -59,7 +59,7 @@ pub async fn a_paused_one_keeps_its_inputs_until_resumed(w: &StoreHarness) {
     let row = w.claim_one(call.shard()).await;
     let taken =
         Transition { body: row.record.body.clone(), control: row.control.clone(), ..Transition::default() };
-    assert_eq!(w.commit(&row, &taken, &After::Pause).await, CommitOutcome::Released { version: 2 });
+    assert_eq!(w.commit(&row, &taken, &Disposition::Pause).await, CommitOutcome::Released { version: 2 });
     assert_eq!(w.store.get(id).await.unwrap().unwrap().record.state, State::Paused);
     w.applied(&call.event("d1", "call.digits")).await;
     w.advance(6);

@@ -1,7 +1,7 @@
 //! Delivery of events.
 
 use super::harness::*;
-use common::ports::intake::{Deliver, Delivered, To};
+use common::ports::intake::{Deliver, Delivered, Destination};
 use common::record::State;
 use common::{EventKey, Shard};
 
@@ -36,7 +36,7 @@ pub async fn an_event_nobody_hears_is_unmatched_and_may_come_again(w: &StoreHarn
 pub async fn a_family_of_events_is_heard_by_its_pattern(w: &StoreHarness) {
     let call = call("call-1");
     let mut event = call.incoming("e1");
-    if let To::Reference { owner: Some(start), .. } = &mut event.to {
+    if let Destination::Reference { owner: Some(start), .. } = &mut event.to {
         start.spec.hears = ["sim.*".to_string()].into();
     }
     w.applied(&event).await;
@@ -59,7 +59,7 @@ pub async fn a_side_run_starts_beside_the_owner_and_hears_only_commands(w: &Stor
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let mut event = call.event("e2", "call.digits");
-    if let To::Reference { sides, .. } = &mut event.to {
+    if let Destination::Reference { sides, .. } = &mut event.to {
         sides.push(side_of(&call, "e2"));
     }
     w.applied(&event).await;
@@ -85,7 +85,7 @@ pub async fn an_answer_to_a_command_goes_by_id_within_its_realm(w: &StoreHarness
     let found = w.store.get(id).await.unwrap().unwrap();
     assert_eq!(event_ids(&found.inbox), ["e1", "c2"]);
     let both = common::ports::work::Transition { consumed: 2, ..taking(&row) };
-    w.commit(&row, &both, &common::ports::work::After::End { rest: vec![] }).await;
+    w.commit(&row, &both, &common::ports::work::Disposition::End { rest: vec![] }).await;
     assert_eq!(w.store.deliver(&call.answer("c3", id, "default")).await.unwrap(), Delivered::Late);
     let unknown = call.start("never").id;
     assert_eq!(w.store.deliver(&call.answer("c4", unknown, "default")).await.unwrap(), Delivered::Late);

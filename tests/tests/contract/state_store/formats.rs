@@ -2,7 +2,7 @@
 
 use super::harness::*;
 use common::StoreError;
-use common::ports::work::{After, Control, Want};
+use common::ports::work::{ClaimRequest, Control, Disposition};
 
 #[tokio::test]
 async fn a_newer_record_stops_every_script_before_it_writes() {
@@ -18,10 +18,12 @@ async fn a_newer_record_stops_every_script_before_it_writes() {
 
     let too_new = |error: StoreError| matches!(error, StoreError::TooNew { found: 2, supported: 1, .. });
     assert!(too_new(w.store.deliver(&call.event("e2", "call.digits")).await.unwrap_err()));
-    let want = Want { max: 10, idle: false };
+    let want = ClaimRequest { max: 10, idle: false };
     assert!(too_new(w.store.claim(call.shard(), worker(2), 9, want).await.unwrap_err()));
-    assert!(too_new(w.store.commit(&row.claim, 0, &taking(&row), &After::KeepClaim).await.unwrap_err()));
-    assert!(too_new(w.store.finish(&row.claim, 0, 0, &After::KeepClaim).await.unwrap_err()));
+    assert!(too_new(
+        w.store.commit(&row.claim, 0, &taking(&row), &Disposition::KeepClaim).await.unwrap_err()
+    ));
+    assert!(too_new(w.store.finish(&row.claim, 0, 0, &Disposition::KeepClaim).await.unwrap_err()));
     assert!(too_new(w.store.release(&row.claim).await.unwrap_err()));
     assert!(too_new(w.store.control(row.claim.id, &Control::Stop).await.unwrap_err()));
     assert!(too_new(w.store.get(row.claim.id).await.unwrap_err()));
@@ -38,7 +40,7 @@ async fn a_newer_record_in_one_lane_leaves_the_other_lane_as_it_is() {
     w.applied(&calls[1].incoming("e1")).await;
     let newer = Raw::of(&w).await;
     newer.set_format(&calls[1].start("e1").id, 2).await;
-    let want = Want { max: 10, idle: false };
+    let want = ClaimRequest { max: 10, idle: false };
     let before = newer.everything().await;
     let error = w.store.claim(shard, worker(2), 9, want).await.unwrap_err();
     assert!(matches!(error, StoreError::TooNew { .. }), "{error}");
@@ -55,12 +57,13 @@ async fn one_that_ends_without_its_reference_changes_nothing_before_the_owner_is
     w.applied(&call.incoming("e3")).await;
     let next = w.claim_one(call.shard()).await;
     w.store.control(call.start("e1").id, &Control::Retry).await.unwrap();
-    let alone = Want { max: 1, idle: true };
+    let alone = ClaimRequest { max: 1, idle: true };
     let retried = w.claim_wanting(worker(2), call.shard(), alone).await.remove(0);
     let newer = Raw::of(&w).await;
     newer.set_format(&next.claim.id, 2).await;
     let before = newer.everything().await;
-    let ended = w.store.commit(&retried.claim, 0, &taking(&retried), &After::End { rest: vec![] }).await;
+    let ended =
+        w.store.commit(&retried.claim, 0, &taking(&retried), &Disposition::End { rest: vec![] }).await;
     assert!(matches!(ended.unwrap_err(), StoreError::TooNew { found: 2, .. }));
     assert_eq!(newer.everything().await, before);
 }

@@ -8,9 +8,9 @@ use adapters::redis::{Settings, Store as Redis};
 use common::identity::reference_key;
 use common::member::MemberId;
 use common::ports::StateStore;
-use common::ports::intake::{Deliver, Delivered, To};
+use common::ports::intake::{Deliver, Delivered, Destination};
 use common::ports::intercepted::Intercepted;
-use common::ports::work::{After, Claim, Claimed, CommitOutcome, Row, Transition, Want};
+use common::ports::work::{Claim, ClaimRequest, Claimed, CommitOutcome, Disposition, Row, Transition};
 use common::record::{ActiveflowSpec, Entry, FlowRef, Start};
 use common::{ActiveflowId, EventKey, Shard};
 use flow::route::Reference;
@@ -118,10 +118,10 @@ impl StoreHarness {
     }
 
     pub async fn claim_as(&self, worker: MemberId, shard: Shard, max: u32) -> Vec<Row> {
-        self.claim_wanting(worker, shard, Want { max, idle: false }).await
+        self.claim_wanting(worker, shard, ClaimRequest { max, idle: false }).await
     }
 
-    pub async fn claim_wanting(&self, worker: MemberId, shard: Shard, want: Want) -> Vec<Row> {
+    pub async fn claim_wanting(&self, worker: MemberId, shard: Shard, want: ClaimRequest) -> Vec<Row> {
         let nonce = self.nonce.fetch_add(1, Ordering::SeqCst);
         match self.store.claim(shard, worker, nonce, want).await.unwrap() {
             Claimed::Rows { rows, .. } => rows,
@@ -145,17 +145,17 @@ impl StoreHarness {
     }
 
     pub async fn park(&self, row: &Row, wait: u64, until: Option<Timestamp>) {
-        let after = After::Park { wait, until };
+        let after = Disposition::Park { wait, until };
         let outcome = self.commit(row, &taking(row), &after).await;
         assert_eq!(outcome, CommitOutcome::Released { version: row.record.version + 1 });
     }
 
     pub async fn end(&self, row: &Row) {
-        let outcome = self.commit(row, &taking(row), &After::End { rest: vec![] }).await;
+        let outcome = self.commit(row, &taking(row), &Disposition::End { rest: vec![] }).await;
         assert_eq!(outcome, CommitOutcome::Released { version: row.record.version + 1 });
     }
 
-    pub async fn commit(&self, row: &Row, transition: &Transition, after: &After) -> CommitOutcome {
+    pub async fn commit(&self, row: &Row, transition: &Transition, after: &Disposition) -> CommitOutcome {
         self.store.commit(&row.claim, row.record.version, transition, after).await.unwrap()
     }
 
@@ -230,7 +230,7 @@ impl Call {
 
     /// An event that starts the flow if the reference has no owner.
     pub fn incoming(&self, event_id: &str) -> Deliver {
-        let to = To::Reference {
+        let to = Destination::Reference {
             key: reference_key(&self.reference),
             owner: Some(self.start(event_id)),
             sides: vec![],
@@ -240,17 +240,17 @@ impl Call {
 
     /// An event that starts nothing.
     pub fn event(&self, event_id: &str, kind: &str) -> Deliver {
-        let to = To::Reference { key: reference_key(&self.reference), owner: None, sides: vec![] };
+        let to = Destination::Reference { key: reference_key(&self.reference), owner: None, sides: vec![] };
         self.deliver(event_id, kind, to)
     }
 
     pub fn answer(&self, event_id: &str, id: ActiveflowId, realm: &str) -> Deliver {
-        let to = To::Activeflow { id, realm: realm.into() };
+        let to = Destination::Activeflow { id, realm: realm.into() };
         let shard = id.shard(SHARDS);
         Deliver { shard, always_fits: true, ..self.deliver(event_id, "command.completed", to) }
     }
 
-    fn deliver(&self, event_id: &str, kind: &str, to: To) -> Deliver {
+    fn deliver(&self, event_id: &str, kind: &str, to: Destination) -> Deliver {
         Deliver {
             key: EventKey::derive("default", "sbc-1", &format!("{} {event_id}", self.reference.subject)),
             shard: self.shard(),

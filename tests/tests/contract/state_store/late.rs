@@ -1,10 +1,10 @@
 //! Calls that arrive late, or again because their answer was lost.
 
 use super::harness::*;
-use common::ports::work::{After, Claimed, CommitOutcome, Transition, Want};
+use common::ports::work::{ClaimRequest, Claimed, CommitOutcome, Disposition, Transition};
 use common::record::State;
 
-const TEN: Want = Want { max: 10, idle: false };
+const TEN: ClaimRequest = ClaimRequest { max: 10, idle: false };
 
 pub async fn a_claim_that_arrives_late_takes_nothing(w: &StoreHarness) {
     let calls = calls_of_one_shard(2);
@@ -28,7 +28,8 @@ pub async fn a_commit_at_another_version_is_fenced(w: &StoreHarness) {
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
     for version in [1, 7] {
-        let outcome = w.store.commit(&row.claim, version, &taking(&row), &After::KeepClaim).await.unwrap();
+        let outcome =
+            w.store.commit(&row.claim, version, &taking(&row), &Disposition::KeepClaim).await.unwrap();
         assert_eq!(outcome, CommitOutcome::Fenced);
     }
     assert_eq!(w.store.get(row.claim.id).await.unwrap().unwrap().record.version, 0);
@@ -39,13 +40,14 @@ pub async fn a_finish_at_another_version_is_fenced(w: &StoreHarness) {
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
     let first = Transition { commands: vec![b"one".to_vec()], ..taking(&row) };
-    w.commit(&row, &first, &After::KeepClaim).await;
+    w.commit(&row, &first, &Disposition::KeepClaim).await;
     let second =
         Transition { body: b"body 2".to_vec(), commands: vec![b"two".to_vec()], ..Transition::default() };
-    w.store.commit(&row.claim, 1, &second, &After::KeepClaim).await.unwrap();
+    w.store.commit(&row.claim, 1, &second, &Disposition::KeepClaim).await.unwrap();
     // The finish of the first commit arrives before the second commit's command is confirmed.
     for version in [1, 3] {
-        let finish = w.store.finish(&row.claim, version, 0, &After::End { rest: vec![] }).await.unwrap();
+        let finish =
+            w.store.finish(&row.claim, version, 0, &Disposition::End { rest: vec![] }).await.unwrap();
         assert_eq!(finish, CommitOutcome::Fenced);
     }
     let found = w.store.get(row.claim.id).await.unwrap().unwrap();
@@ -60,7 +62,7 @@ pub async fn a_repeated_commit_is_recognised(w: &StoreHarness) {
     let transition = Transition { commands: vec![b"one".to_vec()], ..taking(&row) };
     for _ in 0..3 {
         assert_eq!(
-            w.commit(&row, &transition, &After::KeepClaim).await,
+            w.commit(&row, &transition, &Disposition::KeepClaim).await,
             CommitOutcome::ClaimKept { version: 1 }
         );
     }
@@ -72,8 +74,9 @@ pub async fn a_repeated_finish_is_recognised(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
-    w.commit(&row, &Transition { commands: vec![b"one".to_vec()], ..taking(&row) }, &After::KeepClaim).await;
-    let park = After::Park { wait: 1, until: None };
+    w.commit(&row, &Transition { commands: vec![b"one".to_vec()], ..taking(&row) }, &Disposition::KeepClaim)
+        .await;
+    let park = Disposition::Park { wait: 1, until: None };
     for _ in 0..2 {
         assert_eq!(
             w.store.finish(&row.claim, 1, 0, &park).await.unwrap(),

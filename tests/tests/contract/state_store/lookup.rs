@@ -2,7 +2,7 @@
 
 use super::harness::*;
 use common::ports::lookup::ListQuery;
-use common::ports::work::{After, Transition};
+use common::ports::work::{Disposition, Transition};
 
 pub async fn a_list_is_newest_first_and_pages_without_a_gap(w: &StoreHarness) {
     let calls: Vec<Call> = (0..23).map(|n| call(&format!("call-{n}"))).collect();
@@ -38,7 +38,7 @@ pub async fn the_journal_keeps_the_last_64_entries(w: &StoreHarness) {
         let journal = Some(format!("entry {}", version + 1).into_bytes());
         let consumed = u32::from(version == 0);
         let transition = Transition { body: b"b".to_vec(), consumed, journal, ..Transition::default() };
-        w.store.commit(&row.claim, version, &transition, &After::KeepClaim).await.unwrap();
+        w.store.commit(&row.claim, version, &transition, &Disposition::KeepClaim).await.unwrap();
     }
     let journal = w.store.get(row.claim.id).await.unwrap().unwrap().journal;
     assert_eq!(journal.len(), 64);
@@ -50,7 +50,7 @@ pub async fn the_feed_tells_births_moves_and_ends_and_is_trimmed(w: &StoreHarnes
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
     let moved = Transition { journal: Some(b"j".to_vec()), ..taking(&row) };
-    w.commit(&row, &moved, &After::End { rest: vec![] }).await;
+    w.commit(&row, &moved, &Disposition::End { rest: vec![] }).await;
     let feed = w.store.feed(call.shard(), "", 10).await.unwrap();
     let what: Vec<&str> = feed.iter().map(|entry| entry.kind.name()).collect();
     assert_eq!(what, ["created", "moved", "ended"]);

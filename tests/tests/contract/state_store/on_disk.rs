@@ -8,7 +8,7 @@ use adapters::memory::ManualTime;
 use common::StoreError;
 use common::member::{Member, MemberId, Role};
 use common::ports::intake::{Deliver, Delivered};
-use common::ports::work::{After, Claimed, Transition, Want};
+use common::ports::work::{ClaimRequest, Claimed, Disposition, Transition};
 use common::ports::{Catalogue, Intake, Lookup, Members, Work};
 use common::record::{State, Suspect};
 use flow::Timestamp;
@@ -105,15 +105,15 @@ async fn work(store: Arc<Store>, name: String) {
         let delivered = insist(async || store.deliver(&event).await).await;
         assert!(matches!(delivered, Delivered::Applied { .. } | Delivered::Duplicate), "{delivered:?}");
         println!("answered {} 0", call.reference.subject);
-        let want = Want { max: 4, idle: true };
+        let want = ClaimRequest { max: 4, idle: true };
         let claimed = insist(async || store.claim(call.shard(), me, n, want).await).await;
         let Claimed::Rows { rows, .. } = claimed else { panic!("declared dead") };
         for row in rows {
             let version = row.record.version;
             let made = Transition { journal: Some(vec![b'j'; 200]), ..taking(&row) };
             let after = match n % 2 {
-                0 => After::End { rest: vec![] },
-                _ => After::Park { wait: 1, until: None },
+                0 => Disposition::End { rest: vec![] },
+                _ => Disposition::Park { wait: 1, until: None },
             };
             insist(async || store.commit(&row.claim, version, &made, &after).await).await;
             println!("answered {} {}", row.record.spec.reference.subject, version + 1);
@@ -172,7 +172,7 @@ async fn what_an_earlier_process_held_is_ready_at_once_as_a_suspect() {
     assert!(store.members().await.unwrap().is_empty());
     let found = store.get(held[0].claim.id).await.unwrap().unwrap();
     assert_eq!((found.record.state, found.record.suspect), (State::Ready, Suspect::Group));
-    let busy = Want { max: 9, idle: false };
+    let busy = ClaimRequest { max: 9, idle: false };
     assert_eq!(store.claim(shard, worker(1), 9, busy).await.unwrap(), Claimed::Dead);
     let Claimed::Rows { rows, suspects, .. } = store.claim(shard, worker(2), 1, busy).await.unwrap() else {
         panic!("not dead")
@@ -272,7 +272,7 @@ async fn a_folder_made_of_a_thousand_steps_is_the_same_after_reopening() {
             match n % 4 {
                 0 => w.end(&row).await,
                 1 => w.park(&row, 1, Some(w.now().plus_millis(i64::from(n)))).await,
-                2 => _ = w.commit(&row, &taking(&row), &After::Yield).await,
+                2 => _ = w.commit(&row, &taking(&row), &Disposition::Yield).await,
                 _ => {}
             }
         }

@@ -3,11 +3,11 @@
 use super::harness::*;
 use common::Shard;
 use common::member::MemberId;
-use common::ports::work::{After, Claimed, Control, Row, Transition, Want};
+use common::ports::work::{ClaimRequest, Claimed, Control, Disposition, Row, Transition};
 use common::record::{Entry, State, Suspect};
 
-const IDLE: Want = Want { max: 64, idle: true };
-const BUSY: Want = Want { max: 64, idle: false };
+const IDLE: ClaimRequest = ClaimRequest { max: 64, idle: true };
+const BUSY: ClaimRequest = ClaimRequest { max: 64, idle: false };
 
 pub async fn what_the_dead_held_is_claimed_only_by_idle_workers_in_groups_of_32(w: &StoreHarness) {
     let calls = calls_of_one_shard(40);
@@ -56,7 +56,7 @@ async fn claim_and_die(
     w: &StoreHarness,
     worker_numbers: &mut impl Iterator<Item = u128>,
     shard: Shard,
-    want: Want,
+    want: ClaimRequest,
     expected: usize,
 ) -> Row {
     let dead: MemberId = worker(worker_numbers.next().unwrap());
@@ -98,7 +98,7 @@ pub async fn progress_clears_the_suspicion(w: &StoreHarness) {
     }
     let row = w.claim_wanting(worker(2), call.shard(), IDLE).await.remove(0);
     assert_eq!((row.record.suspect, row.record.attempts), (Suspect::Alone, 2));
-    w.commit(&row, &taking(&row), &After::Yield).await;
+    w.commit(&row, &taking(&row), &Disposition::Yield).await;
     let row = w.claim_one(call.shard()).await;
     assert_eq!((row.record.suspect, row.record.attempts), (Suspect::No, 0));
 }
@@ -116,7 +116,8 @@ pub async fn a_quarantined_owner_gives_up_its_reference_and_can_be_retried(w: &S
     assert_eq!((retried.claim.id, retried.record.attempts), (id, 0));
     assert!(!retried.record.owner, "its reference has a new owner meanwhile");
     assert_eq!(event_ids(&retried.inbox), ["e1", "c1"], "an answer that came meanwhile waits for the retry");
-    w.commit(&retried, &Transition { consumed: 2, ..taking(&retried) }, &After::End { rest: vec![] }).await;
+    w.commit(&retried, &Transition { consumed: 2, ..taking(&retried) }, &Disposition::End { rest: vec![] })
+        .await;
     w.applied(&call.event("d1", "call.digits")).await;
     let found = w.store.get(next.claim.id).await.unwrap().unwrap();
     assert_eq!(event_ids(&found.inbox), ["e2", "d1"]);
@@ -154,7 +155,7 @@ pub async fn what_a_retried_one_did_not_take_goes_to_the_next_though_it_lost_its
         if let Entry::Event { start, .. } = &mut digit {
             *start = None;
         }
-        w.commit(&retried, &taking(&retried), &After::End { rest: vec![early, digit] }).await;
+        w.commit(&retried, &taking(&retried), &Disposition::End { rest: vec![early, digit] }).await;
         let row = w.claim_one(call.shard()).await;
         let expected = if has_owner { ("e3", vec!["e3", "e2"]) } else { ("e2", vec!["e2", "e2"]) };
         assert_eq!(

@@ -2,10 +2,10 @@
 
 use super::harness::*;
 use common::ports::intake::Delivered;
-use common::ports::work::{After, CommitOutcome, Transition, Want};
+use common::ports::work::{ClaimRequest, CommitOutcome, Disposition, Transition};
 use common::record::{State, Suspect};
 
-const IDLE: Want = Want { max: 64, idle: true };
+const IDLE: ClaimRequest = ClaimRequest { max: 64, idle: true };
 
 pub async fn due_waits_come_once_in_order_and_not_early(w: &StoreHarness) {
     let calls = calls_of_one_shard(3);
@@ -65,7 +65,7 @@ pub async fn a_wait_that_falls_due_while_claimed_is_not_lost(w: &StoreHarness) {
     let row = w.claim_one(call.shard()).await;
     w.advance(6);
     assert_eq!(w.store.sweep(call.shard(), &[]).await.unwrap().late_us.len(), 1);
-    let outcome = w.commit(&row, &taking(&row), &After::Park { wait: 1, until }).await;
+    let outcome = w.commit(&row, &taking(&row), &Disposition::Park { wait: 1, until }).await;
     let CommitOutcome::More { inbox, .. } = outcome else { panic!("the timer waits, got {outcome:?}") };
     assert_eq!(event_ids(&inbox), ["timer 1"]);
 }
@@ -80,7 +80,7 @@ pub async fn an_overdue_claim_becomes_ready_as_it_was(w: &StoreHarness) {
     assert_eq!(w.store.sweep(call.shard(), &[]).await.unwrap().overdue, 1);
     let again = w.claim_as(worker(2), call.shard(), 10).await;
     assert_eq!(again[0].record.suspect, Suspect::No);
-    assert_eq!(w.commit(&row, &taking(&row), &After::KeepClaim).await, CommitOutcome::Fenced);
+    assert_eq!(w.commit(&row, &taking(&row), &Disposition::KeepClaim).await, CommitOutcome::Fenced);
 }
 
 pub async fn ended_ones_are_forgotten_after_their_time(w: &StoreHarness) {
@@ -112,7 +112,7 @@ pub async fn the_depth_tells_what_waits_and_how_long(w: &StoreHarness) {
     let depth = w.store.depth(shard).await.unwrap();
     assert_eq!((depth.resumed, depth.new, depth.suspects, depth.claimed, depth.waits), (1, 1, 0, 1, 1));
     assert_eq!(depth.oldest_ready, Some(first));
-    w.commit(&claimed, &Transition { consumed: 1, ..Transition::default() }, &After::Yield).await;
+    w.commit(&claimed, &Transition { consumed: 1, ..Transition::default() }, &Disposition::Yield).await;
     assert_eq!(w.store.depth(shard).await.unwrap().claimed, 0);
 
     // Two resumed and one new are ready; two more arrive, and all count.

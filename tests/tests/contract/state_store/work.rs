@@ -1,10 +1,10 @@
 //! Claims, and operations under a claim.
 
 use super::harness::*;
-use common::ports::work::{After, Claimed, CommitOutcome, Control, Transition, Want};
+use common::ports::work::{ClaimRequest, Claimed, CommitOutcome, Control, Disposition, Transition};
 use common::record::{State, Suspect};
 
-const TEN: Want = Want { max: 10, idle: false };
+const TEN: ClaimRequest = ClaimRequest { max: 10, idle: false };
 
 pub async fn two_workers_never_claim_the_same(w: &StoreHarness) {
     let calls = calls_of_one_shard(5);
@@ -82,7 +82,10 @@ pub async fn a_commit_stores_everything_in_one(w: &StoreHarness) {
         journal: Some(b"journal".to_vec()),
         ..taking(&row)
     };
-    assert_eq!(w.commit(&row, &transition, &After::KeepClaim).await, CommitOutcome::ClaimKept { version: 1 });
+    assert_eq!(
+        w.commit(&row, &transition, &Disposition::KeepClaim).await,
+        CommitOutcome::ClaimKept { version: 1 }
+    );
     let found = w.store.get(row.claim.id).await.unwrap().unwrap();
     assert_eq!(found.record.body, b"body 1");
     assert_eq!(found.record.version, 1);
@@ -101,18 +104,18 @@ pub async fn a_commit_under_a_lost_claim_changes_nothing(w: &StoreHarness) {
     w.declare_dead(&row.claim).await;
     let transition = Transition { commands: vec![b"zombie".to_vec()], ..taking(&row) };
     let before = w.store.get(row.claim.id).await.unwrap();
-    assert_eq!(w.commit(&row, &transition, &After::KeepClaim).await, CommitOutcome::Fenced);
-    let finish = w.store.finish(&row.claim, 0, 0, &After::End { rest: vec![] }).await.unwrap();
+    assert_eq!(w.commit(&row, &transition, &Disposition::KeepClaim).await, CommitOutcome::Fenced);
+    let finish = w.store.finish(&row.claim, 0, 0, &Disposition::End { rest: vec![] }).await.unwrap();
     assert_eq!(finish, CommitOutcome::Fenced);
     w.store.release(&row.claim).await.unwrap();
     assert_eq!(w.store.get(row.claim.id).await.unwrap(), before);
-    let successor = w.claim_wanting(worker(2), call.shard(), Want { max: 10, idle: true }).await;
-    assert_eq!(w.commit(&row, &transition, &After::KeepClaim).await, CommitOutcome::Fenced);
+    let successor = w.claim_wanting(worker(2), call.shard(), ClaimRequest { max: 10, idle: true }).await;
+    assert_eq!(w.commit(&row, &transition, &Disposition::KeepClaim).await, CommitOutcome::Fenced);
     assert_eq!(
-        w.commit(&successor[0], &taking(&successor[0]), &After::KeepClaim).await,
+        w.commit(&successor[0], &taking(&successor[0]), &Disposition::KeepClaim).await,
         CommitOutcome::ClaimKept { version: 1 }
     );
-    assert_eq!(w.commit(&row, &transition, &After::KeepClaim).await, CommitOutcome::Fenced);
+    assert_eq!(w.commit(&row, &transition, &Disposition::KeepClaim).await, CommitOutcome::Fenced);
 }
 
 pub async fn parking_on_a_waiting_inbox_gives_it_back(w: &StoreHarness) {
@@ -120,7 +123,7 @@ pub async fn parking_on_a_waiting_inbox_gives_it_back(w: &StoreHarness) {
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
     w.applied(&call.event("e2", "call.digits")).await;
-    let park = After::Park { wait: 1, until: None };
+    let park = Disposition::Park { wait: 1, until: None };
     let CommitOutcome::More { version, inbox, control } = w.commit(&row, &taking(&row), &park).await else {
         panic!("an input waits")
     };
@@ -136,7 +139,7 @@ pub async fn parking_on_a_waiting_control_gives_it_back(w: &StoreHarness) {
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
     w.store.control(row.claim.id, &Control::Stop).await.unwrap();
-    let outcome = w.commit(&row, &taking(&row), &After::Park { wait: 1, until: None }).await;
+    let outcome = w.commit(&row, &taking(&row), &Disposition::Park { wait: 1, until: None }).await;
     assert_eq!(outcome, CommitOutcome::More { version: 1, inbox: vec![], control: Some(Control::Stop) });
 }
 
@@ -156,13 +159,14 @@ pub async fn unsettled_commands_are_handed_to_the_successor(w: &StoreHarness) {
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
     let transition = Transition { commands: vec![b"one".to_vec(), b"two".to_vec()], ..taking(&row) };
-    w.commit(&row, &transition, &After::KeepClaim).await;
+    w.commit(&row, &transition, &Disposition::KeepClaim).await;
     w.declare_dead(&row.claim).await;
-    let successor = w.claim_wanting(worker(2), call.shard(), Want { max: 10, idle: true }).await;
+    let successor = w.claim_wanting(worker(2), call.shard(), ClaimRequest { max: 10, idle: true }).await;
     assert_eq!(successor[0].outbox, [b"one".to_vec(), b"two".to_vec()]);
     assert_eq!(successor[0].record.body, b"body 1");
     let next = Transition { body: b"body 2".to_vec(), ..Transition::default() };
-    let released = w.store.commit(&successor[0].claim, 1, &next, &After::Park { wait: 1, until: None }).await;
+    let released =
+        w.store.commit(&successor[0].claim, 1, &next, &Disposition::Park { wait: 1, until: None }).await;
     assert!(released.is_err(), "releasing with unsettled commands is an error of the caller");
 }
 
@@ -171,11 +175,11 @@ pub async fn finish_settles_a_prefix_and_keeps_the_rest(w: &StoreHarness) {
     w.applied(&call.incoming("e1")).await;
     let row = w.claim_one(call.shard()).await;
     let commands = (1..=3).map(|n| format!("c{n}").into_bytes()).collect();
-    w.commit(&row, &Transition { commands, ..taking(&row) }, &After::KeepClaim).await;
-    let kept = w.store.finish(&row.claim, 1, 1, &After::KeepClaim).await.unwrap();
+    w.commit(&row, &Transition { commands, ..taking(&row) }, &Disposition::KeepClaim).await;
+    let kept = w.store.finish(&row.claim, 1, 1, &Disposition::KeepClaim).await.unwrap();
     assert_eq!(kept, CommitOutcome::ClaimKept { version: 1 });
     assert_eq!(w.store.get(row.claim.id).await.unwrap().unwrap().outbox, [b"c3".to_vec()]);
-    let park = After::Park { wait: 1, until: None };
+    let park = Disposition::Park { wait: 1, until: None };
     assert_eq!(
         w.store.finish(&row.claim, 1, 0, &park).await.unwrap(),
         CommitOutcome::Released { version: 1 }
@@ -192,7 +196,7 @@ pub async fn a_yield_goes_behind_the_others(w: &StoreHarness) {
     w.applied(&calls[0].event("d", "call.digits")).await;
     let row = w.claim_one(shard).await;
     w.applied(&calls[1].event("d", "call.digits")).await;
-    w.commit(&row, &taking(&row), &After::Yield).await;
+    w.commit(&row, &taking(&row), &Disposition::Yield).await;
     let order: Vec<_> = w.claim_as(worker(1), shard, 10).await.iter().map(|row| row.claim.id).collect();
     assert_eq!(order, [second, row.claim.id]);
 }

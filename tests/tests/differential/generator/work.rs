@@ -5,7 +5,7 @@ use crate::fixtures::{Call, KINDS, worker};
 use crate::held_claims::HeldClaim;
 use crate::operation::Operation;
 use crate::stores::SHARDS;
-use common::ports::work::{After, Control, Transition, Want};
+use common::ports::work::{ClaimRequest, Control, Disposition, Transition};
 use common::record::Entry;
 use flow::Timestamp;
 
@@ -44,7 +44,7 @@ impl Generator {
     pub(super) fn claim(&mut self) -> Operation {
         let worker = worker(*self.rng.pick(&self.workers));
         let max = *self.rng.pick(&[0, 1, 2, 3, 5, 40]);
-        let want = Want { max, idle: self.rng.percent(35) };
+        let want = ClaimRequest { max, idle: self.rng.percent(35) };
         Operation::Claim { shard: self.shard(), worker, nonce: self.new_nonce(), want }
     }
 
@@ -64,8 +64,11 @@ impl Generator {
             control: if self.rng.percent(80) { held.control.clone() } else { Some(Control::Pause) },
         };
         // With commands the claim has to be kept; anything else is an error that all stores must report.
-        let after =
-            if commands > 0 && self.rng.percent(93) { After::KeepClaim } else { self.after(&held, now) };
+        let after = if commands > 0 && self.rng.percent(93) {
+            Disposition::KeepClaim
+        } else {
+            self.after(&held, now)
+        };
         Operation::Commit { claim: held.claim, version, made, after }
     }
 
@@ -75,8 +78,11 @@ impl Generator {
             0..6 => 0,
             _ => self.rng.between(0, u64::from(held.unsettled) + 2) as u32,
         };
-        let after =
-            if unsettled > 0 && self.rng.percent(80) { After::KeepClaim } else { self.after(&held, now) };
+        let after = if unsettled > 0 && self.rng.percent(80) {
+            Disposition::KeepClaim
+        } else {
+            self.after(&held, now)
+        };
         Operation::Finish { claim: held.claim, version, unsettled, after }
     }
 
@@ -97,16 +103,16 @@ impl Generator {
         Some((held, version))
     }
 
-    fn after(&mut self, held: &HeldClaim, now: Timestamp) -> After {
+    fn after(&mut self, held: &HeldClaim, now: Timestamp) -> Disposition {
         match self.rng.between(0, 100) {
-            0..20 => After::KeepClaim,
+            0..20 => Disposition::KeepClaim,
             20..65 => {
                 let until = self.rng.percent(70).then(|| now.plus_millis(self.step().abs() / 2_000 - 500));
-                After::Park { wait: self.rng.between(1, 90), until }
+                Disposition::Park { wait: self.rng.between(1, 90), until }
             }
-            65..75 => After::Pause,
-            75..85 => After::Yield,
-            _ => After::End { rest: self.rest(held) },
+            65..75 => Disposition::Pause,
+            75..85 => Disposition::Yield,
+            _ => Disposition::End { rest: self.rest(held) },
         }
     }
 

@@ -2,7 +2,7 @@
 //! lost happens once.
 
 use crate::StoreError;
-use crate::attempt::Backoff;
+use crate::backoff::Backoff;
 use crate::ports::Clock;
 use std::future::Future;
 
