@@ -1,7 +1,7 @@
 //! Members: process instances in their roles, failure detection, and the assignment of shards.
 
 use crate::Shard;
-use crate::ports::Clock;
+use crate::ports::clock::Clock;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
