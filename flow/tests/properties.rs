@@ -35,19 +35,19 @@ fn the_same_seed_gives_the_same_history() {
 #[test]
 fn a_cursor_that_nobody_wrote_moves_without_a_panic() {
     for seed in 0..60 {
-        let mut dice = Dice::new(seed);
-        let (own, other) = (dice.bundle(), dice.bundle());
+        let mut rng = Rng::new(seed);
+        let (own, other) = (rng.bundle(), rng.bundle());
         let stored = one_life(seed);
         for bytes in stored.iter().take(20) {
             let mut json: Value = serde_json::from_slice(bytes).unwrap();
-            for _ in 0..=dice.below(3) {
-                dice.damage(&mut json);
+            for _ in 0..=rng.below(3) {
+                rng.damage(&mut json);
             }
             let Ok(cursor) = Cursor::from_bytes(json.to_string().as_bytes()) else { continue };
             for bundle in [&own, &other] {
-                let input = dice.any_input();
+                let input = rng.any_input();
                 let step =
-                    step(bundle, cursor.clone(), input, Timestamp::from_micros(dice.below(1 << 40) as i64));
+                    step(bundle, cursor.clone(), input, Timestamp::from_micros(rng.below(1 << 40) as i64));
                 assert_eq!(Cursor::from_bytes(&step.cursor.to_bytes()), Ok(step.cursor), "seed {seed}");
             }
         }
@@ -63,14 +63,14 @@ fn a_damaged_document_has_findings_and_no_panic() {
     ];
     let subroutines = BTreeMap::from([("opening-hours".to_owned(), samples[1].to_owned())]);
     for seed in 0..500 {
-        let mut dice = Dice::new(seed);
-        let mut document: Value = serde_json::from_str(samples[dice.below(3) as usize]).unwrap();
-        for _ in 0..=dice.below(4) {
-            dice.damage(&mut document);
+        let mut rng = Rng::new(seed);
+        let mut document: Value = serde_json::from_str(samples[rng.below(3) as usize]).unwrap();
+        for _ in 0..=rng.below(4) {
+            rng.damage(&mut document);
         }
         let mut text = serde_json::to_string_pretty(&document).unwrap();
-        if dice.one_in(4) {
-            let cut = dice.below(text.len() as u64) as usize;
+        if rng.one_in(4) {
+            let cut = rng.below(text.len() as u64) as usize;
             text.truncate((0..=cut).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0));
         }
         let findings = flow::validate(&text);
@@ -91,39 +91,39 @@ fn setting(name: &str) -> Option<u64> {
 
 /// One activeflow from start to end. Returns the bytes of every cursor, so that runs can be compared.
 fn one_life(seed: u64) -> Vec<Vec<u8>> {
-    let mut dice = Dice::new(seed);
-    let bundle = dice.bundle();
+    let mut rng = Rng::new(seed);
+    let bundle = rng.bundle();
     let bundle = Bundle::from_bytes(bundle.to_bytes()).unwrap();
-    let mut life = Life {
+    let mut run = RandomRun {
         cursor: Cursor::new(&bundle, identity()),
         bundle,
         now: Timestamp::from_micros(0),
         sequence: 0,
         history: vec![],
     };
-    if dice.one_in(10) {
-        life.input(dice.input(&life));
+    if rng.one_in(10) {
+        run.input(rng.input(&run));
     }
-    life.input(Input::Started(dice.event("call.incoming")));
-    for _ in 0..dice.below(60) {
-        life.now = life.now.plus_millis(dice.below(4_000) as i64);
-        let input = dice.input(&life);
-        life.input(input.clone());
-        if dice.one_in(5) {
-            life.input(input);
+    run.input(Input::Started(rng.event("call.incoming")));
+    for _ in 0..rng.below(60) {
+        run.now = run.now.plus_millis(rng.below(4_000) as i64);
+        let input = rng.input(&run);
+        run.input(input.clone());
+        if rng.one_in(5) {
+            run.input(input);
         }
     }
-    life.input(if dice.one_in(2) { Input::Stopped } else { hangup() });
-    assert!(matches!(life.cursor.state(), CursorState::Ended(_)), "{:?}", life.cursor.state());
-    let ended = life.cursor.clone();
+    run.input(if rng.one_in(2) { Input::Stopped } else { hangup() });
+    assert!(matches!(run.cursor.state(), CursorState::Ended(_)), "{:?}", run.cursor.state());
+    let ended = run.cursor.clone();
     for _ in 0..5 {
-        life.input(dice.input(&life));
-        assert_eq!(life.cursor, ended, "what has ended changes no more");
+        run.input(rng.input(&run));
+        assert_eq!(run.cursor, ended, "what has ended changes no more");
     }
-    life.history
+    run.history
 }
 
-struct Life {
+struct RandomRun {
     bundle: Bundle,
     cursor: Cursor,
     now: Timestamp,
@@ -131,7 +131,7 @@ struct Life {
     history: Vec<Vec<u8>>,
 }
 
-impl Life {
+impl RandomRun {
     fn input(&mut self, input: Input) {
         let before = self.cursor.state();
         let once = step(&self.bundle, self.cursor.clone(), input.clone(), self.now);
@@ -174,11 +174,11 @@ fn hangup() -> Input {
 }
 
 /// xorshift64*
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
-    fn new(seed: u64) -> Dice {
-        Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+impl Rng {
+    fn new(seed: u64) -> Rng {
+        Rng(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
     fn below(&mut self, n: u64) -> u64 {
@@ -222,9 +222,9 @@ impl Dice {
     }
 
     fn action(&mut self, index: u64, count: u64, callable: &[&str]) -> Value {
-        let target = |dice: &mut Dice| match dice.below(12) {
-            0 => format!("00000000-0000-0000-0000-00000000000{}", dice.below(4)),
-            _ => format!("a{}", dice.below(count)),
+        let target = |rng: &mut Rng| match rng.below(12) {
+            0 => format!("00000000-0000-0000-0000-00000000000{}", rng.below(4)),
+            _ => format!("a{}", rng.below(count)),
         };
         let value = self.pick(&[
             "${x + 1}",
@@ -319,8 +319,8 @@ impl Dice {
         }
     }
 
-    fn input(&mut self, life: &Life) -> Input {
-        let wait = match life.cursor.state() {
+    fn input(&mut self, run: &RandomRun) -> Input {
+        let wait = match run.cursor.state() {
             CursorState::Waiting { wait, .. } => wait,
             _ => 0,
         };
