@@ -160,7 +160,7 @@ async fn what_cannot_be_done_says_what_to_do() {
     refused("?queue=a%20b", "' '").await;
     refused("?queue=a&types=call.%23x", "call.#x").await;
     is_problem(harness.get(PLAIN, QUEUE, None).await, 403, "forbidden", "administrator").await;
-    is_problem(harness.get(ADMIN, "/v1/commands?queue=signalbox.events", None).await, 409, "conflict", "own")
+    is_problem(harness.get(ADMIN, "/v1/commands?queue=signalbox.events", None).await, 409, "conflict", "reserved")
         .await;
     let ack = async |queue: &str, through: u64| {
         harness.post("/v1/commands/ack", &json!({ "queue": queue, "through": through })).await
