@@ -1,4 +1,4 @@
-//! Concurrency of an executor: claims while there is room, runs one task per claimed activeflow, and releases what is left
+//! The claim loop of an executor: claims while there is room, runs one task per claimed activeflow, and releases what is left
 //! at shutdown.
 
 use crate::advance::{AdvanceOutcome, advance};

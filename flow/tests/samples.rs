@@ -186,7 +186,7 @@ fn a_message_ends_with_its_time_and_with_the_call() {
     assert_eq!(voicemail().timer(), ["call.recording_stop"]);
     let mut call = voicemail();
     assert_eq!(call.hear("call.hangup", json!({ "reason": "normal" })), Vec::<String>::new());
-    assert_eq!(call.ended().as_deref(), Some("hangup"), "the owner was told before");
+    assert_eq!(call.ended().as_deref(), Some("hangup"), "the owner has already been notified");
 }
 
 #[test]

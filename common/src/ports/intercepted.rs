@@ -1,4 +1,4 @@
-//! One wrapper around a state store: every call passes through one hook, which may count it, time it, repeat it or let it fail.
+//! A wrapper around a state store: every call passes through one hook, which may count it, time it, repeat it or make it fail.
 
 use super::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use super::intake::{Deliver, Delivered};

@@ -1,4 +1,4 @@
-//! End of a claim: kept, parked, paused, yielded, or the activeflow ended.
+//! Disposition of a claim after a commit or finish: keep it, park, pause, yield, or end the activeflow.
 
 use super::state::ShardState;
 use crate::memory::wakeups::Wakeup;

@@ -64,8 +64,8 @@ impl ShardState {
         activeflow.record.attempts < DEATHS_ALONE
     }
 
-    /// Quarantines an activeflow, which then blocks nobody: entries that would start something go to the next owner, the others
-    /// stay.
+    /// Quarantines an activeflow and frees its reference: entries that would start an activeflow go to the next owner, the
+    /// others stay.
     fn quarantine(&mut self, id: ActiveflowId, now: Timestamp) {
         let Some(activeflow) = self.activeflows.get_mut(&id) else { return };
         activeflow.record.state = State::Quarantined;
