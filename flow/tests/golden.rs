@@ -31,7 +31,7 @@ fn bundle() -> Bundle {
     support::bundle_of(&main, &[("ask", &ask)])
 }
 
-/// A call that is in the middle of everything a cursor can hold.
+/// A call whose cursor uses most stored fields.
 fn cursor() -> Cursor {
     let mut call = Drive::call(bundle());
     call.completed();

@@ -290,7 +290,7 @@ impl Dice {
         action
     }
 
-    /// Changes something somewhere in `value`.
+    /// Changes a random part of `value`.
     fn damage(&mut self, value: &mut Value) {
         match value {
             Value::Array(items) if !items.is_empty() && !self.one_in(8) => {

@@ -162,7 +162,7 @@ fn a_sim_within_its_quota_tells_nobody() {
 const NOTICE: &str =
     "message.send: +15550100 leaves a message: https://recordings.example/voicemail-8a4f.wav";
 
-/// Up to where the caller speaks.
+/// Runs the voicemail flow until the caller speaks.
 fn voicemail() -> Drive {
     let mut call = Drive::call(sample(VOICEMAIL));
     assert_eq!(call.completed(), ["call.recording_start", NOTICE]);

@@ -81,7 +81,7 @@ impl ShardState {
         }
     }
 
-    /// Takes the inbox entries that would start something.
+    /// Takes the inbox entries that would start an activeflow.
     fn take_starting(&mut self, id: ActiveflowId) -> Vec<Entry> {
         let Some(activeflow) = self.activeflows.get_mut(&id) else { return Vec::new() };
         let starts = |entry: &Entry| matches!(entry, Entry::Event { start: Some(_), .. });
