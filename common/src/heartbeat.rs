@@ -1,4 +1,4 @@
-//! Heartbeats of one process instance in one role.
+//! Sends the heartbeats of one member: a process instance in one role.
 
 use crate::member::{Member, MemberId, Role};
 use crate::ports::Members;

@@ -1,4 +1,4 @@
-//! Journal entries.
+//! Entries of an activeflow's journal.
 
 use flow::Timestamp;
 use flow::step::Note;

@@ -1,5 +1,5 @@
-//! JSON of the types of this workspace. They are strings, numbers, lists and maps with string keys, which always
-//! serialise; a failure is a programming error and must never be stored or sent as an empty text.
+//! Converts values to JSON without a possible error. The types of this workspace consist of strings, numbers, lists and maps
+//! with string keys, which always serialise. A failure is a programming error: it panics, so that no empty text is stored.
 
 pub use flow::json::to_bytes;
 use serde::Serialize;

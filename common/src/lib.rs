@@ -1,4 +1,4 @@
-//! Shared by all roles: identity, envelopes, records, and the ports to store and bus. No I/O.
+//! Types and rules that all roles share: identity, envelopes, records, and the ports to store and bus. No I/O.
 
 pub mod address;
 pub mod backoff;

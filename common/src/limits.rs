@@ -12,7 +12,7 @@ pub const JOURNAL_ENTRIES: usize = 64;
 pub const SUSPECT_GROUP: u32 = 32;
 /// Deaths of workers that held an activeflow alone, without progress, after which it is quarantined.
 pub const DEATHS_ALONE: u8 = 5;
-/// Age at which a claim becomes ready again although its worker lives.
+/// Age at which a claim becomes ready again although its worker is alive.
 pub const CLAIM_OVERDUE: Duration = Duration::from_secs(60);
 /// Time for which the id of a dead worker is refused.
 pub const DEAD_ID_RETENTION: Duration = Duration::from_secs(3_600);

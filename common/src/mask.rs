@@ -1,4 +1,4 @@
-//! Masked phone numbers for logs: recognisable to somebody who knows the number, useless to others.
+//! Masks phone numbers in logs and errors: a reader who knows the number can recognise it, others cannot reconstruct it.
 
 /// Masks the phone numbers in a text: `+15550111` becomes `+15***11`, and `+1 (555) 730-1846` becomes `+15***46`.
 /// Fewer than seven digits are not a phone number. Each of several numbers (a subject `own,peer`) is masked; UUIDs and

@@ -41,7 +41,7 @@ pub const START_CLASS_AT: usize = 16;
 pub const START_SPEC_AT: usize = 17;
 /// First byte of an inbox entry that holds an event.
 pub const EVENT_TAG: u8 = b'e';
-/// First byte of an inbox entry that says that a wait is due.
+/// First byte of an inbox entry for a due wait.
 pub const TIMER_TAG: u8 = b't';
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

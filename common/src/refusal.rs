@@ -1,4 +1,4 @@
-//! Refusals: why an event cannot be used.
+//! Refusals: the reasons why an event cannot be used.
 
 use flow::event::MalformedReason;
 use std::fmt;

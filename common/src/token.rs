@@ -1,4 +1,4 @@
-//! The token of a claim.
+//! The token that identifies a claim.
 
 use crate::member::MemberId;
 

@@ -1,5 +1,5 @@
-//! Handling of one event. These futures spawn nothing: they may be dropped at any port call, and the event is then
-//! redelivered.
+//! Handles one event: stores its effect, or rejects it. The futures spawn no tasks, so they may be dropped at any port call;
+//! the event is then redelivered.
 
 use crate::backlog_gate::BacklogGate;
 use crate::dispatcher::Dispatcher;

@@ -3,8 +3,8 @@
 //!
 //! A waiting event blocks later acknowledgements, and in the end all intake. So only types wait that nearly always start
 //! an activeflow. A `message.received`, `conversation.message`, `sim.*` or `custom.*` may also be an event that a running
-//! activeflow waits for, and only the store knows: these never wait, and the shard takes what they start. A suspect does
-//! not wait either: it is handled alone, so nothing else would move meanwhile.
+//! activeflow waits for, and only the store knows: these never wait, and the shard accepts the activeflows that they
+//! start. A suspect does not wait either: it is handled alone, so no other event would advance meanwhile.
 
 use crate::metrics;
 use crate::ports::Ports;

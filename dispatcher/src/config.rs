@@ -1,3 +1,5 @@
+//! Settings of a dispatcher.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Concurrency of a dispatcher: takes deliveries, runs at most one event per queue key, acknowledges settled deliveries.
+//! The consumer loop of a dispatcher: takes deliveries, runs at most one event per queue key, acknowledges settled deliveries.
 
 use crate::acks::Acks;
 use crate::apply::{apply, apply_alone};

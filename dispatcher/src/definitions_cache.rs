@@ -68,8 +68,8 @@ impl DefinitionsCache {
         }
     }
 
-    /// Waits until `generation` or a newer one is loaded, for as long as it takes: by older definitions the event may mean
-    /// something else than what the shard knows.
+    /// Waits until `generation` or a newer one is loaded, for as long as it takes: older definitions may route the event to
+    /// another flow.
     pub async fn wait_for(&self, generation: u64) {
         let started_at = self.clock.monotonic();
         let mut backoff = Backoff::default();

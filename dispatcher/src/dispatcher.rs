@@ -1,3 +1,5 @@
+//! State that all events of one dispatcher share.
+
 use crate::backlog_gate::BacklogGate;
 use crate::config::Config;
 use crate::definitions_cache::DefinitionsCache;

@@ -1,3 +1,5 @@
+//! The outcome of one event.
+
 /// Outcome of one event. Every outcome is final: the delivery may be acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventOutcome {

@@ -1,3 +1,5 @@
+//! The ports that a dispatcher uses.
+
 use common::ports::{Bus, Catalogue, Clock, Intake, Members, Upkeep};
 use std::sync::Arc;
 

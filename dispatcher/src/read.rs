@@ -1,4 +1,4 @@
-//! Reading a delivery: the event, its realm, and the key of the queue in which it waits.
+//! Reads a delivery: the event, its realm, and the key of the queue in which it waits.
 
 use crate::key_queues::Key;
 use common::address::{DEFAULT_REALM, ParsedEvent};

@@ -1,4 +1,4 @@
-//! Publishing an unusable event to the rejected queue, where an operator can inspect it.
+//! Publishes an unusable event to the rejected queue, where an operator can inspect it.
 
 use crate::dispatcher::Dispatcher;
 use crate::metrics;

@@ -1,5 +1,5 @@
-//! One claimed activeflow, from its claim until its claim is released. A future that spawns nothing: it may be dropped at
-//! any port call, and another worker continues from the stored state.
+//! Advances one claimed activeflow until its claim is released. The future spawns no tasks, so it may be dropped at any port
+//! call; another worker then continues from the stored state.
 
 use crate::after::redelivered;
 use crate::commit::{AbortReason, commit, finish, release};

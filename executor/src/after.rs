@@ -1,11 +1,11 @@
-//! The next state of a claim, read from the position of its cursor.
+//! Derives the disposition of a claim from the state of its cursor.
 
 use common::ports::work::Disposition;
 use common::record::Entry;
 use flow::Cursor;
 use flow::cursor::{CursorState, Early};
 
-/// The next state of the claim, and the reason if the activeflow has ended. No cursor: it has not started.
+/// The disposition of the claim, and the end reason if the activeflow has ended. Without a cursor it has not started.
 pub fn after(cursor: Option<&Cursor>) -> (Disposition, Option<String>) {
     let Some(cursor) = cursor else {
         return (Disposition::Park { wait: 0, until: None }, None);

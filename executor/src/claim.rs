@@ -1,4 +1,4 @@
-//! Concurrency of an executor: claims while there is room, runs one task per claimed activeflow, and releases what is left
+//! The claim loop of an executor: claims while there is room, runs one task per claimed activeflow, and releases what is left
 //! at shutdown.
 
 use crate::advance::{AdvanceOutcome, advance};
@@ -300,7 +300,7 @@ impl ClaimLoop {
     }
 }
 
-/// Repeats one claim request under one nonce until the store answers: rows of a lost answer come with the next one.
+/// Repeats one claim request under one nonce until the store answers: if an answer is lost, the next one contains the same rows.
 async fn claim(
     executor: Arc<Executor>,
     shard: Shard,

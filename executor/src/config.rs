@@ -1,3 +1,5 @@
+//! Settings of an executor.
+
 use std::time::Duration;
 
 #[derive(Clone, Debug)]

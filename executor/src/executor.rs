@@ -1,3 +1,5 @@
+//! State that all activeflows of one executor share.
+
 use crate::broker_status::BrokerStatus;
 use crate::bundle_cache::BundleCache;
 use crate::config::Config;

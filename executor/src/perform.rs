@@ -1,4 +1,4 @@
-//! Publishing commands in order. After a failure, the suffix from the first unconfirmed command is published again with
+//! Publishes commands in order. After a failure, the suffix from the first unconfirmed command is published again with
 //! the same bytes.
 
 use crate::commit::AbortReason;

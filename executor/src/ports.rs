@@ -1,3 +1,5 @@
+//! The ports that an executor uses.
+
 use common::ports::{Bus, Catalogue, Clock, Members, Work};
 use std::sync::Arc;
 

@@ -76,7 +76,7 @@ pub fn journal_notes(mut notes: Vec<Note>, at: Timestamp) -> Vec<Note> {
     notes
 }
 
-/// Number of notes that a note stands for.
+/// Number of notes that a note represents.
 fn weight(note: &Note) -> u64 {
     if note.what == NoteKind::NotesDropped { note.detail["count"].as_u64().unwrap_or(1) } else { 1 }
 }

@@ -1,8 +1,8 @@
-//! The service class of an activeflow.
+//! The service class of a flow and its activeflows.
 
 use serde::{Deserialize, Serialize};
 
-/// Service class of an activeflow, by descending priority: voice is claimed first.
+/// Service class: the flow's type, or the type that its trigger implies. Stored with each activeflow; claims do not use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]

@@ -1,4 +1,4 @@
-//! The properties of a bundle, and calls between flows.
+//! Tests of bundles: their bytes, and calls between flows.
 
 mod support;
 

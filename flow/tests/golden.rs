@@ -1,4 +1,4 @@
-//! The bytes that are stored. When one of these fails, a format changed: give it a new format number, keep reading the
+//! Tests of the stored bytes. When one fails, a format changed: give it a new format number, keep reading the
 //! old one, and add a file beside the old one. `FLOW_GOLDEN=write` writes the files of this version again.
 
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
@@ -31,7 +31,7 @@ fn bundle() -> Bundle {
     support::bundle_of(&main, &[("ask", &ask)])
 }
 
-/// A call that is in the middle of everything a cursor can hold.
+/// A call whose cursor uses most stored fields.
 fn cursor() -> Cursor {
     let mut call = Drive::call(bundle());
     call.completed();
@@ -94,7 +94,7 @@ fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test is told by the environment to write its files")]
+#[expect(clippy::disallowed_methods, reason = "an environment variable makes the test write its files")]
 fn golden(name: &str, bytes: &[u8]) {
     if std::env::var("FLOW_GOLDEN").is_ok_and(|what| what == "write") {
         std::fs::write(path(name), bytes).unwrap();

@@ -145,7 +145,7 @@ fn thirty_days_are_a_life() {
     ])));
     let life_ends = call.now.plus_millis(limits::LIFETIME_MS);
     call.timer();
-    assert_eq!((call.at(), call.wait().1), ("b", Some(life_ends)), "no wait outlasts the life");
+    assert_eq!((call.at(), call.wait().1), ("b", Some(life_ends)), "no wait outlasts the lifetime");
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn what_an_early_event_would_start_stays_beside_it() {
     assert_eq!(sms.early()[0].start.as_deref(), Some(&[0, 255, 16][..]));
 }
 
-/// The store hears families (`sim.*`), so the cursor is given types that its bundle does not name.
+/// The store matches families (`sim.*`), so the cursor gets event types that its bundle does not name.
 #[test]
 fn whatever_would_start_something_is_kept_until_the_end_or_its_drop_is_noted() {
     let sim = json!({ "type": "service", "trigger": { "event": "sim.*" }, "actions": [

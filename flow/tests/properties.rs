@@ -1,4 +1,4 @@
-//! Whatever comes, in whatever order: random flows and random inputs, from a seed.
+//! Property tests of the step, with random flows and random inputs from a seed.
 //!
 //! `FLOW_SEED=<seed> cargo test -p flow --test properties` repeats a run that failed; `FLOW_RUNS` sets how many.
 
@@ -84,7 +84,7 @@ fn a_damaged_document_has_findings_and_no_panic() {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test is told its seed by the environment")]
+#[expect(clippy::disallowed_methods, reason = "an environment variable sets the seed of the test")]
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
@@ -118,7 +118,7 @@ fn one_life(seed: u64) -> Vec<Vec<u8>> {
     let ended = run.cursor.clone();
     for _ in 0..5 {
         run.input(rng.input(&run));
-        assert_eq!(run.cursor, ended, "what has ended changes no more");
+        assert_eq!(run.cursor, ended, "an ended activeflow does not change");
     }
     run.history
 }
@@ -290,7 +290,7 @@ impl Rng {
         action
     }
 
-    /// Changes something somewhere in `value`.
+    /// Changes a random part of `value`.
     fn damage(&mut self, value: &mut Value) {
         match value {
             Value::Array(items) if !items.is_empty() && !self.one_in(8) => {

@@ -162,7 +162,7 @@ fn a_sim_within_its_quota_tells_nobody() {
 const NOTICE: &str =
     "message.send: +15550100 leaves a message: https://recordings.example/voicemail-8a4f.wav";
 
-/// Up to where the caller speaks.
+/// Runs the voicemail flow until the caller speaks.
 fn voicemail() -> Drive {
     let mut call = Drive::call(sample(VOICEMAIL));
     assert_eq!(call.completed(), ["call.recording_start", NOTICE]);
@@ -186,7 +186,7 @@ fn a_message_ends_with_its_time_and_with_the_call() {
     assert_eq!(voicemail().timer(), ["call.recording_stop"]);
     let mut call = voicemail();
     assert_eq!(call.hear("call.hangup", json!({ "reason": "normal" })), Vec::<String>::new());
-    assert_eq!(call.ended().as_deref(), Some("hangup"), "the owner was told before");
+    assert_eq!(call.ended().as_deref(), Some("hangup"), "the owner has already been notified");
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn each_root_is_there_for_its_own_family_of_events_only() {
     assert_eq!(seen("api", "custom.alarm"), [json!(""), json!(""), json!("")]);
 }
 
-/// The reference says that there is a call, or else the event that started the flow.
+/// There is a call if the reference is a call, or else if a call event started the flow.
 #[test]
 fn a_call_is_there_by_the_reference_or_by_the_trigger() {
     let speaks = |reference: &str, kind: &str| {

@@ -1,3 +1,5 @@
+//! Settings of a scheduler.
+
 use std::time::Duration;
 
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! Depth of the shards, for the gauges.
+//! Measures the depth of all shards, for the gauges.
 
 use crate::metrics;
 use crate::ports::Ports;

@@ -5,7 +5,7 @@
 //! | --- | --- | --- |
 //! | `waits`, one per shard | due waits, claims of dead workers | makes due waits inputs, makes the claimed activeflows ready |
 //! | `workers` | the member list | sends heartbeats, detects dead members, removes them after every shard was swept |
-//! | `windows` | transitions of the routes' windows | records and publishes each once, also those that passed during downtime |
+//! | `windows` | transitions of the routes' windows | records each once and publishes it at least once, also those that passed during downtime |
 //! | `depth` | depth of the shards | sets gauges |
 
 mod config;

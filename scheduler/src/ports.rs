@@ -1,3 +1,5 @@
+//! The ports that a scheduler uses.
+
 use common::ports::{Bus, Catalogue, Clock, Members, Upkeep};
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! State that the reconcilers of one scheduler share.
+
 use crate::pending_sweeps::PendingSweeps;
 use common::Shard;
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! Transitions of the routes' windows. Each past transition is recorded once, published, and then marked as published. A
-//! transition during downtime is not missed: all past transitions that are not marked are due.
+//! Publishes the transitions of the routes' windows. Each past transition is recorded once, published, and then marked as
+//! published. A transition during downtime is not missed: all past transitions that are not marked are due.
 
 use crate::metrics;
 use crate::ports::Ports;

@@ -1,11 +1,11 @@
-//! The store's time: the system's, or moved by hand.
+//! The store's time: the system clock made monotonic, or a clock that tests move.
 
 use flow::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The store's clock, moved by hand.
+/// A clock that tests move.
 #[derive(Clone, Default)]
 pub struct ManualTime(Arc<AtomicI64>);
 

@@ -1,4 +1,4 @@
-//! Collections that track their changes, so that a durable store knows what to write after an operation.
+//! Collections that track their changes, so that a durable store writes only the changed records after an operation.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::{Deref, Range};

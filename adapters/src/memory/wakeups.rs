@@ -4,7 +4,7 @@ use common::Shard;
 use common::ports::work::Wakeups;
 use tokio::sync::broadcast;
 
-/// A wakeup that an operation asks for.
+/// A wakeup that an operation sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wakeup {
     Ready(Shard),

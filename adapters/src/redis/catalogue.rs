@@ -1,4 +1,4 @@
-//! The catalogue: definitions, bundles, transitions of windows.
+//! The catalogue on Redis: definitions, bundles, transitions of windows.
 
 use super::keys;
 use super::store::Store;

@@ -1,4 +1,4 @@
-//! Settings of a Redis server that start-up refuses or warns about.
+//! Reads the settings of a Redis server that start-up refuses or warns about.
 
 use super::connections::{connection_info, to_store};
 use common::StoreError;

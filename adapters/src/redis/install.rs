@@ -1,4 +1,4 @@
-//! Installation of the store: its number of shards. Probe for readiness.
+//! Installs the store with its number of shards, and probes it for readiness.
 
 use super::keys;
 use super::store::Store;

@@ -1,4 +1,4 @@
-//! Intake: `deliver` and the count of solo attempts.
+//! The intake port on Redis: `deliver` and the count of solo attempts.
 
 use super::keys;
 use super::reply::{Reply, unexpected};

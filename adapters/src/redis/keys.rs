@@ -1,5 +1,5 @@
-//! Keys. They are spelled here and, for the scripts, in `lua/keys.lua`. All keys of a shard carry its hash tag and so share a
-//! cluster slot.
+//! Names of all Redis keys. They are spelled here and, for the scripts, in `lua/keys.lua`. All keys of a shard have its hash
+//! tag, so they share a cluster slot.
 //!
 //! ```text
 //! sb:{7}:a:<id>        activeflow: head, spec, body (common/src/record.rs)   sb:{7}:owners     reference key -> activeflow

@@ -1,4 +1,4 @@
-//! Lookup: reads of activeflows and of the feed, and `control`.
+//! The lookup port on Redis: reads of activeflows and of the feed, and `control`.
 
 use super::keys;
 use super::reply::{Reply, bad};

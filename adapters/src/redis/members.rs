@@ -1,4 +1,4 @@
-//! The member list: one hash with one field per member.
+//! The member list on Redis: one hash with one field per member.
 
 use super::keys;
 use super::store::Store;

@@ -1,4 +1,4 @@
-//! Round trips to Redis, by operation.
+//! Metrics of the round trips to Redis, by operation.
 
 use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The scripts: one file per operation, each behind the files that it shares with others and a preamble of constants.
+//! Builds the Lua scripts, one per operation: a preamble of constants, the shared files, and the file of the operation.
 //!
 //! ```text
 //! #!lua  constants  keys.lua  record.lua  lanes.lua  lifecycle.lua  deliver.lua

@@ -1,4 +1,4 @@
-//! Upkeep: `sweep` and `depth`.
+//! The upkeep port on Redis: `sweep` and `depth`.
 
 use super::reply::Reply;
 use super::store::Store;

@@ -1,4 +1,4 @@
-//! Work: `claim`, `commit`, `finish`, `release`.
+//! The work port on Redis: `claim`, `commit`, `finish`, `release`.
 
 use super::reply::{Reply, token, unexpected};
 use super::store::Store;

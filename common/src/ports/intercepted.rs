@@ -1,4 +1,4 @@
-//! One wrapper around a state store: every call passes through one hook, which may count it, time it, repeat it or let it fail.
+//! A wrapper around a state store: every call passes through one hook, which may count it, time it, repeat it or make it fail.
 
 use super::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use super::intake::{Deliver, Delivered};
@@ -110,7 +110,7 @@ impl Operation {
 
 type Answer<T> = Result<T, StoreError>;
 
-/// Packs a call's arguments into an operation and hands it to the interceptor with the code that performs it.
+/// Packs a call's arguments into an operation and passes it to the interceptor together with the code that performs it.
 macro_rules! intercept {
     ($self:ident, $kind:ident { $($field:ident $(: $value:expr)?),* }, |$store:ident| $run:expr) => {
         $self.0.call(Arc::new(Operation::$kind { $($field $(: $value)?),* }), |$store, operation| {

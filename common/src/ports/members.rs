@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 #[async_trait]
 pub trait Members: Send + Sync {
-    /// Writes the heartbeat of `me`, removes `gone` from the members, and returns all members.
+    /// Writes the heartbeat of `me`, removes `gone` from the member list, and returns the list.
     async fn heartbeat(&self, me: &Member, gone: &[MemberId]) -> Result<Vec<Member>, StoreError>;
 
     /// Removes `me` from the members. `me` holds no claim any more and repeats no call.

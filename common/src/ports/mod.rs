@@ -1,5 +1,5 @@
-//! The ports: what roles need from store, bus and clock, one trait per need. Absence is `None`; a lost claim is an answer,
-//! not an error.
+//! The ports: traits for everything that the roles need from store, bus and clock. An absent value is `None`; a lost claim is
+//! an answer, not an error.
 
 pub mod bus;
 pub mod catalogue;

@@ -164,7 +164,7 @@ pub trait Work: Send + Sync {
     async fn listen_ready(&self) -> Box<dyn Wakeups>;
 }
 
-/// Wakeups of shards with something to do, at best one for each change from nothing to something. A wakeup may be lost:
+/// Wakeups of shards with work: at most one for each time that an idle shard gets work. A wakeup may be lost:
 /// every listener also polls.
 #[async_trait]
 pub trait Wakeups: Send {

@@ -1,4 +1,4 @@
-//! Effects: requests to other systems.
+//! Effects of a step: requests to other systems.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -19,7 +19,7 @@ pub struct Planned {
     pub option: Value,
     /// The action after it; `None` at the end of its flow.
     pub next_id: Option<String>,
-    /// Whether a decision comes before the action.
+    /// Whether the action is conditional: it follows a branch, or only an error or a jump back reaches it.
     pub conditional: bool,
 }
 

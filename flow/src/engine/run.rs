@@ -1,4 +1,4 @@
-//! One call of [`crate::step()`] under way, and everything that an action may do in it.
+//! The state of one call of [`crate::step()`], and the context that it offers to actions.
 
 use super::cursor::{Cursor, Early};
 use super::effect::{Command, Effect};

@@ -1,4 +1,4 @@
-//! From a document's JSON to a [`Flow`]: top-level keys, trigger, actions and their options.
+//! Converts a document's JSON to a [`Flow`]: top-level keys, trigger, actions and their options.
 //!
 //! A document with `schema` is read strictly. One without is treated as a voipbin document: missing ids are generated,
 //! and unknown keys are warnings.

@@ -1,4 +1,4 @@
-//! From a flow document's text to a program, with findings for everything that is wrong.
+//! Compiles the text of a flow document to a program, and reports findings about it.
 
 mod compile;
 mod document;

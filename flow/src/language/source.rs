@@ -153,7 +153,11 @@ mod tests {
         let found = |length: usize| crate::validate(&text(length)).remove(0);
         assert_eq!((found(MAX_DOCUMENT_BYTES).code.as_str(), found(MAX_DOCUMENT_BYTES).line), ("SBX0107", 1));
         let longer = MAX_DOCUMENT_BYTES + 1;
-        assert_eq!((found(longer).code.as_str(), found(longer).line), ("SBX0102", 0), "nobody looks into it");
+        assert_eq!(
+            (found(longer).code.as_str(), found(longer).line),
+            ("SBX0102", 0),
+            "a document that is too long is not parsed"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// An action of a program: the half that the compiler asks, and the half that the engine runs.
+/// An action of a program: the half that the compiler uses, and the half that the engine runs.
 pub(crate) trait Action: Compile + Execute + std::fmt::Debug + Send + Sync {}
 
 impl<T: Compile + Execute + std::fmt::Debug + Send + Sync> Action for T {}

@@ -1,4 +1,4 @@
-//! The compile half of an action: everything that is known about it before the flow runs.
+//! The compile half of an action: the properties that are known before the flow runs.
 
 use super::expression::{RESERVED, Template, is_identifier};
 use super::options::Count;

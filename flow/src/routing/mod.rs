@@ -1,4 +1,4 @@
-//! Events, the reference or command that each is for, and the deployed flow that an address starts.
+//! Routing of events: parses an event, finds the reference or command that it is for, and the flow that its address starts.
 
 pub mod definitions;
 pub mod event;

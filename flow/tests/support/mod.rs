@@ -1,4 +1,4 @@
-//! Drives one activeflow by hand: a clock that tests move, and what came out so far.
+//! Test support: drives one activeflow with a clock that the test moves, and collects its commands.
 
 #![allow(
     dead_code,
@@ -170,7 +170,7 @@ impl Drive {
     }
 }
 
-/// How a command reads in a test: its text, or its kind.
+/// A command as text for a test: its kind, and the text that it speaks or sends.
 pub fn spoken(command: &Command) -> String {
     match command.data.get("text").and_then(Value::as_str) {
         Some(text) => format!("{}: {text}", command.kind),

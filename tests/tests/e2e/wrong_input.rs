@@ -303,7 +303,7 @@ async fn services_that_are_missing_wrong_or_configured_differently_are_named() {
             case(&["api"], &[], 2, "api.bootstrap_key is not set, so no client could authenticate"),
             case(&["api", "--set", "api.listen="], &[], 2, "so there is nothing to run"),
             case(&["flow", "deploy", "nameless.json"], &[], 1, "has no `name`"),
-            case(&["flow", "export", "Nobody"], &[], 1, "there is no flow `Nobody`"),
+            case(&["flow", "export", "Nobody"], &[], 1, "no flow has the id or name `Nobody`"),
             case(&["activeflow", "actions", unknown], &[], 1, "there is no activeflow 8a4f0c3e"),
             case(&["activeflow", "journal", unknown], &[], 1, "there is no activeflow 8a4f0c3e"),
             case(&["activeflow", "get", unknown], &[], 1, "there is no activeflow 8a4f0c3e"),

@@ -1,4 +1,4 @@
-//! A session of the event queue's consumer.
+//! The consumer session of the event queue: it delivers events and acknowledges them.
 //!
 //! An event is delivered only after the reach of this session on disk includes it: an event that crashes the process is
 //! counted, however early the crash. The reach is ahead of the events, so a new event seldom waits for the disk.

@@ -1,4 +1,4 @@
-//! Changed records of an operation.
+//! Collects the records that an operation changed in the model, as changes for the disk.
 
 use super::keys::Key;
 use super::records;

@@ -1,4 +1,4 @@
-//! End of a claim: kept, parked, paused, yielded, or the activeflow ended.
+//! Disposition of a claim after a commit or finish: keep it, park, pause, yield, or end the activeflow.
 
 use super::state::ShardState;
 use crate::memory::wakeups::Wakeup;
@@ -64,7 +64,7 @@ impl ShardState {
         }
     }
 
-    /// Ends an activeflow and delivers unconsumed entries again; the first that starts something becomes the owner.
+    /// Ends an activeflow and delivers unconsumed entries again. The first activeflow that they start owns the reference.
     pub(super) fn end(&mut self, id: ActiveflowId, rest: &[Entry], now: Timestamp) {
         self.drop_wait(id);
         let Some(activeflow) = self.activeflows.get_mut(&id) else { return };

@@ -64,8 +64,8 @@ impl ShardState {
         activeflow.record.attempts < DEATHS_ALONE
     }
 
-    /// Quarantines an activeflow, which then blocks nobody: entries that would start something go to the next owner, the others
-    /// stay.
+    /// Quarantines an activeflow and frees its reference: entries that would start an activeflow go to the next owner, the
+    /// others stay.
     fn quarantine(&mut self, id: ActiveflowId, now: Timestamp) {
         let Some(activeflow) = self.activeflows.get_mut(&id) else { return };
         activeflow.record.state = State::Quarantined;
@@ -81,7 +81,7 @@ impl ShardState {
         }
     }
 
-    /// Takes the inbox entries that would start something.
+    /// Takes the inbox entries that would start an activeflow.
     fn take_starting(&mut self, id: ActiveflowId) -> Vec<Entry> {
         let Some(activeflow) = self.activeflows.get_mut(&id) else { return Vec::new() };
         let starts = |entry: &Entry| matches!(entry, Entry::Event { start: Some(_), .. });

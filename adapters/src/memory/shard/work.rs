@@ -1,4 +1,4 @@
-//! Claim, commit, finish, release.
+//! Work on the activeflows of a shard: claim, commit, finish, release.
 
 use super::state::ShardState;
 use common::ActiveflowId;

@@ -36,7 +36,7 @@ end
 local last = redis.call('HGET', P .. NONCES, worker)
 local newer = not last or struct.unpack('>I8', nonce) > struct.unpack('>I8', last)
 if not newer then
-  -- A repeated call answers with what it claimed; an older one, that a dead connection delivers late, with nothing.
+  -- A repeated call returns the activeflows that it claimed; an older call, delivered late by a dead connection, returns none.
   local repeated = string.sub(last, 1, NONCE_BYTES) == nonce
   for at = NONCE_BYTES + 1, repeated and #last or 0, ID_BYTES do
     local r = load(string.sub(last, at, at + ID_BYTES - 1))

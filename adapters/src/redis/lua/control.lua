@@ -1,4 +1,4 @@
--- control: stores a request to an activeflow: stop before pause before the rest; makes a parked activeflow ready.
+-- control: stores a request to an activeflow (stop replaces pause, pause replaces the rest); makes a parked activeflow ready.
 -- ARGV 3 id  4 control: s(top), p(ause), r(esume), re(t)ry, c(ontinue), or f(orward) and the action id  5 feed length
 -- Returns 'accepted' | 'ended' | 'unknown'
 local id, control, feed_length = ARGV[3], ARGV[4], ARGV[5]
@@ -27,7 +27,7 @@ if new == 't' then
 end
 if r.state == 'p' and new == 'p' then return 'accepted' end
 
--- A resume cancels a pause, and keeps a jump that was asked for.
+-- A resume cancels a pause, and keeps a requested jump.
 local old = string.sub(control_of(r), 1, 1)
 local keeps = old == 's'
   or (old == 'p' and new ~= 's' and new ~= 'r')

@@ -1,4 +1,4 @@
--- depth: counts what a shard holds.
+-- depth: counts the activeflows of a shard, by place.
 -- Returns {now, resumed, fresh, suspects, claimed, waits, oldest ready or 0}
 local oldest = 0
 local depth = {}

@@ -6,7 +6,7 @@ local function push_lane(lane, id)
   if redis.call('RPUSH', key(LANE, lane), id) == 1 then wake(READY_CHANNEL) end
 end
 
--- Makes an activeflow ready, at the end of the lane that its suspicion asks for.
+-- Makes an activeflow ready, at the end of the lane for its suspicion.
 local function make_ready(r)
   r.state, r.ready = 'r', now
   push_lane(LANES[r.suspect], r.id)

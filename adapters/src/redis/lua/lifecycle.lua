@@ -1,4 +1,4 @@
--- lifecycle.lua: how an activeflow starts, leaves a claim and ends. All of these functions save the record.
+-- lifecycle.lua: starts an activeflow, ends a claim, and ends an activeflow. All of these functions save the record.
 
 -- Starts an activeflow with its first input. Returns false, and changes nothing, if the id exists.
 local function create(start, role, kind, input, feed_length)
@@ -21,15 +21,15 @@ local function create(start, role, kind, input, feed_length)
   return true
 end
 
--- A script that may end `r` calls this before it writes: the next owner of its reference may get what it leaves, and a
--- record that is too new must stop the script while nothing is changed.
+-- A script that may end `r` calls this before it writes. Another owner of the reference may get the unconsumed entries, and
+-- if its record is too new, the script must stop before it changes anything.
 local function check_owner(r)
   local owner = redis.call('HGET', P .. OWNERS, reference(r))
   if owner and owner ~= r.id then load(owner) end
 end
 
--- Delivers an unconsumed entry again: to the owner if it hears it, else the first that starts something becomes the owner.
--- From an activeflow that did not own the reference (any more), only entries that would start another.
+-- Delivers an unconsumed entry again: to the owner, if it hears the event. Without an owner, an entry that starts an
+-- activeflow starts the new owner. If the activeflow did not own the reference (`owned`), only such entries are delivered.
 local function redeliver(ref, entry, owned, feed_length)
   local tag, kind, start_length, start_at = struct.unpack(ENTRY, entry)
   if tag ~= EVENT_TAG or (start_length == 0 and not owned) then return end
@@ -65,7 +65,7 @@ local function end_activeflow(r, rest, feed_length)
   for _, entry in ipairs(left) do redeliver(ref, entry, owned, feed_length) end
 end
 
--- Does with a claim what ARGV[i] says: k(eep), p(ark) wait until, z (pause), y(ield), e(nd) n entries.
+-- Applies the disposition ARGV[i] to a claim: k(eep), p(ark) wait until, z (pause), y(ield), e(nd) n entries.
 local function settle(r, i, feed_length)
   local after = ARGV[i]
   if after == 'k' then

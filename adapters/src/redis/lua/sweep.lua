@@ -43,7 +43,7 @@ for id in pairs(dead) do
   redis.call('HDEL', P .. NONCES, id)
 end
 
--- A quarantined activeflow blocks nobody: entries that would start something go to the next owner, the others stay.
+-- Frees the reference of a quarantined activeflow: entries that would start an activeflow go to the next owner, the others stay.
 local function give_up_reference(r)
   local ref = reference(r)
   if r.role ~= 'o' or redis.call('HGET', P .. OWNERS, ref) ~= r.id then return end
