@@ -1,17 +1,30 @@
 //! Paging. A token names the last scanned item, so that no item is skipped or repeated.
 
+use crate::api::Api;
 use crate::problem::Problem;
-use crate::state::Api;
 use common::ActiveflowId;
 use common::identity::hex;
 use common::ports::lookup::{ActiveflowSnapshot, ListQuery};
 use flow::Timestamp;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 pub const PAGE_SIZE: u32 = 50;
 pub const MAX_PAGE_SIZE: u32 = 200;
 /// Maximum number of activeflows scanned per request. With a selective filter, a page may be short although more follow.
 const MAX_SCANNED: usize = 2_000;
 const SCAN_BATCH: u32 = 200;
+
+/// Size and start of a page.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Paging {
+    /// Maximum number of results
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    pub page_size: Option<u32>,
+    /// `next_page_token` of the previous page
+    pub page_token: Option<String>,
+}
 
 /// A position in the order (creation time, id).
 pub type Position = (Timestamp, ActiveflowId);

@@ -1,25 +1,25 @@
 //! `/v1.0/activeflows`: the v1.0 API, for existing clients.
 
-use super::activeflows::{find, show, stop};
+use super::activeflows::lookup::{Found, resource, resources};
+use super::activeflows::stop::stop;
+use crate::api::Api;
 use crate::auth::Caller;
-use crate::extract::{Path, Query};
+use crate::extract::Query;
 use crate::page::{self, Page, Position};
 use crate::problem::Problem;
 use crate::resource::compat_v1_0::{ActiveflowV1_0, read_time, time};
-use crate::state::Api;
+use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use common::ActiveflowId;
-use common::ports::lookup::ActiveflowSnapshot;
-use common::record::State as ActiveflowState;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn routes() -> OpenApiRouter<Arc<Api>> {
+pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::default().routes(routes!(list)).routes(routes!(get)).routes(routes!(stop_one))
 }
 
@@ -75,10 +75,7 @@ async fn list(
     }
     let last = found.last().filter(|_| next.is_some());
     let next_page_token = last.map_or_else(String::new, |found| time(found.record.created));
-    let mut result = Vec::with_capacity(found.len());
-    for found in &found {
-        result.push(to_v1_0(&api, found).await?);
-    }
+    let result = resources(&api, &found).await?.into_iter().map(ActiveflowV1_0::from).collect();
     Ok(Json(ActiveflowPageV1_0 { result, next_page_token }))
 }
 
@@ -91,13 +88,8 @@ async fn list(
     params(("id" = String, Path, format = Uuid, description = "The activeflow's id")),
     responses((status = 200, body = ActiveflowV1_0), (status = 404, body = Problem))
 )]
-async fn get(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Json<ActiveflowV1_0>, Problem> {
-    let found = find(&api, &caller, &id).await?;
-    Ok(Json(to_v1_0(&api, &found).await?))
+async fn get(State(api): State<Arc<Api>>, Found(found): Found) -> Result<Json<ActiveflowV1_0>, Problem> {
+    Ok(Json(resource(&api, &found).await?.into()))
 }
 
 /// End an activeflow now
@@ -117,17 +109,10 @@ async fn get(
 )]
 async fn stop_one(
     State(api): State<Arc<Api>>,
-    caller: Caller,
-    Path(id): Path<String>,
+    Found(found): Found,
 ) -> Result<(StatusCode, Json<ActiveflowV1_0>), Problem> {
-    let found = stop(&api, &caller, &id).await?;
-    let status =
-        if found.record.state == ActiveflowState::Ended { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((status, Json(to_v1_0(&api, &found).await?)))
-}
-
-async fn to_v1_0(api: &Api, found: &ActiveflowSnapshot) -> Result<ActiveflowV1_0, Problem> {
-    Ok(show(api, found).await?.into())
+    let (status, found) = stop(&api, found.id).await?;
+    Ok((status, Json(resource(&api, &found).await?.into())))
 }
 
 /// The position before all activeflows created at that time.

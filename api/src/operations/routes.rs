@@ -1,15 +1,14 @@
 //! `/v1/routes`: routes from addresses to flows.
 
-use super::activeflows::Paging;
-use super::flows::PlacedRoute;
+use crate::api::Api;
 use crate::auth::Caller;
 use crate::catalogue::{self, Rollout};
 use crate::extract::{Body, Path, Query};
-use crate::page;
+use crate::page::{self, Paging};
 use crate::problem::Problem;
 use crate::publish::{RouteAddress, RouteChange, RouteChangeResult, close_route, place_route};
-use crate::resource::RouteResource;
-use crate::state::Api;
+use crate::resource::{PlacedRoute, RouteResource};
+use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
 use common::ports::catalogue::Publication;
@@ -20,7 +19,7 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
-pub fn routes() -> OpenApiRouter<Arc<Api>> {
+pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .routes(utoipa_axum::routes!(list_routes))
         .routes(utoipa_axum::routes!(put_route, delete_route))
@@ -51,9 +50,9 @@ pub struct RouteBody {
     pub priority: i32,
 }
 
-/// A route that was set.
+/// A route that was created or replaced.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct RouteSet {
+pub struct UpdatedRoute {
     #[serde(flatten)]
     pub route: PlacedRoute,
     pub generation: u64,
@@ -113,14 +112,14 @@ async fn list_routes(
     tag = "routes",
     params(("address" = String, Path, description = "Kind and address, percent-encoded", example = "call=+15550111")),
     request_body = RouteBody,
-    responses((status = 200, body = RouteSet))
+    responses((status = 200, body = UpdatedRoute))
 )]
 async fn put_route(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(address): Path<String>,
     Body(body): Body<RouteBody>,
-) -> Result<Json<RouteSet>, Problem> {
+) -> Result<Json<UpdatedRoute>, Problem> {
     let window = Window { active_from: body.active_from, active_until: body.active_until };
     let change = RouteChange { address: read(&address)?, window, priority: body.priority };
     let published = catalogue::change(&api, &caller.customer_id, |current| {
@@ -135,7 +134,7 @@ async fn put_route(
     };
     let Rollout { live_on, not_yet_on } = catalogue::wait_until_live(&api, generation).await?;
     let route = PlacedRoute::of(&change.address.to_string(), &placed);
-    Ok(Json(RouteSet { route, generation, live_on, not_yet_on }))
+    Ok(Json(UpdatedRoute { route, generation, live_on, not_yet_on }))
 }
 
 /// Delete the routes of an address

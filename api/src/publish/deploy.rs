@@ -1,7 +1,8 @@
 //! Deploys one document as the active version of its flow, and rebuilds the flows that call it.
 
+use super::address::RouteAddress;
+use super::generation::next;
 use super::routes::{RouteChange, RouteChangeResult, set_route};
-use super::{RouteAddress, next};
 use common::FlowId;
 use common::ports::catalogue::Publication;
 use flow::definitions::{Definitions, Deployed};

@@ -1,6 +1,7 @@
 //! Sets and deletes routes.
 
-use super::{RouteAddress, next};
+use super::address::RouteAddress;
+use super::generation::next;
 use flow::Timestamp;
 use flow::definitions::{Definitions, Deployed};
 use flow::route::{Route, Window};

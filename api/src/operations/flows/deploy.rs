@@ -1,13 +1,13 @@
 //! `POST /v1/flows`
 
-use super::Document;
+use super::document::Document;
+use crate::api::Api;
 use crate::auth::Caller;
 use crate::catalogue::{self, Rollout, Snapshot};
 use crate::extract::Body;
 use crate::problem::{Problem, ProblemPart};
 use crate::publish::{self, Deployment, Effect, Refused, RouteChange, RouteChangeResult};
-use crate::resource::{FindingResource, Flow};
-use crate::state::Api;
+use crate::resource::{FindingResource, Flow, PlacedRoute};
 use axum::Json;
 use axum::extract::State;
 use common::FlowId;
@@ -78,30 +78,6 @@ pub struct Deployed {
     pub live_on: Vec<String>,
     /// Dispatchers that have not loaded it within 5 s: they are slow, stopped or dead.
     pub not_yet_on: Vec<String>,
-}
-
-/// Result of setting a route.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct PlacedRoute {
-    #[schema(example = "call=+15550111")]
-    pub address: String,
-    /// `new`, `unchanged` or `replaced`
-    #[schema(example = "replaced")]
-    pub placed: String,
-    /// The flow to which the address led before.
-    #[schema(required = true, example = "Night service")]
-    pub before: Option<String>,
-}
-
-impl PlacedRoute {
-    pub fn of(address: &str, placed: &RouteChangeResult) -> PlacedRoute {
-        let (name, before) = match placed {
-            RouteChangeResult::New => ("new", None),
-            RouteChangeResult::Unchanged => ("unchanged", None),
-            RouteChangeResult::Replaced { flow_name } => ("replaced", Some(flow_name.clone())),
-        };
-        PlacedRoute { address: address.to_owned(), placed: name.to_owned(), before }
-    }
 }
 
 /// Make a document the active version of its flow
