@@ -26,13 +26,13 @@ pub fn describe() {
 
 /// Serves one request. Even a panic produces a response.
 pub async fn serve(State(clock): State<Arc<dyn Clock>>, request: Request, next: Next) -> Response {
-    let begun = clock.monotonic();
+    let started_at = clock.monotonic();
     let id = request_id(&request);
     let path = request.uri().path().to_owned();
     let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    let mut response = answered.unwrap_or_else(|_| {
+    let result = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let mut response = result.unwrap_or_else(|_| {
         tracing::error!(http.route = route, request_id = ?id, "a request panicked; this is a defect of Signalbox");
         let detail = "the request failed because of a defect in Signalbox; search the log for the request's id";
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail).into_response()
@@ -45,7 +45,7 @@ pub async fn serve(State(clock): State<Arc<dyn Clock>>, request: Request, next: 
     response.headers_mut().insert(REQUEST_ID, id);
     let status = response.status().as_str().to_owned();
     metrics::histogram!(DURATION, "route" => route, "method" => method, "status" => status)
-        .record(clock.monotonic().saturating_sub(begun).as_secs_f64());
+        .record(clock.monotonic().saturating_sub(started_at).as_secs_f64());
     response
 }
 

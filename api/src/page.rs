@@ -49,14 +49,14 @@ pub fn size(requested: Option<u32>) -> Result<usize, Problem> {
     }
 }
 
-/// Scans a customer's activeflows that are older than `before`.
+/// Scans a customer's activeflows, newest first, from the position `older_than`.
 ///
 /// # Errors
 /// As [`Api::ask`].
 pub async fn scan(
     api: &Api,
     customer_id: &str,
-    mut before: Option<Position>,
+    mut older_than: Option<Position>,
     size: usize,
     matches: impl Fn(&ActiveflowSnapshot) -> bool,
 ) -> Result<Page, Problem> {
@@ -65,7 +65,7 @@ pub async fn scan(
     // If everything matches, one read is enough: the page, and whether more follow.
     let mut limit = size as u32 + 1;
     while scanned < MAX_SCANNED {
-        let query = ListQuery { customer_id: customer_id.to_owned(), before, limit };
+        let query = ListQuery { customer_id: customer_id.to_owned(), before: older_than, limit };
         limit = SCAN_BATCH;
         let some = api.ask(|| api.ports.lookup.list(&query)).await?;
         if some.is_empty() {
@@ -73,17 +73,17 @@ pub async fn scan(
         }
         for found in some {
             if page.found.len() == size {
-                page.next = before;
+                page.next = older_than;
                 return Ok(page);
             }
             scanned += 1;
-            before = Some((found.record.created, found.id));
+            older_than = Some((found.record.created, found.id));
             if matches(&found) {
                 page.found.push(found);
             }
         }
     }
-    page.next = before;
+    page.next = older_than;
     Ok(page)
 }
 
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_at_hand_is_cut_into_pages() {
+    fn items_in_memory_are_cut_into_pages() {
         let all = || ["c", "a", "b"].map(|name| (name.to_owned(), name)).to_vec();
         let (first, token) = cut(all(), 2, None).unwrap();
         assert_eq!(first, ["a", "b"]);

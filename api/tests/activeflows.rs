@@ -57,7 +57,7 @@ async fn one_shows_where_it_stands_and_what_it_waits_for() {
 }
 
 #[tokio::test]
-async fn what_it_did_and_what_may_follow_are_told() {
+async fn the_completed_and_the_possible_actions_are_listed() {
     let harness = ApiHarness::new();
     let id = at_the_menu(&harness).await;
     let path = format!("/v1/activeflows/{id}/actions");

@@ -118,8 +118,8 @@ async fn take_commands(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let port = port(&api, &caller)?;
-    must_name_a_queue(&reading.queue, "`queue`").map_err(in_query)?;
-    let patterns = patterns(reading.types.as_deref()).map_err(in_query)?;
+    must_name_a_queue(&reading.queue, in_query)?;
+    let patterns = patterns(reading.types.as_deref())?;
     let after = sse::last_event_id(&headers).and_then(|id| id.parse().ok());
     let permit = streams.permit(&caller)?;
     if method == Method::HEAD {
@@ -148,7 +148,7 @@ async fn acknowledge_commands(
     Body(done): Body<Acknowledgement>,
 ) -> Result<Json<Waiting>, Problem> {
     let port = port(&api, &caller)?;
-    must_name_a_queue(&done.queue, "`queue`").map_err(|why| Problem::unprocessable("invalid_body", why))?;
+    must_name_a_queue(&done.queue, in_body)?;
     Ok(Json(Waiting { waiting: port.ack(&done.queue, done.through).await? }))
 }
 
@@ -171,7 +171,7 @@ async fn remove_command_queue(
     Query(QueueName { queue }): Query<QueueName>,
 ) -> Result<Json<Removed>, Problem> {
     let port = port(&api, &caller)?;
-    must_name_a_queue(&queue, "`queue`").map_err(in_query)?;
+    must_name_a_queue(&queue, in_query)?;
     let removed = port.delete(&queue).await?;
     let unknown =
         || Problem::not_found(format!("no command queue `{queue}` exists; the queue may already be removed"));
@@ -187,40 +187,46 @@ fn port<'a>(api: &'a Api, caller: &Caller) -> Result<&'a dyn Commands, Problem> 
     })
 }
 
-fn in_query(why: String) -> Problem {
-    Problem::bad_request("invalid_query", why)
+fn in_query(detail: String) -> Problem {
+    Problem::bad_request("invalid_query", detail)
 }
 
-fn must_name_a_queue(name: &str, field: &str) -> Result<(), String> {
+fn in_body(detail: String) -> Problem {
+    Problem::unprocessable("invalid_body", detail)
+}
+
+/// Checks the name of a queue; `problem` makes the error from its explanation.
+fn must_name_a_queue(name: &str, problem: fn(String) -> Problem) -> Result<(), Problem> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c);
-    match name.chars().find(|c| !is_plain(*c)) {
+    let detail = match name.chars().find(|c| !is_plain(*c)) {
         _ if name.is_empty() => {
-            Err(format!("{field} is empty; choose a name for the queue, for example gateway-1"))
+            "`queue` is empty; choose a name for the queue, for example gateway-1".to_owned()
         }
-        Some(wrong) => Err(format!("{field} contains {wrong:?}; use only letters, digits, `.`, `_` and `-`")),
-        None if name.len() > MAX_QUEUE_NAME => Err(format!(
-            "{field} has {} characters, the limit is {MAX_QUEUE_NAME}; choose a shorter name",
+        Some(wrong) => format!("`queue` contains {wrong:?}; use only letters, digits, `.`, `_` and `-`"),
+        None if name.len() > MAX_QUEUE_NAME => format!(
+            "`queue` has {} characters, the limit is {MAX_QUEUE_NAME}; choose a shorter name",
             name.len()
-        )),
-        None => Ok(()),
-    }
+        ),
+        None => return Ok(()),
+    };
+    Err(problem(detail))
 }
 
 /// Default: all types.
-fn patterns(types: Option<&str>) -> Result<Vec<String>, String> {
+fn patterns(types: Option<&str>) -> Result<Vec<String>, Problem> {
     let Some(types) = types.filter(|types| !types.is_empty()) else { return Ok(vec!["#".to_owned()]) };
     let patterns: Vec<String> = types.split(',').map(|pattern| pattern.trim().to_owned()).collect();
     if patterns.len() > MAX_PATTERNS {
-        return Err(format!(
+        return Err(in_query(format!(
             "`types` has {} patterns, the limit is {MAX_PATTERNS}; use wildcards",
             patterns.len()
-        ));
+        )));
     }
     match patterns.iter().find(|pattern| !is_pattern(pattern)) {
-        Some(wrong) => Err(format!(
+        Some(wrong) => Err(in_query(format!(
             "`types` has `{wrong}`, which is not a pattern of command types; use words of letters, digits, `_` and `-` \
              separated by dots, `*` for one word and `#` for any number, for example call.#,message.send"
-        )),
+        ))),
         None => Ok(patterns),
     }
 }
@@ -244,20 +250,20 @@ mod tests {
             ["call.#", "message.*", "call.talk"]
         );
         for wrong in ["call.", ",", "call.#x", "call talk", "c\u{e4}ll", ".", &"x".repeat(256)] {
-            let error = patterns(Some(wrong)).unwrap_err();
+            let error = patterns(Some(wrong)).unwrap_err().detail;
             assert!(error.contains("not a pattern"), "{error}");
         }
-        assert!(patterns(Some(&"call,".repeat(17))).unwrap_err().contains("18 patterns"));
+        assert!(patterns(Some(&"call,".repeat(17))).unwrap_err().detail.contains("18 patterns"));
     }
 
     #[test]
     fn a_queue_has_a_plain_name() {
-        assert_eq!(must_name_a_queue("gateway-1.call_A", "`queue`"), Ok(()));
-        for (wrong, said) in
+        assert!(must_name_a_queue("gateway-1.call_A", in_query).is_ok());
+        for (wrong, expected) in
             [("", "empty"), ("a b", "' '"), ("a/b", "'/'"), ("\u{e4}", "'\u{e4}'"), (&"x".repeat(65), "65")]
         {
-            let why = must_name_a_queue(wrong, "`queue`").unwrap_err();
-            assert!(why.contains(said) && why.starts_with("`queue`"), "{why}");
+            let detail = must_name_a_queue(wrong, in_query).unwrap_err().detail;
+            assert!(detail.contains(expected) && detail.starts_with("`queue`"), "{detail}");
         }
     }
 }

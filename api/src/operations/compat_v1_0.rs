@@ -58,9 +58,9 @@ async fn list(
     Query(paging): Query<Paging>,
 ) -> Result<Json<ActiveflowPageV1_0>, Problem> {
     let size = page::size(paging.page_size)?;
-    let before = position(paging.page_token.as_deref())?;
+    let older_than = position(paging.page_token.as_deref())?;
     let customer = &caller.customer_id;
-    let Page { mut found, mut next } = page::scan(&api, customer, before, size, |_| true).await?;
+    let Page { mut found, mut next } = page::scan(&api, customer, older_than, size, |_| true).await?;
     // The token is only a time, so all activeflows created at the same time belong to the same page.
     while next.is_some() {
         let more = page::scan(&api, customer, next, page::MAX_PAGE_SIZE as usize, |_| true).await?;
@@ -118,7 +118,9 @@ async fn stop_one(
 /// The position before all activeflows created at that time.
 fn position(token: Option<&str>) -> Result<Option<Position>, Problem> {
     let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(None) };
-    let before = read_time(token)
-        .map_err(|detail| Problem::bad_request("invalid_query", format!("`page_token`: {detail}")))?;
-    Ok(Some((before, ActiveflowId::from_bytes([0; 16]))))
+    let older_than = read_time(token).ok_or_else(|| {
+        let detail = format!("`page_token`: `{token}` is not a time such as 2023-04-02 13:43:30.576077");
+        Problem::bad_request("invalid_query", detail)
+    })?;
+    Ok(Some((older_than, ActiveflowId::from_bytes([0; 16]))))
 }

@@ -6,7 +6,9 @@ use crate::catalogue::{self, Rollout};
 use crate::extract::{Body, Path, Query};
 use crate::page::{self, Paging};
 use crate::problem::Problem;
-use crate::publish::{RouteAddress, RouteChange, RouteChangeResult, close_route, place_route};
+use crate::publish::{
+    InvalidAddress, RouteAddress, RouteChange, RouteChangeResult, close_route, place_route,
+};
 use crate::resource::{PlacedRoute, RouteResource};
 use crate::state::AppState;
 use axum::Json;
@@ -121,10 +123,10 @@ async fn put_route(
     Body(body): Body<RouteBody>,
 ) -> Result<Json<UpdatedRoute>, Problem> {
     let window = Window { active_from: body.active_from, active_until: body.active_until };
-    let change = RouteChange { address: read(&address)?, window, priority: body.priority };
+    let change = RouteChange { address: parse_address(&address)?, window, priority: body.priority };
     let published = catalogue::change(&api, &caller.customer_id, |current| {
         let placed = place_route(&current.definitions, &caller.customer_id, &body.flow, &change, current.now)
-            .map_err(|detail| Problem::unprocessable("invalid_route", detail))?;
+            .map_err(|error| Problem::unprocessable("invalid_route", error.to_string()))?;
         Ok(placed.map(|(definitions, placed)| (without_bundles(definitions), placed)))
     })
     .await?;
@@ -153,11 +155,11 @@ async fn delete_route(
     caller: Caller,
     Path(address): Path<String>,
 ) -> Result<Json<RoutesDeleted>, Problem> {
-    let address = read(&address)?;
+    let address = parse_address(&address)?;
     let published = catalogue::change(&api, &caller.customer_id, |current| {
         let (definitions, deleted) =
             close_route(&current.definitions, &caller.customer_id, &address, current.now)
-                .map_err(Problem::not_found)?;
+                .map_err(|error| Problem::not_found(error.to_string()))?;
         Ok(Some((without_bundles(definitions), deleted)))
     })
     .await?;
@@ -166,8 +168,8 @@ async fn delete_route(
     Ok(Json(RoutesDeleted { deleted: deleted as u64, generation, live_on, not_yet_on }))
 }
 
-fn read(address: &str) -> Result<RouteAddress, Problem> {
-    address.parse().map_err(|detail: String| Problem::bad_request("invalid_path", detail))
+fn parse_address(address: &str) -> Result<RouteAddress, Problem> {
+    address.parse().map_err(|error: InvalidAddress| Problem::bad_request("invalid_path", error.to_string()))
 }
 
 /// A publication without new bundles.

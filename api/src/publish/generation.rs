@@ -4,7 +4,7 @@ use flow::Timestamp;
 use flow::definitions::Definitions;
 
 /// Retention of a deleted route, in milliseconds, so that late events are still routed by their own time.
-const CLOSED_ROUTE_RETENTION_MS: i64 = 7 * 24 * 3_600 * 1_000;
+pub const CLOSED_ROUTE_RETENTION_MS: i64 = 7 * 24 * 3_600 * 1_000;
 
 /// The next generation, without routes whose retention has passed.
 pub fn next(current: &Definitions, now: Timestamp) -> Definitions {

@@ -6,6 +6,6 @@ mod deploy;
 mod generation;
 mod routes;
 
-pub use address::RouteAddress;
+pub use address::{InvalidAddress, RouteAddress, TriggerMismatch};
 pub use deploy::{Deployment, Effect, Refused, deploy};
-pub use routes::{RouteChange, RouteChangeResult, close_route, place_route};
+pub use routes::{RouteChange, RouteChangeResult, RouteError, close_route, place_route};

@@ -38,9 +38,9 @@ pub async fn list_activeflows(
     Query(paging): Query<Paging>,
 ) -> Result<Json<ActiveflowPage>, Problem> {
     let size = page::size(paging.page_size)?;
-    let before = page::position(paging.page_token.as_deref())?;
+    let older_than = page::position(paging.page_token.as_deref())?;
     let Page { found, next } =
-        page::scan(&api, &caller.customer_id, before, size, |found| filter.matches(found)).await?;
+        page::scan(&api, &caller.customer_id, older_than, size, |found| filter.matches(found)).await?;
     let result = resources(&api, &found).await?;
     Ok(Json(ActiveflowPage { result, next_page_token: page::token(next) }))
 }

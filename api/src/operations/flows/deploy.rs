@@ -6,7 +6,7 @@ use crate::auth::Caller;
 use crate::catalogue::{self, Rollout, Snapshot};
 use crate::extract::Body;
 use crate::problem::{Problem, ProblemPart};
-use crate::publish::{self, Deployment, Effect, Refused, RouteChange, RouteChangeResult};
+use crate::publish::{self, Deployment, Effect, InvalidAddress, Refused, RouteChange, RouteChangeResult};
 use crate::resource::{FindingResource, Flow, PlacedRoute};
 use axum::Json;
 use axum::extract::State;
@@ -131,7 +131,7 @@ pub async fn deploy_flow(
 async fn answer(
     api: &Api,
     id: &str,
-    asked: &[RouteChange],
+    requested: &[RouteChange],
     published: Option<(u64, Effect)>,
     findings: Vec<FindingResource>,
 ) -> Result<Json<Deployed>, Problem> {
@@ -147,7 +147,7 @@ async fn answer(
     })?;
     let routes = match &effect {
         Some(effect) => effect.routes.clone(),
-        None => asked.iter().map(|change| (change.clone(), RouteChangeResult::Unchanged)).collect(),
+        None => requested.iter().map(|change| (change.clone(), RouteChangeResult::Unchanged)).collect(),
     };
     Ok(Json(Deployed {
         flow: Flow::of(flow, definitions),
@@ -166,8 +166,10 @@ async fn answer(
 }
 
 fn change_of(route: &RouteRequest) -> Result<RouteChange, Problem> {
-    let address =
-        route.address.parse().map_err(|detail: String| Problem::unprocessable("invalid_route", detail))?;
+    let address = route
+        .address
+        .parse()
+        .map_err(|error: InvalidAddress| Problem::unprocessable("invalid_route", error.to_string()))?;
     let window = Window { active_from: route.active_from, active_until: route.active_until };
     Ok(RouteChange { address, window, priority: route.priority })
 }
@@ -195,8 +197,8 @@ fn refusal(request: &DeployRequest, refused: Refused) -> Problem {
             );
             Problem::unprocessable("invalid_flow", detail).with(findings.iter().map(part).collect())
         }
-        Refused::Route(why) => {
-            Problem::unprocessable("invalid_route", format!("{why}; nothing was deployed"))
+        Refused::Route(error) => {
+            Problem::unprocessable("invalid_route", format!("{error}; nothing was deployed"))
         }
     }
 }
