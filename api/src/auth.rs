@@ -89,10 +89,10 @@ fn caller(keys: &Keys, request: &Request) -> Result<Caller, Problem> {
     });
     let key = bearer.or_else(|| query.last("token")).ok_or_else(unauthorized)?;
     let caller = keys.find(key).ok_or_else(unauthorized)?;
-    let Some(named) = query.last("customer_id") else { return Ok(caller.clone()) };
-    let customer_id = uuid::Uuid::parse_str(named).map_err(|_| {
+    let Some(text) = query.last("customer_id") else { return Ok(caller.clone()) };
+    let customer_id = uuid::Uuid::parse_str(text).map_err(|_| {
         let detail = format!(
-            "`customer_id` is `{named}`; expected a UUID such as 5e4a0680-804e-11ec-8477-2fea5968d85b"
+            "`customer_id` is `{text}`; expected a UUID such as 5e4a0680-804e-11ec-8477-2fea5968d85b"
         );
         Problem::bad_request("invalid_query", detail)
     })?;
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_key_that_is_known_nobody_comes_in() {
+    fn a_request_without_a_known_key_is_rejected() {
         for authorization in
             [None, Some("Bearer"), Some("Bearer "), Some("Bearer secre"), Some("Basic secret")]
         {
@@ -170,8 +170,8 @@ mod tests {
     #[test]
     fn only_an_administrator_names_another_customer() {
         let other = "00000000-0000-0000-0000-000000000001";
-        let seen = ask(&format!("/v1/flows?customer_id={other}"), Some("Bearer secret")).unwrap();
-        assert_eq!(seen.customer_id, other);
+        let selected = ask(&format!("/v1/flows?customer_id={other}"), Some("Bearer secret")).unwrap();
+        assert_eq!(selected.customer_id, other);
         assert_eq!(ask(&format!("/v1/flows?customer_id={other}"), Some("Bearer plain")), Err(403));
         assert!(ask(&format!("/v1/flows?customer_id={ACME}"), Some("Bearer plain")).is_ok());
         assert_eq!(ask("/v1/flows?customer_id=acme", Some("Bearer secret")), Err(400));

@@ -1,7 +1,7 @@
 //! Publishes a change of the definitions: read, change, publish, and retry after a conflict.
 
+use crate::api::{Api, STORE_TIMEOUT};
 use crate::problem::Problem;
-use crate::state::{Api, STORE_TIMEOUT};
 use axum::http::StatusCode;
 use common::member::{Member, Role};
 use common::ports::catalogue::{Publication, Published};

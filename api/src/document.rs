@@ -1,7 +1,7 @@
 //! The OpenAPI document, generated from the operations.
 
+use crate::filter::{StateName, StatusName};
 use crate::operations;
-use crate::operations::activeflows::{StateName, StatusName};
 use crate::problem::{MEDIA_TYPE, Problem, ProblemPart};
 use std::sync::OnceLock;
 use utoipa::openapi::content::Content;

@@ -68,13 +68,13 @@ impl TypedBytes {
 
 /// Checks the media type. A body without one is accepted.
 fn must_be(headers: &HeaderMap, types: &[&str]) -> Result<Option<String>, Problem> {
-    let Some(named) = headers.get(header::CONTENT_TYPE) else { return Ok(None) };
-    let named = String::from_utf8_lossy(named.as_bytes());
-    let essence = named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let Some(content_type) = headers.get(header::CONTENT_TYPE) else { return Ok(None) };
+    let content_type = String::from_utf8_lossy(content_type.as_bytes());
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if types.contains(&essence.as_str()) {
         return Ok(Some(essence));
     }
-    let detail = format!("the body's Content-Type is `{named}`; send {}", types.join(" or "));
+    let detail = format!("the body's Content-Type is `{content_type}`; send {}", types.join(" or "));
     Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail))
 }
 

@@ -8,12 +8,15 @@
 //! ```
 //! Every error is an RFC 9457 problem. `openapi.json` is generated from the same lines that create the routes.
 
-pub mod asyncapi;
+mod api;
+mod asyncapi;
 mod auth;
+mod cache;
 mod catalogue;
 mod config;
 mod document;
 mod extract;
+mod filter;
 mod live;
 mod middleware;
 mod operations;
@@ -21,7 +24,7 @@ mod page;
 mod ports;
 mod problem;
 pub mod publish;
-pub mod resource;
+mod resource;
 mod state;
 
 pub use config::{Config, Key};
@@ -29,31 +32,29 @@ pub use document::openapi;
 pub use ports::Ports;
 pub use problem::{Problem, ProblemPart};
 
-/// Request and response types, for clients in Rust.
-pub mod shapes {
-    pub use crate::operations::{
-        ActiveflowPage, Count, DeployRequest, Deployed, DepthStatus, Document, EventAnswer, EventOutcome,
-        EventRefused, EventResult, EventsAnswer, Findings, FlowPage, Forward, Journal, JournalEntry,
-        JournalNote, MemberStatus, PlacedRoute, RejectedEvent, RejectedEvents, RejectedSelection, RouteBody,
-        RoutePage, RouteRequest, RouteSet, RoutesDeleted, Status, ValidateRequest,
-    };
-}
-
+use api::Api;
+use auth::Keys;
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
-use state::Api;
+use axum::middleware::from_fn_with_state;
+use live::Streams;
+use state::{AppState, OpenApiText};
 use std::sync::Arc;
 
 /// The router with all routes.
 pub fn router(ports: Ports, config: Config) -> Router {
     middleware::describe();
-    let api = Arc::new(Api::new(ports, config));
-    let guarded =
-        Router::from(operations::guarded()).layer(from_fn_with_state(api.keys.clone(), auth::require));
+    let keys = Arc::new(Keys::new(&config.keys));
+    let clock = ports.clock.clone();
+    let state = AppState {
+        api: Arc::new(Api::new(ports, config)),
+        streams: Arc::new(Streams::default()),
+        openapi: OpenApiText(document::openapi),
+    };
+    let guarded = Router::from(operations::guarded()).layer(from_fn_with_state(keys, auth::require));
     Router::from(operations::open())
         .merge(guarded)
         .fallback(middleware::no_such_path)
         .method_not_allowed_fallback(middleware::no_such_method)
-        .layer(from_fn(middleware::serve))
-        .with_state(api)
+        .layer(from_fn_with_state(clock, middleware::serve))
+        .with_state(state)
 }

@@ -1,13 +1,14 @@
 //! The outermost middleware: request ids, problem bodies, panics, and request durations.
 
 use crate::problem::Problem;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use common::ports::Clock;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::sync::Arc;
 
 const REQUEST_ID: &str = "x-request-id";
 /// Time from the parsed request to the start of the response, in seconds.
@@ -24,14 +25,14 @@ pub fn describe() {
 }
 
 /// Serves one request. Even a panic produces a response.
-pub async fn serve(request: Request, next: Next) -> Response {
-    let begun = Instant::now();
+pub async fn serve(State(clock): State<Arc<dyn Clock>>, request: Request, next: Next) -> Response {
+    let started_at = clock.monotonic();
     let id = request_id(&request);
     let path = request.uri().path().to_owned();
     let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    let mut response = answered.unwrap_or_else(|_| {
+    let result = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let mut response = result.unwrap_or_else(|_| {
         tracing::error!(http.route = route, request_id = ?id, "a request panicked; this is a defect of Signalbox");
         let detail = "the request failed because of a defect in Signalbox; search the log for the request's id";
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail).into_response()
@@ -44,7 +45,7 @@ pub async fn serve(request: Request, next: Next) -> Response {
     response.headers_mut().insert(REQUEST_ID, id);
     let status = response.status().as_str().to_owned();
     metrics::histogram!(DURATION, "route" => route, "method" => method, "status" => status)
-        .record(begun.elapsed().as_secs_f64());
+        .record(clock.monotonic().saturating_sub(started_at).as_secs_f64());
     response
 }
 
@@ -86,8 +87,9 @@ fn method_name(method: &Method) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use adapters::clock::SystemClock;
     use axum::body::{Body, to_bytes};
-    use axum::middleware::from_fn;
+    use axum::middleware::from_fn_with_state;
     use axum::routing::get;
     use axum::{Router, http};
     use tower::ServiceExt;
@@ -95,7 +97,9 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_a_problem_with_the_requests_id() {
         let broken = get(async || if true { panic!("broken on purpose") } else { "fine" });
-        let router = Router::new().route("/broken", broken).layer(from_fn(serve));
+        let router = Router::new().route("/broken", broken);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let router = router.layer(from_fn_with_state(clock, serve));
         let request = http::Request::get("/broken").header(REQUEST_ID, "abc").body(Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();
         assert_eq!(

@@ -1,17 +1,30 @@
 //! Paging. A token names the last scanned item, so that no item is skipped or repeated.
 
+use crate::api::Api;
 use crate::problem::Problem;
-use crate::state::Api;
 use common::ActiveflowId;
 use common::identity::hex;
 use common::ports::lookup::{ActiveflowSnapshot, ListQuery};
 use flow::Timestamp;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 pub const PAGE_SIZE: u32 = 50;
 pub const MAX_PAGE_SIZE: u32 = 200;
 /// Maximum number of activeflows scanned per request. With a selective filter, a page may be short although more follow.
 const MAX_SCANNED: usize = 2_000;
 const SCAN_BATCH: u32 = 200;
+
+/// Size and start of a page.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Paging {
+    /// Maximum number of results
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    pub page_size: Option<u32>,
+    /// `next_page_token` of the previous page
+    pub page_token: Option<String>,
+}
 
 /// A position in the order (creation time, id).
 pub type Position = (Timestamp, ActiveflowId);
@@ -36,14 +49,14 @@ pub fn size(requested: Option<u32>) -> Result<usize, Problem> {
     }
 }
 
-/// Scans a customer's activeflows that are older than `before`.
+/// Scans a customer's activeflows, newest first, from the position `older_than`.
 ///
 /// # Errors
 /// As [`Api::ask`].
 pub async fn scan(
     api: &Api,
     customer_id: &str,
-    mut before: Option<Position>,
+    mut older_than: Option<Position>,
     size: usize,
     matches: impl Fn(&ActiveflowSnapshot) -> bool,
 ) -> Result<Page, Problem> {
@@ -52,7 +65,7 @@ pub async fn scan(
     // If everything matches, one read is enough: the page, and whether more follow.
     let mut limit = size as u32 + 1;
     while scanned < MAX_SCANNED {
-        let query = ListQuery { customer_id: customer_id.to_owned(), before, limit };
+        let query = ListQuery { customer_id: customer_id.to_owned(), before: older_than, limit };
         limit = SCAN_BATCH;
         let some = api.ask(|| api.ports.lookup.list(&query)).await?;
         if some.is_empty() {
@@ -60,17 +73,17 @@ pub async fn scan(
         }
         for found in some {
             if page.found.len() == size {
-                page.next = before;
+                page.next = older_than;
                 return Ok(page);
             }
             scanned += 1;
-            before = Some((found.record.created, found.id));
+            older_than = Some((found.record.created, found.id));
             if matches(&found) {
                 page.found.push(found);
             }
         }
     }
-    page.next = before;
+    page.next = older_than;
     Ok(page)
 }
 
@@ -141,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_at_hand_is_cut_into_pages() {
+    fn items_in_memory_are_cut_into_pages() {
         let all = || ["c", "a", "b"].map(|name| (name.to_owned(), name)).to_vec();
         let (first, token) = cut(all(), 2, None).unwrap();
         assert_eq!(first, ["a", "b"]);

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use support::{ApiHarness, KEY, PLAIN_KEY, SECOND, call, event, ids, is_at, is_problem};
 
+/// The id that means "none".
+const NIL: &str = "00000000-0000-0000-0000-000000000000";
+
 fn menu() -> Value {
     json!([
         {"id": "hello", "type": "talk", "option": {"text": "Hello", "language": "en-US"}},
@@ -54,7 +57,7 @@ async fn one_shows_where_it_stands_and_what_it_waits_for() {
 }
 
 #[tokio::test]
-async fn what_it_did_and_what_may_follow_are_told() {
+async fn the_completed_and_the_possible_actions_are_listed() {
     let harness = ApiHarness::new();
     let id = at_the_menu(&harness).await;
     let path = format!("/v1/activeflows/{id}/actions");
@@ -102,7 +105,7 @@ async fn before_its_first_step_everything_lies_ahead() {
     assert_eq!((&actions["completed"], &actions["current"]["id"]), (&json!([]), &json!("hello")));
     assert_eq!(actions["pending"].as_array().unwrap().len(), 4);
     let one = harness.get(&format!("/v1/activeflows/{id}")).await.json;
-    let nil = api::resource::NIL;
+    let nil = NIL;
     assert_eq!(one["current_action"], json!({"id": nil, "next_id": nil, "type": "", "option": {}}));
     assert_eq!((&one["state"], &one["variables"]), (&json!("ready"), &json!({})));
 }
@@ -182,7 +185,7 @@ async fn one_is_paused_resumed_continued_forwarded_and_stopped() {
     let (status, answer) = ask("forward", Some(json!({"action_id": "menu"}))).await;
     assert_eq!((status, &answer.json["forward_action_id"]), (202, &json!("menu")));
     harness.settle().await;
-    assert_eq!(state().await["forward_action_id"], api::resource::NIL);
+    assert_eq!(state().await["forward_action_id"], NIL);
     for _ in ["menu", "sales"] {
         assert_eq!(ask("continue", None).await.0, 202);
         harness.settle().await;

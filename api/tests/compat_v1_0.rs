@@ -30,7 +30,7 @@ fn leaves(text: &str) -> Vec<(String, String)> {
     leaves
 }
 
-/// What a value looks like, whatever it says.
+/// The format of a value.
 fn form(value: &str) -> &'static str {
     let text = value.trim_matches('"');
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
@@ -106,7 +106,7 @@ async fn pages_follow_one_another_by_time_and_none_is_lost_when_times_are_the_sa
 }
 
 #[tokio::test]
-async fn one_is_shown_and_stopped_in_the_same_form() {
+async fn an_activeflow_is_returned_and_stopped_in_the_same_form() {
     let harness = ApiHarness::new();
     harness.deploy_desk(menu()).await;
     let id = harness.call("call-1").await;

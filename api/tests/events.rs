@@ -29,8 +29,8 @@ async fn an_event_is_applied_once() {
         (&heard["outcome"], &heard["activeflow_id"], &heard["started"]),
         (&json!("applied"), &id, &json!([]))
     );
-    let nobody = harness.post("/v1/events", event("3", "call.hangup", "call-9", json!({}))).await.json;
-    assert_eq!(nobody["outcome"], "unmatched");
+    let unmatched = harness.post("/v1/events", event("3", "call.hangup", "call-9", json!({}))).await.json;
+    assert_eq!(unmatched["outcome"], "unmatched");
     let late = json!({"command_id": "fe6e0574-42f9-886b-ad12-41bfd8526d50:1"});
     let late = harness.post("/v1/events", event("4", "command.completed", "call-1", late)).await;
     assert_eq!(late.json["outcome"], "late", "{}", late.text);

@@ -35,13 +35,13 @@ async fn a_document_is_deployed_once_and_routed() {
         let one = harness.get(&format!("/v1/flows/{id}")).await.json;
         assert_eq!(one["document"]["actions"][0]["option"]["text"], "Goodbye");
     }
-    is_problem(&harness.get("/v1/flows/Nobody").await, 404, "not_found");
+    is_problem(&harness.get("/v1/flows/Unknown").await, 404, "not_found");
     assert_eq!(harness.ask(PLAIN_KEY, "GET", "/v1/flows", None).await.json["result"], json!([]));
     assert_eq!(harness.ask(PLAIN_KEY, "GET", "/v1/flows/desk", None).await.status, 404);
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_document_is_told_with_its_places() {
+async fn errors_in_a_document_have_locations() {
     let harness = ApiHarness::new();
     let text = "{\n  \"schema\": \"signalbox.flow/v1\",\n  \"name\": \"Desk\",\n  \"actions\": [{\"id\": \"a\", \"type\": \"tlak\"}]\n}";
     let refused = harness.post("/v1/flows", json!({"document": text, "file": "desk.json"})).await;
@@ -91,7 +91,7 @@ async fn a_route_is_set_moved_listed_and_deleted() {
     );
     assert_eq!(put(json!({"flow": "desk", "priority": 3})).await.json["placed"], "unchanged");
     assert_eq!(put(json!({"flow": "desk"})).await.json["before"], "Desk");
-    is_problem(&put(json!({"flow": "nobody"})).await, 422, "invalid_route");
+    is_problem(&put(json!({"flow": "unknown"})).await, 422, "invalid_route");
     is_problem(&put(json!({"flow": "desk", "active_from": "soon"})).await, 422, "invalid_body");
     is_problem(
         &harness.ask(support::KEY, "PUT", "/v1/routes/fax", Some(json!({"flow": "desk"}))).await,

@@ -5,6 +5,10 @@ use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
+/// The version of AsyncAPI's bindings for AMQP.
+pub const BINDING: &str = "0.3.0";
+pub const CONTENT_TYPE: &str = "application/cloudevents+json";
+
 /// The table that contains a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
@@ -64,10 +68,10 @@ impl MessageKind {
             "name": self.key(),
             "title": self.key(),
             "summary": self.summary,
-            "contentType": super::CONTENT_TYPE,
+            "contentType": CONTENT_TYPE,
             "traits": [{ "$ref": format!("#/components/messageTraits/{}", table.name()) }],
             "payload": self.payload(table),
-            "bindings": { "amqp": { "bindingVersion": super::BINDING } },
+            "bindings": { "amqp": { "bindingVersion": BINDING } },
             "examples": [{ "headers": { "reference": example["subject"] }, "payload": example }],
         })
     }

@@ -6,13 +6,9 @@ mod events;
 mod message;
 mod notices;
 
-use message::{MessageKind, Table};
+use message::{BINDING, CONTENT_TYPE, MessageKind, Table};
 use serde_json::{Map, Value, json};
 use std::sync::OnceLock;
-
-/// The version of AsyncAPI's bindings for AMQP.
-const BINDING: &str = "0.3.0";
-const CONTENT_TYPE: &str = "application/cloudevents+json";
 
 /// The document as JSON text, indented.
 pub fn text() -> &'static str {

@@ -42,7 +42,7 @@ fn every_event_of_the_document_is_taken_and_addresses_somebody() {
     }
 }
 
-/// What starts a flow is in the document.
+/// The document lists every trigger.
 #[test]
 fn every_trigger_is_an_event_of_the_document() {
     let kinds: BTreeSet<&str> = events::ALL.iter().map(|kind| kind.kind).collect();
@@ -89,7 +89,7 @@ const QUIET: &[&str] = &[
     "variable_set",
 ];
 
-/// What the executor publishes while the flow runs, every command answered.
+/// The commands that the executor publishes while the flow runs; every command gets a reply.
 fn published() -> Vec<Message> {
     let text = flow_of_every_command().to_string();
     let bundle = Bundle::compile(("flow-1", &text), &BTreeMap::new()).unwrap();

@@ -2,8 +2,8 @@
 
 use super::feed::{self, Change, FeedBatch};
 use super::offset::FeedOffsets;
+use crate::api::Api;
 use crate::problem::Problem;
-use crate::state::Api;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast;
@@ -37,7 +37,7 @@ impl Broadcaster {
     /// # Errors
     /// The store does not answer.
     pub async fn subscribe(
-        &self,
+        self: &Arc<Self>,
         api: &Arc<Api>,
     ) -> Result<(broadcast::Receiver<Broadcast>, FeedOffsets), Problem> {
         let mut running = self.0.lock().await;
@@ -47,7 +47,7 @@ impl Broadcaster {
                 let sent = Mutex::new(feed::ends(api).await?);
                 let subscription =
                     Arc::new(Subscription { sender: broadcast::channel(BUFFERED_BATCHES).0, sent });
-                tokio::spawn(follow(api.clone(), subscription.clone()));
+                tokio::spawn(follow(self.clone(), api.clone(), subscription.clone()));
                 running.insert(subscription).clone()
             }
         };
@@ -70,8 +70,8 @@ impl Broadcaster {
     }
 }
 
-async fn follow(api: Arc<Api>, subscription: Arc<Subscription>) {
-    while !api.streams.broadcaster.has_ended(&subscription).await {
+async fn follow(broadcaster: Arc<Broadcaster>, api: Arc<Api>, subscription: Arc<Subscription>) {
+    while !broadcaster.has_ended(&subscription).await {
         let from = subscription.sent().clone();
         match feed::read_after(&api, &from).await {
             Ok((batch, to)) => subscription.send(batch, to),

@@ -1,9 +1,9 @@
 //! Reads the feeds of the shards: the changes after an offset, and whether some are missing.
 
 use super::offset::{FeedOffset, FeedOffsets};
+use crate::api::Api;
 use crate::problem::Problem;
 use crate::resource::Activeflow;
-use crate::state::Api;
 use common::ports::lookup::{ActiveflowSnapshot, FeedEntry, FeedKind};
 use common::{ActiveflowId, Shard, StoreError, journal};
 use flow::step::NoteKind;

@@ -71,13 +71,13 @@ impl FeedOffsets {
     /// Hexadecimal text. Neighbouring numbers are close to each other, so only their differences are written.
     pub fn id(&self) -> String {
         let mut bytes = Vec::with_capacity(self.0.len() * 6);
-        let mut before = 0u64;
+        let mut previous = 0u64;
         for offset in &self.0 {
             bytes.push(offset.digits | if offset.second.is_some() { HAS_SECOND } else { 0 });
             if offset.digits > 0 {
-                let step = offset.number.wrapping_sub(before) as i64;
+                let step = offset.number.wrapping_sub(previous) as i64;
                 put(&mut bytes, ((step << 1) ^ (step >> 63)) as u64);
-                before = offset.number;
+                previous = offset.number;
             }
             if let Some(second) = offset.second {
                 put(&mut bytes, second);
@@ -93,15 +93,15 @@ impl FeedOffsets {
         let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
         let mut bytes = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]);
         let mut offsets = Vec::new();
-        let mut before = 0u64;
+        let mut previous = 0u64;
         while let Some(head) = bytes.next() {
             let digits = head & !HAS_SECOND;
             if digits > 0 {
                 let step = take(&mut bytes)?;
-                before = before.wrapping_add((step >> 1) ^ (step & 1).wrapping_neg());
+                previous = previous.wrapping_add((step >> 1) ^ (step & 1).wrapping_neg());
             }
             let second = if head & HAS_SECOND != 0 { Some(take(&mut bytes)?) } else { None };
-            offsets.push(FeedOffset { number: if digits > 0 { before } else { 0 }, digits, second });
+            offsets.push(FeedOffset { number: if digits > 0 { previous } else { 0 }, digits, second });
         }
         (offsets.len() == shards).then_some(FeedOffsets(offsets))
     }
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_store_wrote_comes_out_again() {
+    fn the_text_of_a_store_is_read_and_written_back() {
         for text in
             ["", "00000000000000000012", "7", "1795323600012-0", "1795323600012-17", "18446744073709551615"]
         {
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_is_not_read() {
+    fn an_invalid_id_is_not_read() {
         for wrong in ["zz", "0", "ff", "81", "\u{e4}\u{e4}", "0d8080808080808080808080"] {
             assert_eq!(FeedOffsets::read(wrong, 1), None, "{wrong}");
         }

@@ -1,25 +1,25 @@
 //! `/v1.0/activeflows`: the v1.0 API, for existing clients.
 
-use super::activeflows::{find, show, stop};
+use super::activeflows::lookup::{Found, resource, resources};
+use super::activeflows::stop::stop;
+use crate::api::Api;
 use crate::auth::Caller;
-use crate::extract::{Path, Query};
+use crate::extract::Query;
 use crate::page::{self, Page, Position};
 use crate::problem::Problem;
 use crate::resource::compat_v1_0::{ActiveflowV1_0, read_time, time};
-use crate::state::Api;
+use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use common::ActiveflowId;
-use common::ports::lookup::ActiveflowSnapshot;
-use common::record::State as ActiveflowState;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn routes() -> OpenApiRouter<Arc<Api>> {
+pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::default().routes(routes!(list)).routes(routes!(get)).routes(routes!(stop_one))
 }
 
@@ -58,9 +58,9 @@ async fn list(
     Query(paging): Query<Paging>,
 ) -> Result<Json<ActiveflowPageV1_0>, Problem> {
     let size = page::size(paging.page_size)?;
-    let before = position(paging.page_token.as_deref())?;
+    let older_than = position(paging.page_token.as_deref())?;
     let customer = &caller.customer_id;
-    let Page { mut found, mut next } = page::scan(&api, customer, before, size, |_| true).await?;
+    let Page { mut found, mut next } = page::scan(&api, customer, older_than, size, |_| true).await?;
     // The token is only a time, so all activeflows created at the same time belong to the same page.
     while next.is_some() {
         let more = page::scan(&api, customer, next, page::MAX_PAGE_SIZE as usize, |_| true).await?;
@@ -75,10 +75,7 @@ async fn list(
     }
     let last = found.last().filter(|_| next.is_some());
     let next_page_token = last.map_or_else(String::new, |found| time(found.record.created));
-    let mut result = Vec::with_capacity(found.len());
-    for found in &found {
-        result.push(to_v1_0(&api, found).await?);
-    }
+    let result = resources(&api, &found).await?.into_iter().map(ActiveflowV1_0::from).collect();
     Ok(Json(ActiveflowPageV1_0 { result, next_page_token }))
 }
 
@@ -91,13 +88,8 @@ async fn list(
     params(("id" = String, Path, format = Uuid, description = "The activeflow's id")),
     responses((status = 200, body = ActiveflowV1_0), (status = 404, body = Problem))
 )]
-async fn get(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Json<ActiveflowV1_0>, Problem> {
-    let found = find(&api, &caller, &id).await?;
-    Ok(Json(to_v1_0(&api, &found).await?))
+async fn get(State(api): State<Arc<Api>>, Found(found): Found) -> Result<Json<ActiveflowV1_0>, Problem> {
+    Ok(Json(resource(&api, &found).await?.into()))
 }
 
 /// End an activeflow now
@@ -117,23 +109,18 @@ async fn get(
 )]
 async fn stop_one(
     State(api): State<Arc<Api>>,
-    caller: Caller,
-    Path(id): Path<String>,
+    Found(found): Found,
 ) -> Result<(StatusCode, Json<ActiveflowV1_0>), Problem> {
-    let found = stop(&api, &caller, &id).await?;
-    let status =
-        if found.record.state == ActiveflowState::Ended { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((status, Json(to_v1_0(&api, &found).await?)))
-}
-
-async fn to_v1_0(api: &Api, found: &ActiveflowSnapshot) -> Result<ActiveflowV1_0, Problem> {
-    Ok(show(api, found).await?.into())
+    let (status, found) = stop(&api, found.id).await?;
+    Ok((status, Json(resource(&api, &found).await?.into())))
 }
 
 /// The position before all activeflows created at that time.
 fn position(token: Option<&str>) -> Result<Option<Position>, Problem> {
     let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(None) };
-    let before = read_time(token)
-        .map_err(|detail| Problem::bad_request("invalid_query", format!("`page_token`: {detail}")))?;
-    Ok(Some((before, ActiveflowId::from_bytes([0; 16]))))
+    let older_than = read_time(token).ok_or_else(|| {
+        let detail = format!("`page_token`: `{token}` is not a time such as 2023-04-02 13:43:30.576077");
+        Problem::bad_request("invalid_query", detail)
+    })?;
+    Ok(Some((older_than, ActiveflowId::from_bytes([0; 16]))))
 }

@@ -1,9 +1,10 @@
 //! `POST /v1/events`: stores an event, then answers with its outcome.
 
+use crate::api::{Api, STORE_TIMEOUT};
 use crate::auth::Caller;
 use crate::extract::TypedBytes;
 use crate::problem::Problem;
-use crate::state::{Api, STORE_TIMEOUT};
+use crate::state::AppState;
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -19,7 +20,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn routes() -> OpenApiRouter<Arc<Api>> {
+pub fn routes() -> OpenApiRouter<AppState> {
     // White space between the events of an array counts too.
     let limit = MAX_BATCH * MAX_EVENT_BYTES + MAX_EVENT_BYTES;
     OpenApiRouter::default().routes(routes!(send_events)).layer(DefaultBodyLimit::max(limit))
@@ -191,8 +192,7 @@ async fn many(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<Vec<EventA
 
 async fn one(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<EventOutcome, Problem> {
     let read = read(bytes, DEFAULT_REALM, trace)?;
-    let stored =
-        tokio::time::timeout(STORE_TIMEOUT, store(api, &read)).await.unwrap_or_else(|_| Err(unanswered()))?;
+    let stored = api.within_timeout(store(api, &read)).await.unwrap_or_else(|| Err(unanswered()))?;
     let (outcome, activeflow_id, started) = match stored {
         DeliveryOutcome::Applied { to, started, .. } => (EventResult::Applied, to, started),
         DeliveryOutcome::Duplicate => (EventResult::Duplicate, None, Vec::new()),
@@ -227,7 +227,7 @@ impl DeliveryContext for Api {
     type Error = Problem;
 
     fn definitions(&self) -> Arc<Definitions> {
-        self.known_definitions()
+        self.cached_definitions()
     }
 
     async fn refresh(&self, _generation: u64) -> Result<Arc<Definitions>, Problem> {

@@ -1,9 +1,10 @@
 //! `/v1/events/rejected`: lists, replays and discards rejected events.
 
+use crate::api::Api;
 use crate::auth::Caller;
 use crate::extract::{Body, Query};
 use crate::problem::Problem;
-use crate::state::Api;
+use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
 use common::ports::rejects::{Rejected, Selection};
@@ -15,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn routes() -> OpenApiRouter<Arc<Api>> {
+pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .routes(routes!(list_rejected))
         .routes(routes!(replay_rejected))

@@ -1,18 +1,17 @@
 //! `GET /`, and the documents `GET /openapi.json` (REST) and `GET /asyncapi.json` (AMQP).
 
 use crate::asyncapi as messages;
-use crate::document;
-use crate::state::Api;
+use crate::state::{AppState, OpenApiText};
 use axum::Json;
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use serde::Serialize;
-use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn routes() -> OpenApiRouter<Arc<Api>> {
+pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::default().routes(routes!(root)).routes(routes!(openapi)).routes(routes!(asyncapi))
 }
 
@@ -59,8 +58,8 @@ async fn root() -> Json<Root> {
     tag = "service",
     responses((status = 200, description = "OpenAPI 3.1", body = Object))
 )]
-async fn openapi() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/json")], document::openapi())
+async fn openapi(State(OpenApiText(text)): State<OpenApiText>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], text())
 }
 
 /// Get the AsyncAPI document of the AMQP messages

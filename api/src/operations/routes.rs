@@ -1,15 +1,16 @@
 //! `/v1/routes`: routes from addresses to flows.
 
-use super::activeflows::Paging;
-use super::flows::PlacedRoute;
+use crate::api::Api;
 use crate::auth::Caller;
 use crate::catalogue::{self, Rollout};
 use crate::extract::{Body, Path, Query};
-use crate::page;
+use crate::page::{self, Paging};
 use crate::problem::Problem;
-use crate::publish::{RouteAddress, RouteChange, RouteChangeResult, close_route, place_route};
-use crate::resource::RouteResource;
-use crate::state::Api;
+use crate::publish::{
+    InvalidAddress, RouteAddress, RouteChange, RouteChangeResult, close_route, place_route,
+};
+use crate::resource::{PlacedRoute, RouteResource};
+use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
 use common::ports::catalogue::Publication;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
-pub fn routes() -> OpenApiRouter<Arc<Api>> {
+pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .routes(utoipa_axum::routes!(list_routes))
         .routes(utoipa_axum::routes!(put_route, delete_route))
@@ -51,9 +52,9 @@ pub struct RouteBody {
     pub priority: i32,
 }
 
-/// A route that was set.
+/// A route that was created or replaced.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct RouteSet {
+pub struct UpdatedRoute {
     #[serde(flatten)]
     pub route: PlacedRoute,
     pub generation: u64,
@@ -113,19 +114,19 @@ async fn list_routes(
     tag = "routes",
     params(("address" = String, Path, description = "Kind and address, percent-encoded", example = "call=+15550111")),
     request_body = RouteBody,
-    responses((status = 200, body = RouteSet))
+    responses((status = 200, body = UpdatedRoute))
 )]
 async fn put_route(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(address): Path<String>,
     Body(body): Body<RouteBody>,
-) -> Result<Json<RouteSet>, Problem> {
+) -> Result<Json<UpdatedRoute>, Problem> {
     let window = Window { active_from: body.active_from, active_until: body.active_until };
-    let change = RouteChange { address: read(&address)?, window, priority: body.priority };
+    let change = RouteChange { address: parse_address(&address)?, window, priority: body.priority };
     let published = catalogue::change(&api, &caller.customer_id, |current| {
         let placed = place_route(&current.definitions, &caller.customer_id, &body.flow, &change, current.now)
-            .map_err(|detail| Problem::unprocessable("invalid_route", detail))?;
+            .map_err(|error| Problem::unprocessable("invalid_route", error.to_string()))?;
         Ok(placed.map(|(definitions, placed)| (without_bundles(definitions), placed)))
     })
     .await?;
@@ -135,7 +136,7 @@ async fn put_route(
     };
     let Rollout { live_on, not_yet_on } = catalogue::wait_until_live(&api, generation).await?;
     let route = PlacedRoute::of(&change.address.to_string(), &placed);
-    Ok(Json(RouteSet { route, generation, live_on, not_yet_on }))
+    Ok(Json(UpdatedRoute { route, generation, live_on, not_yet_on }))
 }
 
 /// Delete the routes of an address
@@ -154,11 +155,11 @@ async fn delete_route(
     caller: Caller,
     Path(address): Path<String>,
 ) -> Result<Json<RoutesDeleted>, Problem> {
-    let address = read(&address)?;
+    let address = parse_address(&address)?;
     let published = catalogue::change(&api, &caller.customer_id, |current| {
         let (definitions, deleted) =
             close_route(&current.definitions, &caller.customer_id, &address, current.now)
-                .map_err(Problem::not_found)?;
+                .map_err(|error| Problem::not_found(error.to_string()))?;
         Ok(Some((without_bundles(definitions), deleted)))
     })
     .await?;
@@ -167,8 +168,8 @@ async fn delete_route(
     Ok(Json(RoutesDeleted { deleted: deleted as u64, generation, live_on, not_yet_on }))
 }
 
-fn read(address: &str) -> Result<RouteAddress, Problem> {
-    address.parse().map_err(|detail: String| Problem::bad_request("invalid_path", detail))
+fn parse_address(address: &str) -> Result<RouteAddress, Problem> {
+    address.parse().map_err(|error: InvalidAddress| Problem::bad_request("invalid_path", error.to_string()))
 }
 
 /// A publication without new bundles.

@@ -1,7 +1,8 @@
 //! `GET /v1/status`: members, generation and queue depths.
 
+use crate::api::Api;
 use crate::problem::Problem;
-use crate::state::Api;
+use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
 use common::Shard;
@@ -14,7 +15,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn routes() -> OpenApiRouter<Arc<Api>> {
+pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::default().routes(routes!(status))
 }
 

@@ -3,6 +3,7 @@
 use flow::route::Route;
 use std::fmt;
 use std::str::FromStr;
+use thiserror::Error;
 
 /// Kind and pattern of a route.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,23 +65,24 @@ impl RouteAddress {
         route.kind == self.kind && route.pattern == self.pattern
     }
 
+    /// Checks that events at this address can start a flow with this trigger.
+    ///
     /// # Errors
-    /// Events at this address can never start a flow with this trigger.
-    pub fn fits_trigger(&self, flow: &str, trigger: Option<&str>) -> Result<(), String> {
+    /// They never can.
+    pub fn fits_trigger(&self, flow: &str, trigger: Option<&str>) -> Result<(), TriggerMismatch> {
         let Some(trigger) = trigger else {
-            return Err(format!(
-                "the route {self} cannot lead to `{flow}`: it has no trigger, so it is a subroutine that other flows call; deploy it without a route"
-            ));
+            return Err(TriggerMismatch::Subroutine { address: self.clone(), flow: flow.to_owned() });
         };
         if KINDS.iter().any(|kind| kind.name == self.kind && kind.starts(trigger)) {
             return Ok(());
         }
         let right = KINDS.iter().find(|kind| kind.starts(trigger));
-        let hint = right.map_or_else(String::new, |kind| format!("; write {}=ADDRESS", kind.name));
-        Err(format!(
-            "the route {self} cannot lead to `{flow}`: its trigger is {trigger}, which no `{}` address starts{hint}",
-            self.kind
-        ))
+        Err(TriggerMismatch::OtherKind {
+            address: self.clone(),
+            flow: flow.to_owned(),
+            trigger: trigger.to_owned(),
+            right_kind: right.map(|kind| kind.name),
+        })
     }
 }
 
@@ -91,23 +93,52 @@ impl fmt::Display for RouteAddress {
 }
 
 impl FromStr for RouteAddress {
-    type Err = String;
+    type Err = InvalidAddress;
 
-    fn from_str(text: &str) -> Result<RouteAddress, String> {
+    fn from_str(text: &str) -> Result<RouteAddress, InvalidAddress> {
         let (kind, pattern) = text
             .split_once('=')
-            .ok_or_else(|| format!("`{text}` is not KIND=ADDRESS; write for example call=+15550111"))?;
-        let known = || KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
+            .ok_or_else(|| InvalidAddress::NotKindAndPattern { text: text.to_owned() })?;
         let form = KINDS
             .iter()
             .find(|known| known.name == kind)
-            .ok_or_else(|| format!("`{kind}` is not a kind of address; known are {}", known()))?;
+            .ok_or_else(|| InvalidAddress::UnknownKind { kind: kind.to_owned() })?;
         let stem = pattern.strip_suffix('*').unwrap_or(pattern);
         if pattern == "*" || (form.fits)(pattern) && !stem.contains('*') {
             return Ok(RouteAddress { kind: kind.into(), pattern: pattern.into() });
         }
-        Err(format!("`{pattern}` is not an address of kind {kind}: write {}", form.form))
+        Err(InvalidAddress::InvalidPattern {
+            kind: form.name,
+            pattern: pattern.to_owned(),
+            expected: form.form,
+        })
     }
+}
+
+/// The text is not the address of a route.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum InvalidAddress {
+    #[error("`{text}` is not KIND=ADDRESS; write for example call=+15550111")]
+    NotKindAndPattern { text: String },
+    #[error("`{kind}` is not a kind of address; known are {}", KINDS.map(|kind| kind.name).join(", "))]
+    UnknownKind { kind: String },
+    #[error("`{pattern}` is not an address of kind {kind}: write {expected}")]
+    InvalidPattern { kind: &'static str, pattern: String, expected: &'static str },
+}
+
+/// Events at the address can never start the flow.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TriggerMismatch {
+    #[error(
+        "the route {address} cannot lead to `{flow}`: it has no trigger, so it is a subroutine that other flows call; deploy it without a route"
+    )]
+    Subroutine { address: RouteAddress, flow: String },
+    #[error(
+        "the route {address} cannot lead to `{flow}`: its trigger is {trigger}, which no `{}` address starts{}",
+        address.kind,
+        right_kind.map_or_else(String::new, |kind| format!("; write {kind}=ADDRESS"))
+    )]
+    OtherKind { address: RouteAddress, flow: String, trigger: String, right_kind: Option<&'static str> },
 }
 
 fn is_number(pattern: &str) -> bool {
@@ -151,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_says_what_one_is() {
+    fn an_error_about_an_address_explains_the_format() {
         for (text, expected) in [
             ("+15550111", "`+15550111` is not KIND=ADDRESS"),
             ("fax=+15550111", "`fax` is not a kind of address; known are call, sms"),
@@ -162,7 +193,7 @@ mod tests {
             ("sim=12345", "18 to 22 digits"),
             ("form=two words", "without spaces"),
         ] {
-            let wrong = text.parse::<RouteAddress>().unwrap_err();
+            let wrong = text.parse::<RouteAddress>().unwrap_err().to_string();
             assert!(wrong.contains(expected), "{text}: {wrong}");
         }
     }
@@ -174,7 +205,9 @@ mod tests {
         assert!(fits("call=*", Some("call.outgoing")).is_ok());
         assert!(fits("sim=*", Some("sim.usage")).is_ok());
         assert!(fits("sim=*", Some("sim.*")).is_ok());
-        assert!(fits("sms=+1*", Some("call.incoming")).unwrap_err().contains("write call=ADDRESS"));
-        assert!(fits("call=*", None).unwrap_err().contains("subroutine"));
+        assert!(
+            fits("sms=+1*", Some("call.incoming")).unwrap_err().to_string().contains("write call=ADDRESS")
+        );
+        assert!(fits("call=*", None).unwrap_err().to_string().contains("subroutine"));
     }
 }

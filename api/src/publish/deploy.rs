@@ -1,7 +1,8 @@
 //! Deploys one document as the active version of its flow, and rebuilds the flows that call it.
 
-use super::routes::{RouteChange, RouteChangeResult, set_route};
-use super::{RouteAddress, next};
+use super::address::RouteAddress;
+use super::generation::next;
+use super::routes::{RouteChange, RouteChangeResult, RouteError, set_route};
 use common::FlowId;
 use common::ports::catalogue::Publication;
 use flow::definitions::{Definitions, Deployed};
@@ -38,7 +39,7 @@ pub enum Refused {
         name: String,
         findings: Vec<Finding>,
     },
-    Route(String),
+    Route(RouteError),
 }
 
 /// Computes a deployment. `documents` are this customer's deployed documents by flow id. Returns `None` if nothing changes.
@@ -51,15 +52,15 @@ pub fn deploy(
     deployment: &Deployment,
 ) -> Result<Option<Effect>, Refused> {
     let id = FlowId::derive(deployment.customer_id, deployment.name).to_string();
-    let before = callable(current, documents, deployment.customer_id);
-    let mut after = before.clone();
-    after.remove(&id);
+    let old_documents = callable(current, documents, deployment.customer_id);
+    let mut new_documents = old_documents.clone();
+    new_documents.remove(&id);
     if let Some(previous) = current.flows.get(&id) {
-        after.remove(&previous.name);
+        new_documents.remove(&previous.name);
     }
-    let bundle = Bundle::compile((&id, deployment.document), &after).map_err(Refused::Findings)?;
+    let bundle = Bundle::compile((&id, deployment.document), &new_documents).map_err(Refused::Findings)?;
     for key in [id.as_str(), deployment.name] {
-        after.insert(key.to_owned(), deployment.document.to_owned());
+        new_documents.insert(key.to_owned(), deployment.document.to_owned());
     }
 
     let mut definitions = next(current, deployment.now);
@@ -76,10 +77,10 @@ pub fn deploy(
         current.flows.values().filter(|other| other.customer_id == deployment.customer_id && other.id != id)
     {
         let Some(source) = documents.get(&caller.id) else { continue };
-        let rebuilt = match Bundle::compile((&caller.id, source), &after) {
+        let rebuilt = match Bundle::compile((&caller.id, source), &new_documents) {
             Ok(rebuilt) => rebuilt,
             // It did not compile before this deployment either, so its current bundle stays.
-            Err(_) if Bundle::compile((&caller.id, source), &before).is_err() => continue,
+            Err(_) if Bundle::compile((&caller.id, source), &old_documents).is_err() => continue,
             Err(findings) => return Err(Refused::Caller { name: caller.name.clone(), findings }),
         };
         let updated = with_bundle(caller, &rebuilt);
@@ -97,10 +98,11 @@ pub fn deploy(
     }
     for route in definitions.routes.iter().filter(|route| route.flow_id == id && route.closed_at.is_none()) {
         let address = RouteAddress { kind: route.kind.clone(), pattern: route.pattern.clone() };
-        address.fits_trigger(&flow.name, flow.trigger.as_deref()).map_err(|why| {
-            Refused::Route(format!(
-                "{why}. The route exists already: delete it first with `signalbox route delete {address}`"
-            ))
+        address.fits_trigger(&flow.name, flow.trigger.as_deref()).map_err(|mismatch| {
+            Refused::Route(RouteError::ExistingRoute {
+                address: address.clone(),
+                mismatch: Box::new(mismatch),
+            })
         })?;
     }
     let is_same =

@@ -1,9 +1,11 @@
 //! Sets and deletes routes.
 
-use super::{RouteAddress, next};
+use super::address::{RouteAddress, TriggerMismatch};
+use super::generation::next;
 use flow::Timestamp;
 use flow::definitions::{Definitions, Deployed};
 use flow::route::{Route, Window};
+use thiserror::Error;
 
 /// A route to create or replace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,26 @@ pub enum RouteChangeResult {
     },
 }
 
+/// The reason why a route is not changed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RouteError {
+    #[error(transparent)]
+    Trigger(#[from] TriggerMismatch),
+    /// A new version of the flow has another trigger than an existing route needs.
+    #[error("{mismatch}. The route exists already: delete it first with `signalbox route delete {address}`")]
+    ExistingRoute { address: RouteAddress, mismatch: Box<TriggerMismatch> },
+    #[error(
+        "the route {address} would be active from {from} until {until}, which is never; set an end after the start"
+    )]
+    EmptyWindow { address: RouteAddress, from: Timestamp, until: Timestamp },
+    #[error("the route {address} belongs to another customer; delete it there first")]
+    OtherCustomer { address: RouteAddress },
+    #[error("there is no route {address}; `signalbox route list` lists the routes")]
+    UnknownRoute { address: RouteAddress },
+    #[error("no flow named `{name}` is deployed; {}", list_deployed(deployed))]
+    UnknownFlow { name: String, deployed: Vec<String> },
+}
+
 /// Sets one route of `flow` in `definitions`. It replaces the route with the same address and start of its window.
 ///
 /// # Errors
@@ -32,22 +54,20 @@ pub fn set_route(
     definitions: &mut Definitions,
     flow: &Deployed,
     change: &RouteChange,
-) -> Result<RouteChangeResult, String> {
+) -> Result<RouteChangeResult, RouteError> {
     let RouteChange { address, window, priority } = change;
     address.fits_trigger(&flow.name, flow.trigger.as_deref())?;
     if let (Some(from), Some(until)) = (window.active_from, window.active_until)
         && from >= until
     {
-        return Err(format!(
-            "the route {address} would be active from {from} until {until}, which is never; set an end after the start"
-        ));
+        return Err(RouteError::EmptyWindow { address: address.clone(), from, until });
     }
     if definitions
         .routes
         .iter()
         .any(|r| address.is_of(r) && r.closed_at.is_none() && r.customer_id != flow.customer_id)
     {
-        return Err(format!("the route {address} belongs to another customer; delete it there first"));
+        return Err(RouteError::OtherCustomer { address: address.clone() });
     }
     let route = Route {
         id: address.id(),
@@ -70,11 +90,12 @@ pub fn set_route(
     if *old == route {
         return Ok(RouteChangeResult::Unchanged);
     }
-    let was = std::mem::replace(old, route);
-    if was.closed_at.is_some() {
+    let previous = std::mem::replace(old, route);
+    if previous.closed_at.is_some() {
         return Ok(RouteChangeResult::New);
     }
-    let flow_name = definitions.flows.get(&was.flow_id).map_or(was.flow_id, |flow| flow.name.clone());
+    let flow_name =
+        definitions.flows.get(&previous.flow_id).map_or(previous.flow_id, |flow| flow.name.clone());
     Ok(RouteChangeResult::Replaced { flow_name })
 }
 
@@ -88,7 +109,7 @@ pub fn place_route(
     flow_name: &str,
     change: &RouteChange,
     now: Timestamp,
-) -> Result<Option<(Definitions, RouteChangeResult)>, String> {
+) -> Result<Option<(Definitions, RouteChangeResult)>, RouteError> {
     let mut definitions = next(current, now);
     let flow = flow_named(current, customer_id, flow_name)?;
     match set_route(&mut definitions, flow, change)? {
@@ -106,7 +127,7 @@ pub fn close_route(
     customer_id: &str,
     address: &RouteAddress,
     now: Timestamp,
-) -> Result<(Definitions, usize), String> {
+) -> Result<(Definitions, usize), RouteError> {
     let mut definitions = next(current, now);
     let mut closed = 0;
     for route in &mut definitions.routes {
@@ -116,7 +137,7 @@ pub fn close_route(
         }
     }
     if closed == 0 {
-        return Err(format!("there is no route {address}; `signalbox route list` lists the routes"));
+        return Err(RouteError::UnknownRoute { address: address.clone() });
     }
     Ok((definitions, closed))
 }
@@ -125,20 +146,23 @@ fn flow_named<'a>(
     definitions: &'a Definitions,
     customer_id: &str,
     name: &str,
-) -> Result<&'a Deployed, String> {
+) -> Result<&'a Deployed, RouteError> {
     let of_customer = || definitions.flows.values().filter(|flow| flow.customer_id == customer_id);
     if let Some(flow) =
         of_customer().find(|flow| flow.name.to_lowercase() == name.to_lowercase() || flow.id == name)
     {
         return Ok(flow);
     }
-    let names: Vec<String> = of_customer().map(|flow| format!("`{}`", flow.name)).collect();
-    let known = if names.is_empty() {
-        "none is deployed yet: signalbox flow deploy FILE".to_owned()
-    } else {
-        format!("deployed are {}", names.join(", "))
-    };
-    Err(format!("no flow named `{name}` is deployed; {known}"))
+    let deployed = of_customer().map(|flow| flow.name.clone()).collect();
+    Err(RouteError::UnknownFlow { name: name.to_owned(), deployed })
+}
+
+fn list_deployed(names: &[String]) -> String {
+    if names.is_empty() {
+        return "none is deployed yet: signalbox flow deploy FILE".to_owned();
+    }
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    format!("deployed are {}", quoted.join(", "))
 }
 
 #[cfg(test)]
@@ -218,12 +242,13 @@ mod tests {
         assert!(
             close_route(&closed, "acme", &change("call=*").address, now())
                 .unwrap_err()
+                .to_string()
                 .contains("there is no route call=*")
         );
         let (again, placed) =
             place_route(&closed, "acme", "Flow a", &change("call=*"), now()).unwrap().unwrap();
         assert_eq!((placed, again.routes[0].closed_at), (RouteChangeResult::New, None));
-        let later = now().plus_millis(crate::publish::CLOSED_ROUTE_RETENTION_MS + 1);
+        let later = now().plus_millis(crate::publish::generation::CLOSED_ROUTE_RETENTION_MS + 1);
         assert!(
             place_route(&closed, "acme", "Flow a", &change("call=+123"), later)
                 .unwrap()
@@ -236,13 +261,13 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_says_why() {
+    fn an_error_about_a_route_gives_the_reason() {
         let wrong = |customer: &str, flow: &str, change: RouteChange| {
             let (current, _) =
                 place_route(&definitions(), "acme", "Flow a", &super::tests::change("call=*"), now())
                     .unwrap()
                     .unwrap();
-            place_route(&current, customer, flow, &change, now()).unwrap_err()
+            place_route(&current, customer, flow, &change, now()).unwrap_err().to_string()
         };
         assert!(
             wrong("acme", "Flow x", change("call=+123"))

@@ -4,7 +4,9 @@ mod actions;
 mod activeflow;
 pub mod compat_v1_0;
 mod flow;
+mod route;
 
-pub use actions::{ActionOutcome, Actions, CompletedAction, PendingAction};
+pub use actions::Actions;
 pub use activeflow::{ActionError, Activeflow, CurrentAction, NIL};
-pub use flow::{FindingResource, Flow, RouteResource};
+pub use flow::{FindingResource, Flow};
+pub use route::{PlacedRoute, RouteResource};

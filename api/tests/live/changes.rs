@@ -20,16 +20,16 @@ async fn an_activeflow_is_told_from_its_start_to_its_end() {
     harness.run();
     let mut stream = harness.stream(EVENTS, None).await;
     let id = harness.call("call-1", OURS).await;
-    let told = stream.until(|block| block.event == "waiting").await;
-    assert_eq!(told[0].told("id"), ("created".into(), id.clone()));
-    assert_eq!(told.iter().map(|block| block.event.as_str()).collect::<Vec<_>>(), ["created", "waiting"]);
-    let waiting = told[1].json();
+    let received = stream.until(|block| block.event == "waiting").await;
+    assert_eq!(received[0].event_and("id"), ("created".into(), id.clone()));
+    assert_eq!(received.iter().map(|block| block.event.as_str()).collect::<Vec<_>>(), ["created", "waiting"]);
+    let waiting = received[1].json();
     assert_eq!(waiting["current_action"]["type"], "talk");
     assert_eq!(waiting["reference_id"], "call-1");
     harness.hangup("call-1").await;
-    let told = stream.until(is_end).await;
-    assert_eq!(told.iter().map(|block| block.event.as_str()).collect::<Vec<_>>(), ["moved", "ended"]);
-    let ended = told[1].json();
+    let received = stream.until(is_end).await;
+    assert_eq!(received.iter().map(|block| block.event.as_str()).collect::<Vec<_>>(), ["moved", "ended"]);
+    let ended = received[1].json();
     assert_eq!((&ended["state"], &ended["end_reason"]), (&json!("ended"), &json!("hangup")));
     assert!(ended.get("variables").is_none(), "{ended}");
 }
@@ -50,7 +50,7 @@ async fn another_customers_activeflows_are_not_told() {
     for (stream, whose) in [(&mut ours, "ours"), (&mut theirs, "theirs"), (&mut named, "theirs")] {
         for _ in 0..4 {
             for block in stream.until(is_end).await {
-                assert!(block.told("reference_id").1.starts_with(whose), "{block:?}");
+                assert!(block.event_and("reference_id").1.starts_with(whose), "{block:?}");
             }
         }
     }
@@ -68,13 +68,13 @@ async fn only_what_fits_the_filters_is_told() {
         harness.hangup(&format!("call-{n}")).await;
     }
     for block in one.until(is_end).await {
-        assert_eq!(block.told("reference_id").1, "call-2");
+        assert_eq!(block.event_and("reference_id").1, "call-2");
     }
     let mut ended = Vec::new();
     while ended.len() < 3 {
         let block = ends.event().await;
-        assert_eq!(block.told("state").1, "ended", "{block:?}");
-        ended.extend(is_end(&block).then(|| block.told("reference_id").1));
+        assert_eq!(block.event_and("state").1, "ended", "{block:?}");
+        ended.extend(is_end(&block).then(|| block.event_and("reference_id").1));
     }
     // Its place moves on all the same: with a keep-alive.
     let place = none.block().await.unwrap();
@@ -90,11 +90,11 @@ async fn only_what_fits_the_filters_is_told() {
     .await;
 }
 
-/// By activeflow: what was told of it, in order.
+/// By activeflow: its events, in order.
 fn by_activeflow(blocks: &[Block]) -> BTreeMap<String, Vec<String>> {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for block in blocks {
-        let (event, id) = block.told("id");
+        let (event, id) = block.event_and("id");
         all.entry(id).or_default().push(event);
     }
     all
@@ -118,20 +118,21 @@ async fn a_stream_goes_on_without_a_gap_and_without_a_repeat() {
     for n in 0..6 {
         harness.hangup(&format!("call-{n}")).await;
     }
-    let mut told = Vec::new();
-    while told.iter().filter(|block| is_end(block)).count() < 6 {
-        told.push(stream.event().await);
+    let mut received = Vec::new();
+    while received.iter().filter(|block| is_end(block)).count() < 6 {
+        received.push(stream.event().await);
     }
     drop(stream);
-    // What comes meanwhile.
+    // A change while no stream is open.
     harness.call("call-last", OURS).await;
     harness.hangup("call-last").await;
-    let mut last = harness.stream(EVENTS, Some(&told[told.len() - 1].id)).await;
-    told.extend(last.until(|block| is_end(block) && block.told("reference_id").1 == "call-last").await);
+    let mut last = harness.stream(EVENTS, Some(&received[received.len() - 1].id)).await;
+    received
+        .extend(last.until(|block| is_end(block) && block.event_and("reference_id").1 == "call-last").await);
 
-    let ids = std::iter::once(&before.id).chain(told.iter().map(|block| &block.id));
+    let ids = std::iter::once(&before.id).chain(received.iter().map(|block| &block.id));
     for (seen, id) in ids.enumerate() {
-        let unseen = &told[seen..];
+        let unseen = &received[seen..];
         let mut again = harness.stream(EVENTS, Some(id)).await;
         let mut got = Vec::new();
         while got.len() < unseen.len() {
@@ -144,7 +145,7 @@ async fn a_stream_goes_on_without_a_gap_and_without_a_repeat() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_told_any_more_is_a_gap_and_then_it_goes_on() {
+async fn lost_changes_are_a_gap_and_the_stream_continues() {
     let harness = LiveHarness::of(Shape { shards: 1, feed_length: 10, ..Shape::default() }).await;
     let mut stream = harness.stream(EVENTS, None).await;
     harness.call("call-0", OURS).await;
@@ -154,7 +155,7 @@ async fn what_cannot_be_told_any_more_is_a_gap_and_then_it_goes_on() {
         harness.call(&format!("call-{n}"), OURS).await;
     }
     let mut reached = harness.stream(EVENTS, Some(&seen.id)).await;
-    assert_eq!(reached.event().await.told("reference_id"), ("created".into(), "call-1".into()));
+    assert_eq!(reached.event().await.event_and("reference_id"), ("created".into(), "call-1".into()));
     drop(reached);
     harness.call("call-10", OURS).await;
     harness.call("call-11", OURS).await;
@@ -166,8 +167,8 @@ async fn what_cannot_be_told_any_more_is_a_gap_and_then_it_goes_on() {
         assert!(gap.json()["detail"].as_str().unwrap().contains("list the activeflows again"));
         let subject = format!("after {id}");
         harness.call(&subject, OURS).await;
-        let told = stream.until(|block| block.told("reference_id").1 == subject).await;
-        assert!(told.iter().all(|block| block.event == "created"), "{told:?}");
+        let received = stream.until(|block| block.event_and("reference_id").1 == subject).await;
+        assert!(received.iter().all(|block| block.event == "created"), "{received:?}");
         let mut behind_the_gap = harness.stream(EVENTS, Some(&gap.id)).await;
         assert_eq!(behind_the_gap.event().await.event, "created");
     }
@@ -181,17 +182,17 @@ async fn a_place_of_another_life_of_the_store_is_a_gap() {
     for n in 0..5 {
         before.call(&format!("call-{n}"), OURS).await;
     }
-    let seen = stream.until(|block| block.told("reference_id").1 == "call-4").await;
+    let seen = stream.until(|block| block.event_and("reference_id").1 == "call-4").await;
     let harness = LiveHarness::of(Shape { shards: 1, ..Shape::default() }).await;
     harness.call("call-9", OURS).await;
     let mut stream = harness.stream(EVENTS, Some(&seen[4].id)).await;
     assert_eq!(stream.event().await.event, "gap");
     harness.call("call-10", OURS).await;
-    assert_eq!(stream.event().await.told("reference_id").1, "call-10");
+    assert_eq!(stream.event().await.event_and("reference_id").1, "call-10");
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_told_of_a_gap_and_holds_nobody_up() {
+async fn a_client_that_does_not_read_receives_a_gap_and_delays_no_other() {
     let harness = LiveHarness::of(Shape { shards: 1, ..Shape::default() }).await;
     let mut slow = harness.stream(EVENTS, None).await;
     let mut brisk = harness.stream(EVENTS, None).await;
@@ -200,12 +201,12 @@ async fn a_client_that_does_not_read_is_told_of_a_gap_and_holds_nobody_up() {
         let subject = format!("call-{n}");
         harness.call(&subject, OURS).await;
         // One look each, so that the channel runs over.
-        assert_eq!(brisk.event().await.told("reference_id"), ("created".into(), subject));
+        assert_eq!(brisk.event().await.event_and("reference_id"), ("created".into(), subject));
     }
-    let told = slow.until(|block| block.event == "gap").await;
-    assert!(told.len() < count, "{} events before the gap", told.len());
-    let rest = slow.until(|block| block.told("reference_id").1 == format!("call-{}", count - 1)).await;
-    assert!(told.len() + rest.len() - 1 < count);
+    let received = slow.until(|block| block.event == "gap").await;
+    assert!(received.len() < count, "{} events before the gap", received.len());
+    let rest = slow.until(|block| block.event_and("reference_id").1 == format!("call-{}", count - 1)).await;
+    assert!(received.len() + rest.len() - 1 < count);
 }
 
 #[tokio::test]

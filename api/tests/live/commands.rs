@@ -71,7 +71,7 @@ async fn a_command_is_exactly_what_goes_over_amqp() {
 }
 
 #[tokio::test]
-async fn what_is_not_acknowledged_comes_again() {
+async fn an_unacknowledged_command_is_sent_again() {
     let harness = LiveHarness::new().await;
     let mut stream = harness.stream(QUEUE, None).await;
     for number in 1..=4 {
@@ -86,7 +86,7 @@ async fn what_is_not_acknowledged_comes_again() {
     assert_eq!(take(&mut again, 2).await, taken[2..]);
     let mut behind = harness.stream(QUEUE, Some(&taken[2].id)).await;
     assert_eq!(take(&mut behind, 1).await, taken[3..]);
-    // What is no position of this queue is as if it were not there.
+    // An invalid position is ignored.
     for id in ["x", "99999"] {
         let mut all = harness.stream(QUEUE, Some(id)).await;
         assert_eq!(take(&mut all, 2).await, taken[2..]);
@@ -149,7 +149,7 @@ async fn streams_of_commands_are_kept_alive_and_end_when_signalbox_stops() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_says_what_to_do() {
+async fn an_impossible_request_explains_what_to_do() {
     let harness = LiveHarness::new().await;
     let refused = async |query: &str, says: &str| {
         let response = harness.get(ADMIN, &format!("/v1/commands{query}"), None).await;
@@ -160,12 +160,17 @@ async fn what_cannot_be_done_says_what_to_do() {
     refused("?queue=a%20b", "' '").await;
     refused("?queue=a&types=call.%23x", "call.#x").await;
     is_problem(harness.get(PLAIN, QUEUE, None).await, 403, "forbidden", "administrator").await;
-    is_problem(harness.get(ADMIN, "/v1/commands?queue=signalbox.events", None).await, 409, "conflict", "reserved")
-        .await;
+    is_problem(
+        harness.get(ADMIN, "/v1/commands?queue=signalbox.events", None).await,
+        409,
+        "conflict",
+        "reserved",
+    )
+    .await;
     let ack = async |queue: &str, through: u64| {
         harness.post("/v1/commands/ack", &json!({ "queue": queue, "through": through })).await
     };
-    is_problem(ack("nobody", 0).await, 409, "conflict", "open it first").await;
+    is_problem(ack("unknown", 0).await, 409, "conflict", "open it first").await;
     is_problem(ack("gateway", 9).await, 409, "conflict", "no such position").await;
     is_problem(ack("a b", 9).await, 422, "invalid_body", "' '").await;
 

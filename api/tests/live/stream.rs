@@ -24,7 +24,7 @@ impl Block {
     }
 
     /// Name, and a field of the data.
-    pub fn told(&self, field: &str) -> (String, String) {
+    pub fn event_and(&self, field: &str) -> (String, String) {
         (self.event.clone(), self.json()[field].as_str().unwrap_or_default().to_owned())
     }
 }

@@ -1,11 +1,11 @@
-//! `POST /v1/activeflows/{id}/stop`, `/pause`, `/resume`, `/retry`, `/continue`, `/forward`
+//! `POST /v1/activeflows/{id}/pause`, `/resume`, `/retry`, `/continue`, `/forward`
 
-use super::{find, show, unknown};
+use super::lookup::{Found, find, resource, unknown};
+use crate::api::Api;
 use crate::auth::Caller;
 use crate::extract::{Body, Path};
 use crate::problem::Problem;
 use crate::resource::Activeflow;
-use crate::state::{Api, STORE_TIMEOUT};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -16,10 +16,7 @@ use common::record::State as ActiveflowState;
 use flow::{Cursor, preview};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::time::Duration;
 use utoipa::ToSchema;
-
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The action to jump to.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -47,8 +44,7 @@ macro_rules! operation {
                 (status = 409, description = "The activeflow has ended, or is in a state that does not allow this", body = Problem)
             )
         )]
-        pub async fn $name(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<String>) -> Answer {
-            let found = find(&api, &caller, &id).await?;
+        pub async fn $name(State(api): State<Arc<Api>>, Found(found): Found) -> Answer {
             request(&api, &found, &$control).await
         }
     };
@@ -96,48 +92,6 @@ pub async fn forward_activeflow(
     request(&api, &found, &Control::Forward { action_id }).await
 }
 
-/// End an activeflow now
-///
-/// Waits up to 5 s for the end. An activeflow that has already ended is returned unchanged.
-#[utoipa::path(
-    post,
-    path = "/v1/activeflows/{id}/stop",
-    operation_id = "stopActiveflow",
-    tag = "activeflows",
-    params(("id" = String, Path, format = Uuid, description = "The activeflow's id")),
-    responses(
-        (status = 200, description = "The activeflow has ended", body = Activeflow),
-        (status = 202, description = "Accepted; the activeflow has not ended yet", body = Activeflow),
-        (status = 404, body = Problem)
-    )
-)]
-pub async fn stop_activeflow(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<String>) -> Answer {
-    let found = stop(&api, &caller, &id).await?;
-    let status =
-        if found.record.state == ActiveflowState::Ended { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((status, Json(show(&api, &found).await?.with_variables(&found))))
-}
-
-/// Requests the end and waits for it, up to [`STORE_TIMEOUT`].
-///
-/// # Errors
-/// 404, or an error of the store.
-pub async fn stop(api: &Api, caller: &Caller, id: &str) -> Result<ActiveflowSnapshot, Problem> {
-    let mut found = find(api, caller, id).await?;
-    let id = found.id;
-    if api.ask(|| api.ports.lookup.control(id, &Control::Stop)).await? == Controlled::Unknown {
-        return Err(unknown(id));
-    }
-    let deadline = api.ports.clock.monotonic() + STORE_TIMEOUT;
-    loop {
-        found = api.ask(|| api.ports.lookup.get(id)).await?.ok_or_else(|| unknown(id))?;
-        if found.record.state == ActiveflowState::Ended || api.ports.clock.monotonic() >= deadline {
-            return Ok(found);
-        }
-        api.ports.clock.sleep(POLL_INTERVAL).await;
-    }
-}
-
 async fn request(api: &Api, found: &ActiveflowSnapshot, control: &Control) -> Answer {
     let id = found.id;
     must_be_useful(found, control)?;
@@ -150,7 +104,7 @@ async fn request(api: &Api, found: &ActiveflowSnapshot, control: &Control) -> An
         Controlled::Ended => Err(ended(found, control)),
         Controlled::Accepted => {
             let found = api.ask(|| api.ports.lookup.get(id)).await?.ok_or_else(|| unknown(id))?;
-            Ok((StatusCode::ACCEPTED, Json(show(api, &found).await?.with_variables(&found))))
+            Ok((StatusCode::ACCEPTED, Json(resource(api, &found).await?.with_variables(&found))))
         }
     }
 }

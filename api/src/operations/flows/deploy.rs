@@ -1,13 +1,13 @@
 //! `POST /v1/flows`
 
-use super::Document;
+use super::document::Document;
+use crate::api::Api;
 use crate::auth::Caller;
 use crate::catalogue::{self, Rollout, Snapshot};
 use crate::extract::Body;
 use crate::problem::{Problem, ProblemPart};
-use crate::publish::{self, Deployment, Effect, Refused, RouteChange, RouteChangeResult};
-use crate::resource::{FindingResource, Flow};
-use crate::state::Api;
+use crate::publish::{self, Deployment, Effect, InvalidAddress, Refused, RouteChange, RouteChangeResult};
+use crate::resource::{FindingResource, Flow, PlacedRoute};
 use axum::Json;
 use axum::extract::State;
 use common::FlowId;
@@ -80,30 +80,6 @@ pub struct Deployed {
     pub not_yet_on: Vec<String>,
 }
 
-/// Result of setting a route.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct PlacedRoute {
-    #[schema(example = "call=+15550111")]
-    pub address: String,
-    /// `new`, `unchanged` or `replaced`
-    #[schema(example = "replaced")]
-    pub placed: String,
-    /// The flow to which the address led before.
-    #[schema(required = true, example = "Night service")]
-    pub before: Option<String>,
-}
-
-impl PlacedRoute {
-    pub fn of(address: &str, placed: &RouteChangeResult) -> PlacedRoute {
-        let (name, before) = match placed {
-            RouteChangeResult::New => ("new", None),
-            RouteChangeResult::Unchanged => ("unchanged", None),
-            RouteChangeResult::Replaced { flow_name } => ("replaced", Some(flow_name.clone())),
-        };
-        PlacedRoute { address: address.to_owned(), placed: name.to_owned(), before }
-    }
-}
-
 /// Make a document the active version of its flow
 ///
 /// The document's `name` identifies the flow. Running activeflows finish on the version on which they started. New
@@ -155,7 +131,7 @@ pub async fn deploy_flow(
 async fn answer(
     api: &Api,
     id: &str,
-    asked: &[RouteChange],
+    requested: &[RouteChange],
     published: Option<(u64, Effect)>,
     findings: Vec<FindingResource>,
 ) -> Result<Json<Deployed>, Problem> {
@@ -171,7 +147,7 @@ async fn answer(
     })?;
     let routes = match &effect {
         Some(effect) => effect.routes.clone(),
-        None => asked.iter().map(|change| (change.clone(), RouteChangeResult::Unchanged)).collect(),
+        None => requested.iter().map(|change| (change.clone(), RouteChangeResult::Unchanged)).collect(),
     };
     Ok(Json(Deployed {
         flow: Flow::of(flow, definitions),
@@ -190,8 +166,10 @@ async fn answer(
 }
 
 fn change_of(route: &RouteRequest) -> Result<RouteChange, Problem> {
-    let address =
-        route.address.parse().map_err(|detail: String| Problem::unprocessable("invalid_route", detail))?;
+    let address = route
+        .address
+        .parse()
+        .map_err(|error: InvalidAddress| Problem::unprocessable("invalid_route", error.to_string()))?;
     let window = Window { active_from: route.active_from, active_until: route.active_until };
     Ok(RouteChange { address, window, priority: route.priority })
 }
@@ -219,8 +197,8 @@ fn refusal(request: &DeployRequest, refused: Refused) -> Problem {
             );
             Problem::unprocessable("invalid_flow", detail).with(findings.iter().map(part).collect())
         }
-        Refused::Route(why) => {
-            Problem::unprocessable("invalid_route", format!("{why}; nothing was deployed"))
+        Refused::Route(error) => {
+            Problem::unprocessable("invalid_route", format!("{error}; nothing was deployed"))
         }
     }
 }

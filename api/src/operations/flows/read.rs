@@ -1,12 +1,11 @@
 //! `GET /v1/flows` and `GET /v1/flows/{id}`
 
+use crate::api::Api;
 use crate::auth::Caller;
 use crate::extract::{Path, Query};
-use crate::operations::activeflows::Paging;
-use crate::page;
+use crate::page::{self, Paging};
 use crate::problem::Problem;
 use crate::resource::Flow;
-use crate::state::Api;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! `POST /v1/flows/validate`
 
-use super::Document;
+use super::document::Document;
 use crate::extract::Body;
 use crate::problem::Problem;
 use crate::resource::FindingResource;

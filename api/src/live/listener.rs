@@ -1,107 +1,31 @@
-//! `GET /v1/activeflows/events`: a stream of changes of activeflows.
+//! Sends the changes that match a client's filter, from the client's offsets on.
 
 use super::broadcast::Broadcast;
 use super::feed::{self, Change, FeedBatch};
 use super::offset::FeedOffsets;
-use super::sse::{self, Disconnected, EventWriter, KEEP_ALIVE};
-use crate::auth::Caller;
-use crate::extract::Query;
-use crate::operations::activeflows::Filter;
-use crate::problem::Problem;
-use crate::state::Api;
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::Response;
+use super::sse::{Disconnected, EventWriter, KEEP_ALIVE};
+use crate::api::Api;
+use crate::filter::Filter;
 use axum::response::sse::Event;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use utoipa::ToSchema;
 
 const GAP: &str = r#"{"detail":"some changes are missing here: list the activeflows again, then continue with this stream"}"#;
 
-/// One event of the stream.
-#[derive(Serialize, ToSchema)]
-pub struct ChangeEvent {
-    event: ChangeName,
-    /// The activeflow as JSON on one line; for `gap`, an object with a `detail`
-    #[schema(content_media_type = "application/json")]
-    data: String,
-    /// Position in the stream; send it as `Last-Event-ID` to resume after this event
-    id: String,
-}
-
-#[derive(Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(rename_all = "lowercase")]
-pub enum ChangeName {
-    Created,
-    Moved,
-    Waiting,
-    Ended,
-    Gap,
-}
-
-/// Stream the changes of a customer's activeflows
-///
-/// Server-sent events: `created`, `moved`, `waiting` (it moved and now waits) and `ended`. `data` is the activeflow on one
-/// line, in its state when the event is sent. With the header `Last-Event-ID` the stream resumes after that event. If some
-/// changes are no longer available, the stream sends an event `gap`: list the activeflows again, then continue. The stream
-/// contains only changes after which the activeflow matches the filters. When there are no changes, it sends a comment
-/// every 15 seconds.
-#[utoipa::path(
-    get,
-    path = "/v1/activeflows/events",
-    operation_id = "followActiveflows",
-    tag = "activeflows",
-    params(
-        Filter,
-        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event received"),
-    ),
-    responses(
-        (status = 200, description = "A stream of events", body = ChangeEvent, content_type = "text/event-stream"),
-        (status = 429, description = "The key already has 32 open streams; close one", body = Problem),
-    )
-)]
-pub async fn follow_activeflows(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Query(filter): Query<Filter>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let permit = api.streams.permit(&caller)?;
-    let from = match sse::last_event_id(&headers) {
-        None => Start::Now,
-        Some(id) => match FeedOffsets::read(id, usize::from(api.ports.intake.shards())) {
-            Some(offsets) => Start::Offsets(offsets),
-            None => Start::Unknown,
-        },
-    };
-    let (broadcasts, at) = api.streams.broadcaster.subscribe(&api).await?;
-    Ok(sse::respond(permit, |writer| async move {
-        let shutdown = api.config.shutdown.clone();
-        let mut listener =
-            Listener { last_sent: api.ports.clock.monotonic(), api, caller, filter, at, writer };
-        match shutdown.run_until_cancelled(listener.serve(from, broadcasts)).await {
-            Some(Disconnected) => {}
-            None => listener.writer.comment("Signalbox is shutting down; connect again with Last-Event-ID"),
-        }
-    }))
-}
-
 /// The point at which a stream begins.
-enum Start {
+pub enum Start {
     Now,
     Offsets(FeedOffsets),
     /// The id comes from another installation, or is invalid.
     Unknown,
 }
 
-struct Listener {
+/// One client of the stream.
+pub struct Listener {
     api: Arc<Api>,
-    caller: Caller,
+    customer_id: String,
     filter: Filter,
     /// Offsets up to which everything was sent or did not match.
     at: FeedOffsets,
@@ -110,18 +34,43 @@ struct Listener {
     last_sent: Duration,
 }
 
+impl Start {
+    /// The start after the event with this id.
+    pub fn after(id: Option<&str>, shards: usize) -> Start {
+        match id {
+            None => Start::Now,
+            Some(id) => FeedOffsets::read(id, shards).map_or(Start::Unknown, Start::Offsets),
+        }
+    }
+}
+
 impl Listener {
-    async fn serve(&mut self, from: Start, mut broadcasts: Receiver<Broadcast>) -> Disconnected {
-        let Err(gone) = self.write(from, &mut broadcasts).await;
-        gone
+    pub fn new(
+        api: Arc<Api>,
+        customer_id: String,
+        filter: Filter,
+        at: FeedOffsets,
+        writer: EventWriter,
+    ) -> Listener {
+        let last_sent = api.ports.clock.monotonic();
+        Listener { api, customer_id, filter, at, writer, last_sent }
+    }
+
+    /// Sends changes until the client disconnects or the API shuts down.
+    pub async fn serve(&mut self, start: Start, mut broadcasts: Receiver<Broadcast>) {
+        let shutdown = self.api.config.shutdown.clone();
+        match shutdown.run_until_cancelled(self.write(start, &mut broadcasts)).await {
+            Some(Err(Disconnected)) => {}
+            None => self.writer.comment("Signalbox is shutting down; connect again with Last-Event-ID"),
+        }
     }
 
     async fn write(
         &mut self,
-        from: Start,
+        start: Start,
         broadcasts: &mut Receiver<Broadcast>,
     ) -> Result<std::convert::Infallible, Disconnected> {
-        match from {
+        match start {
             Start::Now => self.keep_alive().await?,
             Start::Offsets(offsets) => self.catch_up(offsets).await?,
             Start::Unknown => self.gap().await?,
@@ -172,7 +121,7 @@ impl Listener {
                 continue;
             }
             self.at.0[*shard] = *offset;
-            let is_own = snapshot.found.record.spec.customer_id == self.caller.customer_id;
+            let is_own = snapshot.found.record.spec.customer_id == self.customer_id;
             if is_own && self.filter.matches(&snapshot.found) {
                 self.send(Event::default().event(name).data(&snapshot.text)).await?;
             }

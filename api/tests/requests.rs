@@ -1,4 +1,4 @@
-//! What is true of every request: keys, problems, request ids, limits.
+//! Rules for every request: keys, problems, request ids, limits.
 
 mod support;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use support::{ApiHarness, KEY, PLAIN_KEY, is_problem};
 
 #[tokio::test]
-async fn what_needs_a_key_says_so_and_what_needs_none_answers() {
+async fn an_operation_requires_a_key_unless_it_is_open() {
     let harness = ApiHarness::new();
     for path in ["/", "/openapi.json"] {
         let answer = harness.send(Request::get(path).body(Body::empty()).unwrap()).await;
@@ -25,7 +25,7 @@ async fn what_needs_a_key_says_so_and_what_needs_none_answers() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_or_not_allowed_is_a_problem() {
+async fn an_unknown_path_or_method_is_a_problem() {
     let harness = ApiHarness::new();
     is_problem(&harness.get("/v1/nothing").await, 404, "not_found");
     is_problem(&harness.get("/v1/activeflows/").await, 404, "not_found");
@@ -41,7 +41,7 @@ async fn what_is_not_there_or_not_allowed_is_a_problem() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_a_problem() {
+async fn an_unreadable_body_is_a_problem() {
     let harness = ApiHarness::new();
     is_problem(&harness.get("/v1/activeflows?page_size=none").await, 400, "invalid_query");
     is_problem(&harness.get("/v1/activeflows?page_size=201").await, 400, "invalid_query");

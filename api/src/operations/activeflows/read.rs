@@ -1,11 +1,9 @@
-//! `GET /v1/activeflows/{id}/actions` and `/journal`
+//! `GET /v1/activeflows/{id}`, `/actions` and `/journal`
 
-use super::find;
-use crate::auth::Caller;
-use crate::extract::Path;
+use super::lookup::{Found, resource};
+use crate::api::Api;
 use crate::problem::Problem;
-use crate::resource::Actions;
-use crate::state::Api;
+use crate::resource::{Actions, Activeflow};
 use axum::Json;
 use axum::extract::State;
 use flow::Timestamp;
@@ -50,6 +48,22 @@ pub struct JournalNote {
     pub detail: Value,
 }
 
+/// Show one activeflow with its variables
+#[utoipa::path(
+    get,
+    path = "/v1/activeflows/{id}",
+    operation_id = "getActiveflow",
+    tag = "activeflows",
+    params(("id" = String, Path, format = Uuid, description = "The activeflow's id")),
+    responses((status = 200, body = Activeflow), (status = 404, body = Problem))
+)]
+pub async fn get_activeflow(
+    State(api): State<Arc<Api>>,
+    Found(found): Found,
+) -> Result<Json<Activeflow>, Problem> {
+    Ok(Json(resource(&api, &found).await?.with_variables(&found)))
+}
+
 /// Show an activeflow's completed, current and pending actions
 #[utoipa::path(
     get,
@@ -59,12 +73,7 @@ pub struct JournalNote {
     params(("id" = String, Path, format = Uuid, description = "The activeflow's id")),
     responses((status = 200, body = Actions), (status = 404, body = Problem))
 )]
-pub async fn get_actions(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Json<Actions>, Problem> {
-    let found = find(&api, &caller, &id).await?;
+pub async fn get_actions(State(api): State<Arc<Api>>, Found(found): Found) -> Result<Json<Actions>, Problem> {
     let bundle = api.bundle_of(&found).await?;
     Ok(Json(Actions::of(&found, bundle.as_deref())))
 }
@@ -78,12 +87,7 @@ pub async fn get_actions(
     params(("id" = String, Path, format = Uuid, description = "The activeflow's id")),
     responses((status = 200, body = Journal), (status = 404, body = Problem))
 )]
-pub async fn get_journal(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Json<Journal>, Problem> {
-    let found = find(&api, &caller, &id).await?;
+pub async fn get_journal(Found(found): Found) -> Result<Json<Journal>, Problem> {
     let entries = found.journal.iter().filter_map(|bytes| serde_json::from_slice(bytes).ok());
     Ok(Json(Journal { result: entries.collect() }))
 }

@@ -1,20 +1,27 @@
 //! `/v1/commands`: commands for gateways without AMQP. A gateway reads a queue as a stream and acknowledges positions.
 
-use super::sse::{self, Disconnected, EventWriter, KEEP_ALIVE};
+use crate::api::Api;
 use crate::auth::Caller;
 use crate::extract::{Body, Query};
+use crate::live::{Streams, command_stream, sse};
 use crate::problem::Problem;
-use crate::state::Api;
+use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode};
-use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use common::ports::Commands;
-use common::ports::commands::{CommandReader, QueuedCommand};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .routes(routes!(take_commands, remove_command_queue))
+        .routes(routes!(acknowledge_commands))
+}
 
 const MAX_QUEUE_NAME: usize = 64;
 const MAX_PATTERNS: usize = 16;
@@ -24,7 +31,7 @@ const MAX_PATTERN: usize = 255;
 /// The queue to read and the commands that it receives.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct QueueParams {
+struct QueueParams {
     /// A name that you choose: letters, digits and `._-`. The queue is created when it is first read, and stores commands from then on
     #[param(example = "gateway-1", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     queue: String,
@@ -36,7 +43,7 @@ pub struct QueueParams {
 /// The queue to remove.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct QueueName {
+struct QueueName {
     /// The queue's name
     #[param(example = "gateway-1", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     queue: String,
@@ -44,7 +51,7 @@ pub struct QueueName {
 
 /// One event of the stream.
 #[derive(Serialize, ToSchema)]
-pub struct CommandEvent {
+struct CommandEvent {
     #[schema(example = "command")]
     event: String,
     /// The command, a CloudEvent as JSON on one line
@@ -58,7 +65,7 @@ pub struct CommandEvent {
 /// The commands to acknowledge.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Acknowledgement {
+struct Acknowledgement {
     #[schema(example = "gateway-1", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     queue: String,
     /// The `id` of a command; this command and all earlier ones are removed from the queue
@@ -68,7 +75,7 @@ pub struct Acknowledgement {
 
 /// The remaining commands.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Waiting {
+struct Waiting {
     /// Number of commands in the queue that are not acknowledged
     #[schema(example = 0)]
     waiting: u64,
@@ -76,7 +83,7 @@ pub struct Waiting {
 
 /// The removed commands.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Removed {
+struct Removed {
     /// Number of commands that were waiting in the queue
     #[schema(example = 0)]
     removed: u64,
@@ -102,35 +109,25 @@ pub struct Removed {
         (status = 429, description = "The key already has 32 open streams; close one", body = Problem),
     )
 )]
-pub async fn take_commands(
+async fn take_commands(
     State(api): State<Arc<Api>>,
+    State(streams): State<Arc<Streams>>,
     caller: Caller,
     method: Method,
     Query(reading): Query<QueueParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let port = port(&api, &caller)?;
-    must_name_a_queue(&reading.queue, "`queue`").map_err(in_query)?;
-    let patterns = patterns(reading.types.as_deref()).map_err(in_query)?;
+    must_name_a_queue(&reading.queue, in_query)?;
+    let patterns = patterns(reading.types.as_deref())?;
     let after = sse::last_event_id(&headers).and_then(|id| id.parse().ok());
-    let permit = api.streams.permit(&caller)?;
+    let permit = streams.permit(&caller)?;
     if method == Method::HEAD {
         // Opening the queue would end the stream of its current reader.
         return Ok(StatusCode::OK.into_response());
     }
     let reader = port.open(&reading.queue, &patterns, after).await?;
-    Ok(sse::respond(permit, |writer| async move {
-        let shutdown = api.config.shutdown.clone();
-        match shutdown.run_until_cancelled(send_commands(&api, reader, &writer)).await {
-            Some(Ok(())) => {
-                writer.comment("this stream ends: another reader opened the queue, or the queue was removed")
-            }
-            Some(Err(Disconnected)) => {}
-            None => writer.comment(
-                "Signalbox is shutting down; connect again: every unacknowledged command comes again",
-            ),
-        }
-    }))
+    Ok(sse::respond(permit, |writer| async move { command_stream::serve(&api, reader, &writer).await }))
 }
 
 /// Acknowledge commands
@@ -145,13 +142,13 @@ pub async fn take_commands(
         (status = 409, description = "This installation sends commands by AMQP, or the queue or position does not exist", body = Problem),
     )
 )]
-pub async fn acknowledge_commands(
+async fn acknowledge_commands(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Body(done): Body<Acknowledgement>,
 ) -> Result<Json<Waiting>, Problem> {
     let port = port(&api, &caller)?;
-    must_name_a_queue(&done.queue, "`queue`").map_err(|why| Problem::unprocessable("invalid_body", why))?;
+    must_name_a_queue(&done.queue, in_body)?;
     Ok(Json(Waiting { waiting: port.ack(&done.queue, done.through).await? }))
 }
 
@@ -168,38 +165,17 @@ pub async fn acknowledge_commands(
         (status = 409, description = "This installation sends commands by AMQP; remove the queue at the broker", body = Problem),
     )
 )]
-pub async fn remove_command_queue(
+async fn remove_command_queue(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Query(QueueName { queue }): Query<QueueName>,
 ) -> Result<Json<Removed>, Problem> {
     let port = port(&api, &caller)?;
-    must_name_a_queue(&queue, "`queue`").map_err(in_query)?;
+    must_name_a_queue(&queue, in_query)?;
     let removed = port.delete(&queue).await?;
     let unknown =
         || Problem::not_found(format!("no command queue `{queue}` exists; the queue may already be removed"));
     Ok(Json(Removed { removed: removed.ok_or_else(unknown)? }))
-}
-
-/// Sends commands until another reader opens the queue.
-async fn send_commands(
-    api: &Api,
-    mut reader: Box<dyn CommandReader>,
-    writer: &EventWriter,
-) -> Result<(), Disconnected> {
-    writer.send(Event::default().comment("the queue is yours")).await?;
-    loop {
-        let event = tokio::select! {
-            next = reader.next() => match next {
-                Some(QueuedCommand { position, message }) => {
-                    Event::default().event("command").id(position.to_string()).data(message.body)
-                }
-                None => return Ok(()),
-            },
-            () = api.ports.clock.sleep(KEEP_ALIVE) => Event::default().comment("no commands"),
-        };
-        writer.send(event).await?;
-    }
 }
 
 fn port<'a>(api: &'a Api, caller: &Caller) -> Result<&'a dyn Commands, Problem> {
@@ -211,40 +187,46 @@ fn port<'a>(api: &'a Api, caller: &Caller) -> Result<&'a dyn Commands, Problem> 
     })
 }
 
-fn in_query(why: String) -> Problem {
-    Problem::bad_request("invalid_query", why)
+fn in_query(detail: String) -> Problem {
+    Problem::bad_request("invalid_query", detail)
 }
 
-fn must_name_a_queue(name: &str, field: &str) -> Result<(), String> {
+fn in_body(detail: String) -> Problem {
+    Problem::unprocessable("invalid_body", detail)
+}
+
+/// Checks the name of a queue; `problem` makes the error from its explanation.
+fn must_name_a_queue(name: &str, problem: fn(String) -> Problem) -> Result<(), Problem> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c);
-    match name.chars().find(|c| !is_plain(*c)) {
+    let detail = match name.chars().find(|c| !is_plain(*c)) {
         _ if name.is_empty() => {
-            Err(format!("{field} is empty; choose a name for the queue, for example gateway-1"))
+            "`queue` is empty; choose a name for the queue, for example gateway-1".to_owned()
         }
-        Some(wrong) => Err(format!("{field} contains {wrong:?}; use only letters, digits, `.`, `_` and `-`")),
-        None if name.len() > MAX_QUEUE_NAME => Err(format!(
-            "{field} has {} characters, the limit is {MAX_QUEUE_NAME}; choose a shorter name",
+        Some(wrong) => format!("`queue` contains {wrong:?}; use only letters, digits, `.`, `_` and `-`"),
+        None if name.len() > MAX_QUEUE_NAME => format!(
+            "`queue` has {} characters, the limit is {MAX_QUEUE_NAME}; choose a shorter name",
             name.len()
-        )),
-        None => Ok(()),
-    }
+        ),
+        None => return Ok(()),
+    };
+    Err(problem(detail))
 }
 
 /// Default: all types.
-fn patterns(types: Option<&str>) -> Result<Vec<String>, String> {
+fn patterns(types: Option<&str>) -> Result<Vec<String>, Problem> {
     let Some(types) = types.filter(|types| !types.is_empty()) else { return Ok(vec!["#".to_owned()]) };
     let patterns: Vec<String> = types.split(',').map(|pattern| pattern.trim().to_owned()).collect();
     if patterns.len() > MAX_PATTERNS {
-        return Err(format!(
+        return Err(in_query(format!(
             "`types` has {} patterns, the limit is {MAX_PATTERNS}; use wildcards",
             patterns.len()
-        ));
+        )));
     }
     match patterns.iter().find(|pattern| !is_pattern(pattern)) {
-        Some(wrong) => Err(format!(
+        Some(wrong) => Err(in_query(format!(
             "`types` has `{wrong}`, which is not a pattern of command types; use words of letters, digits, `_` and `-` \
              separated by dots, `*` for one word and `#` for any number, for example call.#,message.send"
-        )),
+        ))),
         None => Ok(patterns),
     }
 }
@@ -268,20 +250,20 @@ mod tests {
             ["call.#", "message.*", "call.talk"]
         );
         for wrong in ["call.", ",", "call.#x", "call talk", "c\u{e4}ll", ".", &"x".repeat(256)] {
-            let error = patterns(Some(wrong)).unwrap_err();
+            let error = patterns(Some(wrong)).unwrap_err().detail;
             assert!(error.contains("not a pattern"), "{error}");
         }
-        assert!(patterns(Some(&"call,".repeat(17))).unwrap_err().contains("18 patterns"));
+        assert!(patterns(Some(&"call,".repeat(17))).unwrap_err().detail.contains("18 patterns"));
     }
 
     #[test]
     fn a_queue_has_a_plain_name() {
-        assert_eq!(must_name_a_queue("gateway-1.call_A", "`queue`"), Ok(()));
-        for (wrong, said) in
+        assert!(must_name_a_queue("gateway-1.call_A", in_query).is_ok());
+        for (wrong, expected) in
             [("", "empty"), ("a b", "' '"), ("a/b", "'/'"), ("\u{e4}", "'\u{e4}'"), (&"x".repeat(65), "65")]
         {
-            let why = must_name_a_queue(wrong, "`queue`").unwrap_err();
-            assert!(why.contains(said) && why.starts_with("`queue`"), "{why}");
+            let detail = must_name_a_queue(wrong, in_query).unwrap_err().detail;
+            assert!(detail.contains(expected) && detail.starts_with("`queue`"), "{detail}");
         }
     }
 }
