@@ -1,11 +1,11 @@
 //! Whom a command asks: the services themselves where both can be reached, else the Signalbox that has what is embedded.
 
-use super::{Client, Transport};
+use super::api_client::Client;
+use super::transport::Transport;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::host::api_settings;
-use crate::services::backends::Kinds;
-use crate::services::{key, open_store};
+use crate::services::external::open_store;
+use crate::services::{Kinds, api_settings, key};
 use adapters::amqp;
 use adapters::clock::SystemClock;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

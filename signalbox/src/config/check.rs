@@ -1,6 +1,6 @@
 //! Settings that depend on one another, compared at start: what is set, with what, and what would go wrong.
 
-use super::Config;
+use super::settings::Config;
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! One layer of settings: where it comes from and what it says, checked against the settings that exist.
 
-use super::DEFAULTS;
+use super::settings::DEFAULTS;
 use std::collections::BTreeMap;
 use std::path::Path;
 use toml::{Table, Value};

@@ -1,7 +1,7 @@
 //! Defaults, file, environment, flags: each over the one before, and every value knows where it comes from.
 
-use super::Config;
 use super::layers::{self, Layer};
+use super::settings::Config;
 use super::show::{Shown, shown};
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};

@@ -1,6 +1,6 @@
 //! What is in force, with its origin and without its secrets.
 
-use super::DEFAULTS;
+use super::settings::DEFAULTS;
 use figment::Figment;
 use figment::value::{Dict, Value};
 use serde::Serialize;

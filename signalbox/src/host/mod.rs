@@ -4,7 +4,7 @@
 mod rest;
 pub mod roles;
 
-pub use rest::{Rest, settings as api_settings};
+pub use rest::Rest;
 
 use crate::config::Config;
 use crate::failure::Failure;

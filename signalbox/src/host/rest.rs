@@ -3,7 +3,8 @@
 use crate::client::{Client, Transport};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::services::backends::{Backends, Kinds};
+use crate::services::api_settings;
+use crate::services::backends::Backends;
 use crate::services::key::{self, Key};
 use axum::Router;
 use axum::serve::ListenerExt;
@@ -46,7 +47,7 @@ impl Rest {
         let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let keys = vec![key::administrator(config, &key.text)];
         let router =
-            api::router(backends.api_ports(), settings(config, keys, backends.kinds, shutdown.clone()));
+            api::router(backends.api_ports(), api_settings(config, keys, backends.kinds, shutdown.clone()));
         Ok(Some(Rest { key, address, router, listener }))
     }
 
@@ -78,16 +79,6 @@ impl Rest {
             }
         })
     }
-}
-
-/// What the API is told of this installation.
-pub fn settings(
-    config: &Config,
-    keys: Vec<api::Key>,
-    kinds: Kinds,
-    shutdown: CancellationToken,
-) -> api::Config {
-    api::Config { keys, store: kinds.store, bus: kinds.bus, feed_length: config.engine.feed_length, shutdown }
 }
 
 async fn bind(config: &Config) -> Result<Option<TcpListener>, Failure> {

@@ -4,7 +4,7 @@ mod process;
 mod readiness;
 
 pub use process::{install_metrics, watch_process};
-pub use readiness::{Ping, Readiness, Watched};
+pub use readiness::{Readiness, Watched};
 
 use crate::failure::Failure;
 use axum::Router;

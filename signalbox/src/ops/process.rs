@@ -1,6 +1,6 @@
 //! The recorder of metrics, and what every process says of itself.
 
-use super::Readiness;
+use super::readiness::Readiness;
 use crate::failure::Failure;
 use metrics::{describe_gauge, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};

@@ -1,7 +1,8 @@
 //! Whether this process can do its work, seen from the outside: can the store be written, is the broker there, do its
 //! roles beat, and do they know the newest definitions.
 
-use crate::services::backends::Kinds;
+use crate::services::Kinds;
+use crate::services::backends::Ping;
 use crate::services::reason;
 use common::StoreError;
 use common::member::{Member, MemberId, Role};
@@ -9,13 +10,8 @@ use common::ports::StateStore;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-/// A write to the store: reading alone would not notice a full disk.
-pub type Ping =
-    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Duration, StoreError>> + Send>> + Send + Sync>;
 
 /// How long one look may take.
 const PATIENCE: Duration = Duration::from_secs(2);

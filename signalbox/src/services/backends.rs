@@ -1,14 +1,22 @@
 //! The backends that roles and API work over: a state store and a bus, each embedded or a server, as the settings name them.
 
-use super::{embedded, external, instance};
+use super::kinds::Kinds;
+use super::{embedded, external};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::ops::Ping;
 use adapters::clock::SystemClock;
 use adapters::embedded::Folder;
 use adapters::{amqp, redis};
+use common::StoreError;
 use common::ports::{Bus, Clock, Commands, Rejects, StateStore};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A write to the store: reading alone would not notice a full disk.
+pub type Ping =
+    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Duration, StoreError>> + Send>> + Send + Sync>;
 
 /// What everything in this process shares.
 pub struct Backends {
@@ -25,24 +33,6 @@ pub struct Backends {
     pub ping: Ping,
     folder: Option<Folder>,
     broker: Option<Arc<amqp::Bus>>,
-}
-
-/// Of what the backends is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kinds {
-    /// `embedded` or `redis`.
-    pub store: &'static str,
-    /// `embedded` or `amqp`.
-    pub bus: &'static str,
-}
-
-impl Kinds {
-    pub fn of(config: &Config) -> Kinds {
-        Kinds {
-            store: if config.redis.url.is_empty() { "embedded" } else { "redis" },
-            bus: if config.amqp.url.is_empty() { "embedded" } else { "amqp" },
-        }
-    }
 }
 
 /// Opens what is configured, after everything that would lose data is refused or warned about. `name` says at the broker
@@ -144,4 +134,11 @@ fn of_redis(store: Arc<redis::Store>) -> (Arc<dyn StateStore>, Ping) {
         Box::pin(async move { store.ping().await })
     });
     (store, ping)
+}
+
+/// Where this process runs, for people: `host:pid`.
+pub fn instance() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "localhost" } else { host.trim() };
+    format!("{host}:{}", std::process::id())
 }

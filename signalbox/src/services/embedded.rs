@@ -1,6 +1,6 @@
 //! The data folder, where store or bus are embedded.
 
-use super::backends::Kinds;
+use super::kinds::Kinds;
 use crate::config::Config;
 use crate::failure::Failure;
 use adapters::embedded::disk::OpenError;

@@ -1,6 +1,8 @@
 //! The servers: Redis and RabbitMQ, set up, checked and opened.
 
-use super::{bus_settings, preflight, store_settings, unreachable_store, unusable_broker, unusable_topology};
+use super::errors::{unreachable_store, unusable_broker, unusable_topology};
+use super::preflight;
+use super::settings::{bus_settings, store_settings};
 use crate::config::Config;
 use crate::failure::{Failure, lines};
 use adapters::amqp::{self, admin, topology};
@@ -36,6 +38,20 @@ async fn migrate_redis(config: &Config) -> Result<String, Failure> {
     preflight::installed_shards(Some(installed), config.engine.shards).map_err(Failure::Failed)?;
     let verb = if before.is_some() { "found" } else { "installed" };
     Ok(format!("redis: {verb} {installed} shards"))
+}
+
+/// The store of an installation that has been migrated, for a command that asks it something.
+///
+/// # Errors
+/// It cannot be reached, is too old, or was installed otherwise.
+pub async fn open_store(config: &Config) -> Result<redis::Store, Failure> {
+    let facts = redis::inspect(&config.redis.url).await.map_err(|error| unreachable_store(config, &error))?;
+    if let Some(refusal) = preflight::too_old(&facts) {
+        return Err(Failure::Failed(refusal));
+    }
+    let store = redis::Store::connect(store_settings(config))?;
+    preflight::installed_shards(store.installed().await?, config.engine.shards).map_err(Failure::Failed)?;
+    Ok(store)
 }
 
 /// # Errors

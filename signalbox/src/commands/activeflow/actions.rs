@@ -1,6 +1,6 @@
 //! `signalbox activeflow actions ID`.
 
-use super::LookArgs;
+use super::args::LookArgs;
 use crate::client::Path;
 use crate::context::Context;
 use crate::failure::Failure;

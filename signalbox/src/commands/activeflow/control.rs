@@ -1,6 +1,6 @@
 //! `signalbox activeflow stop|pause|resume|retry|continue|forward ID`.
 
-use super::{action, state};
+use super::columns::{action, state};
 use crate::client::{Client, Path};
 use crate::context::Context;
 use crate::failure::Failure;

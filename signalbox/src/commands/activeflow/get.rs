@@ -1,6 +1,7 @@
 //! `signalbox activeflow get ID`.
 
-use super::{LookArgs, action, reference, state};
+use super::args::LookArgs;
+use super::columns::{action, reference, state};
 use crate::client::Path;
 use crate::context::Context;
 use crate::failure::Failure;

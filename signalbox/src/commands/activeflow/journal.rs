@@ -1,6 +1,6 @@
 //! `signalbox activeflow journal ID`.
 
-use super::LookArgs;
+use super::args::LookArgs;
 use crate::client::Path;
 use crate::commands::pages;
 use crate::context::Context;

@@ -1,7 +1,7 @@
 //! `signalbox activeflow watch`.
 
-use super::list::FilterArgs;
-use super::{action, reference, state};
+use super::args::FilterArgs;
+use super::columns::{action, reference, state};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Format, OutputArgs, line, note, text};

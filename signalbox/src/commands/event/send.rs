@@ -1,7 +1,7 @@
 //! `signalbox event send`.
 
 use crate::client::Client;
-use crate::commands::now;
+use crate::commands::clock::now;
 use crate::config::Config;
 use crate::context::Context;
 use crate::failure::Failure;

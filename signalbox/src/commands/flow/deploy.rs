@@ -1,6 +1,7 @@
 //! `signalbox flow deploy FILE [--route KIND=ADDRESS]…`.
 
-use super::{WindowArgs, file};
+use super::file;
+use super::window::WindowArgs;
 use crate::client::{Answer, Client, Path};
 use crate::commands::live;
 use crate::context::Context;

@@ -1,7 +1,7 @@
 //! `signalbox route list`.
 
 use crate::client::Path;
-use crate::commands::now;
+use crate::commands::clock::now;
 use crate::commands::pages;
 use crate::context::Context;
 use crate::failure::Failure;

@@ -1,0 +1,21 @@
+//! The kinds of the backends, which follow from the settings.
+
+use crate::config::Config;
+
+/// Of what the backends is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kinds {
+    /// `embedded` or `redis`.
+    pub store: &'static str,
+    /// `embedded` or `amqp`.
+    pub bus: &'static str,
+}
+
+impl Kinds {
+    pub fn of(config: &Config) -> Kinds {
+        Kinds {
+            store: if config.redis.url.is_empty() { "embedded" } else { "redis" },
+            bus: if config.amqp.url.is_empty() { "embedded" } else { "amqp" },
+        }
+    }
+}
