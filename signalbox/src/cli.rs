@@ -1,7 +1,7 @@
 //! The command line: its commands and the options that all of them share.
 
 use crate::commands::{self, Command};
-use crate::config::{self, Config, Loaded, Sources};
+use crate::config::{self, Config, LoadedConfig, Sources};
 use crate::context::Context;
 use crate::failure::{Failure, lines};
 use crate::telemetry;
@@ -62,7 +62,7 @@ pub fn run() -> Result<(), Failure> {
     outcome
 }
 
-fn load(global: Global) -> Result<Loaded, Failure> {
+fn load(global: Global) -> Result<LoadedConfig, Failure> {
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();

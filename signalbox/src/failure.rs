@@ -12,7 +12,7 @@ pub enum Failure {
     /// What was asked for did not work out.
     Failed(String),
     /// The same, and everything about it has been printed already.
-    Told,
+    Reported,
 }
 
 impl Failure {
@@ -27,7 +27,7 @@ impl Failure {
     /// Says it on stderr and answers with the exit code.
     pub fn report(&self) -> ExitCode {
         match self {
-            Failure::Told => {}
+            Failure::Reported => {}
             Failure::Usage(what) | Failure::Failed(what) => {
                 // A closed stderr is nobody to tell.
                 let _ = writeln!(std::io::stderr(), "error: {what}");
@@ -41,7 +41,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Usage(what) | Failure::Failed(what) => f.write_str(what),
-            Failure::Told => f.write_str("see above"),
+            Failure::Reported => f.write_str("see above"),
         }
     }
 }

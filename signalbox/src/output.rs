@@ -67,7 +67,7 @@ pub fn line(text: &str) {
 }
 
 /// A line on stderr: notes beside the result.
-pub fn note(text: &str) {
+pub fn stderr_line(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 

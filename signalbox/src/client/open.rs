@@ -5,7 +5,7 @@ use super::transport::Transport;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::services::external::open_store;
-use crate::services::{Kinds, api_settings, key};
+use crate::services::{BackendKinds, api_settings, key};
 use adapters::amqp;
 use adapters::clock::SystemClock;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -36,7 +36,7 @@ async fn direct(config: &Config) -> Result<Client, Failure> {
     // Nobody else can ask this router, so a key of the moment will do.
     let text = Uuid::new_v4().simple().to_string();
     let keys = vec![key::administrator(config, &text)];
-    let settings = api_settings(config, keys, Kinds::of(config), CancellationToken::new());
+    let settings = api_settings(config, keys, BackendKinds::of(config), CancellationToken::new());
     let router = api::router(ports, settings);
     Ok(Client::new(Transport::Local(router), text))
 }
@@ -45,7 +45,7 @@ fn remote(config: &Config) -> Result<Client, Failure> {
     let base =
         if config.api.url.is_empty() { of_listen(&config.api.listen)? } else { config.api.url.clone() };
     let transport = Transport::remote(&base);
-    Ok(match key::presented(config)? {
+    Ok(match key::for_client(config)? {
         Some(key) => Client::new(transport, key.text).with_key_from(&key.origin),
         None => Client::new(transport, ""),
     })

@@ -60,8 +60,8 @@ impl Transport {
                 let request = request.body(Full::new(bytes)).map_err(unsayable)?;
                 let response = http.request(request).await;
                 let response = response.map_err(|error| match error.is_connect() {
-                    true => self.broken(path, &told(&error)),
-                    false => self.unanswered(path, &told(&error)),
+                    true => self.broken(path, &innermost_reason(&error)),
+                    false => self.unanswered(path, &innermost_reason(&error)),
                 })?;
                 Ok(response.map(|body| Body::new(body.map_err(axum::Error::new))))
             }
@@ -103,7 +103,7 @@ impl std::fmt::Display for Transport {
 }
 
 /// The innermost reason: "Connection refused" rather than "client error (Connect)".
-fn told(error: &dyn std::error::Error) -> String {
+fn innermost_reason(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;

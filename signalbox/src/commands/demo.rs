@@ -1,6 +1,6 @@
 //! `signalbox demo`: everything in one process, with a simulated carrier.
 
-use crate::config::Span;
+use crate::config::HumanDuration;
 use crate::context::Context;
 use crate::demo::{self, Options};
 use crate::failure::Failure;
@@ -22,7 +22,7 @@ pub struct DemoArgs {
     count: u64,
     /// End after this time
     #[arg(long = "for", value_name = "DURATION")]
-    duration: Option<Span>,
+    duration: Option<HumanDuration>,
     /// Use a temporary data folder, which is removed at the end
     #[arg(long)]
     fresh: bool,

@@ -21,7 +21,7 @@ pub async fn run(args: DoctorArgs, context: &Context) -> Result<(), Failure> {
     let report = doctor::examine(context.config()).await;
     args.output.one(&report, || text(&report));
     let fails = report.findings.iter().any(|finding| finding.severity == Severity::Fail);
-    if fails { Err(Failure::Told) } else { Ok(()) }
+    if fails { Err(Failure::Reported) } else { Ok(()) }
 }
 
 fn text(report: &Report) -> String {

@@ -5,8 +5,8 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::host::{self, Host, Rest};
-use crate::ops::{self, Readiness, Watched};
-use crate::services::{backends, need_servers};
+use crate::ops::{self, Readiness, ReadinessConfig};
+use crate::services::{backends, require_servers};
 use crate::shutdown;
 use common::member::Role;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -29,7 +29,7 @@ pub async fn serve(context: &Context) -> Result<(), Failure> {
 /// Some roles, of services that others use too.
 pub async fn run(context: &Context, roles: &[Role]) -> Result<(), Failure> {
     let config = context.config();
-    need_servers(config)?;
+    require_servers(config)?;
     let shutdown = shutdown::on_signals(config.engine.shutdown_grace.0)?;
     let metrics = ops::install_metrics()?;
     let backends = backends::open(config, &host::names(roles)).await?;
@@ -41,7 +41,7 @@ pub async fn run(context: &Context, roles: &[Role]) -> Result<(), Failure> {
 /// REST alone.
 pub async fn api(context: &Context) -> Result<(), Failure> {
     let config = context.config();
-    need_servers(config)?;
+    require_servers(config)?;
     if config.api.listen.is_empty() {
         return Err(Failure::usage(
             "api.listen is \"\", so there is nothing to run; write for example SIGNALBOX_API__LISTEN=127.0.0.1:8080",
@@ -99,7 +99,7 @@ pub async fn watch(
     // Health answers while roles finish, and stops with them.
     let done = CancellationToken::new();
     let bus = host.backends.bus.clone();
-    let readiness = Arc::new(Readiness::new(Watched {
+    let readiness = Arc::new(Readiness::new(ReadinessConfig {
         store: host.backends.store.clone(),
         ping: host.backends.ping.clone(),
         is_broker_up: Box::new(move || bus.is_up()),

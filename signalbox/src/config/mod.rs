@@ -7,7 +7,7 @@ mod settings;
 mod show;
 mod units;
 
-pub use load::{Loaded, Sources, load};
+pub use load::{LoadedConfig, Sources, load};
 pub use settings::{Config, Log, LogFormat};
-pub use show::{Shown, masked_url};
-pub use units::Span;
+pub use show::{EffectiveSetting, masked_url};
+pub use units::HumanDuration;

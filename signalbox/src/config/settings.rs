@@ -1,6 +1,6 @@
 //! Every setting and its type. `config/default.toml` holds all settings with their defaults; the types have no defaults of their own.
 
-use super::units::{ByteSize, Span};
+use super::units::{ByteSize, HumanDuration};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ pub struct Api {
 pub struct Redis {
     pub url: String,
     pub connections: usize,
-    pub response_timeout: Span,
+    pub response_timeout: HumanDuration,
     pub accept_loss: bool,
 }
 
@@ -48,8 +48,8 @@ pub struct Redis {
 pub struct Amqp {
     pub url: String,
     pub prefetch: u16,
-    pub confirm_timeout: Span,
-    pub heartbeat: Span,
+    pub confirm_timeout: HumanDuration,
+    pub heartbeat: HumanDuration,
     pub events_max_bytes: ByteSize,
     pub rejected_max_bytes: ByteSize,
     pub unrouted_max_bytes: ByteSize,
@@ -59,12 +59,12 @@ pub struct Amqp {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Engine {
     pub shards: u16,
-    pub lease: Span,
-    pub heartbeat_interval: Span,
-    pub poll_interval: Span,
-    pub shutdown_grace: Span,
-    pub ended_retention: Span,
-    pub dedup_rotation: Span,
+    pub lease: HumanDuration,
+    pub heartbeat_interval: HumanDuration,
+    pub poll_interval: HumanDuration,
+    pub shutdown_grace: HumanDuration,
+    pub ended_retention: HumanDuration,
+    pub dedup_rotation: HumanDuration,
     pub feed_length: u32,
 }
 
@@ -81,13 +81,13 @@ pub struct Executor {
     pub resumes: u32,
     pub actions_per_commit: u32,
     pub bundles: usize,
-    pub retry_after: Span,
+    pub retry_after: HumanDuration,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Scheduler {
-    pub windows_interval: Span,
-    pub depth_interval: Span,
+    pub windows_interval: HumanDuration,
+    pub depth_interval: HumanDuration,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -5,18 +5,18 @@ use figment::Figment;
 use figment::value::{Dict, Value};
 use serde::Serialize;
 
-/// Shown as `***` when they are set.
+/// EffectiveSetting as `***` when they are set.
 const SECRETS: [&str; 2] = ["api.key", "api.bootstrap_key"];
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Shown {
+pub struct EffectiveSetting {
     pub key: String,
     pub value: String,
     pub origin: String,
 }
 
 /// Every setting in the order of `config/default.toml`.
-pub fn shown(figment: &Figment) -> Vec<Shown> {
+pub fn effective(figment: &Figment) -> Vec<EffectiveSetting> {
     let mut all = Vec::new();
     if let Ok(root) = figment.extract::<Dict>() {
         walk("", &root, figment, &mut all);
@@ -25,7 +25,7 @@ pub fn shown(figment: &Figment) -> Vec<Shown> {
     all
 }
 
-fn walk(prefix: &str, dict: &Dict, figment: &Figment, all: &mut Vec<Shown>) {
+fn walk(prefix: &str, dict: &Dict, figment: &Figment, all: &mut Vec<EffectiveSetting>) {
     for (name, value) in dict {
         let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         match value {
@@ -33,7 +33,7 @@ fn walk(prefix: &str, dict: &Dict, figment: &Figment, all: &mut Vec<Shown>) {
             value => {
                 let origin =
                     figment.get_metadata(value.tag()).map_or("default", |metadata| metadata.name.as_ref());
-                all.push(Shown { value: text(&key, value), origin: origin.to_owned(), key });
+                all.push(EffectiveSetting { value: text(&key, value), origin: origin.to_owned(), key });
             }
         }
     }

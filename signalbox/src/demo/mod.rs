@@ -6,7 +6,7 @@ mod ports;
 mod samples;
 
 use crate::commands::role;
-use crate::config::{Config, Span};
+use crate::config::{Config, HumanDuration};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::host;
@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Time for an orderly end after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(30);
-const HEARTBEAT: Span = Span(Duration::from_millis(100));
+const HEARTBEAT: HumanDuration = HumanDuration(Duration::from_millis(100));
 const LATE: Duration = Duration::from_secs(5);
 /// Command queue. Only one demo runs on a data folder; it continues with the queue of a demo that was killed.
 const QUEUE: &str = "demo";
@@ -92,7 +92,7 @@ pub async fn run(args: &Options, context: &Context) -> Result<(), Failure> {
             program()
         ));
     }
-    if clean { Ok(()) } else { Err(Failure::Told) }
+    if clean { Ok(()) } else { Err(Failure::Reported) }
 }
 
 /// Runs the simulated carrier; true if nothing was lost or done twice.

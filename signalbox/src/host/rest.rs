@@ -37,7 +37,7 @@ impl Rest {
     ) -> Result<Option<Rest>, Failure> {
         let set = &config.api.bootstrap_key;
         let key = if backends.has_data_folder() {
-            key::of_data_folder(config)?
+            key::for_data_folder(config)?
         } else if set.is_empty() {
             return Ok(None);
         } else {

@@ -4,7 +4,7 @@ mod process;
 mod readiness;
 
 pub use process::{install_metrics, watch_process};
-pub use readiness::{Readiness, Watched};
+pub use readiness::{Readiness, ReadinessConfig};
 
 use crate::failure::Failure;
 use axum::Router;
@@ -81,7 +81,7 @@ async fn render(State(ops): State<Ops>) -> impl IntoResponse {
 async fn ready(State(ops): State<Ops>, RawQuery(query): RawQuery) -> impl IntoResponse {
     let verbose =
         query.is_some_and(|query| query.split('&').any(|part| part.split('=').next() == Some("verbose")));
-    let checks = ops.readiness.look().await;
+    let checks = ops.readiness.check().await;
     let is_ready = checks.iter().all(|check| check.ok);
     let mut text: String =
         checks.iter().filter(|check| verbose || !check.ok).map(|check| format!("{check}\n")).collect();

@@ -12,7 +12,7 @@ const SECONDS: [f64; 14] =
 /// How often gauges of the process are renewed and histograms tidied.
 const UPKEEP: Duration = Duration::from_secs(5);
 /// While something is not ready.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const CHECK_AGAIN: Duration = Duration::from_secs(1);
 /// Linux counts memory in pages of this size on every platform that we build for.
 const PAGE_BYTES: f64 = 4_096.0;
 
@@ -48,13 +48,13 @@ pub async fn watch_process(metrics: PrometheusHandle, readiness: Arc<Readiness>)
         if let Some(bytes) = resident_bytes().await {
             gauge!("process_resident_memory_bytes").set(bytes);
         }
-        let checks = readiness.look().await;
+        let checks = readiness.check().await;
         let is_ready = checks.iter().all(|check| check.ok);
         for check in checks {
             gauge!("signalbox_ready", "check" => check.name).set(f64::from(u8::from(check.ok)));
         }
         metrics.run_upkeep();
-        tokio::time::sleep(if is_ready { UPKEEP } else { LOOK_AGAIN }).await;
+        tokio::time::sleep(if is_ready { UPKEEP } else { CHECK_AGAIN }).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whether this process can do its work, seen from the outside: can the store be written, is the broker there, do its
 //! roles beat, and do they know the newest definitions.
 
-use crate::services::Kinds;
+use crate::services::BackendKinds;
 use crate::services::backends::Ping;
 use crate::services::reason;
 use common::StoreError;
@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is looked at.
-pub struct Watched {
+pub struct ReadinessConfig {
     pub store: Arc<dyn StateStore>,
     pub ping: Ping,
     pub is_broker_up: Box<dyn Fn() -> bool + Send + Sync>,
-    pub kinds: Kinds,
+    pub kinds: BackendKinds,
     /// The roles of this process, and the place under which they beat.
     pub roles: Vec<Role>,
     pub instance: String,
@@ -30,9 +30,9 @@ pub struct Watched {
 }
 
 pub struct Readiness {
-    watched: Watched,
+    config: ReadinessConfig,
     /// The last beat seen of each member of this place, and when it was seen to move.
-    beats: Mutex<BTreeMap<MemberId, (u64, Instant)>>,
+    heartbeats: Mutex<BTreeMap<MemberId, (u64, Instant)>>,
 }
 
 /// One line of `/readyz?verbose`.
@@ -51,26 +51,26 @@ impl fmt::Display for Check {
 }
 
 impl Readiness {
-    pub fn new(watched: Watched) -> Readiness {
-        Readiness { watched, beats: Mutex::default() }
+    pub fn new(config: ReadinessConfig) -> Readiness {
+        Readiness { config, heartbeats: Mutex::default() }
     }
 
     /// Looks at everything now.
-    pub async fn look(&self) -> Vec<Check> {
-        let is_up = (self.watched.is_broker_up)();
-        let broker = match (self.watched.kinds.bus, is_up) {
+    pub async fn check(&self) -> Vec<Check> {
+        let is_up = (self.config.is_broker_up)();
+        let broker = match (self.config.kinds.bus, is_up) {
             ("embedded", true) => "embedded",
             ("embedded", false) => "embedded: the data folder does not take writes (data.dir)",
             (_, true) => "connected",
             (_, false) => "no connection to the broker (amqp.url)",
         };
         let broker = check("broker", is_up, broker);
-        let members = patiently("members", self.watched.store.members());
+        let members = patiently("members", self.config.store.members());
         let (store, members) = tokio::join!(self.store_check(), members);
         let mut checks = vec![store, broker];
         match members {
             Ok(members) => {
-                for role in &self.watched.roles {
+                for role in &self.config.roles {
                     checks.extend(self.role_checks(*role, &members).await);
                 }
             }
@@ -80,35 +80,34 @@ impl Readiness {
     }
 
     async fn store_check(&self) -> Check {
-        match patiently("ping", (self.watched.ping)()).await {
+        match patiently("ping", (self.config.ping)()).await {
             Ok(took) => check("store", true, format!("a write took {:.1} ms", took.as_secs_f64() * 1_000.0)),
             Err(why) => check("store", false, why),
         }
     }
 
     async fn role_checks(&self, role: Role, members: &[Member]) -> Vec<Check> {
-        let Watched { instance, lease, .. } = &self.watched;
+        let ReadinessConfig { instance, lease, .. } = &self.config;
         // An earlier life at the same place may be on the member list still: the one that moves is meant.
         let mine = members.iter().filter(|m| m.role == role && m.instance == *instance);
-        let Some((age, me)) = mine.map(|m| (self.beat_age(m), m)).min_by_key(|(age, _)| *age) else {
-            return vec![check(&format!("{role} beat"), false, "not a member yet")];
+        let Some((age, me)) = mine.map(|m| (self.heartbeat_age(m), m)).min_by_key(|(age, _)| *age) else {
+            return vec![check(&format!("{role} heartbeat"), false, "not a member yet")];
         };
-        let beat = check(
-            &format!("{role} beat"),
+        let heartbeat = check(
+            &format!("{role} heartbeat"),
             age <= *lease,
             format!(
-                "beat {}, seen to move {:.1} s ago (lease {:.0} s)",
+                "number {}, last changed {:.1} s ago (lease {:.0} s)",
                 me.heartbeats,
                 age.as_secs_f64(),
                 lease.as_secs_f64()
             ),
         );
         if role != Role::Dispatcher {
-            return vec![beat];
+            return vec![heartbeat];
         }
         metrics::gauge!("signalbox_definitions_generation").set(me.generation as f64);
-        let definitions = match patiently("definitions", self.watched.store.definitions(me.generation)).await
-        {
+        let definitions = match patiently("definitions", self.config.store.definitions(me.generation)).await {
             Ok(None) => check("definitions", true, format!("generation {}", me.generation)),
             Ok(Some(newer)) => {
                 // A newer generation is on its way within a beat or two; only a role that knows none at all is not ready.
@@ -120,13 +119,13 @@ impl Readiness {
             }
             Err(why) => check("definitions", false, why),
         };
-        vec![beat, definitions]
+        vec![heartbeat, definitions]
     }
 
-    fn beat_age(&self, member: &Member) -> Duration {
+    fn heartbeat_age(&self, member: &Member) -> Duration {
         let now = Instant::now();
-        let mut beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = beats.entry(member.id).or_insert((member.heartbeats, now));
+        let mut heartbeats = self.heartbeats.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = heartbeats.entry(member.id).or_insert((member.heartbeats, now));
         if last.0 != member.heartbeats {
             *last = (member.heartbeats, now);
         }
@@ -153,23 +152,23 @@ mod tests {
     use common::ports::Members;
 
     fn readiness(store: Arc<Store>, is_up: bool) -> Readiness {
-        Readiness::new(Watched {
+        Readiness::new(ReadinessConfig {
             store,
             ping: Arc::new(|| Box::pin(async { Ok(Duration::from_millis(1)) })),
             is_broker_up: Box::new(move || is_up),
-            kinds: Kinds { store: "redis", bus: "amqp" },
+            kinds: BackendKinds { store: "redis", bus: "amqp" },
             roles: vec![Role::Dispatcher],
             instance: "here:1".into(),
             lease: Duration::from_millis(50),
         })
     }
 
-    async fn heartbeat(store: &Store, beat: u64) {
+    async fn heartbeat(store: &Store, count: u64) {
         let member = Member {
             id: MemberId(uuid::Uuid::from_u128(1)),
             role: Role::Dispatcher,
             instance: "here:1".into(),
-            heartbeats: beat,
+            heartbeats: count,
             generation: 0,
             formats: (1, 1),
         };
@@ -181,23 +180,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_process_is_ready_while_its_roles_beat() {
+    async fn a_process_is_ready_while_its_roles_heartbeat() {
         let store = Arc::new(Store::new(16, Limits::default(), ManualTime::default()));
         let readiness = readiness(store.clone(), true);
-        assert_eq!(failing(&readiness.look().await), ["dispatcher beat"]);
+        assert_eq!(failing(&readiness.check().await), ["dispatcher heartbeat"]);
         heartbeat(&store, 1).await;
-        assert_eq!(failing(&readiness.look().await), Vec::<&str>::new());
+        assert_eq!(failing(&readiness.check().await), Vec::<&str>::new());
         tokio::time::sleep(Duration::from_millis(80)).await;
-        assert_eq!(failing(&readiness.look().await), ["dispatcher beat"]);
+        assert_eq!(failing(&readiness.check().await), ["dispatcher heartbeat"]);
         heartbeat(&store, 2).await;
-        assert_eq!(failing(&readiness.look().await), Vec::<&str>::new());
+        assert_eq!(failing(&readiness.check().await), Vec::<&str>::new());
     }
 
     #[tokio::test]
     async fn a_broker_that_is_away_is_a_failing_line() {
         let store = Arc::new(Store::new(16, Limits::default(), ManualTime::default()));
         heartbeat(&store, 1).await;
-        let checks = readiness(store, false).look().await;
+        let checks = readiness(store, false).check().await;
         assert_eq!(failing(&checks), ["broker"]);
         assert_eq!(checks[1].to_string(), "[-] broker failed: no connection to the broker (amqp.url)");
     }

@@ -1,6 +1,6 @@
 //! The backends that roles and API work over: a state store and a bus, each embedded or a server, as the settings name them.
 
-use super::kinds::Kinds;
+use super::backend_kinds::BackendKinds;
 use super::{embedded, external};
 use crate::config::Config;
 use crate::failure::Failure;
@@ -26,7 +26,7 @@ pub struct Backends {
     /// `None` where commands leave by AMQP.
     pub commands: Option<Arc<dyn Commands>>,
     pub clock: Arc<dyn Clock>,
-    pub kinds: Kinds,
+    pub kinds: BackendKinds,
     /// Where this process runs, for people: `host:pid`.
     pub instance: String,
     /// A write to the store.
@@ -41,16 +41,16 @@ pub struct Backends {
 /// # Errors
 /// A service cannot be used, or would lose what it confirms; another process has the data folder.
 pub async fn open(config: &Config, name: &str) -> Result<Backends, Failure> {
-    let kinds = Kinds::of(config);
+    let kinds = BackendKinds::of(config);
     let instance = instance();
     let folder = embedded::open(config, kinds).await?;
     let (store, ping) = match &folder {
         Some(folder) if kinds.store == "embedded" => of_folder(folder),
         _ => of_redis(Arc::new(external::open_redis(config).await?)),
     };
-    let Lines { bus, rejects, commands, broker } = match &folder {
-        Some(folder) if kinds.bus == "embedded" => Lines::of_folder(folder),
-        _ => Lines::of_broker(
+    let BusPorts { bus, rejects, commands, broker } = match &folder {
+        Some(folder) if kinds.bus == "embedded" => BusPorts::of_folder(folder),
+        _ => BusPorts::of_broker(
             external::open_amqp(config, &format!("signalbox {name} {instance}")).await?,
             config,
         ),
@@ -60,23 +60,23 @@ pub async fn open(config: &Config, name: &str) -> Result<Backends, Failure> {
 }
 
 /// How events come in and commands go out.
-struct Lines {
+struct BusPorts {
     bus: Arc<dyn Bus>,
     rejects: Arc<dyn Rejects>,
     commands: Option<Arc<dyn Commands>>,
     broker: Option<Arc<amqp::Bus>>,
 }
 
-impl Lines {
-    fn of_folder(folder: &Folder) -> Lines {
+impl BusPorts {
+    fn of_folder(folder: &Folder) -> BusPorts {
         let bus = Arc::new(folder.bus.clone());
-        Lines { bus: bus.clone(), rejects: bus.clone(), commands: Some(bus), broker: None }
+        BusPorts { bus: bus.clone(), rejects: bus.clone(), commands: Some(bus), broker: None }
     }
 
-    fn of_broker(broker: amqp::Bus, config: &Config) -> Lines {
+    fn of_broker(broker: amqp::Bus, config: &Config) -> BusPorts {
         let broker = Arc::new(broker);
         let rejects = Arc::new(amqp::Rejects { url: config.amqp.url.clone() });
-        Lines { bus: broker.clone(), rejects, commands: None, broker: Some(broker) }
+        BusPorts { bus: broker.clone(), rejects, commands: None, broker: Some(broker) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The data folder, where store or bus are embedded.
 
-use super::kinds::Kinds;
+use super::backend_kinds::BackendKinds;
 use crate::config::Config;
 use crate::failure::Failure;
 use adapters::embedded::disk::OpenError;
@@ -18,10 +18,10 @@ const TABLE: &str = "signalbox.db";
 ///
 /// # Errors
 /// Another process has it, or it cannot be read or written.
-pub async fn open(config: &Config, kinds: Kinds) -> Result<Option<Folder>, Failure> {
+pub async fn open(config: &Config, kinds: BackendKinds) -> Result<Option<Folder>, Failure> {
     let dir = &config.data.dir;
     let shown = dir.display();
-    if kinds == (Kinds { store: "redis", bus: "amqp" }) {
+    if kinds == (BackendKinds { store: "redis", bus: "amqp" }) {
         if dir.join(TABLE).exists() {
             tracing::info!("{}", unused(config));
         }
@@ -46,7 +46,7 @@ pub async fn open(config: &Config, kinds: Kinds) -> Result<Option<Folder>, Failu
 ///
 /// # Errors
 /// It cannot be written.
-pub fn looked_at(config: &Config) -> Result<&'static str, String> {
+pub fn check_folder(config: &Config) -> Result<&'static str, String> {
     let dir = &config.data.dir;
     let has_table = dir.join(TABLE).exists();
     // The closest folder that is there: it is where the others would be made.

@@ -30,11 +30,11 @@ pub fn file(config: &Config) -> PathBuf {
 ///
 /// # Errors
 /// There is a file, and it cannot be read.
-pub fn presented(config: &Config) -> Result<Option<Key>, Failure> {
+pub fn for_client(config: &Config) -> Result<Option<Key>, Failure> {
     let set = [("api.key", &config.api.key), ("api.bootstrap_key", &config.api.bootstrap_key)];
     match set.into_iter().find(|(_, text)| !text.is_empty()) {
         Some((name, text)) => Ok(Some(Key { text: text.clone(), origin: name.to_owned() })),
-        None => kept(config),
+        None => read(config),
     }
 }
 
@@ -42,17 +42,17 @@ pub fn presented(config: &Config) -> Result<Option<Key>, Failure> {
 ///
 /// # Errors
 /// It cannot be read or written.
-pub fn of_data_folder(config: &Config) -> Result<Key, Failure> {
+pub fn for_data_folder(config: &Config) -> Result<Key, Failure> {
     if !config.api.bootstrap_key.is_empty() {
         return Ok(Key { text: config.api.bootstrap_key.clone(), origin: "api.bootstrap_key".into() });
     }
-    match kept(config)? {
+    match read(config)? {
         Some(key) => Ok(key),
-        None => make(config),
+        None => generate(config),
     }
 }
 
-fn kept(config: &Config) -> Result<Option<Key>, Failure> {
+fn read(config: &Config) -> Result<Option<Key>, Failure> {
     let path = file(config);
     let origin = path.display().to_string();
     match std::fs::read_to_string(&path) {
@@ -67,7 +67,7 @@ fn kept(config: &Config) -> Result<Option<Key>, Failure> {
     }
 }
 
-fn make(config: &Config) -> Result<Key, Failure> {
+fn generate(config: &Config) -> Result<Key, Failure> {
     let path = file(config);
     let text = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
     // Whole or not at all: an empty key file would have to be removed by hand.
@@ -99,16 +99,16 @@ mod tests {
         std::fs::create_dir_all(&dir).unwrap();
         let data = format!("data.dir={}", dir.display());
         let plain = config(std::slice::from_ref(&data));
-        assert!(presented(&plain).unwrap().is_none());
-        let made = of_data_folder(&plain).unwrap();
-        assert_eq!(of_data_folder(&plain).unwrap().text, made.text);
-        assert_eq!(presented(&plain).unwrap().unwrap().text, made.text);
+        assert!(for_client(&plain).unwrap().is_none());
+        let made = for_data_folder(&plain).unwrap();
+        assert_eq!(for_data_folder(&plain).unwrap().text, made.text);
+        assert_eq!(for_client(&plain).unwrap().unwrap().text, made.text);
         assert_eq!(std::fs::metadata(file(&plain)).unwrap().permissions().mode() & 0o777, 0o600);
 
         let set = config(&[data.clone(), "api.bootstrap_key=0123456789abcdef".into()]);
-        assert_eq!(of_data_folder(&set).unwrap().text, "0123456789abcdef");
+        assert_eq!(for_data_folder(&set).unwrap().text, "0123456789abcdef");
         let own = config(&[data, "api.bootstrap_key=0123456789abcdef".into(), "api.key=mine".into()]);
-        assert_eq!(presented(&own).unwrap().unwrap().text, "mine");
+        assert_eq!(for_client(&own).unwrap().unwrap().text, "mine");
         let _ = std::fs::remove_dir_all(&dir);
     }
 }

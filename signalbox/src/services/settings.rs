@@ -1,6 +1,6 @@
 //! Settings of the adapters and of the API, taken from the configuration.
 
-use super::kinds::Kinds;
+use super::backend_kinds::BackendKinds;
 use crate::config::Config;
 use crate::failure::Failure;
 use adapters::{amqp, redis};
@@ -37,7 +37,7 @@ pub fn bus_settings(config: &Config, name: &str) -> amqp::Settings {
 pub fn api_settings(
     config: &Config,
     keys: Vec<api::Key>,
-    kinds: Kinds,
+    kinds: BackendKinds,
     shutdown: CancellationToken,
 ) -> api::Config {
     api::Config { keys, store: kinds.store, bus: kinds.bus, feed_length: config.engine.feed_length, shutdown }
@@ -47,7 +47,7 @@ pub fn api_settings(
 ///
 /// # Errors
 /// redis.url or amqp.url is not set.
-pub fn need_servers(config: &Config) -> Result<(), Failure> {
+pub fn require_servers(config: &Config) -> Result<(), Failure> {
     let needs = [
         ("redis.url", &config.redis.url, "state", "SIGNALBOX_REDIS__URL=redis://127.0.0.1:6379"),
         ("amqp.url", &config.amqp.url, "bus", "SIGNALBOX_AMQP__URL=amqp://guest:guest@127.0.0.1:5672/%2f"),

@@ -1,6 +1,6 @@
 //! `signalbox activeflow actions ID`.
 
-use super::args::LookArgs;
+use super::args::InspectArgs;
 use crate::client::Path;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -13,7 +13,7 @@ struct Row<'a> {
     action: &'a Value,
 }
 
-pub async fn run(args: LookArgs, context: &Context) -> Result<(), Failure> {
+pub async fn run(args: InspectArgs, context: &Context) -> Result<(), Failure> {
     let path = Path::new("/v1/activeflows").segment(args.id.id).segment("actions");
     let actions: Value = context.client().await?.get(path.as_str()).await?;
     if args.output.output != Format::Table {
@@ -26,7 +26,7 @@ pub async fn run(args: LookArgs, context: &Context) -> Result<(), Failure> {
         ("ACTION", |row| text(&row.action["id"])),
         ("TYPE", |row| text(&row.action["type"])),
         ("ENDED", |row| text(&row.action["ended_at"])),
-        ("WHAT", what),
+        ("RESULT", what),
     ];
     if rows.is_empty() {
         line("It has no action left, and none is kept of before.");

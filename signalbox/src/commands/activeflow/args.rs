@@ -18,7 +18,7 @@ pub struct IdArgs {
 #[command(
     after_help = "Example:\n  signalbox activeflow list --limit 1 --output ndjson | jq -r .id | xargs signalbox activeflow get"
 )]
-pub struct LookArgs {
+pub struct InspectArgs {
     #[command(flatten)]
     pub id: IdArgs,
     #[command(flatten)]

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How long a command waits to see that a worker did it.
-const PATIENCE: Duration = Duration::from_secs(5);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const TIMEOUT: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Control {
@@ -39,7 +39,7 @@ pub async fn run(id: ActiveflowId, control: &Control, context: &Context) -> Resu
         None => format!(
             "asked for: {} activeflow {id}; no worker has taken it up within {} s. Is an executor running?",
             control.verb(),
-            PATIENCE.as_secs()
+            TIMEOUT.as_secs()
         ),
     });
     Ok(())
@@ -53,7 +53,7 @@ async fn settled(
     before: &Value,
     mut now: Value,
 ) -> Result<Option<Value>, Failure> {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let deadline = tokio::time::Instant::now() + TIMEOUT;
     loop {
         if is_ended(&now) || (*control != Control::Stop && has_moved(before, &now)) {
             return Ok(Some(now));
@@ -61,7 +61,7 @@ async fn settled(
         if tokio::time::Instant::now() >= deadline {
             return Ok(None);
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
         now = client.get(path.as_str()).await?;
     }
 }

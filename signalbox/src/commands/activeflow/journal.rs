@@ -1,6 +1,6 @@
 //! `signalbox activeflow journal ID`.
 
-use super::args::LookArgs;
+use super::args::InspectArgs;
 use crate::client::Path;
 use crate::commands::pages;
 use crate::context::Context;
@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::output::{Format, line, text};
 use serde_json::Value;
 
-pub async fn run(args: LookArgs, context: &Context) -> Result<(), Failure> {
+pub async fn run(args: InspectArgs, context: &Context) -> Result<(), Failure> {
     let path = Path::new("/v1/activeflows").segment(args.id.id).segment("journal");
     let entries = pages::whole(&context.client().await?, &path).await?;
     if args.output.output != Format::Table {

@@ -5,7 +5,7 @@ use super::columns::{action, reference, state};
 use crate::commands::pages::{self, Pages};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Column, Format, OutputArgs, note, text};
+use crate::output::{Column, Format, OutputArgs, stderr_line, text};
 use clap::Args;
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ pub async fn run(args: ListArgs, context: &Context) -> Result<(), Failure> {
     };
     args.output.list(&rows, &columns, empty);
     if has_more && args.output.output == Format::Table {
-        note(&format!("There are more than these {}; --limit shows them.", rows.len()));
+        stderr_line(&format!("There are more than these {}; --limit shows them.", rows.len()));
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ mod watch;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use args::{ForwardArgs, IdArgs, LookArgs};
+use args::{ForwardArgs, IdArgs, InspectArgs};
 use clap::Subcommand;
 use control::Control;
 
@@ -22,11 +22,11 @@ pub enum Command {
     /// Show changes as they happen, until interrupted
     Watch(watch::WatchArgs),
     /// Show one activeflow with its variables
-    Get(LookArgs),
+    Get(InspectArgs),
     /// Show the actions of an activeflow: done, current and next
-    Actions(LookArgs),
+    Actions(InspectArgs),
     /// Show the last transitions of an activeflow, oldest first
-    Journal(LookArgs),
+    Journal(InspectArgs),
     /// End an activeflow now
     Stop(IdArgs),
     /// Pause an activeflow; its events are kept until it resumes

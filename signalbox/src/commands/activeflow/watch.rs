@@ -4,7 +4,7 @@ use super::args::FilterArgs;
 use super::columns::{action, reference, state};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Format, OutputArgs, line, note, text};
+use crate::output::{Format, OutputArgs, line, stderr_line, text};
 use clap::Args;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub async fn run(args: WatchArgs, context: &Context) -> Result<(), Failure> {
         let mut messages = client.messages(path.as_str(), last.as_deref()).await?;
         while let Some(message) = messages.next().await {
             if message.event == "gap" {
-                note(&format!("Changes were missed here: {}", message.data));
+                stderr_line(&format!("Changes were missed here: {}", message.data));
                 continue;
             }
             let activeflow: Value = serde_json::from_str(&message.data).unwrap_or(Value::Null);
@@ -44,7 +44,7 @@ pub async fn run(args: WatchArgs, context: &Context) -> Result<(), Failure> {
             }
         }
         last = messages.last_id().map(str::to_owned).or(last);
-        note("The stream has ended; opening the next.");
+        stderr_line("The stream has ended; opening the next.");
         tokio::time::sleep(PAUSE).await;
     }
 }

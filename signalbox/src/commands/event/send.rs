@@ -5,7 +5,7 @@ use crate::commands::clock::now;
 use crate::config::Config;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Format, OutputArgs, line, note, text};
+use crate::output::{Format, OutputArgs, line, stderr_line, text};
 use crate::services::unusable_broker;
 use adapters::amqp::admin;
 use clap::Args;
@@ -70,13 +70,13 @@ pub async fn run(args: SendArgs, context: &Context) -> Result<(), Failure> {
                 .map_err(|why| if args.file.is_some() { Failure::Failed(why) } else { Failure::Usage(why) })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let way = Way::open(context).await?;
+    let publisher = Publisher::open(context).await?;
     let mut outcomes = Vec::new();
     for (body, (event, reference)) in bodies.iter().zip(events) {
-        let sent = way.send(body, &event, &reference, config).await;
+        let sent = publisher.send(body, &event, &reference, config).await;
         if sent.is_err() && args.file.is_none() {
             let id = &event.id;
-            note(&format!(
+            stderr_line(&format!(
                 "The event's id is {id}: with --id {id} it is recognised, should it be stored already."
             ));
         }
@@ -95,18 +95,18 @@ pub async fn run(args: SendArgs, context: &Context) -> Result<(), Failure> {
 }
 
 /// How events get in.
-enum Way {
+enum Publisher {
     /// Published to the broker, as a source does it.
     Amqp,
     Rest(Client),
 }
 
-impl Way {
-    async fn open(context: &Context) -> Result<Way, Failure> {
+impl Publisher {
+    async fn open(context: &Context) -> Result<Publisher, Failure> {
         if context.config().amqp.url.is_empty() {
-            context.client().await.map(Way::Rest)
+            context.client().await.map(Publisher::Rest)
         } else {
-            Ok(Way::Amqp)
+            Ok(Publisher::Amqp)
         }
     }
 
@@ -119,14 +119,14 @@ impl Way {
         config: &Config,
     ) -> Result<Value, Failure> {
         match self {
-            Way::Amqp => {
+            Publisher::Amqp => {
                 let sent =
                     admin::send_event(&config.amqp.url, body.as_bytes(), &event.kind, &event.id, reference)
                         .await;
                 sent.map_err(|error| unusable_broker(config, &error))?;
                 Ok(json!({ "id": event.id, "source": event.source, "outcome": "published" }))
             }
-            Way::Rest(client) => {
+            Publisher::Rest(client) => {
                 let path = "/v1/events";
                 let answer = client.ask(Method::POST, path, Some(body.as_bytes().to_vec())).await?;
                 if answer.status.is_success() { answer.json(path) } else { Err(client.refusal(&answer)) }

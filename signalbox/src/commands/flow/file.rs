@@ -1,7 +1,7 @@
 //! A flow file, and what is wrong with it.
 
 use crate::failure::Failure;
-use crate::output::note;
+use crate::output::stderr_line;
 use flow::MAX_DOCUMENT_BYTES;
 use flow::finding::{Finding, Severity};
 use serde_json::Value;
@@ -35,7 +35,7 @@ pub fn read(path: &Path) -> Result<String, Failure> {
 /// Prints the findings; says how many are errors.
 pub fn print(shown: &str, findings: &[Finding]) -> usize {
     for finding in findings {
-        note(&text(shown, finding));
+        stderr_line(&text(shown, finding));
     }
     findings.iter().filter(|finding| finding.severity == Severity::Error).count()
 }
@@ -46,7 +46,10 @@ pub fn print_part(shown: &str, part: &Value) {
     let word = |name: &str| part[name].as_str().unwrap_or_default().to_owned();
     let (pointer, code, what) = (word("pointer"), word("code"), word("detail"));
     let place = place(shown, number("line"), number("column"));
-    note(&format!("{place}: error[{code}] {}: {what}", if pointer.is_empty() { "/" } else { &pointer }));
+    stderr_line(&format!(
+        "{place}: error[{code}] {}: {what}",
+        if pointer.is_empty() { "/" } else { &pointer }
+    ));
 }
 
 /// `file:line:column: error[SBX0101] /pointer: what` and a line of help.

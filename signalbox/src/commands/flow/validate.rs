@@ -2,7 +2,7 @@
 
 use super::file;
 use crate::failure::Failure;
-use crate::output::{Format, OutputArgs, line, note};
+use crate::output::{Format, OutputArgs, line, stderr_line};
 use clap::Args;
 use flow::finding::{Finding, Severity};
 use serde::Serialize;
@@ -34,7 +34,7 @@ pub fn run(args: &ValidateArgs) -> Result<(), Failure> {
         let findings = match file::read(path) {
             Ok(text) => flow::validate(&text),
             Err(failure) => {
-                note(&format!("error: {failure}"));
+                stderr_line(&format!("error: {failure}"));
                 wrong += 1;
                 continue;
             }
@@ -58,7 +58,7 @@ pub fn run(args: &ValidateArgs) -> Result<(), Failure> {
     if args.output.output != Format::Table {
         args.output.list(&rows, &[], "");
     }
-    if wrong == 0 { Ok(()) } else { Err(Failure::Told) }
+    if wrong == 0 { Ok(()) } else { Err(Failure::Reported) }
 }
 
 fn counted(number: usize, what: &str) -> String {

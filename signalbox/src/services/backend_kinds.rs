@@ -4,16 +4,16 @@ use crate::config::Config;
 
 /// Of what the backends is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kinds {
+pub struct BackendKinds {
     /// `embedded` or `redis`.
     pub store: &'static str,
     /// `embedded` or `amqp`.
     pub bus: &'static str,
 }
 
-impl Kinds {
-    pub fn of(config: &Config) -> Kinds {
-        Kinds {
+impl BackendKinds {
+    pub fn of(config: &Config) -> BackendKinds {
+        BackendKinds {
             store: if config.redis.url.is_empty() { "embedded" } else { "redis" },
             bus: if config.amqp.url.is_empty() { "embedded" } else { "amqp" },
         }
