@@ -12,11 +12,11 @@ use serde_json::Value;
 pub struct Client {
     transport: Transport,
     key: String,
-    /// Where the key comes from, for people.
+    /// Source of the key, for error messages.
     key_from: Option<String>,
 }
 
-/// What the API answered.
+/// Response of the API.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -33,7 +33,7 @@ impl Client {
     }
 
     /// # Errors
-    /// No answer, or another than success: in the API's own words.
+    /// No answer, or a response other than success; the message is the API's.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         self.json(Method::GET, path, None).await
     }
@@ -56,7 +56,7 @@ impl Client {
         self.json(Method::DELETE, path, None).await
     }
 
-    /// Asks, and gives the answer as it is, also one that is a problem.
+    /// Sends a request and returns the response, even if it reports a problem.
     ///
     /// # Errors
     /// No answer.
@@ -68,7 +68,7 @@ impl Client {
         Ok(Answer { status, body: body.to_bytes().to_vec() })
     }
 
-    /// Opens a stream of server-sent events, behind the message `after`.
+    /// Opens a stream of server-sent events that starts after the message `after`.
     ///
     /// # Errors
     /// No answer, or a problem.
@@ -84,17 +84,20 @@ impl Client {
         Err(self.refusal(&Answer { status, body }))
     }
 
-    /// What the API says, and of a key that it does not know where that comes from.
+    /// Error for a refused request. For an unknown key it names the source of the key.
     pub fn refusal(&self, answer: &Answer) -> Failure {
         if answer.status != StatusCode::UNAUTHORIZED {
             return problem(answer);
         }
         let key = self.key_from.as_ref().map_or_else(
-            || "no key was sent: none is set, and there is none in data.dir".to_owned(),
+            || {
+                "no key was sent: neither api.key nor api.bootstrap_key is set, and data.dir has no key file"
+                    .to_owned()
+            },
             |origin| format!("the key from {origin} is not one of its keys"),
         );
         Failure::failed(format!(
-            "{} does not let this in: {key}. Set SIGNALBOX_API__KEY to its key: `serve` logs where that is when it starts",
+            "{} refused the request: {key}. Set SIGNALBOX_API__KEY to its key; `serve` logs the location of its key when it starts",
             self.transport
         ))
     }
@@ -114,14 +117,14 @@ impl Client {
 }
 
 impl Answer {
-    /// What was answered to `path`. An answer without a body is `null`.
+    /// Parses the response to `path`. An empty body is `null`.
     ///
     /// # Errors
-    /// It is of another shape.
+    /// The response has another format.
     pub fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         let bytes: &[u8] = if self.body.is_empty() { b"null" } else { &self.body };
         serde_json::from_slice(bytes).map_err(|error| {
-            Failure::failed(format!("the answer of {path} was not understood ({error}): is this program older than the one that answers?"))
+            Failure::failed(format!("the response to {path} could not be parsed ({error}); check that this program has the same version as the server"))
         })
     }
 }
@@ -130,7 +133,7 @@ fn encoded(body: &impl Serialize) -> Vec<u8> {
     common::json::to_bytes(body)
 }
 
-/// An RFC 9457 problem as a sentence, with a line for each of its parts.
+/// Error for an RFC 9457 problem: one sentence, and one line for each of its errors.
 pub fn problem(answer: &Answer) -> Failure {
     let problem: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
     let text = |value: &Value| value.as_str().map(str::to_owned);

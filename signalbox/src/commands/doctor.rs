@@ -1,4 +1,4 @@
-//! `signalbox doctor`: what would lose data or slow things down, and what to do about it.
+//! `signalbox doctor`: finds problems of a deployment, and recommends fixes.
 
 use crate::context::Context;
 use crate::doctor::{self, Finding, Report, Severity};

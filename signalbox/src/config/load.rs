@@ -1,4 +1,5 @@
-//! Defaults, file, environment, flags: each over the one before, and every value knows where it comes from.
+//! Loads the settings from defaults, file, environment and flags; later sources override earlier ones. Every value keeps
+//! its origin.
 
 use super::layers::{self, Layer};
 use super::settings::Config;
@@ -7,7 +8,7 @@ use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use std::path::PathBuf;
 
-/// Where settings come from. The environment is an argument, so that a test has its own.
+/// Sources of settings. The environment is a parameter, so that tests can set their own.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     pub file: Option<PathBuf>,
@@ -29,8 +30,10 @@ impl LoadedConfig {
     }
 }
 
+/// Loads the settings.
+///
 /// # Errors
-/// Everything that is wrong with the sources, one sentence each, with key, value and origin.
+/// All errors in the sources, one sentence each, with key, value and origin.
 pub fn load(sources: &Sources) -> Result<LoadedConfig, Vec<String>> {
     let known = layers::defaults().map_err(|wrong| vec![wrong])?;
     let mut layers = Vec::new();
@@ -162,14 +165,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_names_key_value_and_origin() {
+    fn an_error_names_key_value_and_origin() {
         for (name, value, expected) in [
             (
                 "SIGNALBOX_REDIS__ULR",
                 "x",
                 "SIGNALBOX_REDIS__ULR (environment): there is no setting redis.ulr. Did you mean SIGNALBOX_REDIS__URL?",
             ),
-            ("SIGNALBOX_REDIS_URL", "x", "write two underscores behind the section, SIGNALBOX_REDIS__URL"),
+            ("SIGNALBOX_REDIS_URL", "x", "write two underscores after the section, SIGNALBOX_REDIS__URL"),
             (
                 "SIGNALBOX_ENGINE__LEASE",
                 "10 parsecs",
@@ -197,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_of_our_name_in_kubernetes_is_not_a_setting() {
+    fn a_kubernetes_service_named_signalbox_is_not_a_setting() {
         assert!(
             load(&environment(&[("SIGNALBOX_SERVICE_HOST", "10.0.0.1"), ("SIGNALBOX_PORT", "tcp://x")]))
                 .is_ok()
@@ -205,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_refused_with_its_place() {
+    fn an_error_in_a_file_has_line_and_column() {
         let file = std::env::temp_dir().join(format!("signalbox-bad-{}.toml", std::process::id()));
         for (text, expected) in [
             ("[engine]\nlease = ten", ":2:9: not TOML"),

@@ -1,11 +1,11 @@
-//! What is in force, with its origin and without its secrets.
+//! The effective settings and their origins, with secrets masked.
 
 use super::settings::DEFAULTS;
 use figment::Figment;
 use figment::value::{Dict, Value};
 use serde::Serialize;
 
-/// EffectiveSetting as `***` when they are set.
+/// Printed as `***` when they are set.
 const SECRETS: [&str; 2] = ["api.key", "api.bootstrap_key"];
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -39,7 +39,7 @@ fn walk(prefix: &str, dict: &Dict, figment: &Figment, all: &mut Vec<EffectiveSet
     }
 }
 
-/// The place of the key's section in the file, then the key.
+/// Position of the key's section in the file, then the key.
 fn section_order(key: &str) -> (usize, String) {
     let section = key.split('.').next().unwrap_or_default();
     (DEFAULTS.find(&format!("\n[{section}]")).unwrap_or(usize::MAX), key.to_owned())

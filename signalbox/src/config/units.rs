@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A length of time.
+/// A duration in the notation of the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HumanDuration(pub Duration);
 
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_write_is_read_and_written_back() {
+    fn parsing_and_printing_are_inverse() {
         for text in ["500ms", "10s", "90s", "5m", "1h", "2d"] {
             assert_eq!(text.parse::<HumanDuration>().unwrap().to_string(), text);
         }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_unit_or_another_is_refused_with_the_text() {
+    fn a_missing_or_unknown_unit_is_an_error_with_the_text() {
         for text in ["10", "ten seconds", "1.5s", "-1s", "", "10 parsecs", "99999999999999999999s"] {
             assert!(text.parse::<HumanDuration>().unwrap_err().contains(&format!("`{text}`")));
         }

@@ -209,13 +209,13 @@ mod tests {
     use super::*;
     use crate::doctor::finding::Severity;
 
-    fn snapshot(beats: [u64; 3], generations: [u64; 3]) -> EngineSnapshot {
+    fn snapshot(heartbeats: [u64; 3], generations: [u64; 3]) -> EngineSnapshot {
         let roles = ["dispatcher", "executor", "scheduler"];
         let seen = |at: usize| MemberSnapshot {
             id: at.to_string(),
             role: roles[at].into(),
             instance: format!("host:{at}"),
-            heartbeats: beats[at],
+            heartbeats: heartbeats[at],
             generation: generations[at],
         };
         EngineSnapshot { generation: 7, members: (0..3).map(seen).collect(), ..EngineSnapshot::default() }

@@ -1,5 +1,5 @@
-//! Whether this process can do its work, seen from the outside: can the store be written, is the broker there, do its
-//! roles beat, and do they know the newest definitions.
+//! Readiness of this process: the store can be written, the broker is connected, the roles send heartbeats and have loaded
+//! the definitions.
 
 use crate::services::BackendKinds;
 use crate::services::backends::Ping;
@@ -13,25 +13,26 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long one look may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Maximum time of one check.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What is looked at.
+/// Services and roles that are checked.
 pub struct ReadinessConfig {
     pub store: Arc<dyn StateStore>,
     pub ping: Ping,
     pub is_broker_up: Box<dyn Fn() -> bool + Send + Sync>,
     pub kinds: BackendKinds,
-    /// The roles of this process, and the place under which they beat.
+    /// Roles of this process.
     pub roles: Vec<Role>,
+    /// Instance name in the heartbeats of these roles.
     pub instance: String,
-    /// A beat older than this is a failure.
+    /// Maximum age of a heartbeat.
     pub lease: Duration,
 }
 
 pub struct Readiness {
     config: ReadinessConfig,
-    /// The last beat seen of each member of this place, and when it was seen to move.
+    /// Last heartbeat of each member of this instance, and the time when it changed.
     heartbeats: Mutex<BTreeMap<MemberId, (u64, Instant)>>,
 }
 
@@ -55,17 +56,17 @@ impl Readiness {
         Readiness { config, heartbeats: Mutex::default() }
     }
 
-    /// Looks at everything now.
+    /// Runs all checks.
     pub async fn check(&self) -> Vec<Check> {
         let is_up = (self.config.is_broker_up)();
         let broker = match (self.config.kinds.bus, is_up) {
             ("embedded", true) => "embedded",
-            ("embedded", false) => "embedded: the data folder does not take writes (data.dir)",
+            ("embedded", false) => "embedded: the data folder cannot be written (data.dir)",
             (_, true) => "connected",
             (_, false) => "no connection to the broker (amqp.url)",
         };
         let broker = check("broker", is_up, broker);
-        let members = patiently("members", self.config.store.members());
+        let members = with_timeout("members", self.config.store.members());
         let (store, members) = tokio::join!(self.store_check(), members);
         let mut checks = vec![store, broker];
         match members {
@@ -80,7 +81,7 @@ impl Readiness {
     }
 
     async fn store_check(&self) -> Check {
-        match patiently("ping", (self.config.ping)()).await {
+        match with_timeout("ping", (self.config.ping)()).await {
             Ok(took) => check("store", true, format!("a write took {:.1} ms", took.as_secs_f64() * 1_000.0)),
             Err(why) => check("store", false, why),
         }
@@ -88,7 +89,7 @@ impl Readiness {
 
     async fn role_checks(&self, role: Role, members: &[Member]) -> Vec<Check> {
         let ReadinessConfig { instance, lease, .. } = &self.config;
-        // An earlier life at the same place may be on the member list still: the one that moves is meant.
+        // The member list may still have an earlier process with the same instance name: use the one whose heartbeat changes.
         let mine = members.iter().filter(|m| m.role == role && m.instance == *instance);
         let Some((age, me)) = mine.map(|m| (self.heartbeat_age(m), m)).min_by_key(|(age, _)| *age) else {
             return vec![check(&format!("{role} heartbeat"), false, "not a member yet")];
@@ -107,18 +108,19 @@ impl Readiness {
             return vec![heartbeat];
         }
         metrics::gauge!("signalbox_definitions_generation").set(me.generation as f64);
-        let definitions = match patiently("definitions", self.config.store.definitions(me.generation)).await {
-            Ok(None) => check("definitions", true, format!("generation {}", me.generation)),
-            Ok(Some(newer)) => {
-                // A newer generation is on its way within a beat or two; only a role that knows none at all is not ready.
-                check(
-                    "definitions",
-                    me.generation > 0,
-                    format!("generation {} of {}", me.generation, newer.generation),
-                )
-            }
-            Err(why) => check("definitions", false, why),
-        };
+        let definitions =
+            match with_timeout("definitions", self.config.store.definitions(me.generation)).await {
+                Ok(None) => check("definitions", true, format!("generation {}", me.generation)),
+                Ok(Some(newer)) => {
+                    // A newer generation is loaded within one or two heartbeats. Only a role without definitions is not ready.
+                    check(
+                        "definitions",
+                        me.generation > 0,
+                        format!("generation {} of {}", me.generation, newer.generation),
+                    )
+                }
+                Err(why) => check("definitions", false, why),
+            };
         vec![heartbeat, definitions]
     }
 
@@ -137,11 +139,14 @@ fn check(name: &str, ok: bool, detail: impl Into<String>) -> Check {
     Check { name: name.to_owned(), ok, detail: detail.into() }
 }
 
-async fn patiently<T>(what: &str, answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, String> {
-    match tokio::time::timeout(PATIENCE, answer).await {
+async fn with_timeout<T>(
+    what: &str,
+    answer: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, String> {
+    match tokio::time::timeout(TIMEOUT, answer).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(format!("{what}: {}", reason(&error))),
-        Err(_) => Err(format!("{what}: no answer from the state store within {} s", PATIENCE.as_secs())),
+        Err(_) => Err(format!("{what}: no answer from the state store within {} s", TIMEOUT.as_secs())),
     }
 }
 
@@ -180,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_process_is_ready_while_its_roles_heartbeat() {
+    async fn a_process_is_ready_while_its_roles_send_heartbeats() {
         let store = Arc::new(Store::new(16, Limits::default(), ManualTime::default()));
         let readiness = readiness(store.clone(), true);
         assert_eq!(failing(&readiness.check().await), ["dispatcher heartbeat"]);
@@ -193,7 +198,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_broker_that_is_away_is_a_failing_line() {
+    async fn a_missing_broker_is_a_failed_check() {
         let store = Arc::new(Store::new(16, Limits::default(), ManualTime::default()));
         heartbeat(&store, 1).await;
         let checks = readiness(store, false).check().await;

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 
-/// Of what the backends is made.
+/// Kind of each backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackendKinds {
     /// `embedded` or `redis`.

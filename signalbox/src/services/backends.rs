@@ -1,4 +1,4 @@
-//! The backends that roles and API work over: a state store and a bus, each embedded or a server, as the settings name them.
+//! The backends of roles and API: a state store and a bus, each either embedded or a server.
 
 use super::backend_kinds::BackendKinds;
 use super::{embedded, external};
@@ -14,32 +14,32 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A write to the store: reading alone would not notice a full disk.
+/// Test write to the store. A read would not detect a full disk.
 pub type Ping =
     Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Duration, StoreError>> + Send>> + Send + Sync>;
 
-/// What everything in this process shares.
+/// Backends shared by everything in this process.
 pub struct Backends {
     pub store: Arc<dyn StateStore>,
     pub bus: Arc<dyn Bus>,
     pub rejects: Arc<dyn Rejects>,
-    /// `None` where commands leave by AMQP.
+    /// `None` if commands are published to AMQP.
     pub commands: Option<Arc<dyn Commands>>,
     pub clock: Arc<dyn Clock>,
     pub kinds: BackendKinds,
-    /// Where this process runs, for people: `host:pid`.
+    /// Name of this process: `host:pid`.
     pub instance: String,
-    /// A write to the store.
+    /// Test write to the store.
     pub ping: Ping,
     folder: Option<Folder>,
     broker: Option<Arc<amqp::Bus>>,
 }
 
-/// Opens what is configured, after everything that would lose data is refused or warned about. `name` says at the broker
-/// who is connected.
+/// Opens the configured backends. Refuses or reports settings that lose data. `name` is part of the connection name at the
+/// broker.
 ///
 /// # Errors
-/// A service cannot be used, or would lose what it confirms; another process has the data folder.
+/// A service cannot be used, or would lose confirmed writes; or another process uses the data folder.
 pub async fn open(config: &Config, name: &str) -> Result<Backends, Failure> {
     let kinds = BackendKinds::of(config);
     let instance = instance();
@@ -59,7 +59,7 @@ pub async fn open(config: &Config, name: &str) -> Result<Backends, Failure> {
     Ok(Backends { store, bus, rejects, commands, clock, kinds, instance, ping, folder, broker })
 }
 
-/// How events come in and commands go out.
+/// Ports for events and commands.
 struct BusPorts {
     bus: Arc<dyn Bus>,
     rejects: Arc<dyn Rejects>,
@@ -81,7 +81,7 @@ impl BusPorts {
 }
 
 impl Backends {
-    /// Whether this process has the data folder.
+    /// Whether this process uses the data folder.
     pub fn has_data_folder(&self) -> bool {
         self.folder.is_some()
     }
@@ -99,7 +99,7 @@ impl Backends {
         }
     }
 
-    /// Keeps the gauges of the queues fresh.
+    /// Starts updating the gauges of the queues.
     pub fn watch_queues(&self, config: &Config) {
         let every = config.scheduler.depth_interval.0;
         match (&self.broker, &self.folder) {
@@ -109,7 +109,8 @@ impl Backends {
         }
     }
 
-    /// Settles what was accepted, within a bounded time. What is embedded answers only for what is on the disk already.
+    /// Waits for a bounded time until accepted messages are confirmed. Embedded backends have already stored everything that
+    /// they confirmed.
     pub async fn close(&self) {
         if let Some(broker) = &self.broker {
             broker.close().await;
@@ -136,7 +137,7 @@ fn of_redis(store: Arc<redis::Store>) -> (Arc<dyn StateStore>, Ping) {
     (store, ping)
 }
 
-/// Where this process runs, for people: `host:pid`.
+/// Name of this process: `host:pid`.
 pub fn instance() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = if host.trim().is_empty() { "localhost" } else { host.trim() };

@@ -7,13 +7,13 @@ use common::StoreError;
 
 pub fn unreachable_store(config: &Config, error: &StoreError) -> Failure {
     Failure::failed(format!(
-        "the state store at {} (redis.url) cannot be used: {}. Is it Redis, is it running, and are user and password right?",
+        "the state store at {} (redis.url) cannot be used: {}. Is it Redis, is it running, and are the user and password correct?",
         masked_url(&config.redis.url),
         reason(error)
     ))
 }
 
-/// Why nothing could be asked; that nothing happened is plain then.
+/// Reason of a store error on one line, without the name of the operation.
 pub fn reason(error: &StoreError) -> String {
     let why = match error {
         StoreError::Unanswered { reason, .. } | StoreError::Refused { reason, .. } => reason,
@@ -23,7 +23,7 @@ pub fn reason(error: &StoreError) -> String {
     why.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
-/// A broker's error, with the setting that names it.
+/// Error of the broker, with its setting.
 pub fn unusable_broker(config: &Config, error: &dyn std::fmt::Display) -> Failure {
     Failure::failed(format!(
         "the broker at {} (amqp.url) cannot be used: {error}",
@@ -31,7 +31,7 @@ pub fn unusable_broker(config: &Config, error: &dyn std::fmt::Display) -> Failur
     ))
 }
 
-/// What is wrong with the topology, with the settings that it comes from.
+/// Error of the topology, with the settings that cause it.
 pub fn unusable_topology(config: &Config, error: &TopologyError) -> Failure {
     let TopologyError::Different { differences, .. } = error else { return unusable_broker(config, error) };
     let keys: Vec<&str> = ["events", "rejected", "unrouted"]
@@ -43,6 +43,6 @@ pub fn unusable_topology(config: &Config, error: &TopologyError) -> Failure {
         })
         .collect();
     let settings: String =
-        keys.iter().map(|queue| format!("\n       that is the setting amqp.{queue}_max_bytes")).collect();
+        keys.iter().map(|queue| format!("\n       the setting is amqp.{queue}_max_bytes")).collect();
     Failure::failed(format!("{error}{settings}"))
 }

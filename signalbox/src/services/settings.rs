@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use adapters::{amqp, redis};
 use tokio_util::sync::CancellationToken;
 
-/// How the store shall be used.
+/// Settings of the Redis store.
 pub fn store_settings(config: &Config) -> redis::Settings {
     redis::Settings {
         connections: config.redis.connections,
@@ -18,7 +18,7 @@ pub fn store_settings(config: &Config) -> redis::Settings {
     }
 }
 
-/// How the broker shall be used; `name` is what it shows as the connection's name.
+/// Settings of the AMQP bus; `name` is the connection name at the broker.
 pub fn bus_settings(config: &Config, name: &str) -> amqp::Settings {
     let amqp = &config.amqp;
     amqp::Settings {
@@ -43,20 +43,20 @@ pub fn api_settings(
     api::Config { keys, store: kinds.store, bus: kinds.bus, feed_length: config.engine.feed_length, shutdown }
 }
 
-/// What a single role needs: state and bus that other processes share.
+/// Checks that both servers are set, because a single role shares state and bus with other processes.
 ///
 /// # Errors
 /// redis.url or amqp.url is not set.
 pub fn require_servers(config: &Config) -> Result<(), Failure> {
     let needs = [
-        ("redis.url", &config.redis.url, "state", "SIGNALBOX_REDIS__URL=redis://127.0.0.1:6379"),
+        ("redis.url", &config.redis.url, "state store", "SIGNALBOX_REDIS__URL=redis://127.0.0.1:6379"),
         ("amqp.url", &config.amqp.url, "bus", "SIGNALBOX_AMQP__URL=amqp://guest:guest@127.0.0.1:5672/%2f"),
     ];
     match needs.into_iter().find(|(_, value, ..)| value.is_empty()) {
         None => Ok(()),
         Some((key, _, what, example)) => Err(Failure::usage(format!(
-            "{key} is not set: a role in a process of its own shares its {what} with the others, and what is embedded belongs to one process. \
-             Set it, for example {example}, or run everything in one process: signalbox serve"
+            "{key} is not set: a role that runs in its own process needs a {what} that it can share with other processes. \
+             Set {key}, for example {example}, or run everything in one process: signalbox serve"
         ))),
     }
 }

@@ -34,7 +34,7 @@ pub struct ForwardArgs {
     pub action: String,
 }
 
-/// Which activeflows; everything that is given must fit.
+/// Selects activeflows; all given conditions must match.
 #[derive(Args, Debug)]
 pub struct FilterArgs {
     /// Only activeflows in this state
@@ -54,8 +54,8 @@ pub struct FilterArgs {
 }
 
 impl FilterArgs {
-    /// The path with what is asked for.
-    pub fn on(&self, path: &str, context: &Context) -> Path {
+    /// The path with the conditions as query parameters.
+    pub fn query(&self, path: &str, context: &Context) -> Path {
         let flow = self.flow.as_deref().map(|flow| context.flow_id(self.customer, flow));
         Path::new(path)
             .with("customer_id", self.customer)
@@ -71,7 +71,8 @@ impl FilterArgs {
     }
 }
 
-const REFERENCE_HELP: &str = "Only those for this call, message or other thing: call, or call:call-4711";
+const REFERENCE_HELP: &str =
+    "Only activeflows for this reference: a kind (call), or a kind and an id (call:call-4711)";
 
 /// `call`, or `call:call-4711`.
 #[derive(Clone, Debug)]

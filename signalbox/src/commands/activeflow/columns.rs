@@ -16,7 +16,7 @@ pub fn reference(row: &Value) -> String {
     format!("{}:{}", text(&row["reference_type"]), text(&row["reference_id"]))
 }
 
-/// Where it stands.
+/// Id of the current action.
 pub fn action(row: &Value) -> String {
     match row["current_action"]["id"].as_str() {
         Some(id) if id != NIL => id.to_owned(),
@@ -24,5 +24,5 @@ pub fn action(row: &Value) -> String {
     }
 }
 
-/// An id that is not set.
+/// The nil id: no value.
 const NIL: &str = "00000000-0000-0000-0000-000000000000";

@@ -9,7 +9,7 @@ use common::ActiveflowId;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long a command waits to see that a worker did it.
+/// Maximum time to wait until a worker has applied the request.
 const TIMEOUT: Duration = Duration::from_secs(5);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -37,7 +37,7 @@ pub async fn run(id: ActiveflowId, control: &Control, context: &Context) -> Resu
         Some(it) if is_ended(&it) => format!("activeflow {id} is {}", state(&it)),
         Some(it) => format!("activeflow {id} is {} at `{}`", state(&it), action(&it)),
         None => format!(
-            "asked for: {} activeflow {id}; no worker has taken it up within {} s. Is an executor running?",
+            "the request to {} activeflow {id} is stored, but no worker applied it within {} s; check that an executor is running",
             control.verb(),
             TIMEOUT.as_secs()
         ),
@@ -45,7 +45,7 @@ pub async fn run(id: ActiveflowId, control: &Control, context: &Context) -> Resu
     Ok(())
 }
 
-/// How it stands after a worker did what was asked; `None`: not in time.
+/// The activeflow after a worker applied the request; `None` after the timeout.
 async fn settled(
     client: &Client,
     path: &Path,
@@ -66,7 +66,7 @@ async fn settled(
     }
 }
 
-/// A worker had it since, and has given it back.
+/// Whether a worker has claimed and released the activeflow since.
 fn has_moved(before: &Value, now: &Value) -> bool {
     let is_busy = matches!(now["state"].as_str(), Some("ready" | "claimed"));
     !is_busy && now["tm_update"] != before["tm_update"]

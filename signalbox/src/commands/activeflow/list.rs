@@ -27,7 +27,7 @@ pub struct ListArgs {
 
 pub async fn run(args: ListArgs, context: &Context) -> Result<(), Failure> {
     let client = context.client().await?;
-    let path = args.filter.on("/v1/activeflows", context);
+    let path = args.filter.query("/v1/activeflows", context);
     let Pages { rows, has_more } = pages::collect(&client, &path, args.limit as usize).await?;
     let columns: [Column<Value>; 6] = [
         ("ID", |row| text(&row["id"])),
@@ -45,7 +45,10 @@ pub async fn run(args: ListArgs, context: &Context) -> Result<(), Failure> {
     };
     args.output.list(&rows, &columns, empty);
     if has_more && args.output.output == Format::Table {
-        stderr_line(&format!("There are more than these {}; --limit shows them.", rows.len()));
+        stderr_line(&format!(
+            "There are more than these {} activeflows; increase --limit to show more.",
+            rows.len()
+        ));
     }
     Ok(())
 }

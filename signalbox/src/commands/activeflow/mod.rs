@@ -1,4 +1,4 @@
-//! `signalbox activeflow …`: look at running flows, and ask something of one.
+//! `signalbox activeflow …`: inspect and control activeflows.
 
 mod actions;
 mod args;

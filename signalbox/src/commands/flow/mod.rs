@@ -1,4 +1,4 @@
-//! `signalbox flow …`: from a file to what runs.
+//! `signalbox flow …`: validate, deploy, list and export flows.
 
 mod deploy;
 mod export;

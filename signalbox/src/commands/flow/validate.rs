@@ -45,8 +45,8 @@ pub fn run(args: &ValidateArgs) -> Result<(), Failure> {
             file::print(&shown, &findings);
             let warnings = findings.len() - errors;
             line(&match (errors, warnings) {
-                (0, 0) => format!("{shown}: fine"),
-                (0, warnings) => format!("{shown}: can be deployed, {}", counted(warnings, "warning")),
+                (0, 0) => format!("{shown}: valid"),
+                (0, warnings) => format!("{shown}: valid, {}", counted(warnings, "warning")),
                 (errors, 0) => format!("{shown}: {}", counted(errors, "error")),
                 (errors, warnings) => {
                     format!("{shown}: {}, {}", counted(errors, "error"), counted(warnings, "warning"))

@@ -37,7 +37,7 @@ pub async fn run(args: ListArgs, context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-/// By this machine's clock; events are judged by their own time.
+/// State by the clock of this machine. For an event, its own time decides.
 fn state(row: &Value, now: Timestamp) -> &'static str {
     let time = |name: &str| row[name].as_str().and_then(|time| time.parse::<Timestamp>().ok());
     match (time("active_from"), time("active_until")) {
