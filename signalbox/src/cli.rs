@@ -1,7 +1,7 @@
 //! The command line: its commands and the options that all of them share.
 
 use crate::commands::{self, Command};
-use crate::config::{self, Config, Loaded, Sources};
+use crate::config::{self, Config, LoadedConfig, Sources};
 use crate::context::Context;
 use crate::failure::{Failure, lines};
 use crate::telemetry;
@@ -13,9 +13,9 @@ use std::path::PathBuf;
     name = "signalbox",
     version,
     about = "Signalbox: a self-hosted flow engine for telecoms",
-    long_about = "Signalbox turns what carriers' systems report (a call came in, an SMS arrived, a SIM used data) into running flows, and hands out the commands that gateways carry out. It runs by itself, or on Redis and RabbitMQ.",
+    long_about = "Signalbox receives events from the systems of carriers (an incoming call, an SMS, data usage of a SIM), runs flows for them, and sends commands to gateways. It needs no other service, or runs on Redis and RabbitMQ.",
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage (flags and settings).\n\n\
-        To see it work:\n  \
+        Demonstration:\n  \
           signalbox demo\n\n\
         First steps, in a second terminal beside `signalbox serve`:\n  \
           signalbox flow deploy samples/opening-hours.json\n  \
@@ -23,7 +23,7 @@ use std::path::PathBuf;
           signalbox event send --type call.incoming --subject call-1 \\\n    \
             --data '{\"from\":\"+15550100\",\"to\":\"+15550111\"}'\n  \
           signalbox activeflow list\n\n\
-        Commands connect to the Signalbox that runs on this machine (api.url), or directly to Redis and RabbitMQ if redis.url and \
+        Commands connect to the running Signalbox (api.url; by default on this machine), or directly to Redis and RabbitMQ if redis.url and \
         amqp.url are set. `signalbox config show` prints every setting."
 )]
 pub struct Cli {
@@ -62,7 +62,7 @@ pub fn run() -> Result<(), Failure> {
     outcome
 }
 
-fn load(global: Global) -> Result<Loaded, Failure> {
+fn load(global: Global) -> Result<LoadedConfig, Failure> {
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();

@@ -1,13 +1,13 @@
 //! Settings and services that every command uses.
 
 use crate::client::{self, Client};
-use crate::config::{Config, Loaded};
+use crate::config::{Config, LoadedConfig};
 use crate::failure::Failure;
 use common::FlowId;
 
 /// Context of a command: the settings in effect and the source of each.
 pub struct Context {
-    pub loaded: Loaded,
+    pub loaded: LoadedConfig,
 }
 
 impl Context {

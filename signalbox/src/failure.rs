@@ -1,4 +1,4 @@
-//! How a command fails: wrong usage (exit code 2: flags and settings, before anything was tried) or failed (1).
+//! Failures of commands: wrong usage (flags and settings, exit code 2) or a failed operation (exit code 1).
 
 use common::{BusError, StoreError};
 use std::fmt;
@@ -7,12 +7,12 @@ use std::process::ExitCode;
 
 #[derive(Debug)]
 pub enum Failure {
-    /// What the caller wrote cannot be meant: a flag, an address, a setting.
+    /// A flag, an address or a setting is invalid.
     Usage(String),
-    /// What was asked for did not work out.
+    /// The operation failed.
     Failed(String),
-    /// The same, and everything about it has been printed already.
-    Told,
+    /// The operation failed, and its errors are already printed.
+    Reported,
 }
 
 impl Failure {
@@ -24,12 +24,12 @@ impl Failure {
         Failure::Failed(what.into())
     }
 
-    /// Says it on stderr and answers with the exit code.
+    /// Prints the failure to stderr and returns the exit code.
     pub fn report(&self) -> ExitCode {
         match self {
-            Failure::Told => {}
+            Failure::Reported => {}
             Failure::Usage(what) | Failure::Failed(what) => {
-                // A closed stderr is nobody to tell.
+                // If stderr is closed, the message is lost.
                 let _ = writeln!(std::io::stderr(), "error: {what}");
             }
         }
@@ -41,7 +41,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Usage(what) | Failure::Failed(what) => f.write_str(what),
-            Failure::Told => f.write_str("see above"),
+            Failure::Reported => f.write_str("see above"),
         }
     }
 }
@@ -58,7 +58,7 @@ impl From<BusError> for Failure {
     }
 }
 
-/// Several sentences, one a line.
+/// Joins sentences, one per line.
 pub fn lines(sentences: &[String]) -> String {
     sentences.join("\n       ")
 }

@@ -1,4 +1,4 @@
-//! The one binary of Signalbox: reads the command line, runs one command, and answers with an exit code.
+//! The binary of Signalbox: parses the command line, runs one command, and returns an exit code.
 
 mod bench;
 mod cli;

@@ -1,4 +1,4 @@
-//! What reading commands print: a table for people, JSON for programs.
+//! Output of commands: tables for people, JSON for programs.
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -23,11 +23,11 @@ pub struct OutputArgs {
     pub output: Format,
 }
 
-/// A column: its heading and what it shows of a row.
+/// A column: its heading, and its text for a row.
 pub type Column<T> = (&'static str, fn(&T) -> String);
 
 impl OutputArgs {
-    /// Prints `rows`; a table without rows says `empty` instead.
+    /// Prints `rows`; a table without rows prints `empty` instead.
     pub fn list<T: Serialize>(self, rows: &[T], columns: &[Column<T>], empty: &str) {
         match self.output {
             Format::Table if rows.is_empty() => line(empty),
@@ -37,12 +37,12 @@ impl OutputArgs {
         }
     }
 
-    /// Prints `rows` as columns, whatever the format.
+    /// Prints `rows` as columns in every format.
     pub fn table<T>(self, rows: &[T], columns: &[Column<T>]) {
         print(&table(rows, columns, is_styled()));
     }
 
-    /// Prints one thing; `text` is its form for people.
+    /// Prints one value; `text` is its form for people.
     pub fn one<T: Serialize>(self, thing: &T, text: impl FnOnce() -> String) {
         match self.output {
             Format::Table => line(text().trim_end()),
@@ -52,7 +52,7 @@ impl OutputArgs {
     }
 }
 
-/// A value of an answer as a person reads it; what is not there is `-`.
+/// A JSON value as text for people; a missing value is `-`.
 pub fn text(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
@@ -61,13 +61,13 @@ pub fn text(value: &Value) -> String {
     }
 }
 
-/// A line on stdout. Whoever closed the pipe has seen enough.
+/// Prints a line to stdout. A closed pipe is not an error.
 pub fn line(text: &str) {
     print(&format!("{text}\n"));
 }
 
-/// A line on stderr: notes beside the result.
-pub fn note(text: &str) {
+/// Prints a line to stderr, for messages that are not part of the result.
+pub fn stderr_line(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
@@ -76,7 +76,7 @@ fn print(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Escapes go to a terminal only, and not with NO_COLOR.
+/// Whether to print escape sequences: on a terminal, unless NO_COLOR is set.
 fn is_styled() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -1,19 +1,21 @@
-//! Logs: to stderr, text on a terminal and JSON otherwise. Every line stands alone.
+//! Logs: to stderr, text on a terminal and JSON otherwise. Every line is complete by itself.
 
 use crate::config::{Log, LogFormat};
 use crate::failure::Failure;
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
-/// What libraries say beside us. lapin calls every closed channel an error, also those that only ask whether a queue
-/// exists; our adapters say what of it matters.
+/// Log levels of libraries. lapin logs every closed channel as an error, even after a check whether a queue exists; the
+/// adapters log the errors that matter.
 const LIBRARIES: &str = "lapin=off,lapin::returned_messages=error,redis=warn,deadpool=warn,hyper=warn";
 
-/// A one-shot command answers on stdout and is quiet otherwise, unless a level was set.
+/// Log level of one-shot commands, unless a level is set. Their result goes to stdout.
 pub const QUIET: &str = "warn";
 
+/// Starts logging.
+///
 /// # Errors
-/// A level that cannot be read.
+/// The level is invalid.
 pub fn init(log: &Log, level: &str) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(format!("{LIBRARIES},{level}")).map_err(|error| {
         Failure::usage(format!(

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 const EVENTS: usize = 10_000;
 /// Longer than any measurement.
 const HOUR_MS: u64 = 3_600_000;
-/// Kinds of keys that are reported separately, in this order; all others are one figure.
+/// BackendKinds of keys that are reported separately, in this order; all others are one figure.
 const KINDS: [(&str, &str); 6] = [
     ("a", "records"),
     ("j", "journals"),

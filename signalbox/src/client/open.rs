@@ -1,11 +1,12 @@
-//! Whom a command asks: the services themselves where both can be reached, else the Signalbox that has what is embedded.
+//! Selects the API that a command uses: in this process if the settings name Redis and RabbitMQ, otherwise the running
+//! Signalbox.
 
-use super::{Client, Transport};
+use super::api_client::Client;
+use super::transport::Transport;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::host::api_settings;
-use crate::services::backends::Kinds;
-use crate::services::{key, open_store};
+use crate::services::external::open_store;
+use crate::services::{BackendKinds, api_settings, key};
 use adapters::amqp;
 use adapters::clock::SystemClock;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,8 +14,10 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+/// Opens a client.
+///
 /// # Errors
-/// It is not known whom to ask, or a service cannot be used.
+/// The address of the API is unknown, or a service cannot be used.
 pub async fn open(config: &Config) -> Result<Client, Failure> {
     let is_direct = !config.redis.url.is_empty() && !config.amqp.url.is_empty();
     if is_direct && config.api.url.is_empty() { direct(config).await } else { remote(config) }
@@ -33,10 +36,10 @@ async fn direct(config: &Config) -> Result<Client, Failure> {
         commands: None,
         clock: Arc::new(SystemClock::default()),
     };
-    // Nobody else can ask this router, so a key of the moment will do.
+    // Only this process can use the router, so a random key is enough.
     let text = Uuid::new_v4().simple().to_string();
     let keys = vec![key::administrator(config, &text)];
-    let settings = api_settings(config, keys, Kinds::of(config), CancellationToken::new());
+    let settings = api_settings(config, keys, BackendKinds::of(config), CancellationToken::new());
     let router = api::router(ports, settings);
     Ok(Client::new(Transport::Local(router), text))
 }
@@ -45,18 +48,18 @@ fn remote(config: &Config) -> Result<Client, Failure> {
     let base =
         if config.api.url.is_empty() { of_listen(&config.api.listen)? } else { config.api.url.clone() };
     let transport = Transport::remote(&base);
-    Ok(match key::presented(config)? {
+    Ok(match key::for_client(config)? {
         Some(key) => Client::new(transport, key.text).with_key_from(&key.origin),
         None => Client::new(transport, ""),
     })
 }
 
-/// Where a Signalbox of this machine answers that listens at `listen`.
+/// URL of a Signalbox on this machine that listens at `listen`.
 fn of_listen(listen: &str) -> Result<String, Failure> {
     let address = listen.parse::<SocketAddr>().ok().filter(|address| address.port() != 0);
     let Some(mut address) = address else {
         return Err(Failure::usage(format!(
-            "api.listen is `{listen}`, so it is not known where a running Signalbox answers; set SIGNALBOX_API__URL=http://host:port to the address that its log names"
+            "api.listen is `{listen}`, so the address of the running Signalbox is unknown; set SIGNALBOX_API__URL=http://host:port to the address in its log"
         )));
     };
     if address.ip().is_unspecified() {

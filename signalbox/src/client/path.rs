@@ -1,8 +1,8 @@
-//! Paths with what a person wrote in them: percent-encoded, and a query of what was given.
+//! Builder for request paths: percent-encoded segments and query parameters.
 
 use std::fmt::{Display, Write};
 
-/// Grows into a path with a query.
+/// A path with a query.
 #[derive(Clone, Debug)]
 pub struct Path {
     text: String,
@@ -14,14 +14,14 @@ impl Path {
         Path { text: fixed.to_owned(), has_query: false }
     }
 
-    /// One more segment, whatever is in it.
+    /// Appends a segment, percent-encoded.
     pub fn segment(mut self, segment: impl Display) -> Path {
         self.text.push('/');
         self.push_encoded(&segment.to_string());
         self
     }
 
-    /// A parameter of the query, if there is a value for it.
+    /// Appends a query parameter if it has a value.
     pub fn with(mut self, name: &str, value: Option<impl Display>) -> Path {
         if let Some(value) = value {
             self.text.push(if self.has_query { '&' } else { '?' });
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_person_wrote_stays_one_value() {
+    fn special_characters_are_encoded() {
         let path =
             Path::new("/v1/routes").segment("call=+1555*").with("a", None::<u32>).with("b", Some("x&y=z ü"));
         assert_eq!(path.with("n", Some(2)).as_str(), "/v1/routes/call%3D%2B1555%2A?b=x%26y%3Dz%20%C3%BC&n=2");

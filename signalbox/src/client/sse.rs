@@ -1,4 +1,4 @@
-//! Server-sent events, as the HTML standard has them: fields line by line, a message ends at an empty line.
+//! Parser for server-sent events (HTML standard): one field per line, and an empty line ends a message.
 
 use axum::body::Body;
 use http_body_util::BodyExt;
@@ -11,7 +11,7 @@ pub struct Message {
     pub data: String,
 }
 
-/// A stream that is open.
+/// An open stream.
 pub struct Messages {
     body: Body,
     buffer: Vec<u8>,
@@ -24,12 +24,12 @@ impl Messages {
         Messages { body, buffer: Vec::new(), building: Message::default(), last_id: None }
     }
 
-    /// The place of the last message, or of a keep-alive that came behind it: where the next stream goes on.
+    /// Id of the last message or keep-alive. The next stream continues after it.
     pub fn last_id(&self) -> Option<&str> {
         self.last_id.as_deref()
     }
 
-    /// The next message; `None` when the stream is over. Dropping the future loses nothing.
+    /// The next message; `None` at the end of the stream. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Message> {
         loop {
             while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
@@ -52,7 +52,7 @@ impl Messages {
 }
 
 impl Message {
-    /// Takes one line; an empty one ends the message, also one that has only an id.
+    /// Reads one line. An empty line ends the message, even if it has only an id.
     fn take_line(&mut self, line: &str) -> Option<Message> {
         if line.is_empty() {
             return Some(std::mem::take(self));
@@ -67,7 +67,7 @@ impl Message {
                 self.data.push('\n');
                 self.data.push_str(value);
             }
-            // Comments (keep-alive) and fields that are not known.
+            // Comments (keep-alive) and unknown fields.
             _ => {}
         }
         None
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn messages_are_put_together_however_the_bytes_come() {
+    async fn messages_are_parsed_from_chunks_of_any_size() {
         let text = ": hello\n\nid: 7\nevent: command\ndata: {\"a\":\ndata: 1}\n\n: keep-alive\n\nid: 8\ndata:x\r\n\r\n";
         for size in [1, 3, 1_000] {
             let chunks: Vec<Result<Vec<u8>, std::io::Error>> =

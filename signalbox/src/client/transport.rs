@@ -1,4 +1,4 @@
-//! How a request reaches the API.
+//! Transport of requests to the API: HTTP, or the router in this process.
 
 use crate::failure::Failure;
 use axum::Router;
@@ -12,11 +12,11 @@ use hyper_util::rt::TokioExecutor;
 use std::time::Duration;
 use tower::ServiceExt;
 
-/// How long connecting may take.
+/// Maximum time to connect.
 const CONNECTING: Duration = Duration::from_secs(3);
 
 pub enum Transport {
-    /// To a process that runs; `base` is `http://host:port`.
+    /// To a running process; `base` is `http://host:port`.
     Remote { http: Http<HttpConnector, Full<Bytes>>, base: String },
     /// To the same routes in this process.
     Local(Router),
@@ -54,19 +54,19 @@ impl Transport {
             request = request.header(*name, *value);
         }
         let bytes = Bytes::from(body.unwrap_or_default());
-        let unsayable = |error| Failure::usage(format!("{path} cannot be asked for: {error}"));
+        let invalid = |error| Failure::usage(format!("{path} is not a valid request: {error}"));
         match self {
             Transport::Remote { http, .. } => {
-                let request = request.body(Full::new(bytes)).map_err(unsayable)?;
+                let request = request.body(Full::new(bytes)).map_err(invalid)?;
                 let response = http.request(request).await;
                 let response = response.map_err(|error| match error.is_connect() {
-                    true => self.broken(path, &told(&error)),
-                    false => self.unanswered(path, &told(&error)),
+                    true => self.broken(path, &innermost_reason(&error)),
+                    false => self.unanswered(path, &innermost_reason(&error)),
                 })?;
                 Ok(response.map(|body| Body::new(body.map_err(axum::Error::new))))
             }
             Transport::Local(router) => {
-                let request = request.body(Body::from(bytes)).map_err(unsayable)?;
+                let request = request.body(Body::from(bytes)).map_err(invalid)?;
                 match router.clone().oneshot(request).await {
                     Ok(response) => Ok(response),
                     Err(never) => match never {},
@@ -75,20 +75,20 @@ impl Transport {
         }
     }
 
-    /// The connection was there: what was asked may have been done.
+    /// The connection was open, so the request may have taken effect.
     fn unanswered(&self, path: &str, why: &str) -> Failure {
         Failure::failed(format!(
-            "{path} was not answered ({why}): it may have been done. Look before you ask again"
+            "no response to {path} ({why}): the request may have taken effect. Check the result before you repeat it"
         ))
     }
 
     pub(super) fn broken(&self, path: &str, why: &str) -> Failure {
         Failure::failed(match self {
             Transport::Remote { base, .. } => format!(
-                "no Signalbox answers at {base} (api.url): {why}. Start one with `signalbox serve`, or say where it is: \
+                "no Signalbox answers at {base} (api.url): {why}. Start one with `signalbox serve`, or set its address: \
                  SIGNALBOX_API__URL=http://host:port"
             ),
-            Transport::Local(_) => format!("{path} was not answered: {why}"),
+            Transport::Local(_) => format!("no response to {path}: {why}"),
         })
     }
 }
@@ -102,8 +102,8 @@ impl std::fmt::Display for Transport {
     }
 }
 
-/// The innermost reason: "Connection refused" rather than "client error (Connect)".
-fn told(error: &dyn std::error::Error) -> String {
+/// Message of the innermost error: "Connection refused" rather than "client error (Connect)".
+fn innermost_reason(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;

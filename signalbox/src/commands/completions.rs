@@ -11,7 +11,7 @@ pub struct CompletionsArgs {
     shell: Shell,
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "every command answers alike")]
+#[expect(clippy::unnecessary_wraps, reason = "every command has the same result type")]
 pub fn run(args: &CompletionsArgs, mut cli: clap::Command) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut cli, "signalbox", &mut script);

@@ -1,12 +1,11 @@
 //! `signalbox config show|check`.
 
-use crate::config::{Config, Shown, masked_url};
+use crate::config::{Config, EffectiveSetting, masked_url};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, OutputArgs};
-use crate::services::backends::Kinds;
-use crate::services::preflight::{self, Verdict};
-use crate::services::{bus_settings, embedded, reason, store_settings};
+use crate::services::preflight::{self, Problem};
+use crate::services::{BackendKinds, bus_settings, embedded, reason, store_settings};
 use adapters::amqp::{admin, topology};
 use adapters::redis::{self, Store};
 use clap::{Args, Subcommand};
@@ -44,12 +43,12 @@ struct Row {
 pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
     match command {
         Command::Show(args) => {
-            let columns: [Column<Shown>; 3] = [
+            let columns: [Column<EffectiveSetting>; 3] = [
                 ("SETTING", |row| row.key.clone()),
                 ("VALUE", |row| row.value.clone()),
                 ("FROM", |row| row.origin.clone()),
             ];
-            args.output.list(&context.loaded.shown, &columns, "");
+            args.output.list(&context.loaded.settings, &columns, "");
             Ok(())
         }
         Command::Check(args) => check(args, context.config()).await,
@@ -57,7 +56,7 @@ pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
 }
 
 async fn check(args: ConfigArgs, config: &Config) -> Result<(), Failure> {
-    let mut rows = vec![row("settings", "ok", "they fit together")];
+    let mut rows = vec![row("settings", "ok", "consistent with each other")];
     rows.extend(folder(config));
     rows.extend(store(config).await);
     rows.extend(broker(config).await);
@@ -67,12 +66,12 @@ async fn check(args: ConfigArgs, config: &Config) -> Result<(), Failure> {
         ("DETAIL", |row| row.detail.clone()),
     ];
     args.output.list(&rows, &columns, "");
-    if rows.iter().any(|row| row.result == "failed") { Err(Failure::Told) } else { Ok(()) }
+    if rows.iter().any(|row| row.result == "failed") { Err(Failure::Reported) } else { Ok(()) }
 }
 
-/// Whether the data folder can be used, if anything of it is.
+/// Checks the data folder, if the store or the bus is embedded.
 fn folder(config: &Config) -> Option<Row> {
-    let kinds = Kinds::of(config);
+    let kinds = BackendKinds::of(config);
     let what = match (kinds.store, kinds.bus) {
         ("embedded", "embedded") => "state and bus are",
         ("embedded", _) => "the state is",
@@ -80,7 +79,7 @@ fn folder(config: &Config) -> Option<Row> {
         _ => return None,
     };
     let shown = config.data.dir.display();
-    Some(match embedded::looked_at(config) {
+    Some(match embedded::check_folder(config) {
         Ok(found) => row("data folder", "ok", format!("{what} in {shown}: {found}")),
         Err(why) => row("data folder", "failed", format!("{shown}: {why}")),
     })
@@ -106,13 +105,13 @@ async fn store(config: &Config) -> Vec<Row> {
         "ok",
         format!("{} answers, version {major}.{minor}.{patch}", masked_url(&config.redis.url)),
     )];
-    let verdicts = preflight::judge_store(&facts, config.redis.accept_loss);
-    if verdicts.is_empty() {
-        rows.push(row("redis durability", "ok", "appendfsync always: all promises hold"));
+    let problems = preflight::redis_problems(&facts, config.redis.accept_loss);
+    if problems.is_empty() {
+        rows.push(row("redis durability", "ok", "appendfsync always: all guarantees hold"));
     }
-    rows.extend(verdicts.into_iter().map(|verdict| match verdict {
-        Verdict::Refuse(why) => row("redis durability", "failed", why),
-        Verdict::Warn(why) => row("redis durability", "warning", why),
+    rows.extend(problems.into_iter().map(|problem| match problem {
+        Problem::Fatal(why) => row("redis durability", "failed", why),
+        Problem::Warning(why) => row("redis durability", "warning", why),
     }));
     rows.push(installation(config).await);
     rows
@@ -149,7 +148,7 @@ async fn broker(config: &Config) -> Vec<Row> {
     };
     let settings = bus_settings(config, "signalbox config check");
     let topology = match topology::check(&config.amqp.url, &settings).await {
-        Ok(()) => row("amqp topology", "ok", "as this version and these settings need it"),
+        Ok(()) => row("amqp topology", "ok", "matches this version and these settings"),
         Err(error) => row("amqp topology", "failed", error.to_string()),
     };
     vec![connected, topology]

@@ -1,8 +1,8 @@
 //! `signalbox demo`: everything in one process, with a simulated carrier.
 
-use crate::config::Span;
+use crate::config::HumanDuration;
 use crate::context::Context;
-use crate::demo;
+use crate::demo::{self, Options};
 use crate::failure::Failure;
 use clap::Args;
 
@@ -16,24 +16,26 @@ use clap::Args;
 pub struct DemoArgs {
     /// Calls, conversations and SIMs started per second
     #[arg(long, value_name = "N", default_value = "1.5", value_parser = super::simulate::positive)]
-    pub rate: f64,
+    rate: f64,
     /// End after this number; 0: at Ctrl-C
     #[arg(long, value_name = "N", default_value_t = 0)]
-    pub count: u64,
+    count: u64,
     /// End after this time
     #[arg(long = "for", value_name = "DURATION")]
-    pub duration: Option<Span>,
+    duration: Option<HumanDuration>,
     /// Use a temporary data folder, which is removed at the end
     #[arg(long)]
-    pub fresh: bool,
+    fresh: bool,
     /// Factor by which people speak and think faster; the timers of flows keep their length
     #[arg(long, value_name = "FACTOR", default_value = "4", value_parser = super::simulate::positive)]
-    pub speed: f64,
+    speed: f64,
     /// Seed of the random behavior [default: a new one each time]
     #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    seed: Option<u64>,
 }
 
 pub async fn run(args: DemoArgs, context: &Context) -> Result<(), Failure> {
-    demo::run(&args, context).await
+    let DemoArgs { rate, count, duration, fresh, speed, seed } = args;
+    let options = Options { rate, count, duration: duration.map(|duration| duration.0), fresh, speed, seed };
+    demo::run(&options, context).await
 }

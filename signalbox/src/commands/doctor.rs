@@ -1,4 +1,4 @@
-//! `signalbox doctor`: what would lose data or slow things down, and what to do about it.
+//! `signalbox doctor`: finds problems of a deployment, and recommends fixes.
 
 use crate::context::Context;
 use crate::doctor::{self, Finding, Report, Severity};
@@ -21,7 +21,7 @@ pub async fn run(args: DoctorArgs, context: &Context) -> Result<(), Failure> {
     let report = doctor::examine(context.config()).await;
     args.output.one(&report, || text(&report));
     let fails = report.findings.iter().any(|finding| finding.severity == Severity::Fail);
-    if fails { Err(Failure::Told) } else { Ok(()) }
+    if fails { Err(Failure::Reported) } else { Ok(()) }
 }
 
 fn text(report: &Report) -> String {

@@ -1,9 +1,9 @@
-//! Who knows a change of what is deployed.
+//! Dispatchers that have loaded a change of the definitions.
 
 use crate::output::text;
 use serde_json::Value;
 
-/// The generation of an answer, and which dispatchers have it.
+/// Generation of a change, and the dispatchers that have loaded it.
 pub fn said(answer: &Value) -> String {
     let generation = text(&answer["generation"]);
     let (live, behind) = (places(&answer["live_on"]), places(&answer["not_yet_on"]));

@@ -1,4 +1,4 @@
-//! `signalbox migrate`: creates what is needed at broker and store; safe to repeat.
+//! `signalbox migrate`: sets up broker and store; safe to repeat.
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -9,13 +9,13 @@ pub async fn run(context: &Context) -> Result<(), Failure> {
     let config = context.config();
     if config.redis.url.is_empty() && config.amqp.url.is_empty() {
         line(
-            "Nothing to migrate: neither redis.url nor amqp.url is set, and `serve` makes the data folder by itself.",
+            "Nothing to migrate: neither redis.url nor amqp.url is set, and `serve` creates the data folder itself.",
         );
         return Ok(());
     }
     for done in external::migrate(config).await? {
         line(&done);
     }
-    line("done: roles can start");
+    line("Migration finished: roles can start.");
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! One command, one file.
+//! The commands, one per file.
 
 pub mod activeflow;
 pub mod bench;
+mod clock;
 pub mod completions;
 pub mod config;
 pub mod demo;
@@ -18,9 +19,7 @@ pub mod status;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use ::flow::Timestamp;
 use clap::Subcommand;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
@@ -105,10 +104,4 @@ pub async fn run(command: Command, context: &Context, cli: fn() -> clap::Command
         Command::Config(command) => config::run(command, context).await,
         Command::Completions(args) => completions::run(&args, cli()),
     }
-}
-
-/// This machine's clock.
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

@@ -1,16 +1,16 @@
-//! Lists that come in pages, put together.
+//! Reads lists of the API page by page.
 
 use crate::client::{Client, Path};
 use crate::failure::Failure;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The most that the API gives at once.
+/// Maximum page size of the API.
 const PAGE: usize = 200;
 
 pub struct Pages {
     pub rows: Vec<Value>,
-    /// There are more than were asked for.
+    /// Whether the list has more rows.
     pub has_more: bool,
 }
 
@@ -24,7 +24,7 @@ struct Page {
 /// Up to `limit` rows of a list.
 ///
 /// # Errors
-/// What the API says.
+/// The request fails.
 pub async fn collect(client: &Client, path: &Path, limit: usize) -> Result<Pages, Failure> {
     let mut rows: Vec<Value> = Vec::new();
     let mut token = None;
@@ -44,16 +44,16 @@ pub async fn collect(client: &Client, path: &Path, limit: usize) -> Result<Pages
 /// Every row of a list.
 ///
 /// # Errors
-/// What the API says.
+/// The request fails.
 pub async fn all(client: &Client, path: &Path) -> Result<Vec<Value>, Failure> {
     collect(client, path, usize::MAX).await.map(|pages| pages.rows)
 }
 
-/// A list that comes whole.
+/// Every row of a list without pages.
 ///
 /// # Errors
-/// What the API says.
-pub async fn whole(client: &Client, path: &Path) -> Result<Vec<Value>, Failure> {
+/// The request fails.
+pub async fn unpaged(client: &Client, path: &Path) -> Result<Vec<Value>, Failure> {
     let page: Page = client.get(path.as_str()).await?;
     Ok(page.result)
 }

@@ -1,12 +1,12 @@
-//! `signalbox dispatcher|executor|scheduler|api|serve`: starts what is asked for and the listener for operators, and runs
-//! until told to stop.
+//! `signalbox dispatcher|executor|scheduler|api|serve`: starts the roles and the listener for operators, and runs until
+//! a stop signal.
 
 use crate::config::Config;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::host::{self, Host, Rest};
-use crate::ops::{self, Readiness, Watched};
-use crate::services::{backends, need_servers};
+use crate::ops::{self, Readiness, ReadinessConfig};
+use crate::services::{backends, require_servers};
 use crate::shutdown;
 use common::member::Role;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -22,14 +22,14 @@ pub async fn serve(context: &Context) -> Result<(), Failure> {
     let (backends, rest) = host::open(config, &shutdown).await?;
     let listener = ops::bind(&config.ops.listen).await?;
     let host = host::start(backends, rest, config, &host::ALL, shutdown);
-    say_where(&host, config);
+    log_address(&host, config);
     watch(host, config, &host::ALL, metrics, listener).await
 }
 
-/// Some roles, of services that others use too.
+/// Single roles, on services that are shared with other processes.
 pub async fn run(context: &Context, roles: &[Role]) -> Result<(), Failure> {
     let config = context.config();
-    need_servers(config)?;
+    require_servers(config)?;
     let shutdown = shutdown::on_signals(config.engine.shutdown_grace.0)?;
     let metrics = ops::install_metrics()?;
     let backends = backends::open(config, &host::names(roles)).await?;
@@ -38,13 +38,13 @@ pub async fn run(context: &Context, roles: &[Role]) -> Result<(), Failure> {
     watch(host, config, roles, metrics, listener).await
 }
 
-/// REST alone.
+/// Only the REST interface.
 pub async fn api(context: &Context) -> Result<(), Failure> {
     let config = context.config();
-    need_servers(config)?;
+    require_servers(config)?;
     if config.api.listen.is_empty() {
         return Err(Failure::usage(
-            "api.listen is \"\", so there is nothing to run; write for example SIGNALBOX_API__LISTEN=127.0.0.1:8080",
+            "api.listen is \"\", so the API has no address; set for example SIGNALBOX_API__LISTEN=127.0.0.1:8080",
         ));
     }
     let shutdown = shutdown::on_signals(config.engine.shutdown_grace.0)?;
@@ -55,28 +55,28 @@ pub async fn api(context: &Context) -> Result<(), Failure> {
     })?;
     let listener = ops::bind(&config.ops.listen).await?;
     let host = host::start(backends, Some(rest), config, &[], shutdown);
-    say_where(&host, config);
+    log_address(&host, config);
     watch(host, config, &[], metrics, listener).await
 }
 
 const CHOOSE_KEY: &str = "choose one: SIGNALBOX_API__BOOTSTRAP_KEY=$(openssl rand -hex 24)";
 
-/// Where REST answers, and with which key.
-fn say_where(host: &Host, config: &Config) {
+/// Logs the address and the key of the REST interface.
+fn log_address(host: &Host, config: &Config) {
     let Some(rest) = &host.rest else {
-        tracing::info!("REST does not answer: api.bootstrap_key is not set; {CHOOSE_KEY}");
+        tracing::info!("the REST interface is disabled, because api.bootstrap_key is not set; {CHOOSE_KEY}");
         return;
     };
     let Some(address) = rest.address else {
-        tracing::info!("REST is turned off: api.listen is \"\"");
+        tracing::info!("the REST interface is disabled, because api.listen is empty");
         return;
     };
     let key = &rest.key.origin;
-    tracing::info!(api.address = %address, "REST answers at http://{address}; its key is in {key}");
+    tracing::info!(api.address = %address, "the REST interface is served at http://{address}; its key is in {key}");
     if !address.ip().is_loopback() {
         tracing::warn!(
             api.address = %address,
-            "api.listen {address} can be reached from other machines, and keys travel in clear: put a proxy that speaks TLS in front of it"
+            "api.listen {address} can be reached from other machines, and API keys are sent unencrypted: use a TLS proxy in front of it"
         );
     }
     if host.backends.kinds.store == "embedded" {
@@ -84,7 +84,7 @@ fn say_where(host: &Host, config: &Config) {
     }
 }
 
-/// Answers operators while the roles run and finish.
+/// Serves metrics and health while the roles run and finish.
 pub async fn watch(
     host: Host,
     config: &Config,
@@ -94,12 +94,12 @@ pub async fn watch(
 ) -> Result<(), Failure> {
     let names = if roles.is_empty() { "api".to_owned() } else { host::names(roles) };
     let version = env!("CARGO_PKG_VERSION");
-    tracing::info!(version, instance = %host.backends.instance, "Signalbox {version} runs as {names}");
+    tracing::info!(version, instance = %host.backends.instance, "Signalbox {version} started with the roles {names}");
 
-    // Health answers while roles finish, and stops with them.
+    // Health is served until the roles have finished.
     let done = CancellationToken::new();
     let bus = host.backends.bus.clone();
-    let readiness = Arc::new(Readiness::new(Watched {
+    let readiness = Arc::new(Readiness::new(ReadinessConfig {
         store: host.backends.store.clone(),
         ping: host.backends.ping.clone(),
         is_broker_up: Box::new(move || bus.is_up()),
@@ -119,7 +119,7 @@ pub async fn watch(
         server.abort();
     }
     if outcome.is_ok() {
-        tracing::info!("Signalbox has stopped: {names}");
+        tracing::info!("Signalbox stopped; roles: {names}");
     }
     outcome
 }

@@ -1,10 +1,10 @@
 //! `signalbox simulate call|message|sim`: a simulated carrier that keeps a ledger.
 
 use crate::client;
-use crate::config::Span;
+use crate::config::HumanDuration;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Format, OutputArgs, note};
+use crate::output::{Format, OutputArgs, stderr_line};
 use crate::shutdown;
 use crate::simulate::progress::Progress;
 use crate::simulate::{self, RestApi};
@@ -48,7 +48,7 @@ pub struct SimulateArgs {
     speed: f64,
     /// Report a command as late if it follows after more than this time
     #[arg(long, value_name = "DURATION", default_value = "5s")]
-    late: Span,
+    late: HumanDuration,
     /// Print nothing until the end
     #[arg(long, short)]
     quiet: bool,
@@ -104,7 +104,7 @@ pub async fn run(args: SimulateArgs, context: &Context) -> Result<(), Failure> {
     if !args.quiet && args.output.output == Format::Table {
         let addresses: Vec<&str> = targets.iter().map(|target| target.pattern.as_str()).collect();
         let many = if args.count == 0 { "until Ctrl-C".to_owned() } else { args.count.to_string() };
-        note(&format!(
+        stderr_line(&format!(
             "simulating {what} to {}: {many}, {} per second, --seed {seed}",
             addresses.join(", "),
             args.rate
@@ -133,7 +133,7 @@ pub async fn run(args: SimulateArgs, context: &Context) -> Result<(), Failure> {
     let clean = verdict.is_clean();
     let report = Report { simulated: what, seed, seconds, clean, verdict: &verdict };
     args.output.one(&report, || verdict.text(what));
-    if clean { Ok(()) } else { Err(Failure::Told) }
+    if clean { Ok(()) } else { Err(Failure::Reported) }
 }
 
 /// A number above 0.

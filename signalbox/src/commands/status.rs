@@ -32,7 +32,7 @@ fn shown(status: &Value) -> String {
     row("generation", text(&status["generation"]));
     let members: Vec<&Value> = status["members"].as_array().into_iter().flatten().collect();
     if members.is_empty() {
-        row("members", "none is running; start one with `signalbox serve`".to_owned());
+        row("members", "no member is running; start one with `signalbox serve`".to_owned());
     }
     for member in members {
         row(

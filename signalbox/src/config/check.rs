@@ -1,16 +1,16 @@
-//! Settings that depend on one another, compared at start: what is set, with what, and what would go wrong.
+//! Checks at start that the settings are valid and consistent. Each message has the values, the consequence and the fix.
 
-use super::Config;
+use super::settings::Config;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Longer than a broker that works ever takes.
-const MOST_CONFIRM: Duration = Duration::from_secs(300);
-/// Characters of an administrator's key.
-const LEAST_KEY: usize = 16;
+/// Maximum of amqp.confirm_timeout. A working broker is always faster.
+const MAX_CONFIRM_TIMEOUT: Duration = Duration::from_secs(300);
+/// Minimum length of an administrator's key, in characters.
+const MIN_KEY_LENGTH: usize = 16;
 
 impl Config {
-    /// Everything that cannot work, one sentence each.
+    /// Errors in the settings, one sentence each.
     pub fn check(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let mut require = |holds: bool, what: String| {
@@ -32,28 +32,28 @@ impl Config {
         require(
             engine.shards.is_power_of_two() && engine.shards <= 1_024,
             format!(
-                "engine.shards is {}: it must be a power of two from 1 to 1024, or activeflows would not stay in their shard",
+                "engine.shards is {}: it must be a power of two from 1 to 1024, so that each activeflow stays in its shard",
                 engine.shards
             ),
         );
         require(
             engine.heartbeat_interval.0 >= Duration::from_millis(100),
             format!(
-                "engine.heartbeat_interval is {}: below 100ms members would spend their time on heartbeats alone",
+                "engine.heartbeat_interval is {}: write at least 100ms; below, members would only send heartbeats",
                 engine.heartbeat_interval
             ),
         );
         require(
             engine.lease.0 >= engine.heartbeat_interval.0 * 4,
             format!(
-                "engine.lease ({}) must be at least four times engine.heartbeat_interval ({}): with fewer, one late beat makes a live worker count as dead",
+                "engine.lease ({}) must be at least four times engine.heartbeat_interval ({}): otherwise one late heartbeat would make a live worker count as dead",
                 engine.lease, engine.heartbeat_interval
             ),
         );
         require(
             redis.response_timeout.0 * 2 <= engine.lease.0,
             format!(
-                "redis.response_timeout ({}) must be at most half of engine.lease ({}): one lost answer would cost a worker its claims",
+                "redis.response_timeout ({}) must be at most half of engine.lease ({}): otherwise one lost response would cost a worker its claims",
                 redis.response_timeout, engine.lease
             ),
         );
@@ -66,47 +66,47 @@ impl Config {
         );
         require(
             self.dispatcher.max_in_flight >= 1,
-            "dispatcher.max_in_flight is 0: no event would ever be taken; write at least 1".into(),
+            "dispatcher.max_in_flight is 0: no event would be processed; write at least 1".into(),
         );
         require(
             usize::from(amqp.prefetch) >= self.dispatcher.max_in_flight,
             format!(
-                "amqp.prefetch ({}) is below dispatcher.max_in_flight ({}): the broker would never hand out enough to use it",
+                "amqp.prefetch ({}) is below dispatcher.max_in_flight ({}): the broker would never deliver enough events to reach it; raise amqp.prefetch or lower dispatcher.max_in_flight",
                 amqp.prefetch, self.dispatcher.max_in_flight
             ),
         );
         require(
             amqp.confirm_timeout.0 >= Duration::from_secs(1),
             format!(
-                "amqp.confirm_timeout is {}: below 1s a healthy broker under load would be sent everything twice",
+                "amqp.confirm_timeout is {}: write at least 1s; below, messages would be published twice to a healthy broker under load",
                 amqp.confirm_timeout
             ),
         );
         require(
-            amqp.confirm_timeout.0 <= MOST_CONFIRM,
+            amqp.confirm_timeout.0 <= MAX_CONFIRM_TIMEOUT,
             format!(
-                "amqp.confirm_timeout is {}: above 5m a broker that lost a message would hold up the activeflow that sent it",
+                "amqp.confirm_timeout is {}: write at most 5m; above, a lost message would delay its activeflow for too long",
                 amqp.confirm_timeout
             ),
         );
         require(
             engine.ended_retention.0 >= Duration::from_secs(1),
             format!(
-                "engine.ended_retention is {}: below 1s an activeflow is gone before anybody can ask how it ended, and what is late for it looks unknown",
+                "engine.ended_retention is {}: write at least 1s; below, an ended activeflow is removed before it can be inspected, and late events for it count as unmatched",
                 engine.ended_retention
             ),
         );
         require(
             engine.dedup_rotation.0 >= Duration::from_secs(60),
             format!(
-                "engine.dedup_rotation is {}: below 1m an event that a source or the broker sends again would count as new, and be done twice",
+                "engine.dedup_rotation is {}: write at least 1m; below, a repeated event would count as new and take effect twice",
                 engine.dedup_rotation
             ),
         );
         require(
             (Duration::from_secs(1)..=Duration::from_secs(600)).contains(&amqp.heartbeat.0),
             format!(
-                "amqp.heartbeat is {}: write from 1s to 10m; a lost connection would go unnoticed or a live one be cut",
+                "amqp.heartbeat is {}: write from 1s to 10m; outside, a lost connection would go unnoticed or a working one would be closed",
                 amqp.heartbeat
             ),
         );
@@ -117,23 +117,23 @@ impl Config {
         ] {
             require(
                 size.0 >= 1 << 20,
-                format!("{key} is {size}: below 1MiB the queue is full after a handful of messages"),
+                format!("{key} is {size}: write at least 1MiB; below, a few messages fill the queue"),
             );
         }
         require(
             self.dispatcher.backlog_low < self.dispatcher.backlog_high,
             format!(
-                "dispatcher.backlog_low ({}) must be below dispatcher.backlog_high ({}): intake would stop and start with every event",
+                "dispatcher.backlog_low ({}) must be below dispatcher.backlog_high ({}): otherwise intake would stop and start with every event",
                 self.dispatcher.backlog_low, self.dispatcher.backlog_high
             ),
         );
         require(
             self.dispatcher.backlog_low >= 1,
-            "dispatcher.backlog_low is 0: intake that was stopped once would wait for a moment with nothing ready at all; write at least 1".into(),
+            "dispatcher.backlog_low is 0: after a stop, intake would continue only when no activeflow is ready; write at least 1".into(),
         );
         require(
             self.executor.resumes >= 1,
-            "executor.resumes is 0: a flow that runs many actions at once would never go on; write at least 1".into(),
+            "executor.resumes is 0: a flow that runs many actions at once would never continue; write at least 1".into(),
         );
         require(
             (1..=256).contains(&self.executor.actions_per_commit),
@@ -159,7 +159,7 @@ impl Config {
             require(
                 (Duration::from_millis(10)..=Duration::from_secs(60)).contains(&span.0),
                 format!(
-                    "{key} is {span}: write from 10ms to 60s; below, it would only be busy, and above, what waits would wait longer than promised"
+                    "{key} is {span}: write from 10ms to 60s; below, the process would only be busy; above, work would wait too long"
                 ),
             );
         }
@@ -179,8 +179,7 @@ impl Config {
         let mut wrong = Vec::new();
         if self.data.dir.as_os_str().is_empty() {
             wrong.push(
-                "data.dir is empty: write the folder that shall hold the data, for example ./signalbox-data"
-                    .into(),
+                "data.dir is empty: write the folder for the data, for example ./signalbox-data".into(),
             );
         }
         if !api.listen.is_empty() && api.listen.parse::<SocketAddr>().is_err() {
@@ -190,14 +189,11 @@ impl Config {
             ));
         }
         if api.listen == self.ops.listen && api.listen.parse().is_ok_and(|at: SocketAddr| at.port() != 0) {
-            wrong.push(format!(
-                "api.listen and ops.listen are both {}: each needs a port of its own",
-                api.listen
-            ));
+            wrong.push(format!("api.listen and ops.listen are both {}: each needs its own port", api.listen));
         }
         if api.url.starts_with("https://") {
             wrong.push(format!(
-                "api.url is {}: the command line speaks plain HTTP only; write the http:// address behind the proxy that speaks TLS",
+                "api.url is {}: the command line supports only plain HTTP; write the http:// address behind the TLS proxy",
                 api.url
             ));
         } else if !scheme_is(&api.url, &["http://"]) {
@@ -206,13 +202,13 @@ impl Config {
         for (key, value) in [("api.key", &api.key), ("api.bootstrap_key", &api.bootstrap_key)] {
             if !value.chars().all(|c| c.is_ascii_graphic()) {
                 wrong.push(format!(
-                    "{key} has a blank or a character beyond ASCII in it, which a request cannot carry"
+                    "{key} contains a space or a character outside ASCII, which an HTTP header cannot carry"
                 ));
             }
         }
-        if !api.bootstrap_key.is_empty() && api.bootstrap_key.len() < LEAST_KEY {
+        if !api.bootstrap_key.is_empty() && api.bootstrap_key.len() < MIN_KEY_LENGTH {
             wrong.push(format!(
-                "api.bootstrap_key has {} characters: below {LEAST_KEY} it could be guessed; `openssl rand -hex 24` makes a good one",
+                "api.bootstrap_key has {} characters: write at least {MIN_KEY_LENGTH}; `openssl rand -hex 24` generates a key",
                 api.bootstrap_key.len()
             ));
         }
@@ -220,7 +216,7 @@ impl Config {
     }
 }
 
-/// An empty address is not set, which is for the commands that need it to say.
+/// An empty URL is valid here; the commands that need it report it.
 fn scheme_is(url: &str, schemes: &[&str]) -> bool {
     url.is_empty() || schemes.iter().any(|scheme| url.starts_with(scheme))
 }
@@ -236,12 +232,12 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_fit_together() {
+    fn the_defaults_are_valid() {
         assert_eq!(with(&[]).check(), Vec::<String>::new());
     }
 
     #[test]
-    fn what_does_not_fit_names_both_settings_and_what_goes_wrong() {
+    fn an_inconsistency_names_both_settings_and_the_consequence() {
         for (settings, expected) in [
             (vec!["engine.shards=12"], "engine.shards is 12"),
             (
@@ -265,9 +261,9 @@ mod tests {
             (vec!["data.dir="], "data.dir is empty"),
             (vec!["api.listen=8080"], "api.listen is `8080`"),
             (vec!["api.listen=127.0.0.1:9090"], "api.listen and ops.listen are both 127.0.0.1:9090"),
-            (vec!["api.url=https://flows.example"], "speaks plain HTTP only"),
+            (vec!["api.url=https://flows.example"], "supports only plain HTTP"),
             (vec!["api.url=flows.example"], "api.url is `flows.example`: write http://host:port"),
-            (vec!["api.key=two words"], "api.key has a blank"),
+            (vec!["api.key=two words"], "api.key contains a space"),
             (vec!["api.bootstrap_key=secret"], "api.bootstrap_key has 6 characters"),
         ] {
             let wrong = with(&settings).check();

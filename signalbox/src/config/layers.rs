@@ -1,21 +1,21 @@
-//! One layer of settings: where it comes from and what it says, checked against the settings that exist.
+//! One layer of settings: its origin and its values, checked against the known settings.
 
-use super::DEFAULTS;
+use super::settings::DEFAULTS;
 use std::collections::BTreeMap;
 use std::path::Path;
 use toml::{Table, Value};
 
-/// What one file, one variable or one flag says, by full key (`redis.url`).
+/// Values of one file, one variable or one flag, by full key (`redis.url`).
 #[derive(Clone, Debug)]
 pub struct Layer {
-    /// For people: `/etc/signalbox.toml`, `SIGNALBOX_REDIS__URL`, `--set redis.url`.
+    /// Shown to people: `/etc/signalbox.toml`, `SIGNALBOX_REDIS__URL`, `--set redis.url`.
     pub origin: String,
     pub values: BTreeMap<String, Value>,
 }
 
 const PREFIX: &str = "SIGNALBOX_";
 
-/// The settings that exist, with their defaults.
+/// All known settings and their defaults.
 pub fn defaults() -> Result<Layer, String> {
     let table: Table = DEFAULTS.parse().map_err(|error| format!("config/default.toml: {error}"))?;
     Ok(Layer { origin: "default".into(), values: flattened(&table) })
@@ -38,7 +38,7 @@ pub fn of_file(path: &Path, known: &Layer) -> Result<Layer, Vec<String>> {
 }
 
 /// `SIGNALBOX_<SECTION>__<KEY>`, or with `_FILE` behind it the name of a file that holds the value.
-/// `None` for what is not a setting.
+/// `None` if the variable is not a setting.
 pub fn of_variable(name: &str, value: &str, known: &Layer) -> Option<Result<Layer, String>> {
     let rest = name.strip_prefix(PREFIX)?;
     if !rest.contains("__") {
@@ -78,7 +78,7 @@ fn one(origin: String, key: &str, text: &str, known: &Layer) -> Result<Layer, St
     Ok(Layer { origin, values: BTreeMap::from([(key.to_owned(), value)]) })
 }
 
-/// Text becomes what the setting's default is.
+/// Converts text to the type of the setting's default.
 fn typed(key: &str, text: &str, known: &Layer, origin: &str) -> Result<Value, String> {
     let wrong = |expected: &str| format!("{key} is `{text}` ({origin}): expected {expected}");
     match known.values.get(key) {
@@ -118,7 +118,7 @@ fn fits(key: &str, value: &Value, known: &Layer, origin: &str) -> Result<(), Str
     if same { Ok(()) } else { Err(format!("{key} is `{value}` ({origin}): expected {expected}")) }
 }
 
-/// `[redis]` with nothing under it.
+/// Whether this is an empty section, such as `[redis]` without settings.
 fn is_empty_section(key: &str, value: &Value, known: &Layer) -> bool {
     value.as_table().is_some_and(Table::is_empty)
         && known.values.keys().any(|name| name.starts_with(&format!("{key}.")))
@@ -133,14 +133,14 @@ fn enclosing_map<'a>(key: &str, known: &'a Layer) -> Option<&'a Value> {
     known.values.get(map)
 }
 
-/// `SIGNALBOX_REDIS_URL` for `SIGNALBOX_REDIS__URL`: a slip that would otherwise pass in silence. Other names of the
-/// prefix are not ours (Kubernetes sets `SIGNALBOX_SERVICE_HOST` for a service of this name).
+/// `SIGNALBOX_REDIS_URL` for `SIGNALBOX_REDIS__URL`: a typing error that would otherwise have no effect. Other names
+/// with the prefix are ignored (Kubernetes sets `SIGNALBOX_SERVICE_HOST` for a service of this name).
 fn near_miss(name: &str, known: &Layer) -> Option<String> {
     let squeezed = |text: &str| text.replace("__", "_");
     let plain = name.strip_suffix("_FILE").unwrap_or(name);
     let key = known.values.keys().find(|key| squeezed(&variable(key)) == plain)?;
     Some(format!(
-        "{name} (environment) sets nothing: write two underscores behind the section, {}",
+        "{name} (environment) is not a setting: write two underscores after the section, {}",
         variable(key)
     ))
 }
@@ -161,7 +161,7 @@ fn nearest<'a>(key: &str, known: &'a Layer) -> Option<&'a String> {
         .or_else(|| known.values.keys().find(|name| last(name) == last(key)))
 }
 
-/// Leaves by their full key. An empty table is a leaf: a map that anything may be put into.
+/// Values by their full key. An empty table is a value: a map with free keys.
 fn flattened(table: &Table) -> BTreeMap<String, Value> {
     let mut leaves = BTreeMap::new();
     flatten("", table, &mut leaves);

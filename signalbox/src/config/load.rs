@@ -1,13 +1,14 @@
-//! Defaults, file, environment, flags: each over the one before, and every value knows where it comes from.
+//! Loads the settings from defaults, file, environment and flags; later sources override earlier ones. Every value keeps
+//! its origin.
 
-use super::Config;
 use super::layers::{self, Layer};
-use super::show::{Shown, shown};
+use super::settings::Config;
+use super::show::{EffectiveSetting, effective};
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use std::path::PathBuf;
 
-/// Where settings come from. The environment is an argument, so that a test has its own.
+/// Sources of settings. The environment is a parameter, so that tests can set their own.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     pub file: Option<PathBuf>,
@@ -17,21 +18,23 @@ pub struct Sources {
 }
 
 #[derive(Clone, Debug)]
-pub struct Loaded {
+pub struct LoadedConfig {
     pub config: Config,
-    /// Every setting in force, with its origin.
-    pub shown: Vec<Shown>,
+    /// Every effective setting and its origin.
+    pub settings: Vec<EffectiveSetting>,
 }
 
-impl Loaded {
+impl LoadedConfig {
     pub fn is_default(&self, key: &str) -> bool {
-        self.shown.iter().any(|setting| setting.key == key && setting.origin == "default")
+        self.settings.iter().any(|setting| setting.key == key && setting.origin == "default")
     }
 }
 
+/// Loads the settings.
+///
 /// # Errors
-/// Everything that is wrong with the sources, one sentence each, with key, value and origin.
-pub fn load(sources: &Sources) -> Result<Loaded, Vec<String>> {
+/// All errors in the sources, one sentence each, with key, value and origin.
+pub fn load(sources: &Sources) -> Result<LoadedConfig, Vec<String>> {
     let known = layers::defaults().map_err(|wrong| vec![wrong])?;
     let mut layers = Vec::new();
     let mut wrong = Vec::new();
@@ -56,7 +59,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Vec<String>> {
     let figment = layers.into_iter().fold(Figment::from(known), Figment::merge);
     let config =
         figment.extract().map_err(|errors| errors.into_iter().map(|e| sentence(&e)).collect::<Vec<_>>())?;
-    Ok(Loaded { config, shown: shown(&figment) })
+    Ok(LoadedConfig { config, settings: effective(&figment) })
 }
 
 impl Provider for Layer {
@@ -119,7 +122,7 @@ mod tests {
     fn the_default_file_has_every_setting() {
         let loaded = load(&Sources::default()).unwrap();
         assert_eq!(loaded.config.engine.shards, 16);
-        assert!(loaded.shown.iter().all(|setting| setting.origin == "default"));
+        assert!(loaded.settings.iter().all(|setting| setting.origin == "default"));
     }
 
     #[test]
@@ -142,7 +145,7 @@ mod tests {
         assert_eq!(loaded.config.engine.lease.0, Duration::from_secs(12));
         assert_eq!((loaded.config.engine.shards, loaded.config.redis.connections), (32, 7));
         assert_eq!(loaded.config.amqp.realms["sbc"], "north");
-        let origin = |key: &str| loaded.shown.iter().find(|s| s.key == key).unwrap().origin.clone();
+        let origin = |key: &str| loaded.settings.iter().find(|s| s.key == key).unwrap().origin.clone();
         assert_eq!(origin("engine.lease"), "SIGNALBOX_ENGINE__LEASE");
         assert_eq!(origin("engine.shards"), file.display().to_string());
         assert_eq!(origin("redis.connections"), "--set redis.connections");
@@ -154,22 +157,22 @@ mod tests {
         std::fs::write(&file, "redis://:hunter2@127.0.0.1:6379\n").unwrap();
         let loaded = load(&environment(&[("SIGNALBOX_REDIS__URL_FILE", file.to_str().unwrap())])).unwrap();
         assert_eq!(loaded.config.redis.url, "redis://:hunter2@127.0.0.1:6379");
-        let url = loaded.shown.iter().find(|s| s.key == "redis.url").unwrap();
+        let url = loaded.settings.iter().find(|s| s.key == "redis.url").unwrap();
         assert!(url.value.contains("***") && !url.value.contains("hunter2"));
         let loaded =
             load(&environment(&[("SIGNALBOX_API__BOOTSTRAP_KEY", "hunter2-hunter2-hunter2")])).unwrap();
-        assert!(loaded.shown.iter().all(|setting| !setting.value.contains("hunter2")));
+        assert!(loaded.settings.iter().all(|setting| !setting.value.contains("hunter2")));
     }
 
     #[test]
-    fn what_is_wrong_names_key_value_and_origin() {
+    fn an_error_names_key_value_and_origin() {
         for (name, value, expected) in [
             (
                 "SIGNALBOX_REDIS__ULR",
                 "x",
                 "SIGNALBOX_REDIS__ULR (environment): there is no setting redis.ulr. Did you mean SIGNALBOX_REDIS__URL?",
             ),
-            ("SIGNALBOX_REDIS_URL", "x", "write two underscores behind the section, SIGNALBOX_REDIS__URL"),
+            ("SIGNALBOX_REDIS_URL", "x", "write two underscores after the section, SIGNALBOX_REDIS__URL"),
             (
                 "SIGNALBOX_ENGINE__LEASE",
                 "10 parsecs",
@@ -197,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_of_our_name_in_kubernetes_is_not_a_setting() {
+    fn a_kubernetes_service_named_signalbox_is_not_a_setting() {
         assert!(
             load(&environment(&[("SIGNALBOX_SERVICE_HOST", "10.0.0.1"), ("SIGNALBOX_PORT", "tcp://x")]))
                 .is_ok()
@@ -205,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_refused_with_its_place() {
+    fn an_error_in_a_file_has_line_and_column() {
         let file = std::env::temp_dir().join(format!("signalbox-bad-{}.toml", std::process::id()));
         for (text, expected) in [
             ("[engine]\nlease = ten", ":2:9: not TOML"),

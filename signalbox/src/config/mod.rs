@@ -1,124 +1,13 @@
-//! Every setting, typed. `config/default.toml` holds all of them with their defaults; nothing here has a default of its own.
+//! The settings: their types, sources and checks.
 
 mod check;
 mod layers;
 mod load;
+mod settings;
 mod show;
 mod units;
 
-pub use load::{Loaded, Sources, load};
-pub use show::{Shown, masked_url};
-pub use units::{ByteSize, Span};
-
-use serde::Deserialize;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
-/// The file that the program loads first.
-pub const DEFAULTS: &str = include_str!("../../../config/default.toml");
-
-#[derive(Clone, Debug, Deserialize)]
-pub struct Config {
-    pub data: Data,
-    pub api: Api,
-    pub redis: Redis,
-    pub amqp: Amqp,
-    pub engine: Engine,
-    pub dispatcher: Dispatcher,
-    pub executor: Executor,
-    pub scheduler: Scheduler,
-    pub ops: Ops,
-    pub log: Log,
-    pub intake: Intake,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub struct Data {
-    pub dir: PathBuf,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub struct Api {
-    pub listen: String,
-    pub url: String,
-    pub key: String,
-    pub bootstrap_key: String,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub struct Redis {
-    pub url: String,
-    pub connections: usize,
-    pub response_timeout: Span,
-    pub accept_loss: bool,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub struct Amqp {
-    pub url: String,
-    pub prefetch: u16,
-    pub confirm_timeout: Span,
-    pub heartbeat: Span,
-    pub events_max_bytes: ByteSize,
-    pub rejected_max_bytes: ByteSize,
-    pub unrouted_max_bytes: ByteSize,
-    pub realms: BTreeMap<String, String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub struct Engine {
-    pub shards: u16,
-    pub lease: Span,
-    pub heartbeat_interval: Span,
-    pub poll_interval: Span,
-    pub shutdown_grace: Span,
-    pub ended_retention: Span,
-    pub dedup_rotation: Span,
-    pub feed_length: u32,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub struct Dispatcher {
-    pub max_in_flight: usize,
-    pub backlog_high: u64,
-    pub backlog_low: u64,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub struct Executor {
-    pub capacity: usize,
-    pub resumes: u32,
-    pub actions_per_commit: u32,
-    pub bundles: usize,
-    pub retry_after: Span,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub struct Scheduler {
-    pub windows_interval: Span,
-    pub depth_interval: Span,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub struct Ops {
-    pub listen: String,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub struct Log {
-    pub level: String,
-    pub format: LogFormat,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    Auto,
-    Json,
-    Text,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub struct Intake {
-    pub default_customer: uuid::Uuid,
-}
+pub use load::{LoadedConfig, Sources, load};
+pub use settings::{Config, Log, LogFormat};
+pub use show::{EffectiveSetting, masked_url};
+pub use units::HumanDuration;

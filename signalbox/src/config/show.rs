@@ -1,22 +1,22 @@
-//! What is in force, with its origin and without its secrets.
+//! The effective settings and their origins, with secrets masked.
 
-use super::DEFAULTS;
+use super::settings::DEFAULTS;
 use figment::Figment;
 use figment::value::{Dict, Value};
 use serde::Serialize;
 
-/// Shown as `***` when they are set.
+/// Printed as `***` when they are set.
 const SECRETS: [&str; 2] = ["api.key", "api.bootstrap_key"];
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Shown {
+pub struct EffectiveSetting {
     pub key: String,
     pub value: String,
     pub origin: String,
 }
 
 /// Every setting in the order of `config/default.toml`.
-pub fn shown(figment: &Figment) -> Vec<Shown> {
+pub fn effective(figment: &Figment) -> Vec<EffectiveSetting> {
     let mut all = Vec::new();
     if let Ok(root) = figment.extract::<Dict>() {
         walk("", &root, figment, &mut all);
@@ -25,7 +25,7 @@ pub fn shown(figment: &Figment) -> Vec<Shown> {
     all
 }
 
-fn walk(prefix: &str, dict: &Dict, figment: &Figment, all: &mut Vec<Shown>) {
+fn walk(prefix: &str, dict: &Dict, figment: &Figment, all: &mut Vec<EffectiveSetting>) {
     for (name, value) in dict {
         let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         match value {
@@ -33,13 +33,13 @@ fn walk(prefix: &str, dict: &Dict, figment: &Figment, all: &mut Vec<Shown>) {
             value => {
                 let origin =
                     figment.get_metadata(value.tag()).map_or("default", |metadata| metadata.name.as_ref());
-                all.push(Shown { value: text(&key, value), origin: origin.to_owned(), key });
+                all.push(EffectiveSetting { value: text(&key, value), origin: origin.to_owned(), key });
             }
         }
     }
 }
 
-/// The place of the key's section in the file, then the key.
+/// Position of the key's section in the file, then the key.
 fn section_order(key: &str) -> (usize, String) {
     let section = key.split('.').next().unwrap_or_default();
     (DEFAULTS.find(&format!("\n[{section}]")).unwrap_or(usize::MAX), key.to_owned())

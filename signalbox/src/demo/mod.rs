@@ -5,9 +5,8 @@ mod narrator;
 mod ports;
 mod samples;
 
-use crate::commands::demo::DemoArgs;
 use crate::commands::role;
-use crate::config::{Config, Span};
+use crate::config::{Config, HumanDuration};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::host;
@@ -27,15 +26,31 @@ use tokio_util::sync::CancellationToken;
 
 /// Time for an orderly end after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(30);
-const HEARTBEAT: Span = Span(Duration::from_millis(100));
+const HEARTBEAT: HumanDuration = HumanDuration(Duration::from_millis(100));
 const LATE: Duration = Duration::from_secs(5);
 /// Command queue. Only one demo runs on a data folder; it continues with the queue of a demo that was killed.
 const QUEUE: &str = "demo";
 const WHAT: &str = "conversations";
 
+/// Options of a demo.
+pub struct Options {
+    /// Calls, conversations and SIMs started per second.
+    pub rate: f64,
+    /// Number after which the demo ends; 0: no limit.
+    pub count: u64,
+    /// Time after which the demo ends.
+    pub duration: Option<Duration>,
+    /// Whether the data folder is temporary.
+    pub fresh: bool,
+    /// Factor by which people speak and think faster.
+    pub speed: f64,
+    /// Seed of the random behavior.
+    pub seed: Option<u64>,
+}
+
 /// # Errors
 /// Signalbox cannot be started, or lost or repeated something.
-pub async fn run(args: &DemoArgs, context: &Context) -> Result<(), Failure> {
+pub async fn run(args: &Options, context: &Context) -> Result<(), Failure> {
     let fresh = if args.fresh { Some(Temporary::new()?) } else { None };
     let (config, notes) = settings(context.config(), fresh.as_ref());
     let stop = shutdown::on_signals(GRACE)?;
@@ -77,12 +92,12 @@ pub async fn run(args: &DemoArgs, context: &Context) -> Result<(), Failure> {
             program()
         ));
     }
-    if clean { Ok(()) } else { Err(Failure::Told) }
+    if clean { Ok(()) } else { Err(Failure::Reported) }
 }
 
 /// Runs the simulated carrier; true if nothing was lost or done twice.
 async fn simulate_carrier(
-    args: &DemoArgs,
+    args: &Options,
     config: &Config,
     client: Arc<crate::client::Client>,
     stop: CancellationToken,
@@ -115,7 +130,7 @@ async fn simulate_carrier(
         concurrency: 1_000,
         seed: args.seed.unwrap_or_else(|| u64::from(uuid::Uuid::new_v4().as_fields().0)),
         speed: args.speed,
-        until: args.duration.map(|span| Instant::now() + span.0),
+        until: args.duration.map(|duration| Instant::now() + duration),
     };
     let api = Arc::new(RestApi(client));
     let connections = Connections { link, api, ledger, transcripts: Some(transcripts), run, stop };

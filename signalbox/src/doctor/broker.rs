@@ -1,4 +1,4 @@
-//! RabbitMQ: whether it answers, has what we need, and what stands in its queues.
+//! Checks of RabbitMQ: connection, version, topology, alarms and queues.
 
 use super::finding::{Finding, fail, ok, warn};
 use crate::client::Transport;
@@ -15,9 +15,9 @@ const CHECK: &str = "amqp";
 const TOPOLOGY: &str = "amqp topology";
 const QUEUES: &str = "amqp queues";
 const PUBLISHERS: &str = "publishers";
-/// More than a burst.
+/// Waiting events that are more than a burst.
 const MANY_EVENTS: u32 = 10_000;
-/// Rejected messages that are looked at.
+/// Maximum rejected messages inspected.
 const SAMPLE: usize = 100;
 
 pub async fn examine(config: &Config) -> Vec<Finding> {
@@ -31,7 +31,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     };
     let mut findings = vec![match preflight::broker_too_old(&version) {
         None => ok(CHECK, format!("{} answers, version {version}", masked_url(url))),
-        Some(why) => fail(CHECK, why, "upgrade it"),
+        Some(why) => fail(CHECK, why, "upgrade RabbitMQ"),
     }];
     findings.extend(young(&version));
     findings.extend(topology(config).await);
@@ -44,18 +44,18 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// The broker does not tell how old a queue is.
+/// Warns about every queue, because the broker does not report the age of a queue.
 fn young(version: &str) -> Option<Finding> {
     version.starts_with("3.10.").then(|| {
-        let mut finding = ok("amqp young queues", "version 3.10 that is killed minutes after a quorum queue was declared may lose the queue");
-        finding.advice = "after the first `signalbox migrate` restart it once, politely, before traffic: rabbitmqctl stop_app; rabbitmqctl start_app".into();
+        let mut finding = ok("amqp young queues", "version 3.10 may lose a quorum queue if it is killed within minutes of the declaration");
+        finding.advice = "after the first `signalbox migrate` restart it once, in order, before traffic: rabbitmqctl stop_app; rabbitmqctl start_app".into();
         finding
     })
 }
 
 async fn topology(config: &Config) -> Vec<Finding> {
     match topology::check(&config.amqp.url, &bus_settings(config, "signalbox doctor")).await {
-        Ok(()) => vec![ok(TOPOLOGY, "as this version and these settings need it")],
+        Ok(()) => vec![ok(TOPOLOGY, "matches this version and these settings")],
         Err(TopologyError::Different { differences, .. }) => differences
             .iter()
             .map(|difference| {
@@ -78,7 +78,7 @@ async fn alarm(url: &str) -> Finding {
         Ok(Some(why)) => fail(
             ALARMS,
             format!("publishers are blocked: {why}"),
-            "free memory or disk there, or move vm_memory_high_watermark, disk_free_limit",
+            "free memory or disk space there, or change vm_memory_high_watermark or disk_free_limit",
         ),
         Err(error) => fail(ALARMS, error.to_string(), "fix the broker first"),
     }
@@ -94,13 +94,13 @@ fn judge_queues(queues: &[QueueStatus]) -> Vec<Finding> {
                 if waiting > 0 { fail(QUEUES, found, advice) } else { warn(QUEUES, found, advice) }
             }
             (EVENTS, waiting) if waiting >= MANY_EVENTS => {
-                warn(QUEUES, found, "executors or the store do not keep up; see lag and redis writes")
+                warn(QUEUES, found, "the executors or the store cannot keep up; see `lag` and `redis writes`")
             }
             (REJECTED, waiting) if waiting > 0 => {
-                warn(QUEUES, found, "`signalbox event rejected list` says why; fix the source or the flow, then `replay` or `discard`")
+                warn(QUEUES, found, "`signalbox event rejected list` shows the reasons; fix the source or the flow, then `replay` or `discard`")
             }
             (UNROUTED, waiting) if waiting > 0 => {
-                warn(QUEUES, found, "no gateway takes commands of these types: bind its queue to signalbox.commands")
+                warn(QUEUES, found, "no gateway consumes commands of these types: bind its queue to signalbox.commands")
             }
             _ => ok(QUEUES, found),
         });
@@ -108,10 +108,10 @@ fn judge_queues(queues: &[QueueStatus]) -> Vec<Finding> {
     findings
 }
 
-/// The queue of events cannot be looked into while a dispatcher consumes it, so who sets no header `reference` is seen by
-/// what a dispatcher of this machine counted, and else by what was rejected.
+/// Checks whether publishers set the header `reference`. The events queue cannot be inspected while a dispatcher consumes it,
+/// so this reads the counters of a dispatcher on this machine or, without one, the rejected events.
 async fn publishers(config: &Config) -> Finding {
-    const ADVICE: &str = "publishers should set the header `reference` to the subject: it keeps the order once events are spread over several queues";
+    const ADVICE: &str = "publishers should set the header `reference` to the subject: it keeps events in order when they are spread over several queues";
     if let Some((without, all)) = counted(&config.ops.listen).await {
         let found = format!(
             "{without} of {all} events came without the header `reference` (counted at {})",
@@ -123,21 +123,21 @@ async fn publishers(config: &Config) -> Finding {
     match rejects.list(SAMPLE).await {
         Ok(sample) if sample.is_empty() => ok(
             PUBLISHERS,
-            "not known: no dispatcher answers at ops.listen, and nothing is rejected that could be a sample",
+            "unknown: no dispatcher answers at ops.listen, and there are no rejected events to inspect",
         ),
         Ok(sample) => {
             let without = sample.iter().filter(|message| !message.original.contains_key("reference")).count();
             let found = format!(
-                "{without} of {} rejected events had no header `reference`, the only sample there is",
+                "{without} of {} rejected events had no header `reference` (no other sample is available)",
                 sample.len()
             );
             if without > 0 { warn(PUBLISHERS, found, ADVICE) } else { ok(PUBLISHERS, found) }
         }
-        Err(error) => ok(PUBLISHERS, format!("not known: {error}")),
+        Err(error) => ok(PUBLISHERS, format!("unknown: {error}")),
     }
 }
 
-/// Events without the header and all events, as the process at `listen` counts them.
+/// Number of events without the header and number of all events, counted by the process at `listen`.
 async fn counted(listen: &str) -> Option<(f64, f64)> {
     if listen.is_empty() {
         return None;
@@ -161,7 +161,7 @@ mod tests {
     use crate::doctor::finding::Severity;
 
     #[test]
-    fn events_that_nobody_takes_fail_and_what_waits_for_a_person_warns() {
+    fn unconsumed_events_fail_and_messages_for_an_operator_warn() {
         let queue = |name, messages, consumers| QueueStatus { name, messages, consumers };
         let severity = |queue| judge_queues(&[queue])[0].severity;
         assert_eq!(severity(queue(EVENTS, 0, 1)), Severity::Ok);

@@ -1,4 +1,4 @@
-//! What a check found, how bad it is, and what to do about it.
+//! Findings: the result of a check, its severity, and advice.
 
 use serde::Serialize;
 
@@ -6,19 +6,19 @@ use serde::Serialize;
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     Ok,
-    /// It works, and something will cost time or data one day.
+    /// It works, but may cost time or data.
     Warn,
-    /// It does not work, or loses data.
+    /// It does not work, or it loses data.
     Fail,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
-    /// What was looked at: `redis memory`, `members`.
+    /// Name of the check: `redis memory`, `members`.
     pub check: &'static str,
     pub severity: Severity,
     pub found: String,
-    /// What to do; empty when there is nothing.
+    /// Recommended action; empty if none is needed.
     pub advice: String,
 }
 

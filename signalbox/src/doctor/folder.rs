@@ -1,4 +1,4 @@
-//! The data folder: who has it, how big it is, how much room is left, and how long the disk takes.
+//! Checks of the data folder: its process, its size, free space and the time of writes.
 
 use super::finding::{Finding, fail, mib, millis, ok, warn};
 use crate::config::Config;
@@ -12,20 +12,20 @@ const SPACE: &str = "data folder space";
 const WRITES: &str = "data folder writes";
 const LOCK: &str = "lock";
 const SLOW: Duration = Duration::from_millis(20);
-const WRITTEN: u32 = 10;
+const WRITES_TIMED: u32 = 10;
 const LITTLE: u64 = 1 << 30;
 const VERY_LITTLE: u64 = 100 << 20;
 const VOLATILE: [&str; 2] = ["tmpfs", "ramfs"];
 
-pub struct Examined {
+pub struct FolderReport {
     pub findings: Vec<Finding>,
-    /// The folder is in memory: gone when the machine stops.
+    /// The folder is in memory and is lost when the machine stops.
     pub volatile: bool,
-    /// A Signalbox has it.
+    /// A Signalbox uses the folder.
     pub in_use: bool,
 }
 
-pub fn examine(config: &Config) -> Examined {
+pub fn examine(config: &Config) -> FolderReport {
     let dir = &config.data.dir;
     let place = existing(dir);
     let holder = holder(dir);
@@ -33,22 +33,25 @@ pub fn examine(config: &Config) -> Examined {
         (Some(holder), _) => {
             ok(CHECK, format!("{} is in use by process {holder}, {}", dir.display(), mib(size(dir))))
         }
-        (None, true) => ok(CHECK, format!("{} is not in use now, {}", dir.display(), mib(size(dir)))),
-        (None, false) => ok(CHECK, format!("{} is not there yet: `serve` makes it", dir.display())),
+        (None, true) => ok(CHECK, format!("{} is not in use, {}", dir.display(), mib(size(dir)))),
+        (None, false) => ok(CHECK, format!("{} does not exist yet: `serve` creates it", dir.display())),
     }];
     let kind = file_system(&place);
     let volatile = kind.as_deref().is_some_and(|kind| VOLATILE.contains(&kind));
     if volatile {
-        let found =
-            format!("{} is on {}: gone when the machine stops", place.display(), kind.unwrap_or_default());
+        let found = format!(
+            "{} is on {}: it is lost when the machine stops",
+            place.display(),
+            kind.unwrap_or_default()
+        );
         findings.push(warn(CHECK, found, "set data.dir to a folder on a disk"));
     }
     findings.push(space(&place));
     findings.push(writes(&place));
-    Examined { findings, volatile, in_use: holder.is_some() }
+    FolderReport { findings, volatile, in_use: holder.is_some() }
 }
 
-/// The folder, or the nearest one above it that is there.
+/// The folder, or its nearest existing parent.
 fn existing(dir: &Path) -> PathBuf {
     let above = dir.ancestors().find(|dir| dir.is_dir());
     match above {
@@ -57,7 +60,7 @@ fn existing(dir: &Path) -> PathBuf {
     }
 }
 
-/// The process that has the folder's lock.
+/// Id of the process that holds the lock of the folder.
 fn holder(dir: &Path) -> Option<String> {
     let path = dir.join(LOCK);
     let file = File::options().read(true).write(true).open(&path).ok()?;
@@ -78,12 +81,16 @@ fn space(place: &Path) -> Finding {
     let room = match rustix::fs::statvfs(place) {
         Ok(room) => room,
         Err(error) => {
-            return warn(SPACE, format!("{}: {error}", place.display()), "is the folder this user's?");
+            return warn(
+                SPACE,
+                format!("{}: {error}", place.display()),
+                "check that this user owns the folder",
+            );
         }
     };
     let free = room.f_bavail.saturating_mul(room.f_frsize);
     let found = format!("{} free at {}", mib(free), place.display());
-    let advice = "free some: with a full disk nothing is taken and nothing moves";
+    let advice = "free disk space: with a full disk, no event is accepted and no activeflow advances";
     match free {
         free if free < VERY_LITTLE => fail(SPACE, found, advice),
         free if free < LITTLE => warn(SPACE, found, advice),
@@ -95,25 +102,24 @@ fn writes(place: &Path) -> Finding {
     let path = place.join(format!(".signalbox-doctor-{}", std::process::id()));
     let measured = slowest(&path);
     let _ = fs::remove_file(&path);
-    let advice =
-        "every answer waits for such a write: a quicker disk (SSD with a power-safe cache) for data.dir";
+    let advice = "every answer waits for such a write: use a faster disk for data.dir (an SSD with power-loss protection)";
     match measured {
         Err(error) => fail(
             WRITES,
-            format!("{} takes no writes: {error}", place.display()),
+            format!("{} cannot be written: {error}", place.display()),
             "give the folder to the user who runs Signalbox",
         ),
         Ok(took) if took > SLOW => {
-            warn(WRITES, format!("the slowest of {WRITTEN} writes took {}", millis(took)), advice)
+            warn(WRITES, format!("the slowest of {WRITES_TIMED} writes took {}", millis(took)), advice)
         }
-        Ok(took) => ok(WRITES, format!("the slowest of {WRITTEN} writes took {}", millis(took))),
+        Ok(took) => ok(WRITES, format!("the slowest of {WRITES_TIMED} writes took {}", millis(took))),
     }
 }
 
 fn slowest(path: &Path) -> std::io::Result<Duration> {
     let mut file = File::create(path)?;
     let mut slowest = Duration::ZERO;
-    for _ in 0..WRITTEN {
+    for _ in 0..WRITES_TIMED {
         let begun = Instant::now();
         file.write_all(&[0; 4_096])?;
         file.sync_data()?;
@@ -141,7 +147,7 @@ mod tests {
     use crate::doctor::finding::Severity;
 
     #[test]
-    fn a_folder_is_looked_at_without_making_it_and_its_holder_is_told() {
+    fn a_folder_is_checked_without_creating_it_and_its_process_is_reported() {
         let dir = std::env::temp_dir().join(format!("signalbox-doctor-{}", uuid::Uuid::new_v4().simple()));
         let flags = vec![format!("data.dir={}", dir.display())];
         let config = load(&Sources { flags, ..Sources::default() }).unwrap().config;

@@ -1,5 +1,5 @@
-//! What would lose data or slow things down where this is configured to run, and what to do about it. Nothing is changed:
-//! services are asked, a few small writes are timed, and members are watched for three beats.
+//! Finds problems of this deployment that lose data or reduce speed, and recommends fixes. Changes nothing: it reads the
+//! services, times a few small writes, and observes the members for three heartbeats.
 
 mod broker;
 mod engine;
@@ -16,7 +16,7 @@ use crate::client;
 use crate::config::Config;
 use crate::services::reason;
 use common::ports::StateStore;
-use engine::Look;
+use engine::EngineSnapshot;
 use finding::{fail, ok};
 use serde::Serialize;
 use tokio::time::sleep;
@@ -24,7 +24,7 @@ use tokio::time::sleep;
 #[derive(Debug, Serialize)]
 pub struct Report {
     pub findings: Vec<Finding>,
-    /// The row of the promise table that applies; `None` when the state store cannot be asked.
+    /// Guarantees of this deployment; `None` if the state store cannot be read.
     pub promises: Option<Promises>,
 }
 
@@ -43,53 +43,53 @@ pub async fn examine(config: &Config) -> Report {
 }
 
 async fn on_redis(config: &Config, findings: &mut Vec<Finding>) -> Option<Promises> {
-    let examined = redis::examine(config).await;
-    findings.extend(examined.findings);
-    if let Some(store) = &examined.store {
+    let report = redis::examine(config).await;
+    findings.extend(report.findings);
+    if let Some(store) = &report.store {
         findings.extend(watch(store, config).await);
     }
-    examined.facts.map(|facts| promises::row(Some(&facts), false))
+    report.facts.map(|facts| promises::row(Some(&facts), false))
 }
 
 async fn watch(store: &dyn StateStore, config: &Config) -> Vec<Finding> {
-    let looks = async {
+    let checks = async {
         let clock = engine::clock(store).await?;
-        let first = Look::at_store(store, config).await?;
+        let first = EngineSnapshot::at_store(store, config).await?;
         sleep(config.engine.heartbeat_interval.0 * engine::HEARTBEATS).await;
-        let second = Look::at_store(store, config).await?;
+        let second = EngineSnapshot::at_store(store, config).await?;
         Ok((clock, engine::judge(&first, &second, config.dispatcher.backlog_high)))
     };
-    match looks.await {
+    match checks.await {
         Ok((clock, judged)) => [vec![clock], judged].concat(),
         Err(error) => vec![fail("engine", reason(&error), "fix the state store first")],
     }
 }
 
-/// Whoever has the folder is asked over its API.
+/// Reads the process that uses the folder through its API.
 async fn embedded(config: &Config, findings: &mut Vec<Finding>) -> Option<Promises> {
-    let examined = folder::examine(config);
-    findings.extend(examined.findings);
-    findings.extend(match examined.in_use {
+    let report = folder::examine(config);
+    findings.extend(report.findings);
+    findings.extend(match report.in_use {
         true => watch_api(config).await,
         false => vec![ok("members", "no process uses this folder; start `signalbox serve`")],
     });
-    Some(promises::row(None, examined.volatile))
+    Some(promises::row(None, report.volatile))
 }
 
 async fn watch_api(config: &Config) -> Vec<Finding> {
-    let looks = async {
+    let checks = async {
         let client = client::open(config).await?;
-        let first = Look::at_api(&client).await?;
+        let first = EngineSnapshot::at_api(&client).await?;
         sleep(config.engine.heartbeat_interval.0 * engine::HEARTBEATS).await;
-        let second = Look::at_api(&client).await?;
+        let second = EngineSnapshot::at_api(&client).await?;
         Ok::<_, crate::failure::Failure>(engine::judge(&first, &second, config.dispatcher.backlog_high))
     };
-    match looks.await {
+    match checks.await {
         Ok(judged) => judged,
         Err(failure) => vec![fail(
             "api",
             failure.to_string(),
-            "the process that uses the data folder does not answer: check its log, api.listen and at api.key",
+            "the process that uses the data folder does not answer: check its log, api.listen and api.key",
         )],
     }
 }

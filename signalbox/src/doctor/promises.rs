@@ -1,53 +1,63 @@
-//! Which row of the promise table applies (docs/guarantees.md).
+//! Guarantees that hold for this deployment: one row of the table in docs/guarantees.md.
 
+use crate::services::preflight::{RedisWeakness, weaknesses};
 use adapters::redis::Facts;
 use serde::Serialize;
 
-/// A deployment, and what holds there.
+/// A deployment and its guarantees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Promises {
     pub deployment: String,
     pub holds: String,
 }
 
-const ALL: &str = "all promises hold";
-const EVERYSEC: &str = "after a crash of Redis with a slow disk, or a power loss, the last seconds may be decided \
-                        again, under ids already used";
-const FAILOVER: &str = "a failover may decide the last seconds again, under ids already used";
+const ALL: &str = "all guarantees hold";
+const NONE: &str = "none: Redis may lose activeflows, and with them every guarantee";
+const LAST_SECONDS: &str = "after a power failure, or a crash of Redis with a slow disk, the last seconds may be decided \
+                            again, under ids that were already used";
+const FAILOVER: &str =
+    "after a failover, the last seconds may be decided again, under ids that were already used";
 
-/// `redis`: `None` when the state is in a data folder; `volatile` says that the folder is gone with the machine's memory.
-pub fn row(redis: Option<&Facts>, volatile: bool) -> Promises {
-    let promises = |deployment: &str, holds: String| Promises { deployment: deployment.into(), holds };
+/// `redis` is `None` if the state is in a data folder; `is_volatile`: the folder is in memory.
+pub fn row(redis: Option<&Facts>, is_volatile: bool) -> Promises {
     let Some(facts) = redis else {
-        let holds = match volatile {
-            true => "all promises hold until the machine stops: the folder is in its memory".into(),
-            false => ALL.into(),
+        let holds = if is_volatile {
+            "all guarantees hold until the machine stops, because the data folder is in memory"
+        } else {
+            ALL
         };
-        return promises("embedded (SQLite WAL, synchronous=FULL)", holds);
+        return Promises {
+            deployment: "embedded (SQLite WAL, synchronous=FULL)".into(),
+            holds: holds.into(),
+        };
     };
-    if !facts.appendonly || facts.maxmemory_policy != "noeviction" {
-        return promises(
-            "a Redis that does not keep what it confirms",
-            "no row of the table: Redis may lose activeflows, and with them everything that is promised"
-                .into(),
-        );
+    let weaknesses = weaknesses(facts);
+    let has = |weakness| weaknesses.contains(&weakness);
+    if has(RedisWeakness::NotPersistent) || has(RedisWeakness::Evicts) {
+        return Promises { deployment: "Redis that may lose confirmed writes".into(), holds: NONE.into() };
     }
-    let mut but = Vec::new();
-    if facts.appendfsync != "always" {
-        but.push(EVERYSEC);
-    }
-    if facts.connected_replicas > 0 {
-        but.push(FAILOVER);
-    }
-    let holds = match but.as_slice() {
+    let exceptions: Vec<&str> = weaknesses.iter().filter_map(|weakness| exception(*weakness)).collect();
+    let holds = match exceptions.as_slice() {
         [] => ALL.into(),
-        but => format!("all promises hold but one: {}", but.join("; and ")),
+        [one] => format!("all guarantees hold, with one exception: {one}"),
+        several => format!("all guarantees hold, with {} exceptions: {}", several.len(), several.join("; ")),
     };
-    let replicas = match (facts.connected_replicas, facts.min_replicas_to_write) {
+    let servers = match (facts.connected_replicas, facts.min_replicas_to_write) {
         (0, _) => "one Redis".into(),
         (replicas, least) => format!("Redis with {replicas} replicas, min-replicas-to-write {least}"),
     };
-    promises(&format!("{replicas}, appendfsync {}", facts.appendfsync), holds)
+    Promises { deployment: format!("{servers}, appendfsync {}", facts.appendfsync), holds }
+}
+
+fn exception(weakness: RedisWeakness) -> Option<&'static str> {
+    match weakness {
+        RedisWeakness::SyncsLater => Some(LAST_SECONDS),
+        RedisWeakness::UnconfirmedReplication | RedisWeakness::Replication => Some(FAILOVER),
+        RedisWeakness::TooOld
+        | RedisWeakness::Evicts
+        | RedisWeakness::NotPersistent
+        | RedisWeakness::Cluster => None,
+    }
 }
 
 #[cfg(test)]
@@ -71,11 +81,15 @@ mod tests {
         let holds = |facts: Facts| row(Some(&facts), false).holds;
         assert_eq!((holds(facts()), row(None, false).holds), (ALL.to_owned(), ALL.to_owned()));
         let everysec = Facts { appendfsync: "everysec".into(), ..facts() };
-        assert!(holds(everysec.clone()).contains("slow disk"));
+        assert!(
+            holds(everysec.clone()).starts_with("all guarantees hold, with one exception: after a power")
+        );
         let replicated = Facts { connected_replicas: 2, min_replicas_to_write: 1, ..everysec };
-        assert!(holds(replicated.clone()).contains("slow disk") && holds(replicated).contains("failover"));
-        assert!(holds(Facts { appendonly: false, ..facts() }).starts_with("no row"));
-        assert!(holds(Facts { maxmemory_policy: "allkeys-lru".into(), ..facts() }).starts_with("no row"));
+        let both = holds(replicated);
+        assert!(both.starts_with("all guarantees hold, with 2 exceptions: "), "{both}");
+        assert!(both.contains("slow disk") && both.contains("failover"), "{both}");
+        assert!(holds(Facts { appendonly: false, ..facts() }).starts_with("none: "));
+        assert!(holds(Facts { maxmemory_policy: "allkeys-lru".into(), ..facts() }).starts_with("none: "));
         assert!(row(None, true).holds.contains("until the machine stops"));
     }
 }

@@ -1,8 +1,8 @@
-//! The Redis server: whether it answers, keeps what it confirms, and has room.
+//! Checks of the Redis server: connection, durability, memory, files and the time of writes.
 
 use super::finding::{Finding, fail, mib, millis, ok, warn};
 use crate::config::{Config, masked_url};
-use crate::services::preflight::{self, Verdict};
+use crate::services::preflight::{self, Problem};
 use crate::services::{reason, store_settings};
 use adapters::redis::{self, Facts, Server, Store};
 use std::collections::BTreeMap;
@@ -13,18 +13,18 @@ const DURABILITY: &str = "redis durability";
 const MEMORY: &str = "redis memory";
 const PERSISTENCE: &str = "redis files";
 const WRITES: &str = "redis writes";
-/// A write that takes longer costs every activeflow so much, several times.
+/// Slower writes get a warning: each activeflow waits for several writes.
 const SLOW: Duration = Duration::from_millis(20);
-const WRITTEN: u32 = 10;
+const WRITES_TIMED: u32 = 10;
 
-/// What was found, the facts, and the store if it can be asked.
-pub struct Examined {
+/// Findings, facts of the server, and the store if it can be used.
+pub struct RedisReport {
     pub findings: Vec<Finding>,
     pub facts: Option<Facts>,
     pub store: Option<Store>,
 }
 
-pub async fn examine(config: &Config) -> Examined {
+pub async fn examine(config: &Config) -> RedisReport {
     let shown = masked_url(&config.redis.url);
     let asked = async {
         let facts = redis::inspect(&config.redis.url).await?;
@@ -33,9 +33,9 @@ pub async fn examine(config: &Config) -> Examined {
     let (facts, info) = match asked.await {
         Ok(answers) => answers,
         Err(error) => {
-            let why = format!("the state store at {shown} (redis.url) cannot be asked: {}", reason(&error));
+            let why = format!("the state store at {shown} (redis.url) cannot be read: {}", reason(&error));
             let advice = "start it, or correct redis.url, its user and password";
-            return Examined { findings: vec![fail(CHECK, why, advice)], facts: None, store: None };
+            return RedisReport { findings: vec![fail(CHECK, why, advice)], facts: None, store: None };
         }
     };
     let (major, minor, patch) = facts.version;
@@ -54,23 +54,23 @@ pub async fn examine(config: &Config) -> Examined {
             None
         }
     };
-    Examined { findings, facts: Some(facts), store }
+    RedisReport { findings, facts: Some(facts), store }
 }
 
-/// What start-up judges, in its words.
+/// The problems that roles report at start.
 fn durability(facts: &Facts, accept_loss: bool) -> Vec<Finding> {
-    let verdicts = preflight::judge_store(facts, accept_loss);
-    if verdicts.is_empty() {
+    let problems = preflight::redis_problems(facts, accept_loss);
+    if problems.is_empty() {
         return vec![ok(DURABILITY, "appendonly yes, appendfsync always, maxmemory-policy noeviction")];
     }
-    let told = |verdict: Verdict| match verdict {
-        Verdict::Refuse(text) => split(&text, fail),
-        Verdict::Warn(text) => split(&text, warn),
+    let finding = |problem: Problem| match problem {
+        Problem::Fatal(text) => split(&text, fail),
+        Problem::Warning(text) => split(&text, warn),
     };
-    verdicts.into_iter().map(told).collect()
+    problems.into_iter().map(finding).collect()
 }
 
-/// The first sentence is what was found, the rest what to do.
+/// The first sentence is the finding, the rest the advice.
 fn split(text: &str, finding: fn(&'static str, String, String) -> Finding) -> Finding {
     let (found, advice) = text.split_once(". ").or_else(|| text.split_once(": ")).unwrap_or((text, ""));
     finding(DURABILITY, found.to_owned(), advice.to_owned())
@@ -82,11 +82,11 @@ fn role(info: &BTreeMap<String, String>) -> Finding {
             let master = info.get("master_host").map_or("its master", String::as_str);
             fail(
                 CHECK,
-                "redis.url leads to a replica, which takes no writes",
+                "redis.url names a replica, which accepts no writes",
                 format!("set redis.url to {master}"),
             )
         }
-        _ => ok("redis role", "it takes writes"),
+        _ => ok("redis role", "it accepts writes"),
     }
 }
 
@@ -96,7 +96,8 @@ fn memory(info: &BTreeMap<String, String>) -> Finding {
     let (bound, name) =
         if limit > 0 { (limit, "maxmemory") } else { (machine, "the machine's memory; maxmemory is 0") };
     let found = format!("{} used of {} ({name})", mib(used), mib(bound));
-    let advice = "raise maxmemory, or add memory: with it full, Redis refuses writes and everything waits";
+    let advice =
+        "raise maxmemory, or add memory: when it is full, Redis refuses writes and all activeflows wait";
     match used.saturating_mul(100).checked_div(bound).unwrap_or(0) {
         0..=79 => ok(MEMORY, found),
         80..=94 => warn(MEMORY, found, advice),
@@ -112,11 +113,11 @@ fn persistence(info: &BTreeMap<String, String>) -> Finding {
         .collect();
     let advice = "check the Redis log: the disk may be full or slow";
     match failed.as_slice() {
-        [] => ok(PERSISTENCE, "the last writes of its files succeeded"),
+        [] => ok(PERSISTENCE, "the last writes to its files succeeded"),
         ["aof_last_write_status", ..] => {
-            fail(PERSISTENCE, format!("the last one failed: {}", failed.join(", ")), advice)
+            fail(PERSISTENCE, format!("the last write failed: {}", failed.join(", ")), advice)
         }
-        _ => warn(PERSISTENCE, format!("the last one failed: {}", failed.join(", ")), advice),
+        _ => warn(PERSISTENCE, format!("the last write failed: {}", failed.join(", ")), advice),
     }
 }
 
@@ -129,7 +130,7 @@ async fn store(config: &Config) -> Result<(Store, Vec<Finding>), Finding> {
         .map_err(|why| split_installed(INSTALLED, &why))?;
     let mut findings = vec![ok(INSTALLED, format!("{} shards", config.engine.shards))];
     let mut slowest = Duration::ZERO;
-    for _ in 0..WRITTEN {
+    for _ in 0..WRITES_TIMED {
         match store.ping().await {
             Ok(took) => slowest = slowest.max(took),
             Err(error) => {
@@ -141,8 +142,9 @@ async fn store(config: &Config) -> Result<(Store, Vec<Finding>), Finding> {
             }
         }
     }
-    let found = format!("the slowest of {WRITTEN} writes took {}", millis(slowest));
-    let advice = "every transition waits for such a write: a quicker disk, or Redis closer by";
+    let found = format!("the slowest of {WRITES_TIMED} writes took {}", millis(slowest));
+    let advice =
+        "every transition waits for such a write: use a faster disk, or a Redis closer to this machine";
     findings.push(if slowest > SLOW { warn(WRITES, found, advice) } else { ok(WRITES, found) });
     Ok((store, findings))
 }

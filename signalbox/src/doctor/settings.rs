@@ -1,4 +1,4 @@
-//! Combinations of settings that work and are not safe.
+//! Checks for settings that work but are not safe.
 
 use super::finding::{Finding, ok, warn};
 use crate::config::Config;
@@ -12,7 +12,8 @@ const STORE_USER: &str = "redis user";
 pub fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = vec![listener(API, "api.listen", &config.api.listen, API_ADVICE)];
     if is_public(&config.api.listen) && config.api.bootstrap_key.is_empty() && !config.redis.url.is_empty() {
-        let found = format!("api.listen is {}, which others reach, and no key is set", config.api.listen);
+        let found =
+            format!("api.listen is {}, which other machines can reach, and no key is set", config.api.listen);
         findings.push(warn(API, found, "set SIGNALBOX_API__BOOTSTRAP_KEY, or api.listen to 127.0.0.1:8080"));
     }
     findings.push(listener(OPS, "ops.listen", &config.ops.listen, OPS_ADVICE));
@@ -23,7 +24,7 @@ pub fn examine(config: &Config) -> Vec<Finding> {
                 warn(
                     BROKER_USER,
                     found,
-                    "make a user of its own there (rabbitmqctl add_user), and delete guest",
+                    "create a separate user there (rabbitmqctl add_user), and delete guest",
                 )
             }
             _ => ok(BROKER_USER, format!("`{}` at {host}", if user.is_empty() { "guest" } else { &user })),
@@ -46,15 +47,14 @@ pub fn examine(config: &Config) -> Vec<Finding> {
 }
 
 const API_ADVICE: &str =
-    "keys and events go over the network in clear: put a proxy with TLS in front, or listen on 127.0.0.1";
-const OPS_ADVICE: &str =
-    "metrics and readiness answer everybody there: listen on 127.0.0.1 or on a network of operators";
+    "keys and events cross the network unencrypted: use a TLS proxy, or listen on 127.0.0.1";
+const OPS_ADVICE: &str = "anyone on that network can read metrics and readiness: listen on 127.0.0.1, or on a network for operators";
 
 fn listener(check: &'static str, key: &str, listen: &str, advice: &str) -> Finding {
     match listen {
         "" => ok(check, format!("{key} is off")),
         listen if is_public(listen) => {
-            warn(check, format!("{key} is {listen}, which other machines reach"), advice)
+            warn(check, format!("{key} is {listen}, which other machines can reach"), advice)
         }
         listen => ok(check, format!("{key} is {listen}, this machine only")),
     }
@@ -70,7 +70,7 @@ struct Server {
     host: String,
 }
 
-/// Of `scheme://user:password@host:port/…`; `None` for what is not set.
+/// Parses `scheme://user:password@host:port/…`; `None` if the URL is empty.
 fn server(url: &str) -> Option<Server> {
     let authority = url.split_once("://")?.1.split(['/', '?']).next()?;
     let (login, place) = authority.rsplit_once('@').unwrap_or(("", authority));
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_reach_and_passwords_that_everybody_knows_are_told() {
+    fn public_addresses_and_well_known_passwords_are_reported() {
         assert_eq!(warned(&[]), Vec::<&str>::new());
         assert_eq!(
             warned(&["amqp.url=amqp://guest:guest@127.0.0.1/%2f", "redis.url=redis://[::1]:6379"]),

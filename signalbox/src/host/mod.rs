@@ -1,10 +1,10 @@
-//! A Signalbox in this process: roles and REST over one backends, until it is told to stop. `serve`, single roles, `demo`
-//! and `bench` all run this.
+//! A Signalbox in this process: roles and REST interface on shared backends. `serve`, single roles, `demo` and `bench` use
+//! this.
 
 mod rest;
 pub mod roles;
 
-pub use rest::{Rest, settings as api_settings};
+pub use rest::Rest;
 
 use crate::config::Config;
 use crate::failure::Failure;
@@ -15,19 +15,19 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// What `serve` runs.
+/// Roles that `serve` runs.
 pub const ALL: [Role; 3] = [Role::Dispatcher, Role::Executor, Role::Scheduler];
 
-/// What runs. When this is dropped everything is aborted; [`Host::ended`] waits for it.
+/// The running tasks. Dropping this aborts them; [`Host::ended`] waits for them.
 pub struct Host {
     pub backends: Arc<Backends>,
-    /// `None` where REST is not served.
+    /// `None` if the REST interface does not run.
     pub rest: Option<Rest>,
     running: JoinSet<()>,
     shutdown: CancellationToken,
 }
 
-/// The whole `serve`: [`open`] and [`start`] with every role.
+/// [`open`] and [`start`] with every role.
 ///
 /// # Errors
 /// As [`open`].
@@ -36,10 +36,10 @@ pub async fn serve(config: &Config, shutdown: CancellationToken) -> Result<Host,
     Ok(start(backends, rest, config, &ALL, shutdown))
 }
 
-/// Creates what is needed, opens what is configured, and takes the address of REST.
+/// Sets up and opens the configured services, and binds the address of the REST interface.
 ///
 /// # Errors
-/// A service cannot be used, another process has the data folder, or api.listen cannot be taken.
+/// A service cannot be used, another process uses the data folder, or api.listen cannot be bound.
 pub async fn open(
     config: &Config,
     shutdown: &CancellationToken,
@@ -52,7 +52,7 @@ pub async fn open(
     Ok((backends, rest))
 }
 
-/// Starts `roles`, and `rest` where there is one, over `backends`; they stop when `shutdown` is cancelled.
+/// Starts `roles` and `rest` on `backends`. They stop when `shutdown` is cancelled.
 pub fn start(
     backends: Backends,
     mut rest: Option<Rest>,
@@ -74,19 +74,19 @@ pub fn start(
 }
 
 impl Host {
-    /// Waits until everything has stopped, and closes the backends. What stops by itself, or panics, stops the rest.
+    /// Waits until all tasks have stopped, and closes the backends. A task that stops early or panics stops the others.
     ///
     /// # Errors
-    /// Something stopped without having been told to.
+    /// A task stopped before shutdown.
     pub async fn ended(mut self) -> Result<(), Failure> {
         let mut outcome = Ok(());
         while let Some(ended) = self.running.join_next().await {
             if let Err(error) = ended {
-                outcome = Err(Failure::failed(format!(
-                    "a role stopped by a fault of its own ({error}); the process ends, start it again"
-                )));
+                outcome =
+                    Err(Failure::failed(format!("a role failed ({error}), so the process ends; restart it")));
             } else if !self.shutdown.is_cancelled() {
-                outcome = Err(Failure::failed("a role stopped by itself; the process ends, start it again"));
+                outcome =
+                    Err(Failure::failed("a role stopped unexpectedly, so the process ends; restart it"));
             }
             self.shutdown.cancel();
         }
@@ -95,7 +95,7 @@ impl Host {
     }
 }
 
-/// For people: `dispatcher, executor`.
+/// Names of the roles: `dispatcher, executor`.
 pub fn names(roles: &[Role]) -> String {
     roles.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -1,9 +1,10 @@
-//! The REST interface of this process: with which key, where it listens, and how it ends.
+//! The REST interface of this process: its key, its address and its shutdown.
 
 use crate::client::{Client, Transport};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::services::backends::{Backends, Kinds};
+use crate::services::api_settings;
+use crate::services::backends::Backends;
 use crate::services::key::{self, Key};
 use axum::Router;
 use axum::serve::ListenerExt;
@@ -12,23 +13,23 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// How long requests under way may take when the process ends.
-const FAREWELL: Duration = Duration::from_secs(3);
+/// Maximum time to finish open requests at shutdown.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The routes, and whoever may use them.
+/// The routes and the key of the first administrator.
 pub struct Rest {
     pub key: Key,
-    /// Where it answers; `None` while api.listen is "".
+    /// Bound address; `None` if api.listen is "".
     pub address: Option<SocketAddr>,
     router: Router,
     listener: Option<TcpListener>,
 }
 
 impl Rest {
-    /// Takes the address. `None` where there is no key: nobody could be let in.
+    /// Binds the address. `None` if there is no key, because no client could authenticate.
     ///
     /// # Errors
-    /// The address cannot be taken, or would let others in with a key that nobody chose; the key file cannot be used.
+    /// The address cannot be bound, or is public while no key was chosen; or the key file cannot be used.
     pub async fn open(
         backends: &Backends,
         config: &Config,
@@ -36,7 +37,7 @@ impl Rest {
     ) -> Result<Option<Rest>, Failure> {
         let set = &config.api.bootstrap_key;
         let key = if backends.has_data_folder() {
-            key::of_data_folder(config)?
+            key::for_data_folder(config)?
         } else if set.is_empty() {
             return Ok(None);
         } else {
@@ -46,7 +47,7 @@ impl Rest {
         let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let keys = vec![key::administrator(config, &key.text)];
         let router =
-            api::router(backends.api_ports(), settings(config, keys, backends.kinds, shutdown.clone()));
+            api::router(backends.api_ports(), api_settings(config, keys, backends.kinds, shutdown.clone()));
         Ok(Some(Rest { key, address, router, listener }))
     }
 
@@ -55,10 +56,10 @@ impl Rest {
         Client::new(Transport::Local(self.router.clone()), self.key.text.clone())
     }
 
-    /// Answers until `shutdown`: requests under way are finished, streams end.
+    /// Serves until `shutdown`. Then open requests finish and streams end.
     pub fn serve(&mut self, shutdown: CancellationToken) -> Option<impl Future<Output = ()> + Send + use<>> {
         let listener = self.listener.take()?.tap_io(|stream| {
-            // It only costs a little time where it cannot be set.
+            // Without it, responses are only a little slower.
             let _ = stream.set_nodelay(true);
         });
         let routes = self.router.clone();
@@ -67,27 +68,17 @@ impl Rest {
             let served = axum::serve(listener, routes).with_graceful_shutdown(shutdown.cancelled_owned());
             let late = async {
                 ending.cancelled().await;
-                tokio::time::sleep(FAREWELL).await;
+                tokio::time::sleep(SHUTDOWN_TIMEOUT).await;
             };
             tokio::select! {
                 served = served.into_future() => if let Err(error) = served {
-                    tracing::error!(%error, "the listener for REST has stopped");
+                    tracing::error!(%error, "the REST listener stopped");
                 },
-                // A client that reads or sends nothing must not hold up the end.
-                () = late => tracing::debug!("connections for REST are dropped, not finished"),
+                // A stalled client must not delay the shutdown.
+                () = late => tracing::debug!("closing REST connections that did not finish"),
             }
         })
     }
-}
-
-/// What the API is told of this installation.
-pub fn settings(
-    config: &Config,
-    keys: Vec<api::Key>,
-    kinds: Kinds,
-    shutdown: CancellationToken,
-) -> api::Config {
-    api::Config { keys, store: kinds.store, bus: kinds.bus, feed_length: config.engine.feed_length, shutdown }
 }
 
 async fn bind(config: &Config) -> Result<Option<TcpListener>, Failure> {
@@ -99,16 +90,16 @@ async fn bind(config: &Config) -> Result<Option<TcpListener>, Failure> {
     if !is_local && config.api.bootstrap_key.is_empty() {
         return Err(Failure::failed(format!(
             "api.listen is {listen}, which other machines can reach, and api.bootstrap_key is not set: choose a key, \
-             SIGNALBOX_API__BOOTSTRAP_KEY=$(openssl rand -hex 24), or listen for this machine only, SIGNALBOX_API__LISTEN=127.0.0.1:8080"
+             SIGNALBOX_API__BOOTSTRAP_KEY=$(openssl rand -hex 24), or listen only on this machine, SIGNALBOX_API__LISTEN=127.0.0.1:8080"
         )));
     }
     TcpListener::bind(listen).await.map(Some).map_err(|error| {
         let why = match error.kind() {
-            std::io::ErrorKind::AddrInUse => "another program listens there".into(),
+            std::io::ErrorKind::AddrInUse => "another program uses it".into(),
             _ => error.to_string(),
         };
         Failure::failed(format!(
-            "api.listen is {listen}, and it cannot be listened to: {why}; set another address, for example \
+            "api.listen is {listen}, and this address cannot be used: {why}; set another address, for example \
              SIGNALBOX_API__LISTEN=127.0.0.1:8081, or port 0 for a free one"
         ))
     })

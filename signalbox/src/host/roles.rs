@@ -1,4 +1,4 @@
-//! What each role is given of the backends and of the settings.
+//! Starts each role with its ports and its part of the settings.
 
 use crate::config::Config;
 use crate::services::backends::Backends;

@@ -4,7 +4,7 @@ mod process;
 mod readiness;
 
 pub use process::{install_metrics, watch_process};
-pub use readiness::{Ping, Readiness, Watched};
+pub use readiness::{Readiness, ReadinessConfig};
 
 use crate::failure::Failure;
 use axum::Router;
@@ -24,38 +24,38 @@ struct Ops {
     readiness: Arc<Readiness>,
 }
 
-/// Takes the address; `None` when the listener is turned off.
+/// Binds the address; `None` if the listener is disabled.
 ///
 /// # Errors
-/// The address is taken or not ours, with the setting that names it.
+/// The address is in use or not available.
 pub async fn bind(listen: &str) -> Result<Option<TcpListener>, Failure> {
     if listen.is_empty() {
         return Ok(None);
     }
     let taken = |error: std::io::Error| {
         let why = if error.kind() == std::io::ErrorKind::AddrInUse {
-            "another program listens there".into()
+            "another program uses it".into()
         } else {
             error.to_string()
         };
         Failure::failed(format!(
-            "ops.listen is {listen}, and it cannot be listened to: {why}; set another address, for example SIGNALBOX_OPS__LISTEN=127.0.0.1:9091, or port 0 for a free one"
+            "ops.listen is {listen}, and this address cannot be used: {why}; set another address, for example SIGNALBOX_OPS__LISTEN=127.0.0.1:9091, or port 0 for a free one"
         ))
     };
     let listener = TcpListener::bind(listen).await.map_err(taken)?;
     let address: SocketAddr = listener.local_addr().map_err(taken)?;
-    tracing::info!(ops.address = %address, "metrics and health answer at http://{address}");
+    tracing::info!(ops.address = %address, "metrics and health are served at http://{address}");
     if !address.ip().is_loopback() {
         tracing::warn!(
             ops.address = %address,
-            "ops.listen {address} can be reached from other machines, and anybody there may read the metrics; for this machine only: SIGNALBOX_OPS__LISTEN=127.0.0.1:{}",
+            "ops.listen {address} can be reached from other machines, which can read the metrics; to listen only on this machine: SIGNALBOX_OPS__LISTEN=127.0.0.1:{}",
             address.port()
         );
     }
     Ok(Some(listener))
 }
 
-/// Answers until `shutdown`.
+/// Serves until `shutdown`.
 pub async fn serve(
     listener: TcpListener,
     metrics: PrometheusHandle,
@@ -69,7 +69,7 @@ pub async fn serve(
         .with_state(Ops { metrics, readiness });
     if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(shutdown.cancelled_owned()).await
     {
-        tracing::error!(%error, "the listener for metrics and health has stopped");
+        tracing::error!(%error, "the listener for metrics and health stopped");
     }
 }
 
@@ -77,11 +77,11 @@ async fn render(State(ops): State<Ops>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], ops.metrics.render())
 }
 
-/// 200 or 503; with `?verbose` every check has its line, otherwise those that fail.
+/// 200 or 503; `?verbose` lists every check, otherwise only the failed ones are listed.
 async fn ready(State(ops): State<Ops>, RawQuery(query): RawQuery) -> impl IntoResponse {
     let verbose =
         query.is_some_and(|query| query.split('&').any(|part| part.split('=').next() == Some("verbose")));
-    let checks = ops.readiness.look().await;
+    let checks = ops.readiness.check().await;
     let is_ready = checks.iter().all(|check| check.ok);
     let mut text: String =
         checks.iter().filter(|check| verbose || !check.ok).map(|check| format!("{check}\n")).collect();

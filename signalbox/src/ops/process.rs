@@ -1,6 +1,6 @@
-//! The recorder of metrics, and what every process says of itself.
+//! The metrics recorder, and the metrics of the process itself.
 
-use super::Readiness;
+use super::readiness::Readiness;
 use crate::failure::Failure;
 use metrics::{describe_gauge, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -9,17 +9,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const SECONDS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// How often gauges of the process are renewed and histograms tidied.
+/// Interval between updates of the process gauges and upkeep of the histograms.
 const UPKEEP: Duration = Duration::from_secs(5);
-/// While something is not ready.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Interval while a check fails.
+const CHECK_AGAIN: Duration = Duration::from_secs(1);
 /// Linux counts memory in pages of this size on every platform that we build for.
 const PAGE_BYTES: f64 = 4_096.0;
 
-/// Makes this process record metrics; once.
+/// Installs the metrics recorder of this process. Call it once.
 ///
 /// # Errors
-/// A recorder is there already.
+/// A recorder is already installed.
 pub fn install_metrics() -> Result<PrometheusHandle, Failure> {
     let failed =
         |error: &dyn std::fmt::Display| Failure::failed(format!("metrics cannot be recorded: {error}"));
@@ -42,19 +42,19 @@ pub fn install_metrics() -> Result<PrometheusHandle, Failure> {
     Ok(handle)
 }
 
-/// Never returns.
+/// Updates the process gauges. Never returns.
 pub async fn watch_process(metrics: PrometheusHandle, readiness: Arc<Readiness>) {
     loop {
         if let Some(bytes) = resident_bytes().await {
             gauge!("process_resident_memory_bytes").set(bytes);
         }
-        let checks = readiness.look().await;
+        let checks = readiness.check().await;
         let is_ready = checks.iter().all(|check| check.ok);
         for check in checks {
             gauge!("signalbox_ready", "check" => check.name).set(f64::from(u8::from(check.ok)));
         }
         metrics.run_upkeep();
-        tokio::time::sleep(if is_ready { UPKEEP } else { LOOK_AGAIN }).await;
+        tokio::time::sleep(if is_ready { UPKEEP } else { CHECK_AGAIN }).await;
     }
 }
 

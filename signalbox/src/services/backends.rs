@@ -1,66 +1,56 @@
-//! The backends that roles and API work over: a state store and a bus, each embedded or a server, as the settings name them.
+//! The backends of roles and API: a state store and a bus, each either embedded or a server.
 
-use super::{embedded, external, instance};
+use super::backend_kinds::BackendKinds;
+use super::{embedded, external};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::ops::Ping;
 use adapters::clock::SystemClock;
 use adapters::embedded::Folder;
 use adapters::{amqp, redis};
+use common::StoreError;
 use common::ports::{Bus, Clock, Commands, Rejects, StateStore};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// What everything in this process shares.
+/// Test write to the store. A read would not detect a full disk.
+pub type Ping =
+    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Duration, StoreError>> + Send>> + Send + Sync>;
+
+/// Backends shared by everything in this process.
 pub struct Backends {
     pub store: Arc<dyn StateStore>,
     pub bus: Arc<dyn Bus>,
     pub rejects: Arc<dyn Rejects>,
-    /// `None` where commands leave by AMQP.
+    /// `None` if commands are published to AMQP.
     pub commands: Option<Arc<dyn Commands>>,
     pub clock: Arc<dyn Clock>,
-    pub kinds: Kinds,
-    /// Where this process runs, for people: `host:pid`.
+    pub kinds: BackendKinds,
+    /// Name of this process: `host:pid`.
     pub instance: String,
-    /// A write to the store.
+    /// Test write to the store.
     pub ping: Ping,
     folder: Option<Folder>,
     broker: Option<Arc<amqp::Bus>>,
 }
 
-/// Of what the backends is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kinds {
-    /// `embedded` or `redis`.
-    pub store: &'static str,
-    /// `embedded` or `amqp`.
-    pub bus: &'static str,
-}
-
-impl Kinds {
-    pub fn of(config: &Config) -> Kinds {
-        Kinds {
-            store: if config.redis.url.is_empty() { "embedded" } else { "redis" },
-            bus: if config.amqp.url.is_empty() { "embedded" } else { "amqp" },
-        }
-    }
-}
-
-/// Opens what is configured, after everything that would lose data is refused or warned about. `name` says at the broker
-/// who is connected.
+/// Opens the configured backends. Refuses or reports settings that lose data. `name` is part of the connection name at the
+/// broker.
 ///
 /// # Errors
-/// A service cannot be used, or would lose what it confirms; another process has the data folder.
+/// A service cannot be used, or would lose confirmed writes; or another process uses the data folder.
 pub async fn open(config: &Config, name: &str) -> Result<Backends, Failure> {
-    let kinds = Kinds::of(config);
+    let kinds = BackendKinds::of(config);
     let instance = instance();
     let folder = embedded::open(config, kinds).await?;
     let (store, ping) = match &folder {
         Some(folder) if kinds.store == "embedded" => of_folder(folder),
         _ => of_redis(Arc::new(external::open_redis(config).await?)),
     };
-    let Lines { bus, rejects, commands, broker } = match &folder {
-        Some(folder) if kinds.bus == "embedded" => Lines::of_folder(folder),
-        _ => Lines::of_broker(
+    let BusPorts { bus, rejects, commands, broker } = match &folder {
+        Some(folder) if kinds.bus == "embedded" => BusPorts::of_folder(folder),
+        _ => BusPorts::of_broker(
             external::open_amqp(config, &format!("signalbox {name} {instance}")).await?,
             config,
         ),
@@ -69,29 +59,29 @@ pub async fn open(config: &Config, name: &str) -> Result<Backends, Failure> {
     Ok(Backends { store, bus, rejects, commands, clock, kinds, instance, ping, folder, broker })
 }
 
-/// How events come in and commands go out.
-struct Lines {
+/// Ports for events and commands.
+struct BusPorts {
     bus: Arc<dyn Bus>,
     rejects: Arc<dyn Rejects>,
     commands: Option<Arc<dyn Commands>>,
     broker: Option<Arc<amqp::Bus>>,
 }
 
-impl Lines {
-    fn of_folder(folder: &Folder) -> Lines {
+impl BusPorts {
+    fn of_folder(folder: &Folder) -> BusPorts {
         let bus = Arc::new(folder.bus.clone());
-        Lines { bus: bus.clone(), rejects: bus.clone(), commands: Some(bus), broker: None }
+        BusPorts { bus: bus.clone(), rejects: bus.clone(), commands: Some(bus), broker: None }
     }
 
-    fn of_broker(broker: amqp::Bus, config: &Config) -> Lines {
+    fn of_broker(broker: amqp::Bus, config: &Config) -> BusPorts {
         let broker = Arc::new(broker);
         let rejects = Arc::new(amqp::Rejects { url: config.amqp.url.clone() });
-        Lines { bus: broker.clone(), rejects, commands: None, broker: Some(broker) }
+        BusPorts { bus: broker.clone(), rejects, commands: None, broker: Some(broker) }
     }
 }
 
 impl Backends {
-    /// Whether this process has the data folder.
+    /// Whether this process uses the data folder.
     pub fn has_data_folder(&self) -> bool {
         self.folder.is_some()
     }
@@ -109,7 +99,7 @@ impl Backends {
         }
     }
 
-    /// Keeps the gauges of the queues fresh.
+    /// Starts updating the gauges of the queues.
     pub fn watch_queues(&self, config: &Config) {
         let every = config.scheduler.depth_interval.0;
         match (&self.broker, &self.folder) {
@@ -119,7 +109,8 @@ impl Backends {
         }
     }
 
-    /// Settles what was accepted, within a bounded time. What is embedded answers only for what is on the disk already.
+    /// Waits for a bounded time until accepted messages are confirmed. Embedded backends have already stored everything that
+    /// they confirmed.
     pub async fn close(&self) {
         if let Some(broker) = &self.broker {
             broker.close().await;
@@ -144,4 +135,11 @@ fn of_redis(store: Arc<redis::Store>) -> (Arc<dyn StateStore>, Ping) {
         Box::pin(async move { store.ping().await })
     });
     (store, ping)
+}
+
+/// Name of this process: `host:pid`.
+pub fn instance() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "localhost" } else { host.trim() };
+    format!("{host}:{}", std::process::id())
 }

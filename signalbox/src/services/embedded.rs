@@ -1,6 +1,6 @@
-//! The data folder, where store or bus are embedded.
+//! The data folder of the embedded store and bus.
 
-use super::backends::Kinds;
+use super::backend_kinds::BackendKinds;
 use crate::config::Config;
 use crate::failure::Failure;
 use adapters::embedded::disk::OpenError;
@@ -10,18 +10,18 @@ use common::ports::Catalogue;
 use std::fs::File;
 use std::path::Path;
 
-/// The file of a data folder that was used once.
+/// File that exists in every data folder that was used.
 const TABLE: &str = "signalbox.db";
 
-/// Opens the folder if something of it is needed, and frees at once what an earlier life held: nobody else has it.
-/// What is in it and is not used is told.
+/// Opens the folder if the store or the bus is embedded. Releases the claims of the previous process, because no other process
+/// can use the folder. Logs if the folder has state that is not used.
 ///
 /// # Errors
-/// Another process has it, or it cannot be read or written.
-pub async fn open(config: &Config, kinds: Kinds) -> Result<Option<Folder>, Failure> {
+/// Another process uses the folder, or it cannot be read or written.
+pub async fn open(config: &Config, kinds: BackendKinds) -> Result<Option<Folder>, Failure> {
     let dir = &config.data.dir;
     let shown = dir.display();
-    if kinds == (Kinds { store: "redis", bus: "amqp" }) {
+    if kinds == (BackendKinds { store: "redis", bus: "amqp" }) {
         if dir.join(TABLE).exists() {
             tracing::info!("{}", unused(config));
         }
@@ -33,7 +33,7 @@ pub async fn open(config: &Config, kinds: Kinds) -> Result<Option<Folder>, Failu
         if freed > 0 {
             tracing::info!(
                 activeflows = freed,
-                "{freed} activeflows were under way when the last life of {shown} ended; they go on now"
+                "{freed} activeflows were claimed by the previous process that used {shown}; they continue now"
             );
         }
     } else if folder.store.definitions(0).await?.is_some() {
@@ -42,14 +42,14 @@ pub async fn open(config: &Config, kinds: Kinds) -> Result<Option<Folder>, Failu
     Ok(Some(folder))
 }
 
-/// What stands in the way of using the folder, looked at without opening it: a running Signalbox may have it.
+/// Checks the folder without opening it, because a running Signalbox may use it.
 ///
 /// # Errors
-/// It cannot be written.
-pub fn looked_at(config: &Config) -> Result<&'static str, String> {
+/// The folder cannot be written.
+pub fn check_folder(config: &Config) -> Result<&'static str, String> {
     let dir = &config.data.dir;
     let has_table = dir.join(TABLE).exists();
-    // The closest folder that is there: it is where the others would be made.
+    // The nearest existing parent, in which the folder would be created.
     let existing = dir.ancestors().map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir });
     let existing = existing.into_iter().find(|dir| dir.exists()).unwrap_or(Path::new("/"));
     if !existing.is_dir() {
@@ -59,12 +59,12 @@ pub fn looked_at(config: &Config) -> Result<&'static str, String> {
     let tried = File::options().write(true).create_new(true).open(&probe);
     let tried = tried.and_then(|_| std::fs::remove_file(&probe));
     tried.map_err(|error| format!("{} cannot be written: {error}", existing.display()))?;
-    Ok(if has_table { "there, and writable" } else { "not there yet, `serve` makes it" })
+    Ok(if has_table { "exists and is writable" } else { "does not exist yet; `serve` creates it" })
 }
 
 fn unused(config: &Config) -> String {
     format!(
-        "the state that is in the data folder {} is not used: redis.url is set, and the state store is there",
+        "the state in the data folder {} is not used, because redis.url is set",
         config.data.dir.display()
     )
 }
@@ -75,7 +75,7 @@ fn settings(config: &Config) -> embedded::Settings {
         dedup_rotation: config.engine.dedup_rotation.0,
         feed_length: config.engine.feed_length,
     };
-    // How much is under way at once, and how long an answer may take, are the same question for both buses.
+    // Both buses use the same limits for unacknowledged events and for confirms.
     let bus = embedded::bus::Settings {
         prefetch: config.amqp.prefetch,
         confirm_timeout: config.amqp.confirm_timeout.0,
@@ -87,14 +87,14 @@ fn settings(config: &Config) -> embedded::Settings {
 fn refused(error: &OpenError) -> Failure {
     let what = match error {
         OpenError::InUse { .. } => {
-            "stop that one first; commands such as `signalbox activeflow list` ask it while it runs. \
-             A second one beside it needs a folder and addresses of its own: \
+            "stop that process first; commands such as `signalbox activeflow list` connect to it while it runs. \
+             A second process needs its own folder and addresses: \
              --set data.dir=DIR --set api.listen=127.0.0.1:8081 --set ops.listen=127.0.0.1:9091"
         }
         OpenError::Unusable { .. } => {
-            "is the folder this user's, and the disk not full? Another one: SIGNALBOX_DATA__DIR=DIR"
+            "check that this user owns the folder and that the disk is not full, or set another folder: SIGNALBOX_DATA__DIR=DIR"
         }
-        _ => "nothing was changed in it; another folder: SIGNALBOX_DATA__DIR=DIR",
+        _ => "the folder was not changed; set another folder: SIGNALBOX_DATA__DIR=DIR",
     };
     Failure::failed(format!("data.dir: {error}; {what}"))
 }

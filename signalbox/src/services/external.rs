@@ -1,16 +1,18 @@
-//! The servers: Redis and RabbitMQ, set up, checked and opened.
+//! Redis and RabbitMQ: set up, checked and opened.
 
-use super::{bus_settings, preflight, store_settings, unreachable_store, unusable_broker, unusable_topology};
+use super::errors::{unreachable_store, unusable_broker, unusable_topology};
+use super::preflight;
+use super::settings::{bus_settings, store_settings};
 use crate::config::Config;
 use crate::failure::{Failure, lines};
 use adapters::amqp::{self, admin, topology};
 use adapters::redis;
-use preflight::Verdict;
+use preflight::Problem;
 
-/// Creates what is needed at the servers that are configured; the lines say what was done.
+/// Sets up the configured servers, and returns one line for each thing done.
 ///
 /// # Errors
-/// A server cannot be used, or has something of ours with other arguments; that is left as it is.
+/// A server cannot be used, or has a queue or store with other arguments. Those are not changed.
 pub async fn migrate(config: &Config) -> Result<Vec<String>, Failure> {
     let mut lines = Vec::new();
     if !config.redis.url.is_empty() {
@@ -38,15 +40,31 @@ async fn migrate_redis(config: &Config) -> Result<String, Failure> {
     Ok(format!("redis: {verb} {installed} shards"))
 }
 
+/// Opens the store for a single command. Its durability is not checked.
+///
 /// # Errors
-/// It cannot be reached, was installed otherwise, or would lose what it confirms.
+/// Redis cannot be reached, is too old, or is installed with another number of shards.
+pub async fn open_store(config: &Config) -> Result<redis::Store, Failure> {
+    let facts = redis::inspect(&config.redis.url).await.map_err(|error| unreachable_store(config, &error))?;
+    if let Some(refusal) = preflight::too_old(&facts) {
+        return Err(Failure::Failed(refusal));
+    }
+    let store = redis::Store::connect(store_settings(config))?;
+    preflight::installed_shards(store.installed().await?, config.engine.shards).map_err(Failure::Failed)?;
+    Ok(store)
+}
+
+/// Opens the store for roles. Logs warnings about its durability.
+///
+/// # Errors
+/// Redis cannot be reached, is installed with another number of shards, or would lose confirmed writes.
 pub async fn open_redis(config: &Config) -> Result<redis::Store, Failure> {
     let facts = redis::inspect(&config.redis.url).await.map_err(|error| unreachable_store(config, &error))?;
     let mut refused = Vec::new();
-    for verdict in preflight::judge_store(&facts, config.redis.accept_loss) {
-        match verdict {
-            Verdict::Refuse(why) => refused.push(why),
-            Verdict::Warn(why) => tracing::warn!("{why}"),
+    for problem in preflight::redis_problems(&facts, config.redis.accept_loss) {
+        match problem {
+            Problem::Fatal(why) => refused.push(why),
+            Problem::Warning(why) => tracing::warn!("{why}"),
         }
     }
     if !refused.is_empty() {
@@ -57,8 +75,10 @@ pub async fn open_redis(config: &Config) -> Result<redis::Store, Failure> {
     Ok(store)
 }
 
+/// Opens the bus for roles.
+///
 /// # Errors
-/// It cannot be reached, is too old, or its topology is another.
+/// RabbitMQ cannot be reached, is too old, or has another topology.
 pub async fn open_amqp(config: &Config, name: &str) -> Result<amqp::Bus, Failure> {
     let settings = bus_settings(config, name);
     let version = admin::probe(&config.amqp.url).await.map_err(|error| unusable_broker(config, &error))?;

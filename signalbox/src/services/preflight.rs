@@ -1,86 +1,132 @@
-//! What start-up refuses and what it warns about: settings of servers that lose data, each with the line that mends it.
+//! Checks of the servers at start: settings that would lose data are refused or reported, each with its fix.
 
 use adapters::redis::Facts;
 
 const OLDEST_REDIS: (u16, u16) = (7, 0);
 const OLDEST_RABBITMQ: (u16, u16) = (3, 10);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    Refuse(String),
-    Warn(String),
+/// A property of a Redis server that weakens a guarantee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedisWeakness {
+    /// Redis is older than 7.0.
+    TooOld,
+    /// Redis may evict activeflows when its memory is full.
+    Evicts,
+    /// Confirmed writes are lost when Redis stops.
+    NotPersistent,
+    /// The last confirmed writes are lost in a power failure.
+    SyncsLater,
+    /// A failover may lose writes that no replica received.
+    UnconfirmedReplication,
+    /// A failover may lose writes that only some replicas received.
+    Replication,
+    /// Redis Cluster is enabled; only one node is used.
+    Cluster,
 }
 
-/// Which promises this Redis can keep.
-pub fn judge_store(facts: &Facts, accept_loss: bool) -> Vec<Verdict> {
-    let mut verdicts: Vec<Verdict> = too_old(facts).map(Verdict::Refuse).into_iter().collect();
-    if facts.maxmemory_policy != "noeviction" {
-        verdicts.push(Verdict::Refuse(format!(
-            "Redis has maxmemory-policy {}: with its memory full it would drop activeflows without a word. \
+/// A problem found at start, with its fix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// Roles refuse to start.
+    Fatal(String),
+    /// Roles start, and log this.
+    Warning(String),
+}
+
+/// Weaknesses of this Redis, the most basic first. Start-up and `doctor` both use this list.
+pub fn weaknesses(facts: &Facts) -> Vec<RedisWeakness> {
+    let is_replicated = facts.connected_replicas > 0;
+    let is_confirmed = facts.min_replicas_to_write > 0;
+    [
+        (is_too_old(facts), RedisWeakness::TooOld),
+        (facts.maxmemory_policy != "noeviction", RedisWeakness::Evicts),
+        (!facts.appendonly, RedisWeakness::NotPersistent),
+        (facts.appendonly && facts.appendfsync != "always", RedisWeakness::SyncsLater),
+        (is_replicated && !is_confirmed, RedisWeakness::UnconfirmedReplication),
+        (is_replicated && is_confirmed, RedisWeakness::Replication),
+        (facts.cluster_enabled, RedisWeakness::Cluster),
+    ]
+    .into_iter()
+    .filter_map(|(applies, weakness)| applies.then_some(weakness))
+    .collect()
+}
+
+/// Problems that this Redis causes at start.
+pub fn redis_problems(facts: &Facts, accept_loss: bool) -> Vec<Problem> {
+    weaknesses(facts).into_iter().filter_map(|weakness| problem(weakness, facts, accept_loss)).collect()
+}
+
+fn problem(weakness: RedisWeakness, facts: &Facts, accept_loss: bool) -> Option<Problem> {
+    Some(match weakness {
+        RedisWeakness::TooOld => Problem::Fatal(too_old(facts)?),
+        RedisWeakness::Evicts => Problem::Fatal(format!(
+            "Redis has maxmemory-policy {}: when its memory is full, it would silently delete activeflows. \
              Fix it with `redis-cli CONFIG SET maxmemory-policy noeviction`, and `maxmemory-policy noeviction` in redis.conf",
             facts.maxmemory_policy
-        )));
-    }
-    match (facts.appendonly, facts.appendfsync.as_str()) {
-        (false, _) if accept_loss => verdicts.push(Verdict::Warn(
-            "Redis has appendonly no, and redis.accept_loss is true: whatever Redis confirmed since its last snapshot is lost when it stops".into(),
         )),
-        (false, _) => verdicts.push(Verdict::Refuse(
-            "Redis has appendonly no: whatever it confirmed since its last snapshot is lost when it stops. \
-             Fix it with `redis-cli CONFIG SET appendonly yes` first and `appendonly yes` in redis.conf then \
-             (the file alone starts with an empty store); or accept the loss for a trial: SIGNALBOX_REDIS__ACCEPT_LOSS=true"
+        RedisWeakness::NotPersistent if accept_loss => Problem::Warning(
+            "Redis has appendonly no, and redis.accept_loss is true: when Redis stops, everything that it confirmed since its last snapshot is lost".into(),
+        ),
+        RedisWeakness::NotPersistent => Problem::Fatal(
+            "Redis has appendonly no: when Redis stops, everything that it confirmed since its last snapshot is lost. \
+             Fix it with `redis-cli CONFIG SET appendonly yes` first, and then `appendonly yes` in redis.conf \
+             (with the file alone, Redis starts with an empty store); or accept the loss for a trial: SIGNALBOX_REDIS__ACCEPT_LOSS=true"
                 .into(),
+        ),
+        RedisWeakness::SyncsLater => Problem::Warning(format!(
+            "Redis has appendfsync {}: after a power failure, or a crash of Redis with a slow disk, the last seconds may be decided again, \
+             under ids that were already used. All guarantees hold with `redis-cli CONFIG SET appendfsync always`, and `appendfsync always` in redis.conf",
+            facts.appendfsync
         )),
-        (true, "always") => {}
-        (true, policy) => verdicts.push(Verdict::Warn(format!(
-            "Redis has appendfsync {policy}: after a power loss, or a crash of Redis with a slow disk, the last seconds may be decided again, \
-             under ids that were used already. All promises hold with `redis-cli CONFIG SET appendfsync always`, and `appendfsync always` in redis.conf"
-        ))),
-    }
-    if facts.connected_replicas > 0 && facts.min_replicas_to_write == 0 {
-        verdicts.push(Verdict::Warn(format!(
-            "Redis has {} replicas and min-replicas-to-write 0: a failover may lose what no replica received. \
+        RedisWeakness::UnconfirmedReplication => Problem::Warning(format!(
+            "Redis has {} replicas and min-replicas-to-write 0: a failover may lose writes that no replica received. \
              Fix it with `redis-cli CONFIG SET min-replicas-to-write 1`, and `min-replicas-to-write 1` in redis.conf",
             facts.connected_replicas
-        )));
-    }
-    if facts.cluster_enabled {
-        verdicts.push(Verdict::Warn(
-            "Redis has cluster-enabled yes: Signalbox talks to the one node of redis.url and follows no redirections, so only a cluster of one node works. \
-             Check that `redis-cli CLUSTER INFO` says cluster_known_nodes:1, or use a Redis with `cluster-enabled no`"
+        )),
+        RedisWeakness::Replication => return None,
+        RedisWeakness::Cluster => Problem::Warning(
+            "Redis has cluster-enabled yes: Signalbox connects only to the node of redis.url and follows no redirections, so only a cluster of one node works. \
+             Check that `redis-cli CLUSTER INFO` reports cluster_known_nodes:1, or use a Redis with `cluster-enabled no`"
                 .into(),
-        ));
-    }
-    verdicts
+        ),
+    })
 }
 
-/// Older servers do not know what the scripts need.
+/// Message for a Redis that lacks features which the scripts need.
 pub fn too_old(facts: &Facts) -> Option<String> {
     let (major, minor, patch) = facts.version;
-    ((major, minor) < OLDEST_REDIS).then(|| {
+    is_too_old(facts).then(|| {
         format!("Redis has version {major}.{minor}.{patch}, and Signalbox needs 7.0 or later: upgrade Redis, or set redis.url to a newer one")
     })
 }
 
+fn is_too_old(facts: &Facts) -> bool {
+    let (major, minor, _) = facts.version;
+    (major, minor) < OLDEST_REDIS
+}
+
 /// # Errors
-/// Nothing is installed, or with another number of shards.
+/// The store is not installed, or it has another number of shards.
 pub fn installed_shards(installed: Option<u16>, configured: u16) -> Result<(), String> {
     match installed {
         Some(shards) if shards == configured => Ok(()),
         Some(shards) => Err(format!(
-            "engine.shards is {configured}, but the state store was installed with {shards}: activeflows would not be found any more. \
+            "engine.shards is {configured}, but the state store was installed with {shards}: existing activeflows could no longer be found. \
              Set SIGNALBOX_ENGINE__SHARDS={shards}, or use another, empty Redis"
         )),
-        None => Err("the state store is not set up yet: run `signalbox migrate` (or `signalbox serve`, which does it by itself)".into()),
+        None => Err(
+            "the state store is not set up yet: run `signalbox migrate` (`signalbox serve` does this itself)"
+                .into(),
+        ),
     }
 }
 
-/// `None` when the version is new enough or cannot be told.
+/// `None` if the version is new enough or cannot be parsed.
 pub fn broker_too_old(version: &str) -> Option<String> {
     let mut parts = version.split('.').map(|part| part.parse::<u16>().ok());
     let known = parts.next().flatten().zip(parts.next().flatten())?;
     (known < OLDEST_RABBITMQ).then(|| {
-        format!("RabbitMQ has version {version}, and Signalbox needs 3.10 or later: upgrade it, or set amqp.url to a newer one")
+        format!("RabbitMQ has version {version}, and Signalbox needs 3.10 or later: upgrade RabbitMQ, or set amqp.url to a newer one")
     })
 }
 
@@ -101,8 +147,8 @@ mod tests {
     }
 
     #[test]
-    fn a_durable_server_passes_in_silence() {
-        assert_eq!(judge_store(&facts(), false), vec![]);
+    fn a_durable_server_has_no_problem() {
+        assert_eq!(redis_problems(&facts(), false), vec![]);
         assert_eq!(installed_shards(Some(16), 16), Ok(()));
         assert_eq!(
             (broker_too_old("3.10.8"), broker_too_old("4.1.0"), broker_too_old("unknown")),
@@ -111,9 +157,9 @@ mod tests {
     }
 
     #[test]
-    fn what_loses_data_is_refused_with_the_line_that_mends_it() {
-        let refused = |facts: Facts| match judge_store(&facts, false).as_slice() {
-            [Verdict::Refuse(why)] => why.clone(),
+    fn a_server_that_loses_data_is_refused_with_the_fix() {
+        let refused = |facts: Facts| match redis_problems(&facts, false).as_slice() {
+            [Problem::Fatal(why)] => why.clone(),
             other => panic!("{other:?}"),
         };
         assert!(refused(Facts { version: (6, 2, 1), ..facts() }).contains("version 6.2.1"));
@@ -128,9 +174,9 @@ mod tests {
     }
 
     #[test]
-    fn a_weaker_promise_is_a_warning_that_says_so() {
-        let warned = |facts: Facts, accept_loss| match judge_store(&facts, accept_loss).as_slice() {
-            [Verdict::Warn(why)] => why.clone(),
+    fn a_weaker_guarantee_is_a_warning() {
+        let warned = |facts: Facts, accept_loss| match redis_problems(&facts, accept_loss).as_slice() {
+            [Problem::Warning(why)] => why.clone(),
             other => panic!("{other:?}"),
         };
         assert!(

@@ -1,6 +1,6 @@
 //! Progress of a run: a bar on a terminal, a line every few seconds otherwise.
 
-use crate::output::{line, note};
+use crate::output::{line, stderr_line};
 use carrier::{Class, Ledger};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -63,7 +63,7 @@ impl Drop for Progress {
 async fn lines(ledger: Arc<Ledger>, what: &'static str) {
     loop {
         tokio::time::sleep(LINE).await;
-        note(&summary(&ledger, what));
+        stderr_line(&summary(&ledger, what));
     }
 }
 

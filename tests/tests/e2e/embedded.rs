@@ -26,7 +26,7 @@ fn a_call_continues_after_a_kill_and_nothing_is_lost() {
     standalone.start();
     let after = standalone.wait_for("the same call", |row| row["state"] == "waiting");
     assert_eq!(after, before, "a kill and a restart change nothing");
-    assert!(standalone.run(&sent).contains("seen before"), "the next process recognises the event");
+    assert!(standalone.run(&sent).contains("duplicate"), "the next process recognises the event");
 
     let taken = standalone.send("call.digits", "call-1", r#"{"digits":"3"}"#);
     assert_eq!((taken["outcome"].as_str(), taken["activeflow_id"].as_str()), (Some("applied"), Some(id)));
@@ -104,7 +104,7 @@ fn flows_and_routes_are_deployed_listed_and_deleted() {
     let set = standalone.run(&["route", "set", "call=+1555*", "--flow", "Support line", "--priority", "5"]);
     assert!(set.contains("call=+1555* leads to `Support line`") && set.contains("is live on"), "{set}");
     assert!(standalone.run(&["route", "list"]).contains("call=+1555*"));
-    assert!(standalone.run(&["route", "delete", "call=+1555*"]).contains("leads nowhere now"));
+    assert!(standalone.run(&["route", "delete", "call=+1555*"]).contains("the route call=+1555* is deleted"));
     assert!(!standalone.run(&["route", "list"]).contains("call=+1555*"));
     let unmatched = standalone.send("call.incoming", "call-9", r#"{"from":"+15550100","to":"+15550122"}"#);
     assert_eq!(unmatched["outcome"], "unmatched");
@@ -121,7 +121,8 @@ fn a_second_process_and_a_busy_port_are_refused_with_the_reason() {
     let other = standalone.folder.path().join("other");
     let own = ("SIGNALBOX_DATA__DIR", other.to_str().unwrap());
     let message = standalone.refused(&["serve"], &[own], 1);
-    let expected = format!("api.listen is {}, and it cannot be listened to: another program", standalone.api);
+    let expected =
+        format!("api.listen is {}, and this address cannot be used: another program", standalone.api);
     assert!(message.contains(&expected) && message.contains("SIGNALBOX_API__LISTEN="), "{message}");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();

@@ -1,19 +1,19 @@
 //! `signalbox activeflow actions ID`.
 
-use super::LookArgs;
+use super::args::InspectArgs;
 use crate::client::Path;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, Format, line, text};
 use serde_json::Value;
 
-/// An action, and whether it is done, comes now or later.
+/// An action and its time: done, now or later.
 struct Row<'a> {
     when: &'static str,
     action: &'a Value,
 }
 
-pub async fn run(args: LookArgs, context: &Context) -> Result<(), Failure> {
+pub async fn run(args: InspectArgs, context: &Context) -> Result<(), Failure> {
     let path = Path::new("/v1/activeflows").segment(args.id.id).segment("actions");
     let actions: Value = context.client().await?.get(path.as_str()).await?;
     if args.output.output != Format::Table {
@@ -26,18 +26,18 @@ pub async fn run(args: LookArgs, context: &Context) -> Result<(), Failure> {
         ("ACTION", |row| text(&row.action["id"])),
         ("TYPE", |row| text(&row.action["type"])),
         ("ENDED", |row| text(&row.action["ended_at"])),
-        ("WHAT", what),
+        ("RESULT", result),
     ];
     if rows.is_empty() {
-        line("It has no action left, and none is kept of before.");
+        line("This activeflow has no pending actions, and no history of completed ones.");
     } else {
         args.output.table(&rows, &columns);
     }
     Ok(())
 }
 
-/// How it went, or with which options it will run.
-fn what(row: &Row) -> String {
+/// Outcome of the action, or its options if it has not run.
+fn result(row: &Row) -> String {
     let action = row.action;
     match (action["outcome"].as_str(), &action["error"]) {
         (Some(outcome), Value::Null) => outcome.to_owned(),
@@ -51,7 +51,7 @@ fn rows(actions: &Value) -> Vec<Row<'_>> {
     let current = Some(&actions["current"]).filter(|current| !current.is_null());
     let completed = list("completed").map(|action| Row { when: "done", action });
     let pending = list("pending").map(|action| {
-        let when = if action["conditional"] == true { "perhaps" } else { "later" };
+        let when = if action["conditional"] == true { "maybe" } else { "later" };
         Row { when, action }
     });
     completed.chain(current.map(|action| Row { when: "now", action })).chain(pending).collect()

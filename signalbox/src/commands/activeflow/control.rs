@@ -1,6 +1,6 @@
 //! `signalbox activeflow stop|pause|resume|retry|continue|forward ID`.
 
-use super::{action, state};
+use super::columns::{action, state};
 use crate::client::{Client, Path};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -9,9 +9,9 @@ use common::ActiveflowId;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long a command waits to see that a worker did it.
-const PATIENCE: Duration = Duration::from_secs(5);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Maximum time to wait until a worker has applied the request.
+const TIMEOUT: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Control {
@@ -37,15 +37,15 @@ pub async fn run(id: ActiveflowId, control: &Control, context: &Context) -> Resu
         Some(it) if is_ended(&it) => format!("activeflow {id} is {}", state(&it)),
         Some(it) => format!("activeflow {id} is {} at `{}`", state(&it), action(&it)),
         None => format!(
-            "asked for: {} activeflow {id}; no worker has taken it up within {} s. Is an executor running?",
+            "the request to {} activeflow {id} is stored, but no worker applied it within {} s; check that an executor is running",
             control.verb(),
-            PATIENCE.as_secs()
+            TIMEOUT.as_secs()
         ),
     });
     Ok(())
 }
 
-/// How it stands after a worker did what was asked; `None`: not in time.
+/// The activeflow after a worker applied the request; `None` after the timeout.
 async fn settled(
     client: &Client,
     path: &Path,
@@ -53,7 +53,7 @@ async fn settled(
     before: &Value,
     mut now: Value,
 ) -> Result<Option<Value>, Failure> {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let deadline = tokio::time::Instant::now() + TIMEOUT;
     loop {
         if is_ended(&now) || (*control != Control::Stop && has_moved(before, &now)) {
             return Ok(Some(now));
@@ -61,12 +61,12 @@ async fn settled(
         if tokio::time::Instant::now() >= deadline {
             return Ok(None);
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
         now = client.get(path.as_str()).await?;
     }
 }
 
-/// A worker had it since, and has given it back.
+/// Whether a worker has claimed and released the activeflow since.
 fn has_moved(before: &Value, now: &Value) -> bool {
     let is_busy = matches!(now["state"].as_str(), Some("ready" | "claimed"));
     !is_busy && now["tm_update"] != before["tm_update"]

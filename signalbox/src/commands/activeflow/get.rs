@@ -1,6 +1,7 @@
 //! `signalbox activeflow get ID`.
 
-use super::{LookArgs, action, reference, state};
+use super::args::InspectArgs;
+use super::columns::{action, reference, state};
 use crate::client::Path;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -8,7 +9,7 @@ use crate::output::text;
 use serde_json::Value;
 use std::fmt::Write;
 
-pub async fn run(args: LookArgs, context: &Context) -> Result<(), Failure> {
+pub async fn run(args: InspectArgs, context: &Context) -> Result<(), Failure> {
     let path = Path::new("/v1/activeflows").segment(args.id.id);
     let activeflow: Value = context.client().await?.get(path.as_str()).await?;
     args.output.one(&activeflow, || shown(&activeflow));

@@ -1,6 +1,6 @@
 //! `signalbox activeflow journal ID`.
 
-use super::LookArgs;
+use super::args::InspectArgs;
 use crate::client::Path;
 use crate::commands::pages;
 use crate::context::Context;
@@ -8,20 +8,20 @@ use crate::failure::Failure;
 use crate::output::{Format, line, text};
 use serde_json::Value;
 
-pub async fn run(args: LookArgs, context: &Context) -> Result<(), Failure> {
+pub async fn run(args: InspectArgs, context: &Context) -> Result<(), Failure> {
     let path = Path::new("/v1/activeflows").segment(args.id.id).segment("journal");
-    let entries = pages::whole(&context.client().await?, &path).await?;
+    let entries = pages::unpaged(&context.client().await?, &path).await?;
     if args.output.output != Format::Table {
         args.output.list(&entries, &[], "");
     } else if entries.is_empty() {
-        line("It has not moved yet.");
+        line("This activeflow has no transitions yet.");
     } else {
         entries.iter().flat_map(notes).for_each(|note| line(&note));
     }
     Ok(())
 }
 
-/// A line for each thing that a transition noted.
+/// One line for each note of a transition.
 fn notes(entry: &Value) -> Vec<String> {
     let version = text(&entry["version"]);
     let note = |note: &Value| {

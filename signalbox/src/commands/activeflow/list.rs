@@ -1,11 +1,11 @@
 //! `signalbox activeflow list`.
 
-use super::{REFERENCE_HELP, Reference, action, reference, state};
-use crate::client::Path;
+use super::args::FilterArgs;
+use super::columns::{action, reference, state};
 use crate::commands::pages::{self, Pages};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Column, Format, OutputArgs, note, text};
+use crate::output::{Column, Format, OutputArgs, stderr_line, text};
 use clap::Args;
 use serde_json::Value;
 
@@ -25,46 +25,9 @@ pub struct ListArgs {
     output: OutputArgs,
 }
 
-/// Which activeflows; everything that is given must fit.
-#[derive(Args, Debug)]
-pub struct FilterArgs {
-    /// Only activeflows in this state
-    #[arg(long, value_name = "STATE", value_parser = ["ready", "claimed", "waiting", "paused", "quarantined", "ended"])]
-    state: Option<String>,
-    /// Only running or only ended activeflows
-    #[arg(long, value_name = "STATUS", value_parser = ["running", "ended"])]
-    status: Option<String>,
-    /// Only activeflows of this flow (name or id)
-    #[arg(long, value_name = "NAME")]
-    flow: Option<String>,
-    #[arg(long, value_name = "KIND[:ID]", help = REFERENCE_HELP)]
-    reference: Option<Reference>,
-    /// Customer id; the default is intake.default_customer
-    #[arg(long, value_name = "ID")]
-    customer: Option<uuid::Uuid>,
-}
-
-impl FilterArgs {
-    /// The path with what is asked for.
-    pub fn on(&self, path: &str, context: &Context) -> Path {
-        let flow = self.flow.as_deref().map(|flow| context.flow_id(self.customer, flow));
-        Path::new(path)
-            .with("customer_id", self.customer)
-            .with("state", self.state.as_ref())
-            .with("status", self.status.as_ref())
-            .with("flow_id", flow)
-            .with("reference_type", self.reference.as_ref().map(|reference| &reference.kind))
-            .with("reference_id", self.reference.as_ref().and_then(|reference| reference.id.as_ref()))
-    }
-
-    fn is_given(&self) -> bool {
-        self.state.is_some() || self.status.is_some() || self.flow.is_some() || self.reference.is_some()
-    }
-}
-
 pub async fn run(args: ListArgs, context: &Context) -> Result<(), Failure> {
     let client = context.client().await?;
-    let path = args.filter.on("/v1/activeflows", context);
+    let path = args.filter.query("/v1/activeflows", context);
     let Pages { rows, has_more } = pages::collect(&client, &path, args.limit as usize).await?;
     let columns: [Column<Value>; 6] = [
         ("ID", |row| text(&row["id"])),
@@ -82,7 +45,10 @@ pub async fn run(args: ListArgs, context: &Context) -> Result<(), Failure> {
     };
     args.output.list(&rows, &columns, empty);
     if has_more && args.output.output == Format::Table {
-        note(&format!("There are more than these {}; --limit shows them.", rows.len()));
+        stderr_line(&format!(
+            "There are more than these {} activeflows; increase --limit to show more.",
+            rows.len()
+        ));
     }
     Ok(())
 }

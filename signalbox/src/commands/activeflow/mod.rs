@@ -1,6 +1,8 @@
-//! `signalbox activeflow …`: look at running flows, and ask something of one.
+//! `signalbox activeflow …`: inspect and control activeflows.
 
 mod actions;
+mod args;
+mod columns;
 mod control;
 mod get;
 mod journal;
@@ -9,12 +11,9 @@ mod watch;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{OutputArgs, text};
-use clap::{Args, Subcommand};
-use common::ActiveflowId;
+use args::{ForwardArgs, IdArgs, InspectArgs};
+use clap::Subcommand;
 use control::Control;
-use serde_json::Value;
-use std::str::FromStr;
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
@@ -23,11 +22,11 @@ pub enum Command {
     /// Show changes as they happen, until interrupted
     Watch(watch::WatchArgs),
     /// Show one activeflow with its variables
-    Get(LookArgs),
+    Get(InspectArgs),
     /// Show the actions of an activeflow: done, current and next
-    Actions(LookArgs),
+    Actions(InspectArgs),
     /// Show the last transitions of an activeflow, oldest first
-    Journal(LookArgs),
+    Journal(InspectArgs),
     /// End an activeflow now
     Stop(IdArgs),
     /// Pause an activeflow; its events are kept until it resumes
@@ -46,33 +45,6 @@ pub enum Command {
     Forward(ForwardArgs),
 }
 
-#[derive(Args, Debug)]
-pub struct IdArgs {
-    /// The activeflow's id, from `signalbox activeflow list`
-    #[arg(value_name = "ID")]
-    id: ActiveflowId,
-}
-
-#[derive(Args, Debug)]
-#[command(
-    after_help = "Example:\n  signalbox activeflow list --limit 1 --output ndjson | jq -r .id | xargs signalbox activeflow get"
-)]
-pub struct LookArgs {
-    #[command(flatten)]
-    id: IdArgs,
-    #[command(flatten)]
-    output: OutputArgs,
-}
-
-#[derive(Args, Debug)]
-pub struct ForwardArgs {
-    #[command(flatten)]
-    id: IdArgs,
-    /// Id of an action in the flow
-    #[arg(value_name = "ACTION")]
-    action: String,
-}
-
 pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
     let (id, control) = match command {
         Command::List(args) => return list::run(args, context).await,
@@ -89,48 +61,3 @@ pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
     };
     control::run(id.id, &control, context).await
 }
-
-const REFERENCE_HELP: &str = "Only those for this call, message or other thing: call, or call:call-4711";
-
-/// `call`, or `call:call-4711`.
-#[derive(Clone, Debug)]
-pub struct Reference {
-    kind: String,
-    id: Option<String>,
-}
-
-impl FromStr for Reference {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Reference, String> {
-        let (kind, id) = text.split_once(':').map_or((text, None), |(kind, id)| (kind, Some(id.to_owned())));
-        if kind.is_empty() || id.as_ref().is_some_and(String::is_empty) {
-            return Err("write KIND or KIND:ID, for example call or call:call-4711".into());
-        }
-        Ok(Reference { kind: kind.to_owned(), id })
-    }
-}
-
-/// `ended (hangup)`.
-fn state(row: &Value) -> String {
-    match row["end_reason"].as_str() {
-        Some(why) => format!("{} ({why})", text(&row["state"])),
-        None => text(&row["state"]),
-    }
-}
-
-/// `call:call-4711`, as `--reference` takes it.
-fn reference(row: &Value) -> String {
-    format!("{}:{}", text(&row["reference_type"]), text(&row["reference_id"]))
-}
-
-/// Where it stands.
-fn action(row: &Value) -> String {
-    match row["current_action"]["id"].as_str() {
-        Some(id) if id != NIL => id.to_owned(),
-        _ => "-".to_owned(),
-    }
-}
-
-/// An id that is not set.
-const NIL: &str = "00000000-0000-0000-0000-000000000000";

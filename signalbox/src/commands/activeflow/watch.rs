@@ -1,15 +1,15 @@
 //! `signalbox activeflow watch`.
 
-use super::list::FilterArgs;
-use super::{action, reference, state};
+use super::args::FilterArgs;
+use super::columns::{action, reference, state};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Format, OutputArgs, line, note, text};
+use crate::output::{Format, OutputArgs, line, stderr_line, text};
 use clap::Args;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Between the end of a stream and the next try.
+/// Pause before the stream is opened again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Args, Debug)]
@@ -23,16 +23,16 @@ pub struct WatchArgs {
     output: OutputArgs,
 }
 
-/// Until the other side is gone for good, or somebody interrupts. What happens between two streams is told by the next.
+/// Runs until the API is unreachable or the user interrupts. A new stream also delivers the changes since the last one.
 pub async fn run(args: WatchArgs, context: &Context) -> Result<(), Failure> {
     let client = context.client().await?;
-    let path = args.filter.on("/v1/activeflows/events", context);
+    let path = args.filter.query("/v1/activeflows/events", context);
     let mut last: Option<String> = None;
     loop {
         let mut messages = client.messages(path.as_str(), last.as_deref()).await?;
         while let Some(message) = messages.next().await {
             if message.event == "gap" {
-                note(&format!("Changes were missed here: {}", message.data));
+                stderr_line(&format!("Some changes were missed: {}", message.data));
                 continue;
             }
             let activeflow: Value = serde_json::from_str(&message.data).unwrap_or(Value::Null);
@@ -44,7 +44,7 @@ pub async fn run(args: WatchArgs, context: &Context) -> Result<(), Failure> {
             }
         }
         last = messages.last_id().map(str::to_owned).or(last);
-        note("The stream has ended; opening the next.");
+        stderr_line("The stream ended; opening it again.");
         tokio::time::sleep(PAUSE).await;
     }
 }

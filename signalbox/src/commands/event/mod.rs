@@ -1,4 +1,4 @@
-//! `signalbox event …`: publish events as a source would, and look after the rejected ones.
+//! `signalbox event …`: publish events, and manage rejected events.
 
 mod rejected;
 mod send;

@@ -60,8 +60,8 @@ pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Replay(args) => {
             let count = settle("replay", &args, &client).await?;
             line(&match count {
-                0 => "No event is rejected: nothing to replay.".to_owned(),
-                count => format!("replayed {count}: each is an event again, and left the rejected queue"),
+                0 => "There are no rejected events to replay.".to_owned(),
+                count => format!("replayed {count}: published again and removed from the rejected queue"),
             });
             Ok(())
         }
@@ -75,25 +75,25 @@ pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
 
 async fn list(args: &ListArgs, client: &Client) -> Result<(), Failure> {
     let path = Path::new("/v1/events/rejected").with("limit", Some(args.limit));
-    let rows = pages::whole(client, &path).await?;
+    let rows = pages::unpaged(client, &path).await?;
     let columns: [Column<Value>; 4] = [
         ("ID", |row| text(&row["message_id"])),
         ("REASON", |row| text(&row["reason"])),
         ("TYPE", |row| text(&row["original"]["routing_key"])),
-        ("WHAT", |row| text(&row["message"])),
+        ("MESSAGE", |row| text(&row["message"])),
     ];
-    args.output.list(&rows, &columns, "No event is rejected.");
+    args.output.list(&rows, &columns, "There are no rejected events.");
     Ok(())
 }
 
-/// Asking for an id that is not there is a mistake; asking for all of none is not.
+/// Replays or discards. An unknown id is an error; `--all` without rejected events is not.
 async fn settle(what: &str, args: &SelectionArgs, client: &Client) -> Result<usize, Failure> {
     let selection = if args.all { json!({ "all": true }) } else { json!({ "ids": args.ids }) };
     let Counted { count } = client.post(&format!("/v1/events/rejected/{what}"), &selection).await?;
     if count == 0 && !args.all {
         let ids = args.ids.join(", ");
         return Err(Failure::failed(format!(
-            "no rejected event has the message id {ids}; `signalbox event rejected list` shows those there are"
+            "no rejected event has the message id {ids}; `signalbox event rejected list` lists the rejected events"
         )));
     }
     Ok(count)

@@ -1,11 +1,11 @@
 //! `signalbox event send`.
 
 use crate::client::Client;
-use crate::commands::now;
+use crate::commands::clock::now;
 use crate::config::Config;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{Format, OutputArgs, line, note, text};
+use crate::output::{Format, OutputArgs, line, stderr_line, text};
 use crate::services::unusable_broker;
 use adapters::amqp::admin;
 use clap::Args;
@@ -23,9 +23,9 @@ use std::path::{Path, PathBuf};
     signalbox event send --type message.received --data '{\"from\":\"+15550100\",\"to\":\"+15550111\",\"text\":\"yes\"}'\n  \
     signalbox event send event.json          (one CloudEvent, or an array of them; - is stdin)\n  \
     signalbox event send event.json --output json | jq -r .activeflow_id\n\n\
-    An event is recognised by source and id: sending the same file twice has its effect once.\n\
-    With amqp.url it is published to the broker, as sources do, and what becomes of it shows in the metrics; otherwise \
-    it goes to the API, which says so.")]
+    Source and id identify an event: sending the same file twice takes effect once.\n\
+    If amqp.url is set, the event is published to the broker, and its result is visible only in the metrics. Otherwise it is \
+    sent to the API, which returns the result.")]
 pub struct SendArgs {
     /// Read the complete event from this file instead of the flags
     #[arg(value_name = "FILE", conflicts_with_all = ["kind", "subject", "data", "source", "id", "time"])]
@@ -59,7 +59,7 @@ pub async fn run(args: SendArgs, context: &Context) -> Result<(), Failure> {
         (None, Some(kind)) => vec![of_flags(kind, &args)?],
         (None, None) => {
             return Err(Failure::usage(
-                "say what happened: --type TYPE (for example --type call.incoming), or a FILE with the whole event",
+                "no event is given: write --type TYPE (for example --type call.incoming), or a FILE with the complete event",
             ));
         }
     };
@@ -70,14 +70,14 @@ pub async fn run(args: SendArgs, context: &Context) -> Result<(), Failure> {
                 .map_err(|why| if args.file.is_some() { Failure::Failed(why) } else { Failure::Usage(why) })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let way = Way::open(context).await?;
+    let publisher = Publisher::open(context).await?;
     let mut outcomes = Vec::new();
     for (body, (event, reference)) in bodies.iter().zip(events) {
-        let sent = way.send(body, &event, &reference, config).await;
+        let sent = publisher.send(body, &event, &reference, config).await;
         if sent.is_err() && args.file.is_none() {
             let id = &event.id;
-            note(&format!(
-                "The event's id is {id}: with --id {id} it is recognised, should it be stored already."
+            stderr_line(&format!(
+                "The event's id is {id}. To repeat it safely, add --id {id}: if it is already stored, the repetition has no effect."
             ));
         }
         let outcome = sent?;
@@ -94,23 +94,23 @@ pub async fn run(args: SendArgs, context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How events get in.
-enum Way {
-    /// Published to the broker, as a source does it.
+/// Destination of events.
+enum Publisher {
+    /// The broker, as for other sources.
     Amqp,
     Rest(Client),
 }
 
-impl Way {
-    async fn open(context: &Context) -> Result<Way, Failure> {
+impl Publisher {
+    async fn open(context: &Context) -> Result<Publisher, Failure> {
         if context.config().amqp.url.is_empty() {
-            context.client().await.map(Way::Rest)
+            context.client().await.map(Publisher::Rest)
         } else {
-            Ok(Way::Amqp)
+            Ok(Publisher::Amqp)
         }
     }
 
-    /// What became of it, as the API tells it; behind a broker nobody tells.
+    /// Result reported by the API. The broker only confirms that the event is stored.
     async fn send(
         &self,
         body: &str,
@@ -119,14 +119,14 @@ impl Way {
         config: &Config,
     ) -> Result<Value, Failure> {
         match self {
-            Way::Amqp => {
+            Publisher::Amqp => {
                 let sent =
                     admin::send_event(&config.amqp.url, body.as_bytes(), &event.kind, &event.id, reference)
                         .await;
                 sent.map_err(|error| unusable_broker(config, &error))?;
                 Ok(json!({ "id": event.id, "source": event.source, "outcome": "published" }))
             }
-            Way::Rest(client) => {
+            Publisher::Rest(client) => {
                 let path = "/v1/events";
                 let answer = client.ask(Method::POST, path, Some(body.as_bytes().to_vec())).await?;
                 if answer.status.is_success() { answer.json(path) } else { Err(client.refusal(&answer)) }
@@ -143,10 +143,10 @@ fn said(event: &Event, outcome: &Value) -> String {
     match outcome["outcome"].as_str() {
         Some("published") => format!("stored by the broker: {kind} {id} (source {source})"),
         Some("applied") if started => format!("{kind} {id}: activeflow {activeflow} started"),
-        Some("applied") => format!("{kind} {id}: activeflow {activeflow} has it"),
-        Some("duplicate") => format!("{kind} {id}: seen before (source {source}), nothing changed"),
+        Some("applied") => format!("{kind} {id}: delivered to activeflow {activeflow}"),
+        Some("duplicate") => format!("{kind} {id}: duplicate (source {source}), nothing changed"),
         Some("unmatched") => format!(
-            "{kind} {id}: no activeflow waits for it, and no route leads from its address to a flow; `signalbox route list` shows those there are"
+            "{kind} {id}: no activeflow waits for it, and no route matches its address; `signalbox route list` shows the routes"
         ),
         Some("late") => format!("{kind} {id}: its activeflow has ended"),
         other => format!("{kind} {id}: {}", other.unwrap_or("stored")),
@@ -177,7 +177,7 @@ fn of_flags(kind: &str, args: &SendArgs) -> Result<String, Failure> {
     Ok(event.to_string())
 }
 
-/// One event, or each of an array.
+/// Reads one event, or an array of events.
 fn of_file(path: &Path) -> Result<Vec<String>, Failure> {
     let shown = path.display();
     let mut text = String::new();
@@ -196,7 +196,7 @@ fn of_file(path: &Path) -> Result<Vec<String>, Failure> {
     }
 }
 
-/// The event and its header `reference`. What the dispatcher would reject is said here instead.
+/// The event and its header `reference`. Reports the errors for which the dispatcher would reject the event.
 fn checked(body: &str) -> Result<(Event, String), String> {
     let event = Event::parse(body.as_bytes())
         .map_err(|wrong| format!("this is not an event ({}): {wrong}", wrong.reason))?;

@@ -1,6 +1,7 @@
 //! `signalbox flow deploy FILE [--route KIND=ADDRESS]…`.
 
-use super::{WindowArgs, file};
+use super::file;
+use super::window::WindowArgs;
 use crate::client::{Answer, Client, Path};
 use crate::commands::live;
 use crate::context::Context;
@@ -19,7 +20,7 @@ use std::path::PathBuf;
     signalbox flow deploy survey.json --route sms=+15550111 --route sms=+1555*\n  \
     signalbox flow deploy usage.json --route sim=* --active-from 2026-12-01T00:00:00Z\n\n\
     Running activeflows finish on the version they started with; new ones use this version.\n\
-    Flows that call it are bundled again. Deploying the same file again changes nothing.")]
+    Flows that call this flow are updated too. Deploying the same file again changes nothing.")]
 pub struct DeployArgs {
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -65,7 +66,7 @@ pub async fn run(args: DeployArgs, context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Findings that only the deployment can have (a flow that is called and not there) are told like those of the file.
+/// Prints findings of the deployment (such as a missing subroutine) in the same form as findings of the file.
 fn refusal(client: &Client, answer: &Answer, shown: &str) -> Failure {
     let problem: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
     let findings: Vec<&Value> = problem["errors"].as_array().into_iter().flatten().collect();
@@ -83,19 +84,21 @@ fn said(deployed: &Value) -> String {
     let (name, version) = (text(&flow["name"]), text(&flow["version"]));
     if deployed["unchanged"] == true {
         return format!(
-            "unchanged: `{name}` is deployed like this already (version {version}, generation {})",
+            "unchanged: `{name}` is already deployed (version {version}, generation {})",
             text(&deployed["generation"])
         );
     }
     let state = if deployed["is_new_version"] == true { "deployed" } else { "unchanged" };
     let mut lines = vec![format!("{state}: `{name}` version {version} ({})", text(&flow["id"]))];
     let rebundled = deployed["rebundled"].as_array().into_iter().flatten();
-    lines.extend(rebundled.map(|caller| format!("bundled again: `{}`, which calls it", text(caller))));
+    lines.extend(rebundled.map(|caller| format!("also updated: `{}`, which calls this flow", text(caller))));
     let routes: Vec<&Value> = deployed["routes"].as_array().into_iter().flatten().collect();
     lines.extend(routes.iter().map(|route| placed(route, &name)));
     if !flow["trigger"].is_null() && routes.is_empty() && flow["routes"].as_array().is_some_and(Vec::is_empty)
     {
-        lines.push(format!("No route leads to it yet: signalbox route set KIND=ADDRESS --flow '{name}'"));
+        lines.push(format!(
+            "The flow has no route yet; add one: signalbox route set KIND=ADDRESS --flow '{name}'"
+        ));
     }
     lines.push(live::said(deployed));
     lines.join("\n")
@@ -104,11 +107,11 @@ fn said(deployed: &Value) -> String {
 fn placed(route: &Value, name: &str) -> String {
     let address = text(&route["address"]);
     match (route["placed"].as_str(), route["before"].as_str()) {
-        (Some("unchanged"), _) => format!("route {address} leads to it already"),
+        (Some("unchanged"), _) => format!("route {address} already leads to this flow"),
         (Some("replaced"), Some(before)) if before != name => {
-            format!("route {address} leads to it (to `{before}` before)")
+            format!("route {address} now leads to this flow (previously `{before}`)")
         }
-        (Some("replaced"), _) => format!("route {address} leads to it, with a new window or priority"),
-        _ => format!("route {address} leads to it"),
+        (Some("replaced"), _) => format!("route {address} has a new window or priority"),
+        _ => format!("route {address} leads to this flow"),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::file;
 use crate::failure::Failure;
-use crate::output::{Format, OutputArgs, line, note};
+use crate::output::{Format, OutputArgs, line, stderr_line};
 use clap::Args;
 use flow::finding::{Finding, Severity};
 use serde::Serialize;
@@ -34,7 +34,7 @@ pub fn run(args: &ValidateArgs) -> Result<(), Failure> {
         let findings = match file::read(path) {
             Ok(text) => flow::validate(&text),
             Err(failure) => {
-                note(&format!("error: {failure}"));
+                stderr_line(&format!("error: {failure}"));
                 wrong += 1;
                 continue;
             }
@@ -45,8 +45,8 @@ pub fn run(args: &ValidateArgs) -> Result<(), Failure> {
             file::print(&shown, &findings);
             let warnings = findings.len() - errors;
             line(&match (errors, warnings) {
-                (0, 0) => format!("{shown}: fine"),
-                (0, warnings) => format!("{shown}: can be deployed, {}", counted(warnings, "warning")),
+                (0, 0) => format!("{shown}: valid"),
+                (0, warnings) => format!("{shown}: valid, {}", counted(warnings, "warning")),
                 (errors, 0) => format!("{shown}: {}", counted(errors, "error")),
                 (errors, warnings) => {
                     format!("{shown}: {}, {}", counted(errors, "error"), counted(warnings, "warning"))
@@ -58,7 +58,7 @@ pub fn run(args: &ValidateArgs) -> Result<(), Failure> {
     if args.output.output != Format::Table {
         args.output.list(&rows, &[], "");
     }
-    if wrong == 0 { Ok(()) } else { Err(Failure::Told) }
+    if wrong == 0 { Ok(()) } else { Err(Failure::Reported) }
 }
 
 fn counted(number: usize, what: &str) -> String {

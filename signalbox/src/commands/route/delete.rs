@@ -29,7 +29,7 @@ pub async fn run(args: DeleteArgs, context: &Context) -> Result<(), Failure> {
     args.output.one(&deleted, || {
         let count = deleted["deleted"].as_u64().unwrap_or(1);
         let windows = if count > 1 { format!(" ({count} windows)") } else { String::new() };
-        format!("{} leads nowhere now{windows}\n{}", args.address, live::said(&deleted))
+        format!("the route {} is deleted{windows}\n{}", args.address, live::said(&deleted))
     });
     Ok(())
 }

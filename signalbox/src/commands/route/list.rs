@@ -1,7 +1,7 @@
 //! `signalbox route list`.
 
 use crate::client::Path;
-use crate::commands::now;
+use crate::commands::clock::now;
 use crate::commands::pages;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -37,7 +37,7 @@ pub async fn run(args: ListArgs, context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-/// By this machine's clock; events are judged by their own time.
+/// State by the clock of this machine. For an event, its own time decides.
 fn state(row: &Value, now: Timestamp) -> &'static str {
     let time = |name: &str| row[name].as_str().and_then(|time| time.parse::<Timestamp>().ok());
     match (time("active_from"), time("active_until")) {

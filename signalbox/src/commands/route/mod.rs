@@ -1,4 +1,4 @@
-//! `signalbox route …`: which address leads to which flow.
+//! `signalbox route …`: bind addresses to flows.
 
 mod delete;
 mod list;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
     signalbox route set call=+15550111 --flow 'Support line'\n  \
     signalbox route set sms=+1555* --flow Survey --priority 5\n  \
     signalbox route set call=* --flow Holidays --active-from 2026-12-24T00:00:00Z --active-until 2026-12-27T00:00:00Z\n\n\
-    Of several routes that match, the exact one goes first, then the longest prefix, the highest priority, the latest start.")]
+    If several routes match, an exact address wins, then the longest prefix, the highest priority, and the latest start.")]
 pub struct SetArgs {
     /// call=, sms=, sim=, conversation=, form=, job= or custom= and an address, a prefix (+1555*) or *
     #[arg(value_name = "KIND=ADDRESS")]
@@ -52,8 +52,8 @@ pub async fn run(args: SetArgs, context: &Context) -> Result<(), Failure> {
 fn said(set: &Value, args: &SetArgs) -> String {
     let SetArgs { address, flow, .. } = args;
     let before = match (set["placed"].as_str(), set["before"].as_str()) {
-        (Some("unchanged"), _) => return format!("unchanged: {address} leads to `{flow}` already"),
-        (Some("replaced"), Some(before)) => format!(" (it led to `{before}` before)"),
+        (Some("unchanged"), _) => return format!("unchanged: {address} already leads to `{flow}`"),
+        (Some("replaced"), Some(before)) => format!(" (previously to `{before}`)"),
         _ => String::new(),
     };
     format!("{address} leads to `{flow}`{before}\n{}", live::said(set))
