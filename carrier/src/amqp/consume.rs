@@ -1,6 +1,6 @@
 //! Consumers of command queues: each delivery is acknowledged after it has been handled.
 
-use super::{AmqpError, Broker, CONNECT_TIMEOUT, RECONNECT_PAUSE, close};
+use super::broker::{AmqpError, Broker, CONNECT_TIMEOUT, RECONNECT_PAUSE, close};
 use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{

@@ -3,7 +3,7 @@
 //! A nack, a broken connection and a confirm that does not come in time all leave the outcome *unknown*. [`Publish::Once`]
 //! reports that to the caller; [`Publish::UntilConfirmed`] sends the same bytes again, so that a copy may arrive twice.
 
-use super::{Broker, EVENTS, RECONNECT_PAUSE, close};
+use super::broker::{Broker, EVENTS, RECONNECT_PAUSE, close};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};

@@ -5,7 +5,10 @@
 //! call.incoming ─► commands … ─► (digits, answers of prompts, each when due) ─► call.hangup
 //! ```
 
-use super::{Addresses, Input, Participant, Rng, RunContext, Target, speech_parse};
+use super::participant::{Addresses, Input, Participant, RunContext};
+use super::speech_parse;
+use crate::rng::Rng;
+use crate::targets::Target;
 use crate::wire::Command;
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -1,7 +1,10 @@
 //! A conversation: the texter writes to an address and replies as the answers ask; the gateway reports
 //! every message as delivered.
 
-use super::{Addresses, Input, Participant, Rng, RunContext, Target, speech_parse};
+use super::participant::{Addresses, Input, Participant, RunContext};
+use super::speech_parse;
+use crate::rng::Rng;
+use crate::targets::Target;
 use crate::wire::Command;
 use serde_json::json;
 use std::time::Duration;

@@ -1,6 +1,8 @@
 //! A SIM: it reports its usage, which grows over the month, until the subscriber is notified.
 
-use super::{Addresses, Input, Participant, Rng, RunContext, Target};
+use super::participant::{Addresses, Input, Participant, RunContext};
+use crate::rng::Rng;
+use crate::targets::Target;
 use crate::wire::{Command, now};
 use serde_json::json;
 use tokio::time::Instant;

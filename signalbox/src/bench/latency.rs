@@ -1,9 +1,9 @@
 //! L1: from an event's leaving to the end of its activeflow, at 100 a second.
 
-use super::Plan;
 use super::figure::{Figure, Goal, millis, percentile};
 use super::flows::Flow;
 use super::harness::{BenchHarness, ended};
+use super::plan::{Plan, check_run};
 use crate::failure::Failure;
 use crate::host::ALL;
 
@@ -25,7 +25,7 @@ async fn at_rate(harness: &BenchHarness, plan: &Plan, flow: Flow, how: &str) -> 
     harness.source.pace(&log, RATE).await?;
     let faults = ended(&log).await;
     running.stop().await;
-    super::judge(flow, faults)?;
+    check_run(flow, faults)?;
     let mut latencies = log.latencies(log.len() / WARM);
     let mut figure = |name: &str, share, goal| {
         let what = format!("event to end at {RATE}/s, {how}, {name}");

@@ -3,8 +3,9 @@
 use super::figure::{Figure, Goal, MIB};
 use super::flows::Flow;
 use super::harness::{BenchHarness, Commit};
+use super::plan::Plan;
 use super::throughput::load;
-use super::{Plan, usage};
+use super::usage;
 use crate::failure::Failure;
 use crate::host::ALL;
 use std::time::Duration;

@@ -14,6 +14,7 @@ mod harness;
 mod latency;
 mod memory;
 mod parked;
+mod plan;
 mod probe;
 mod run_log;
 mod scratch;
@@ -23,36 +24,12 @@ mod traffic;
 mod usage;
 
 pub use harness::{BenchHarness, Commit};
+pub use plan::{MOST_STEPS, Plan};
 
 use crate::failure::Failure;
 use figure::Figure;
-use flows::Flow;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use run_log::Faults;
-
-/// Actions of a flow: a command's number must fit a bit of the log.
-pub const MOST_STEPS: usize = 60;
-
-/// Scope of the measurements.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// Events of each measurement, where not its own default.
-    pub events: Option<usize>,
-    pub steps: usize,
-    /// Only measurements of this kind of commit; the others with it.
-    pub commit: Option<Commit>,
-}
-
-impl Plan {
-    fn events(&self, default: usize) -> usize {
-        self.events.unwrap_or(default)
-    }
-
-    fn commit(&self) -> Commit {
-        self.commit.unwrap_or(Commit::Run)
-    }
-}
 
 type Measured<'a> = BoxFuture<'a, Result<Vec<Figure>, Failure>>;
 
@@ -116,16 +93,4 @@ pub fn chosen(only: &[String], plan: &Plan, embedded: bool) -> Vec<&'static Meas
     };
     let named = |m: &&Measurement| only.is_empty() || only.iter().any(|id| id.eq_ignore_ascii_case(m.id));
     ALL.iter().filter(fits).filter(named).collect()
-}
-
-/// Rejects the figure of a run that lost something.
-fn judge(flow: Flow, faults: Faults) -> Result<(), Failure> {
-    if faults == Faults::default() {
-        return Ok(());
-    }
-    Err(Failure::failed(format!(
-        "{} activeflows or commands of {flow:?} are missing and {} activeflows ended twice: this should not be; \
-         `signalbox doctor` looks at the services",
-        faults.lost, faults.doubled
-    )))
 }

@@ -3,7 +3,8 @@
 use super::figure::{Figure, Goal};
 use super::flows::Flow;
 use super::harness::{BenchHarness, Commit, until};
-use super::{Plan, usage};
+use super::plan::Plan;
+use super::usage;
 use crate::failure::Failure;
 use crate::host::ALL;
 use adapters::redis::{Footprint, Server};

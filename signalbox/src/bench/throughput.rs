@@ -3,8 +3,9 @@
 use super::figure::{Figure, Goal};
 use super::flows::Flow;
 use super::harness::{BenchHarness, Commit, ended};
+use super::plan::{Plan, check_run};
 use super::run_log::RunLog;
-use super::{Plan, usage};
+use super::usage;
 use crate::failure::Failure;
 use crate::host::ALL;
 use futures_util::TryStreamExt;
@@ -114,7 +115,7 @@ pub async fn load(
         peak_resident: peak.load(Ordering::Relaxed),
     };
     running.stop().await;
-    super::judge(flow, faults)?;
+    check_run(flow, faults)?;
     Ok(load)
 }
 

@@ -1,9 +1,9 @@
 //! T1: how late waits fire that are due over ten seconds, and how quickly a backlog of due waits is swept.
 
-use super::Plan;
 use super::figure::{Figure, Goal, millis, percentile};
 use super::flows::Flow;
 use super::harness::{BenchHarness, Commit, ended, until};
+use super::plan::{Plan, check_run};
 use super::run_log::RunLog;
 use crate::failure::Failure;
 use crate::host::ALL;
@@ -64,7 +64,7 @@ async fn backlog(harness: &BenchHarness, events: usize) -> Result<Figure, Failur
     let running = harness.start(&ALL, Commit::Run);
     let faults = ended(&log).await;
     running.stop().await;
-    super::judge(Flow::Wait, faults)?;
+    check_run(Flow::Wait, faults)?;
     let what = format!("backlog of {events} due waits through sweep");
     Ok(Figure::new("T1", what, swept as f64 / took.as_secs_f64(), "waits/s", Goal::AtLeast(50_000.0)))
 }

@@ -47,7 +47,7 @@ impl Source {
     /// # Errors
     /// It is not stored.
     pub async fn send(&self, log: &RunLog, number: u32, wait_ms: u64) -> Result<(), Failure> {
-        let event = flows::event(log, number, wait_ms);
+        let event = flows::event(log.flow, &log.subject(number), wait_ms);
         log.sent(number);
         match self {
             Source::Amqp(publisher) => {
