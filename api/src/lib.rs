@@ -30,7 +30,6 @@ mod state;
 pub use config::{Config, Key};
 pub use document::openapi;
 pub use ports::Ports;
-pub use problem::{Problem, ProblemPart};
 
 use api::Api;
 use auth::Keys;
