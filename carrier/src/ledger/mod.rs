@@ -4,6 +4,7 @@
 //! same bytes under the same id). [`crate::audit`] adds findings from the REST API. Records of subjects
 //! that ended long ago are judged and dropped, so that the memory of a long run stays bounded.
 
+mod counters;
 mod finding;
 mod latency;
 mod record;
@@ -11,6 +12,7 @@ mod record;
 mod tests;
 mod verdict;
 
+pub use counters::Counters;
 pub use finding::{Class, Finding};
 pub use verdict::Verdict;
 
@@ -40,29 +42,6 @@ struct State {
     latencies: BTreeMap<&'static str, Latencies>,
     findings: Vec<Finding>,
     unchecked: Option<String>,
-}
-
-/// Counters of a run.
-#[derive(Clone, Debug, Default, serde::Serialize)]
-pub struct Counters {
-    /// Calls, conversations or SIMs.
-    pub started: u64,
-    pub over: u64,
-    /// Events that are stored.
-    pub stored: u64,
-    /// Retries of events whose outcome was unknown or that were refused for now.
-    pub repeated: u64,
-    /// Events whose outcome is unknown at the end.
-    pub unsettled: u64,
-    pub commands: u64,
-    pub copies: u64,
-    pub found: BTreeMap<Class, u64>,
-}
-
-impl Counters {
-    pub fn of(&self, class: Class) -> u64 {
-        self.found.get(&class).copied().unwrap_or_default()
-    }
 }
 
 impl Ledger {

@@ -1,7 +1,8 @@
 //! The result of a run: counts, findings and latencies, for people and for programs.
 
+use super::counters::Counters;
+use super::finding::{Class, Finding};
 use super::latency::Latencies;
-use super::{Class, Counters, Finding};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -3,6 +3,10 @@
 //! [`Event::parse`] reads all bytes from outside. It rejects with a machine-readable reason, because rejected events are
 //! kept for inspection.
 
+use super::malformed::malformed;
+pub use super::malformed::{Malformed, MalformedReason};
+use super::strict_json;
+pub use super::strict_json::MAX_EVENT_DEPTH;
 use crate::json::shown;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,8 +14,6 @@ use serde_json::{Map, Value};
 
 /// Maximum size of an event in bytes.
 pub const MAX_EVENT_BYTES: usize = 64 * 1024;
-/// Maximum nesting of objects and arrays.
-pub const MAX_EVENT_DEPTH: usize = 32;
 /// Maximum length of `id`, `source`, `type` and `subject` in bytes.
 pub const MAX_ATTRIBUTE_BYTES: usize = 256;
 
@@ -33,51 +35,6 @@ pub struct Event {
     pub traceparent: Option<String>,
 }
 
-/// Reason why bytes are not an event.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Malformed {
-    pub reason: MalformedReason,
-    /// A sentence with the place and both values.
-    pub message: String,
-}
-
-/// Machine-readable reason of a malformed event, stored with rejected events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MalformedReason {
-    MalformedJson,
-    Oversize,
-    TooDeep,
-    DuplicateKey,
-    MissingField,
-    WrongType,
-    TooLong,
-    UnsupportedSpecversion,
-    ReservedSource,
-}
-
-impl MalformedReason {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            MalformedReason::MalformedJson => "malformed_json",
-            MalformedReason::Oversize => "oversize",
-            MalformedReason::TooDeep => "too_deep",
-            MalformedReason::DuplicateKey => "duplicate_key",
-            MalformedReason::MissingField => "missing_field",
-            MalformedReason::WrongType => "wrong_type",
-            MalformedReason::TooLong => "too_long",
-            MalformedReason::UnsupportedSpecversion => "unsupported_specversion",
-            MalformedReason::ReservedSource => "reserved_source",
-        }
-    }
-}
-
-impl std::fmt::Display for MalformedReason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 impl Event {
     /// Reads a CloudEvent. Unknown extension attributes are ignored.
     ///
@@ -90,7 +47,7 @@ impl Event {
                 format!("the event has {} bytes, the limit is {MAX_EVENT_BYTES}", bytes.len()),
             ));
         }
-        let fields = strict::object(bytes)?;
+        let fields = strict_json::object(bytes)?;
         match attribute(&fields, "specversion")?.as_deref() {
             Some("1.0") => {}
             Some(other) => {
@@ -195,111 +152,8 @@ fn missing(name: &str, example: &str) -> Malformed {
     malformed(MalformedReason::MissingField, format!("`{name}` is missing; send {example}"))
 }
 
-fn malformed(reason: MalformedReason, message: String) -> Malformed {
-    Malformed { reason, message }
-}
-
 fn cut(text: &str) -> String {
     text.chars().take(60).collect()
-}
-
-/// A JSON reader for untrusted input: limited depth, no duplicate keys.
-mod strict {
-    use super::{MAX_EVENT_DEPTH, Malformed, MalformedReason, malformed, shown};
-    use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-    use serde_json::{Map, Value};
-    use std::cell::RefCell;
-
-    pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, Malformed> {
-        let reason = RefCell::new(MalformedReason::MalformedJson);
-        let mut reader = serde_json::Deserializer::from_slice(bytes);
-        let value = Strict { depth: 0, reason: &reason }
-            .deserialize(&mut reader)
-            .and_then(|value| reader.end().map(|()| value))
-            .map_err(|error| malformed(*reason.borrow(), format!("the event cannot be read: {error}")))?;
-        match value {
-            Value::Object(fields) => Ok(fields),
-            other => Err(malformed(
-                MalformedReason::WrongType,
-                format!("the event is {}, expected an object", shown(&other)),
-            )),
-        }
-    }
-
-    struct Strict<'a> {
-        depth: usize,
-        reason: &'a RefCell<MalformedReason>,
-    }
-
-    impl Strict<'_> {
-        fn deeper<E: Error>(&self) -> Result<Strict<'_>, E> {
-            if self.depth == MAX_EVENT_DEPTH {
-                self.reason.replace(MalformedReason::TooDeep);
-                return Err(E::custom(format!("it is nested deeper than {MAX_EVENT_DEPTH} levels")));
-            }
-            Ok(Strict { depth: self.depth + 1, reason: self.reason })
-        }
-    }
-
-    impl<'de> DeserializeSeed<'de> for Strict<'_> {
-        type Value = Value;
-
-        fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-            deserializer.deserialize_any(self)
-        }
-    }
-
-    impl<'de> Visitor<'de> for Strict<'_> {
-        type Value = Value;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a JSON value")
-        }
-
-        fn visit_unit<E: Error>(self) -> Result<Value, E> {
-            Ok(Value::Null)
-        }
-
-        fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-            Ok(Value::Bool(value))
-        }
-
-        fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-            Ok(Value::from(value))
-        }
-
-        fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-            Ok(Value::from(value))
-        }
-
-        fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-            Ok(Value::from(value))
-        }
-
-        fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
-            Ok(Value::String(value.to_owned()))
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-            let mut values = Vec::new();
-            while let Some(value) = items.next_element_seed(self.deeper()?)? {
-                values.push(value);
-            }
-            Ok(Value::Array(values))
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-            let mut fields = Map::new();
-            while let Some(key) = entries.next_key_seed(std::marker::PhantomData::<String>)? {
-                if fields.contains_key(&key) {
-                    self.reason.replace(MalformedReason::DuplicateKey);
-                    return Err(A::Error::custom(format!("the key `{key}` occurs twice")));
-                }
-                fields.insert(key, entries.next_value_seed(self.deeper()?)?);
-            }
-            Ok(Value::Object(fields))
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 pub mod definitions;
 pub mod event;
+mod malformed;
 pub mod route;
+mod strict_json;
 
 pub use definitions::Definitions;
 pub use event::Event;
