@@ -17,7 +17,6 @@ pub mod link;
 pub mod noise;
 pub mod timeline;
 
-pub use crate::rng::Rng as Dice;
 pub use call::{Caller, DigitTiming};
 pub use event::Outgoing;
 pub use gateway::{Command, Gateway};

@@ -7,7 +7,7 @@ use super::settings::Settings;
 use crate::carrier::call::{Line, place_call};
 use crate::carrier::noise::noise;
 use crate::carrier::{Caller, DigitTiming, Gateway, Link, Outgoing};
-use crate::ledger::{Story, Verdict};
+use crate::ledger::{CallScript, Verdict};
 use crate::rng::Rng;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -36,7 +36,7 @@ pub struct Load {
 /// State that grows during the run.
 #[derive(Default)]
 struct LoadState {
-    stories: BTreeMap<String, Story>,
+    scripts: BTreeMap<String, CallScript>,
     finished: Vec<String>,
     silences: Vec<Duration>,
     rubbish: BTreeMap<u64, String>,
@@ -110,10 +110,10 @@ impl Load {
         self.tasks.wait().await;
     }
 
-    /// The stories of all calls, and the rubbish that was confirmed.
-    pub fn told_all(&self) -> (BTreeMap<String, Story>, BTreeMap<u64, String>) {
+    /// The scripts of all calls, and the rubbish that was confirmed.
+    pub fn snapshot(&self) -> (BTreeMap<String, CallScript>, BTreeMap<u64, String>) {
         let state = self.state();
-        (state.stories.clone(), state.rubbish.clone())
+        (state.scripts.clone(), state.rubbish.clone())
     }
 
     /// The longest silence of each call that is over, shortest first.
@@ -127,7 +127,7 @@ impl Load {
     pub fn unfinished(&self) -> Vec<String> {
         let state = self.state();
         let finished: std::collections::BTreeSet<&String> = state.finished.iter().collect();
-        state.stories.keys().filter(|subject| !finished.contains(subject)).cloned().collect()
+        state.scripts.keys().filter(|subject| !finished.contains(subject)).cloned().collect()
     }
 
     async fn keep_calling(self: Arc<Self>) {
@@ -155,8 +155,8 @@ impl Load {
 
     async fn call(self: Arc<Self>, number: u64) {
         let mut rng = Rng::new(self.settings.seed, 1_000 + number);
-        let (caller, story) = caller(number, &mut rng);
-        self.state().stories.insert(caller.subject.clone(), story);
+        let (caller, script) = caller(number, &mut rng);
+        self.state().scripts.insert(caller.subject.clone(), script);
         let after_end = Mutex::new(Vec::new());
         let published = |event: &Outgoing| self.published(event, &after_end);
         let line = Line { source: SOURCE, link: &self.link, gateway: &self.gateway, published: &published };
@@ -217,8 +217,8 @@ impl Load {
     }
 }
 
-/// The `number`-th caller, and its story for the ledger.
-fn caller(number: u64, rng: &mut Rng) -> (Caller, Story) {
+/// The `number`-th caller, and its script for the ledger.
+fn caller(number: u64, rng: &mut Rng) -> (Caller, CallScript) {
     let stays = !rng.percent(4);
     let digit = stays.then(|| *rng.pick(&['1', '2', '3', '9']));
     let fails = stays && rng.percent(15);
@@ -237,12 +237,12 @@ fn caller(number: u64, rng: &mut Rng) -> (Caller, Story) {
         fails_at: fails.then(|| "detail".to_owned()),
         pace: (100, 700),
     };
-    let story = Story {
+    let script = CallScript {
         from: caller.from.clone(),
         to: caller.to.clone(),
         digits: digit.into_iter().collect(),
         hangs_up_at: (!stays).then(|| "pick".to_owned()),
         fails_at: caller.fails_at.clone(),
     };
-    (caller, story)
+    (caller, script)
 }

@@ -17,7 +17,7 @@ pub mod site;
 
 pub use fleet::{Fleet, Member};
 pub use load::Load;
-pub use nemesis::{Nemesis, Strike};
+pub use nemesis::{Injection, Nemesis};
 pub use report::Report;
 pub use settings::Settings;
 pub use site::Site;

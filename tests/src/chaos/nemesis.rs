@@ -1,6 +1,6 @@
 //! The nemesis: a seeded list of faults, each struck only while enough activeflows are in flight.
 //!
-//! It strikes as the load advances (from a fifth to nine tenths of its calls), so a run of any size gets all faults.
+//! It injections as the load advances (from a fifth to nine tenths of its calls), so a run of any size gets all faults.
 
 use super::fleet::Fleet;
 use super::load::Load;
@@ -28,7 +28,7 @@ enum Fault {
 
 /// A fault that was struck.
 #[derive(Clone, Debug)]
-pub struct Strike {
+pub struct Injection {
     pub fault: String,
     pub at: Duration,
     pub in_flight: u64,
@@ -37,7 +37,7 @@ pub struct Strike {
 pub struct Nemesis {
     faults: Vec<Fault>,
     rng: Rng,
-    pub strikes: Vec<Strike>,
+    pub injections: Vec<Injection>,
     /// Processes that ended without having been killed.
     pub deaths: Vec<String>,
     /// Starts that a role refused, in a sentence, because a service was away at that timing.
@@ -55,11 +55,11 @@ impl Nemesis {
             }
         }
         rng.shuffle(&mut faults);
-        Nemesis { faults, rng, strikes: Vec::new(), deaths: Vec::new(), refused_starts: 0 }
+        Nemesis { faults, rng, injections: Vec::new(), deaths: Vec::new(), refused_starts: 0 }
     }
 
     /// Strikes every fault. `lease` is that of the fleet; a pause lasts longer.
-    pub async fn rage(
+    pub async fn inject(
         &mut self,
         settings: &Settings,
         fleet: &mut Fleet,
@@ -74,13 +74,17 @@ impl Nemesis {
             let threshold = first + (last - first) * index as u64 / faults.len() as u64;
             self.supervise(fleet, || load.started() >= threshold && load.live() >= IN_FLIGHT).await;
             let fault_name = name(*fault, fleet);
-            self.strikes.push(Strike { fault: fault_name, at: timeline.elapsed(), in_flight: load.live() });
-            self.strike(*fault, fleet, site, lease).await;
+            self.injections.push(Injection {
+                fault: fault_name,
+                at: timeline.elapsed(),
+                in_flight: load.live(),
+            });
+            self.injection(*fault, fleet, site, lease).await;
             load.release_copies();
         }
     }
 
-    async fn strike(&mut self, fault: Fault, fleet: &mut Fleet, site: &mut Site, lease: Duration) {
+    async fn injection(&mut self, fault: Fault, fleet: &mut Fleet, site: &mut Site, lease: Duration) {
         let pause = self.rng.millis(100, 900);
         match fault {
             Fault::Kill(index) => {

@@ -1,7 +1,7 @@
 //! Results of a chaos run: a table for people, JSON for programs.
 
 use super::metrics::Readings;
-use super::nemesis::Strike;
+use super::nemesis::Injection;
 use super::settings::Settings;
 use crate::carrier::Timeline;
 use crate::carrier::timeline::Recovery;
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Everything measured, in the order in which it is told.
+/// Everything measured, in the order of the report.
 #[derive(Default)]
 pub struct Report {
     rows: Vec<(String, Value)>,
-    strikes: Vec<Value>,
+    injections: Vec<Value>,
 }
 
 impl Report {
@@ -27,29 +27,29 @@ impl Report {
     }
 
     /// Strikes with their recoveries, and the worst of each kind.
-    pub fn strikes(&mut self, strikes: &[Strike], timeline: &Timeline) {
+    pub fn injections(&mut self, injections: &[Injection], timeline: &Timeline) {
         let mut kinds: Vec<(&str, Vec<Recovery>)> = Vec::new();
-        for strike in strikes {
-            let recovery = timeline.recovery(strike.at);
-            let kind = strike.fault.rsplit_once('-').map_or(strike.fault.as_str(), |(kind, number)| {
-                if number.parse::<u32>().is_ok() { kind } else { strike.fault.as_str() }
+        for injection in injections {
+            let recovery = timeline.recovery(injection.at);
+            let kind = injection.fault.rsplit_once('-').map_or(injection.fault.as_str(), |(kind, number)| {
+                if number.parse::<u32>().is_ok() { kind } else { injection.fault.as_str() }
             });
             match kinds.iter_mut().find(|(known, _)| *known == kind) {
                 Some((_, all)) => all.push(recovery),
                 None => kinds.push((kind, vec![recovery])),
             }
         }
-        let list = strikes.iter().map(|strike| {
-            let recovery = timeline.recovery(strike.at);
+        let list = injections.iter().map(|injection| {
+            let recovery = timeline.recovery(injection.at);
             json!({
-                "fault": strike.fault, "at_s": strike.at.as_secs_f64(), "in_flight": strike.in_flight,
+                "fault": injection.fault, "at_s": injection.at.as_secs_f64(), "in_flight": injection.in_flight,
                 "first_progress_s": recovery.first.map(|after| after.as_secs_f64()),
                 "four_fifths_s": recovery.steady.map(|after| after.as_secs_f64()),
             })
         });
-        self.strikes = list.collect();
-        let lowest = strikes.iter().map(|strike| strike.in_flight).min().unwrap_or_default();
-        self.tell("faults", strikes.len());
+        self.injections = list.collect();
+        let lowest = injections.iter().map(|injection| injection.in_flight).min().unwrap_or_default();
+        self.tell("faults", injections.len());
         self.tell("fewest in flight at a fault", lowest);
         for (kind, all) in kinds {
             let first = spread(all.iter().map(|recovery| recovery.first));
@@ -87,12 +87,12 @@ impl Report {
     }
 
     pub fn json(&self) -> Value {
-        let strikes = ("strikes".to_owned(), Value::Array(self.strikes.clone()));
-        Value::Object(self.rows.iter().cloned().chain([strikes]).collect())
+        let injections = ("injections".to_owned(), Value::Array(self.injections.clone()));
+        Value::Object(self.rows.iter().cloned().chain([injections]).collect())
     }
 }
 
-/// Median and worst, in seconds; what never came is told as the number of times.
+/// Median and worst, in seconds; what never came is reported as a number.
 fn spread(all: impl Iterator<Item = Option<Duration>>) -> Value {
     let (mut known, mut never) = (Vec::new(), 0);
     for one in all {

@@ -1,6 +1,6 @@
-//! A reference interpreter for the flows of the fault runs: what a call with a given story must be told.
+//! A reference interpreter for the flows of the fault runs: the commands that a call with a given script must receive.
 //!
-//! Deliberately small and written from `flow-language.md` alone. It knows neither time nor inboxes: a story says what
+//! Deliberately small and written from `flow-language.md` alone. It knows neither time nor inboxes: a script says what
 //! the caller and the gateway did, and the answer is the list of commands, in order.
 
 use serde_json::Value;
@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 /// Inputs of one call, as the carrier reports them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Story {
+pub struct CallScript {
     pub from: String,
     pub to: String,
     /// Input of each `digits_receive` in turn; when none is left, no digit is pressed.
@@ -48,16 +48,16 @@ impl Flow {
         Ok(Flow { actions: actions.ok_or_else(|| anyhow::anyhow!("the flow has no actions"))? })
     }
 
-    /// Commands that a call with this story must receive.
+    /// Commands that a call with this script must receive.
     ///
     /// # Errors
     /// The flow uses something that this interpreter does not support.
-    pub fn asked(&self, mut story: Story) -> anyhow::Result<Vec<Asked>> {
+    pub fn asked(&self, mut script: CallScript) -> anyhow::Result<Vec<Asked>> {
         let mut asked = Vec::new();
         let mut at = 0;
         let mut pressed = String::new();
         while let Some(action) = self.actions.get(at) {
-            let next = act(action, &mut story, &mut pressed, &mut asked)?;
+            let next = act(action, &mut script, &mut pressed, &mut asked)?;
             at = match next {
                 Next::End => break,
                 Next::At(id) => self.position(&id)?,
@@ -78,7 +78,7 @@ impl Flow {
 
 fn act(
     action: &Value,
-    story: &mut Story,
+    script: &mut CallScript,
     pressed: &mut String,
     asked: &mut Vec<Asked>,
 ) -> anyhow::Result<Next> {
@@ -87,17 +87,17 @@ fn act(
     let kind = action["type"].as_str().unwrap_or_default();
     match kind {
         "answer" | "talk" | "play" | "hangup" => {
-            let text = option["text"].as_str().map(|text| filled(text, story, pressed));
+            let text = option["text"].as_str().map(|text| filled(text, script, pressed));
             asked.push(Asked { kind: format!("call.{kind}"), action_id: id.into(), text });
             Ok(match (kind, action["on_error"].as_str()) {
                 ("hangup", _) => Next::End,
-                (_, Some(target)) if story.fails_at.as_deref() == Some(id) => Next::At(target.into()),
+                (_, Some(target)) if script.fails_at.as_deref() == Some(id) => Next::At(target.into()),
                 _ => Next::Following,
             })
         }
-        "digits_receive" if story.hangs_up_at.as_deref() == Some(id) => Ok(Next::End),
+        "digits_receive" if script.hangs_up_at.as_deref() == Some(id) => Ok(Next::End),
         "digits_receive" => {
-            *pressed = story.digits.pop_front().map(String::from).unwrap_or_default();
+            *pressed = script.digits.pop_front().map(String::from).unwrap_or_default();
             Ok(Next::Following)
         }
         "branch" => {
@@ -109,9 +109,9 @@ fn act(
     }
 }
 
-fn filled(text: &str, story: &Story, pressed: &str) -> String {
-    text.replace("${call.from}", &story.from)
-        .replace("${call.to}", &story.to)
+fn filled(text: &str, script: &CallScript, pressed: &str) -> String {
+    text.replace("${call.from}", &script.from)
+        .replace("${call.to}", &script.to)
         .replace("${call.digits}", pressed)
 }
 
@@ -128,34 +128,35 @@ mod tests {
         { "id": "bye", "type": "hangup", "option": {} }
     ] }"#;
 
-    fn told(story: Story) -> Vec<String> {
-        let asked = Flow::read(FLOW).unwrap().asked(story).unwrap();
+    fn asked_for(script: CallScript) -> Vec<String> {
+        let asked = Flow::read(FLOW).unwrap().asked(script).unwrap();
         asked.into_iter().map(|asked| asked.action_id).collect()
     }
 
     #[test]
     fn a_digit_takes_its_branch() {
-        let story = Story { digits: ['1'].into(), ..Story::default() };
-        assert_eq!(told(story), ["menu", "one", "bye"]);
-        assert_eq!(told(Story::default()), ["menu", "bye"]);
+        let script = CallScript { digits: ['1'].into(), ..CallScript::default() };
+        assert_eq!(asked_for(script), ["menu", "one", "bye"]);
+        assert_eq!(asked_for(CallScript::default()), ["menu", "bye"]);
     }
 
     #[test]
     fn a_failure_takes_the_way_of_errors() {
-        let story = Story { digits: ['1'].into(), fails_at: Some("one".into()), ..Story::default() };
-        assert_eq!(told(story), ["menu", "one", "sorry", "bye"]);
+        let script =
+            CallScript { digits: ['1'].into(), fails_at: Some("one".into()), ..CallScript::default() };
+        assert_eq!(asked_for(script), ["menu", "one", "sorry", "bye"]);
     }
 
     #[test]
     fn a_caller_who_hangs_up_hears_nothing_more() {
-        let story = Story { hangs_up_at: Some("pick".into()), ..Story::default() };
-        assert_eq!(told(story), ["menu"]);
+        let script = CallScript { hangs_up_at: Some("pick".into()), ..CallScript::default() };
+        assert_eq!(asked_for(script), ["menu"]);
     }
 
     #[test]
     fn texts_carry_what_the_caller_did() {
-        let story = Story { from: "+15550100".into(), digits: ['1'].into(), ..Story::default() };
-        let asked = Flow::read(FLOW).unwrap().asked(story).unwrap();
+        let script = CallScript { from: "+15550100".into(), digits: ['1'].into(), ..CallScript::default() };
+        let asked = Flow::read(FLOW).unwrap().asked(script).unwrap();
         assert_eq!(asked[0].text.as_deref(), Some("Hello +15550100."));
         assert_eq!(asked[1].text.as_deref(), Some("You pressed 1."));
     }

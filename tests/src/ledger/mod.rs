@@ -7,11 +7,11 @@
 //! It promises to find: a command that is missing, one that nobody asked for, copies that differ, commands out of
 //! order, a call that was started twice, and anything in the rejected or unrouted queue that has no explanation.
 
-pub mod book;
 pub mod flow;
 pub mod reader;
+pub mod run_log;
 pub mod verdict;
 
-pub use book::{Book, Received};
-pub use flow::{Asked, Flow, Story};
+pub use flow::{Asked, CallScript, Flow};
+pub use run_log::{Received, RunLog};
 pub use verdict::{Verdict, Violation};

@@ -1,6 +1,6 @@
 //! Readers of the ledger: its own command queue, and at the end the rejected and unrouted queues.
 
-use super::book::{Book, Received};
+use super::run_log::{Received, RunLog};
 use crate::carrier::gateway::{COMMANDS, bind, keep_consuming};
 use crate::carrier::link::connect;
 use lapin::message::Delivery;
@@ -21,19 +21,19 @@ pub struct Leftover {
     pub body: Vec<u8>,
 }
 
-/// Binds the ledger's queue to every command and keeps the book until `stop`.
+/// Binds the ledger's queue to every command and keeps the log until `stop`.
 ///
 /// # Errors
 /// The broker refuses the declaration.
-pub async fn keep_book(url: &str, stop: CancellationToken) -> anyhow::Result<Arc<Mutex<Book>>> {
+pub async fn record_commands(url: &str, stop: CancellationToken) -> anyhow::Result<Arc<Mutex<RunLog>>> {
     bind(url, QUEUE, COMMANDS, &["#"]).await?;
-    let book = Arc::new(Mutex::new(Book::default()));
-    let mine = book.clone();
+    let log = Arc::new(Mutex::new(RunLog::default()));
+    let mine = log.clone();
     let note = move |delivery: &Delivery| {
         mine.lock().unwrap_or_else(std::sync::PoisonError::into_inner).note(&received(delivery));
     };
     tokio::spawn(keep_consuming(url.to_owned(), QUEUE.to_owned(), stop, note));
-    Ok(book)
+    Ok(log)
 }
 
 fn received(delivery: &Delivery) -> Received {

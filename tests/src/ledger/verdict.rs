@@ -1,8 +1,8 @@
-//! The judge: compares the book with the stories and names every disagreement.
+//! The judge: compares the log with the scripts and names every disagreement.
 
-use super::book::{Book, Line, Page, hash, meaning};
-use super::flow::{Asked, Flow, Story};
+use super::flow::{Asked, CallScript, Flow};
 use super::reader::Leftover;
+use super::run_log::{ActiveflowCommands, Line, RunLog, hash, meaning};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub enum Violation {
         missing: Vec<String>,
         got: usize,
     },
-    /// A call was told more than its flow asks for.
+    /// A call received more than its flow asks for.
     Beyond {
         subject: String,
         ids: Vec<String>,
@@ -72,35 +72,39 @@ pub struct Verdict {
     pub violations: Vec<Violation>,
 }
 
-/// Judges the book against the stories of all confirmed calls.
+/// Judges the log against the scripts of all confirmed calls.
 ///
 /// # Errors
 /// The flow cannot be interpreted.
-pub fn judge(book: &Book, flow: &Flow, stories: &BTreeMap<String, Story>) -> anyhow::Result<Verdict> {
-    let mut violations = book.faults.clone();
-    for (subject, story) in stories {
-        let asked = flow.asked(story.clone())?;
-        let pages = book.calls.get(subject);
-        violations.extend(judge_call(subject, &asked, pages));
+pub fn judge(log: &RunLog, flow: &Flow, scripts: &BTreeMap<String, CallScript>) -> anyhow::Result<Verdict> {
+    let mut violations = log.faults.clone();
+    for (subject, script) in scripts {
+        let asked = flow.asked(script.clone())?;
+        let activeflows = log.calls.get(subject);
+        violations.extend(judge_call(subject, &asked, activeflows));
     }
-    for (subject, pages) in &book.calls {
-        if !stories.contains_key(subject) {
-            let commands = pages.values().map(|page| page.lines.len()).sum();
+    for (subject, activeflows) in &log.calls {
+        if !scripts.contains_key(subject) {
+            let commands = activeflows.values().map(|page| page.lines.len()).sum();
             violations.push(Violation::Invented { subject: subject.clone(), commands });
         }
     }
-    let Book { commands, copies, .. } = *book;
-    Ok(Verdict { calls: stories.len(), commands, copies, rejected: 0, violations })
+    let RunLog { commands, copies, .. } = *log;
+    Ok(Verdict { calls: scripts.len(), commands, copies, rejected: 0, violations })
 }
 
-fn judge_call(subject: &str, asked: &[Asked], pages: Option<&BTreeMap<String, Page>>) -> Vec<Violation> {
+fn judge_call(
+    subject: &str,
+    asked: &[Asked],
+    activeflows: Option<&BTreeMap<String, ActiveflowCommands>>,
+) -> Vec<Violation> {
     let subject = subject.to_owned();
     let none = BTreeMap::new();
-    let pages = pages.unwrap_or(&none);
-    if pages.len() > 1 {
-        return vec![Violation::StartedTwice { subject, activeflows: pages.keys().cloned().collect() }];
+    let activeflows = activeflows.unwrap_or(&none);
+    if activeflows.len() > 1 {
+        return vec![Violation::StartedTwice { subject, activeflows: activeflows.keys().cloned().collect() }];
     }
-    let Some((activeflow, page)) = pages.first_key_value() else {
+    let Some((activeflow, page)) = activeflows.first_key_value() else {
         let missing = asked.iter().map(|asked| asked.action_id.clone()).collect();
         return vec![Violation::Lost { subject, missing, got: 0 }];
     };

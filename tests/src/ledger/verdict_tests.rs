@@ -33,11 +33,11 @@ fn command(activeflow: &str, sequence: u32, kind: &str, action: &str) -> Receive
 }
 
 fn judged(stream: &[Received]) -> Vec<Violation> {
-    let mut book = Book::default();
-    stream.iter().for_each(|received| book.note(received));
-    let story = Story { from: "+15550100".into(), ..Story::default() };
-    let stories = BTreeMap::from([("call-1".to_owned(), story)]);
-    judge(&book, &Flow::read(FLOW).unwrap(), &stories).unwrap().violations
+    let mut log = RunLog::default();
+    stream.iter().for_each(|received| log.note(received));
+    let script = CallScript { from: "+15550100".into(), ..CallScript::default() };
+    let scripts = BTreeMap::from([("call-1".to_owned(), script)]);
+    judge(&log, &Flow::read(FLOW).unwrap(), &scripts).unwrap().violations
 }
 
 fn right() -> Vec<Received> {

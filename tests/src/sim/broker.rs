@@ -2,7 +2,7 @@
 
 use super::simulation::lock;
 use crate::carrier::gateway::Command;
-use crate::ledger::{Book, Received};
+use crate::ledger::{Received, RunLog};
 use common::command::Message;
 use common::ports::bus::Rejection;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -27,7 +27,7 @@ pub(super) struct Queues {
     pub full_until: Duration,
     /// End of the broker's outage.
     pub unreachable_until: Duration,
-    pub run_log: Book,
+    pub run_log: RunLog,
     /// Processes that each event was delivered to, by message id.
     pub held_by: BTreeMap<String, BTreeSet<String>>,
     pub rejected: Vec<Rejection>,
@@ -79,7 +79,7 @@ impl Broker {
         self.changed.notify_waiters();
     }
 
-    pub fn with_run_log<T>(&self, read: impl FnOnce(&Book) -> T) -> T {
+    pub fn with_run_log<T>(&self, read: impl FnOnce(&RunLog) -> T) -> T {
         read(&lock(&self.queues).run_log)
     }
 

@@ -1,6 +1,6 @@
 //! Faults of port calls, and their counts.
 
-use crate::carrier::Dice as Rng;
+use crate::rng::Rng;
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -58,7 +58,7 @@ pub fn check(simulation: &Simulation, expected: &Expected) {
                 audit.promises.check(promise, false, || format!("{violation:?}"));
             }
             for (subject, messages) in &expected.messages {
-                let answers = run_log.told(subject);
+                let answers = run_log.command_count(subject);
                 audit.promises.check(Promise::Story, answers == *messages as usize, || {
                     format!("{subject}: {messages} messages to answer, {answers} answers")
                 });

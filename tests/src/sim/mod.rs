@@ -25,8 +25,8 @@ mod time;
 mod traffic;
 mod upgrade;
 
-use crate::carrier::Dice as Rng;
-use crate::ledger::Story;
+use crate::ledger::CallScript;
+use crate::rng::Rng;
 use api::publish::{Deployment, RouteAddress, RouteChange, deploy};
 use common::ports::Catalogue;
 use fault::Tally;
@@ -74,8 +74,8 @@ pub struct Report {
 /// The outcome that the final checks expect.
 #[derive(Default)]
 struct Expected {
-    /// Each call's story, by subject.
-    calls: BTreeMap<String, Story>,
+    /// Each call's script, by subject.
+    calls: BTreeMap<String, CallScript>,
     /// Number of messages that must be answered, by subject.
     messages: BTreeMap<String, u32>,
     /// Subjects of activeflows that an operator stopped or that were quarantined; some of their commands are missing.
@@ -168,7 +168,7 @@ async fn run_traffic(simulation: &Arc<Simulation>, rng: &mut Rng) -> Expected {
     expected
 }
 
-fn start_calls(simulation: &Arc<Simulation>, rng: &mut Rng) -> JoinSet<(String, Story)> {
+fn start_calls(simulation: &Arc<Simulation>, rng: &mut Rng) -> JoinSet<(String, CallScript)> {
     let mut calls = JoinSet::new();
     for n in 1..=rng.between(3, 7) {
         let (simulation, rng) = (simulation.clone(), Rng::new(rng.throw(), n));

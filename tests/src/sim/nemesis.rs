@@ -7,7 +7,7 @@ use super::settings;
 use super::simulation::Simulation;
 use super::store;
 use super::time::ProcessClock;
-use crate::carrier::Dice as Rng;
+use crate::rng::Rng;
 use common::member::Role;
 use common::ports::Clock;
 use common::record::FORMAT;

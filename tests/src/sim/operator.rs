@@ -5,7 +5,7 @@ use super::process::Process;
 use super::simulation::{SHARDS, Simulation};
 use super::store::{self, SimStore};
 use super::time::ProcessClock;
-use crate::carrier::Dice as Rng;
+use crate::rng::Rng;
 use api::publish::{Deployment, deploy};
 use common::ports::catalogue::Published;
 use common::ports::lookup::ListQuery;

@@ -1,7 +1,7 @@
 //! Settings of the roles: short leases and small limits, so that much happens in a short time. Executors differ.
 
 use super::simulation::{LEASE, SHARDS};
-use crate::carrier::Dice as Rng;
+use crate::rng::Rng;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use super::fault::{Fault, Tally};
 use super::process::Process;
 use super::time::Time;
 use super::upgrade::{Touch, Upgrade};
-use crate::carrier::Dice as Rng;
+use crate::rng::Rng;
 use adapters::memory::{ChangeTracker, Limits, ManualTime, Store};
 use common::StoreError;
 use common::ports::work::Row;

@@ -1,6 +1,6 @@
 //! Virtual time: it stands still while any task can run, and jumps to the next timer when none can.
 
-use crate::carrier::Dice as Rng;
+use crate::rng::Rng;
 use async_trait::async_trait;
 use common::ports::Clock;
 use std::collections::BTreeMap;

@@ -2,9 +2,10 @@
 
 use super::broker::Event;
 use super::simulation::Simulation;
+use crate::carrier::Outgoing;
 use crate::carrier::gateway::Command;
-use crate::carrier::{Dice as Rng, Outgoing};
-use crate::ledger::Story;
+use crate::ledger::CallScript;
+use crate::rng::Rng;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,14 +75,14 @@ impl Source<'_> {
     }
 }
 
-/// Plays one call to its end. Returns its subject and the story by which the ledger checks the commands.
-pub async fn call(simulation: Arc<Simulation>, subject: String, mut rng: Rng) -> (String, Story) {
+/// Plays one call to its end. Returns its subject and the script by which the ledger checks the commands.
+pub async fn call(simulation: Arc<Simulation>, subject: String, mut rng: Rng) -> (String, CallScript) {
     let from = format!("+1555{:07}", rng.between(0, 10_000_000));
     let digit = *rng.pick(&[Some('1'), Some('2'), Some('3'), Some('9'), None]);
     let at_once = rng.percent(30);
     let barges_in = rng.percent(30);
     let fails_at = rng.percent(30).then(|| "detail".to_owned());
-    let story = Story {
+    let script = CallScript {
         from: from.clone(),
         to: NUMBER.into(),
         digits: digit.into_iter().collect(),
@@ -137,7 +138,7 @@ pub async fn call(simulation: Arc<Simulation>, subject: String, mut rng: Rng) ->
         }
     }
     source.publish("call.hangup", json!({ "reason": "normal" })).await;
-    (subject, story)
+    (subject, script)
 }
 
 /// Sends `texts` messages to one number, some of them at once. Returns the subject and the number of expected answers.

@@ -11,7 +11,7 @@ use flow::Class;
 use flow::route::{Reference, WindowTransition};
 use flow::{Definitions, Timestamp};
 use std::collections::BTreeMap;
-use tests::carrier::Dice as Rng;
+use tests::rng::Rng;
 
 pub const CUSTOMERS: u64 = 3;
 const REALMS: [&str; 2] = ["default", "other"];

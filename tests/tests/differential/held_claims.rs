@@ -3,7 +3,7 @@
 use super::operation::{Answer, Operation};
 use common::ports::work::{Claim, Claimed, CommitOutcome, Control, Row};
 use common::record::Entry;
-use tests::carrier::Dice as Rng;
+use tests::rng::Rng;
 
 const REMEMBERED: usize = 60;
 

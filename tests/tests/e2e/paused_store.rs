@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tests::carrier::{Link, Outgoing};
 use tests::chaos::{Fleet, Site};
-use tests::ledger::reader::keep_book;
+use tests::ledger::reader::record_commands;
 use tests::ledger::verdict::judge;
-use tests::ledger::{Flow, Story};
+use tests::ledger::{CallScript, Flow};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,7 +31,7 @@ async fn a_paused_store_slows_publishers_and_no_process_grows() {
     site.run(&["flow", "deploy", &file.to_string_lossy(), "--route", "call=*"]).unwrap();
     let fleet = tokio::task::block_in_place(|| site.start(&["dispatcher", "executor", "scheduler"])).unwrap();
     let stop = CancellationToken::new();
-    let run_log = keep_book(&site.rabbit.url(), stop.clone()).await.unwrap();
+    let run_log = record_commands(&site.rabbit.url(), stop.clone()).await.unwrap();
     let link = Link::open(&site.rabbit.url());
 
     publish(&link, 0..300).await;
@@ -55,8 +55,9 @@ async fn a_paused_store_slows_publishers_and_no_process_grows() {
         assert!(highest < 256 * MIB && growth < 64 * MIB, "{name}: {before:?} grew to {highest}");
     }
     let flow = Flow::read(FLOW).unwrap();
-    let stories: BTreeMap<String, Story> = (0..CALLS).map(|n| (subject(n), Story::default())).collect();
-    let judged = || judge(&run_log.lock().unwrap(), &flow, &stories).unwrap();
+    let scripts: BTreeMap<String, CallScript> =
+        (0..CALLS).map(|n| (subject(n), CallScript::default())).collect();
+    let judged = || judge(&run_log.lock().unwrap(), &flow, &scripts).unwrap();
     let until = Instant::now() + Duration::from_secs(180);
     while !judged().violations.is_empty() && Instant::now() < until {
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tests::carrier::{Gateway, Link, Timeline};
 use tests::chaos::{Load, Settings, Site};
 use tests::ledger::Flow;
-use tests::ledger::reader::{drain, keep_book};
+use tests::ledger::reader::{drain, record_commands};
 use tests::ledger::verdict::judge;
 use tests::support::Signal;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,7 @@ async fn a_role_that_receives_sigterm_ends_in_time_and_loses_nothing() {
     let mut fleet = tokio::task::block_in_place(|| site.start(&ROLES)).unwrap();
     let url = site.rabbit.url();
     let stop = CancellationToken::new();
-    let run_log = keep_book(&url, stop.clone()).await.unwrap();
+    let run_log = record_commands(&url, stop.clone()).await.unwrap();
     let timeline = Arc::new(Timeline::default());
     let gateway = Gateway::open(&url, "gateway.calls", &["call.#"], timeline, stop.clone()).await.unwrap();
     let settings = Settings { seed: 1, calls: 300, live: 200, rate: 100, ..Settings::from_env() };
@@ -48,8 +48,8 @@ async fn a_role_that_receives_sigterm_ends_in_time_and_loses_nothing() {
     tokio::time::timeout(TIMEOUT, load.over()).await.expect("every call ends after the restarts");
 
     let flow = Flow::read(&std::fs::read_to_string(flow).unwrap()).unwrap();
-    let (stories, rubbish) = load.told_all();
-    let judged = || judge(&run_log.lock().unwrap(), &flow, &stories).unwrap();
+    let (scripts, rubbish) = load.snapshot();
+    let judged = || judge(&run_log.lock().unwrap(), &flow, &scripts).unwrap();
     let until = tokio::time::Instant::now() + Duration::from_secs(20);
     while !judged().violations.is_empty() && tokio::time::Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(200)).await;

@@ -13,9 +13,9 @@ use std::time::Duration;
 use tests::carrier::{Gateway, Link, Timeline};
 use tests::chaos::metrics::Readings;
 use tests::chaos::{Fleet, Load, Nemesis, Report, Settings, Site, metrics};
-use tests::ledger::reader::{drain, keep_book};
+use tests::ledger::reader::{drain, record_commands};
 use tests::ledger::verdict::judge;
-use tests::ledger::{Book, Flow, Verdict};
+use tests::ledger::{Flow, RunLog, Verdict};
 use tokio_util::sync::CancellationToken;
 
 const FLOW: &str = include_str!("chaos-flow.json");
@@ -69,7 +69,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     let url = site.rabbit.url();
     let timeline = Arc::new(Timeline::default());
     let stop = CancellationToken::new();
-    let book = keep_book(&url, stop.clone()).await?;
+    let log = record_commands(&url, stop.clone()).await?;
     let patterns = ["call.#", "message.#"];
     let gateway = Gateway::open(&url, "gateway.calls", &patterns, timeline.clone(), stop.clone()).await?;
     tokio::task::block_in_place(|| site.settle_queues());
@@ -79,12 +79,12 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     let shares = steady(settings, &fleet, &load).await;
     let steady_rate = timeline.rate(Duration::ZERO, timeline.elapsed());
     let mut nemesis = Nemesis::new(settings, &fleet);
-    nemesis.rage(settings, &mut fleet, &mut site, &load, &timeline, LEASE).await;
+    nemesis.inject(settings, &mut fleet, &mut site, &load, &timeline, LEASE).await;
     load.enough();
     print_line("all faults are injected; the remaining calls run without faults");
     let healed = heal(&load, &mut nemesis, &mut fleet).await;
 
-    let verdict = verdict(&url, &load, &book).await?;
+    let verdict = verdict(&url, &load, &log).await?;
     let counted = fleet.counted().await;
     let mut report = Report::default();
     report.settings(settings);
@@ -103,7 +103,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
         report.tell(&format!("kills of {}", member.name), member.kills);
     }
     report.tell("refused starts", nemesis.refused_starts);
-    report.strikes(&nemesis.strikes, &timeline);
+    report.injections(&nemesis.injections, &timeline);
     report.silences(&load.silences());
     report.tell("steady commands per second", steady_rate);
     report.tell("duration in s", timeline.elapsed().as_secs_f64());
@@ -195,18 +195,18 @@ async fn heal(load: &Arc<Load>, nemesis: &mut Nemesis, fleet: &mut Fleet) -> boo
 }
 
 /// Waits until every expected command has arrived and no more arrive, then compares them with the flow.
-async fn verdict(url: &str, load: &Load, book: &Arc<Mutex<Book>>) -> anyhow::Result<Verdict> {
+async fn verdict(url: &str, load: &Load, log: &Arc<Mutex<RunLog>>) -> anyhow::Result<Verdict> {
     let flow = Flow::read(FLOW)?;
-    let (stories, rubbish) = load.told_all();
-    let judged = || judge(&book.lock().unwrap(), &flow, &stories);
+    let (scripts, rubbish) = load.snapshot();
+    let judged = || judge(&log.lock().unwrap(), &flow, &scripts);
     let patience = tokio::time::Instant::now() + SETTLED;
     while !judged()?.violations.is_empty() && tokio::time::Instant::now() < patience {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     loop {
-        let before = book.lock().unwrap().commands;
+        let before = log.lock().unwrap().commands;
         tokio::time::sleep(LEASE * 2).await;
-        if book.lock().unwrap().commands == before {
+        if log.lock().unwrap().commands == before {
             break;
         }
     }

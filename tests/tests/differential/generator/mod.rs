@@ -14,7 +14,7 @@ use common::ports::work::{Claimed, Control};
 use common::{ActiveflowId, Shard};
 use flow::Timestamp;
 use std::collections::VecDeque;
-use tests::carrier::Dice as Rng;
+use tests::rng::Rng;
 
 const CALLS: u64 = 9;
 const WORKERS: usize = 4;

@@ -1,4 +1,4 @@
-//! The book: every command as it was read, by call, in the order of first appearance.
+//! The log: every command as it was read, by call, in the order of first appearance.
 
 use super::verdict::Violation;
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub(super) struct Line {
 
 /// Commands of one activeflow about one subject.
 #[derive(Debug, Default)]
-pub(super) struct Page {
+pub(super) struct ActiveflowCommands {
     pub lines: Vec<Line>,
     /// A higher sequence appeared before a lower one.
     pub disordered: Option<(u32, u32)>,
@@ -37,15 +37,15 @@ pub(super) struct Page {
 
 /// Everything that was read.
 #[derive(Debug, Default)]
-pub struct Book {
+pub struct RunLog {
     /// By subject, then by activeflow id.
-    pub(super) calls: BTreeMap<String, BTreeMap<String, Page>>,
+    pub(super) calls: BTreeMap<String, BTreeMap<String, ActiveflowCommands>>,
     pub(super) faults: Vec<Violation>,
     pub commands: u64,
     pub copies: u64,
 }
 
-impl Book {
+impl RunLog {
     pub fn note(&mut self, received: &Received) {
         match entry(received) {
             Ok(entry) => self.enter(entry),
@@ -77,8 +77,10 @@ impl Book {
     }
 
     /// Number of distinct commands of a subject.
-    pub fn told(&self, subject: &str) -> usize {
-        self.calls.get(subject).map_or(0, |pages| pages.values().map(|page| page.lines.len()).sum())
+    pub fn command_count(&self, subject: &str) -> usize {
+        self.calls
+            .get(subject)
+            .map_or(0, |activeflows| activeflows.values().map(|page| page.lines.len()).sum())
     }
 }
 
