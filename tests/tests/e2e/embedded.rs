@@ -108,7 +108,7 @@ fn flows_and_routes_are_deployed_listed_and_deleted() {
     assert!(!standalone.run(&["route", "list"]).contains("call=+1555*"));
     let unmatched = standalone.send("call.incoming", "call-9", r#"{"from":"+15550100","to":"+15550122"}"#);
     assert_eq!(unmatched["outcome"], "unmatched");
-    assert!(standalone.run(&["event", "rejected", "list"]).contains("No event is rejected."));
+    assert!(standalone.run(&["event", "rejected", "list"]).contains("There are no rejected events."));
 }
 
 #[test]
