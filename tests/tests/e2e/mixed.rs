@@ -74,7 +74,12 @@ fn a_data_folder_that_is_no_longer_used_is_logged() {
     let redis = Redis::start(RedisOptions { appendonly: true, fsync: "always", ..RedisOptions::default() });
     standalone.env.push(("SIGNALBOX_REDIS__URL".into(), redis.url()));
     standalone.start();
-    assert_eq!(standalone.log().matches("is not used, because redis.url is set").count(), 1, "{}", standalone.log());
+    assert_eq!(
+        standalone.log().matches("is not used, because redis.url is set").count(),
+        1,
+        "{}",
+        standalone.log()
+    );
     assert!(standalone.run(&["flow", "list"]).contains("No flow is deployed yet"));
 }
 
