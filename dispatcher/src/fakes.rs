@@ -202,7 +202,7 @@ impl Bus for Harness {
             None => std::future::pending().await,
         }
     }
-    fn publish(&self, _: Message) -> Confirm {
+    fn publish_all(&self, _: Vec<Message>) -> Vec<Confirm> {
         unreachable!("a dispatcher publishes no command")
     }
     fn announce(&self, _: Message) -> Confirm {

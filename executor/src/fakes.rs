@@ -235,13 +235,16 @@ impl Bus for Harness {
     async fn consume(&self) -> Box<dyn Deliveries> {
         unreachable!("an executor consumes no events")
     }
-    fn publish(&self, message: Message) -> Confirm {
-        self.note(format!("publish {}", message.id.rsplit(':').next().unwrap()));
-        self.published.lock().unwrap().push(message);
-        match self.confirms.lock().unwrap().pop_front().unwrap_or(Some(Ok(()))) {
-            Some(answer) => Box::pin(std::future::ready(answer)),
-            None => Box::pin(std::future::pending()),
-        }
+    fn publish_all(&self, commands: Vec<Message>) -> Vec<Confirm> {
+        let publish = |message: Message| -> Confirm {
+            self.note(format!("publish {}", message.id.rsplit(':').next().unwrap()));
+            self.published.lock().unwrap().push(message);
+            match self.confirms.lock().unwrap().pop_front().unwrap_or(Some(Ok(()))) {
+                Some(answer) => Box::pin(std::future::ready(answer)),
+                None => Box::pin(std::future::pending()),
+            }
+        };
+        commands.into_iter().map(publish).collect()
     }
     fn announce(&self, _: Message) -> Confirm {
         unreachable!("an executor announces nothing")

@@ -7,7 +7,6 @@ use crate::metrics;
 use common::BusError;
 use common::backoff::Backoff;
 use common::command::Message;
-use common::ports::bus::Confirm;
 use std::time::Duration;
 
 /// Publishes `commands` until all of them are confirmed.
@@ -57,7 +56,7 @@ async fn send(executor: &Executor, commands: &[Message], window: &mut Window) {
     let clock = &executor.ports.clock;
     let sent = clock.monotonic();
     let suffix = &commands[window.confirmed..];
-    let confirms: Vec<Confirm> = suffix.iter().map(|m| executor.ports.bus.publish(m.clone())).collect();
+    let confirms = executor.ports.bus.publish_all(suffix.to_vec());
     for (confirm, command) in confirms.into_iter().zip(suffix) {
         let answer = tokio::select! {
             biased;

@@ -13,7 +13,7 @@ use std::path::PathBuf;
     name = "signalbox",
     version,
     about = "Signalbox: a self-hosted flow engine for telecoms",
-    long_about = "Signalbox receives events from the systems of carriers (an incoming call, an SMS, data usage of a SIM), runs flows for them, and sends commands to gateways. It needs no other service, or runs on Redis and RabbitMQ.",
+    long_about = "Signalbox runs flows for telecom events (an incoming call, an SMS, data usage of a SIM) and sends commands to gateways. It runs by itself, or on Redis and RabbitMQ.",
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage (flags and settings).\n\n\
         Demonstration:\n  \
           signalbox demo\n\n\

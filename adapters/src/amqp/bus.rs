@@ -81,8 +81,8 @@ impl Port for Bus {
         std::future::pending().await
     }
 
-    fn publish(&self, message: Message) -> Confirm {
-        self.publisher.send(wire::command(message))
+    fn publish_all(&self, commands: Vec<Message>) -> Vec<Confirm> {
+        self.publisher.send_all(commands.into_iter().map(wire::command))
     }
 
     fn announce(&self, message: Message) -> Confirm {

@@ -4,15 +4,17 @@ use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties};
 use std::time::Duration;
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 pub const EVENTS: &str = "signalbox.events";
 pub const COMMANDS: &str = "signalbox.commands";
 
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Pause before a broken connection is opened again.
-pub(super) const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
+/// Shortest time of a connection after which the next one is opened at once.
+const LASTING: Duration = Duration::from_secs(10);
+const MIN_BACKOFF: Duration = Duration::from_millis(100);
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Error)]
 pub enum AmqpError {
@@ -74,6 +76,30 @@ impl Broker {
         channel.queue_delete(queue.into(), lapin::options::QueueDeleteOptions::default()).await?;
         close(connection).await;
         Ok(())
+    }
+}
+
+/// Random pauses before a broken connection is opened again, of up to 100 ms, 200 ms and so on up to 5 s.
+#[derive(Default)]
+pub(super) struct Reconnect {
+    failures: u32,
+    /// Since when the current connection is open.
+    opened: Option<Instant>,
+}
+
+impl Reconnect {
+    pub fn opened(&mut self) {
+        self.opened = Some(Instant::now());
+    }
+
+    /// The next pause. A connection that lasted resets them.
+    pub fn pause(&mut self) -> Duration {
+        if self.opened.take().is_some_and(|opened| opened.elapsed() > LASTING) {
+            self.failures = 0;
+        }
+        let limit = MIN_BACKOFF.saturating_mul(1 << self.failures.min(6)).min(MAX_BACKOFF);
+        self.failures += 1;
+        limit.mul_f64(0.1 + 0.9 * fastrand::f64())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Consumers of command queues: each delivery is acknowledged after it has been handled.
 
-use super::broker::{AmqpError, Broker, CONNECT_TIMEOUT, RECONNECT_PAUSE, close};
+use super::broker::{AmqpError, Broker, CONNECT_TIMEOUT, Reconnect, close};
 use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{
@@ -145,7 +145,7 @@ pub async fn keep_consuming<F>(
 ) where
     F: Future<Output = ()> + Send,
 {
-    let mut opened = first;
+    let (mut opened, mut reconnect) = (first, Reconnect::default());
     loop {
         if opened.is_none() {
             opened = tokio::select! {
@@ -160,6 +160,7 @@ pub async fn keep_consuming<F>(
             };
         }
         if let Some(mut subscription) = opened.take() {
+            reconnect.opened();
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = subscription.read(&mut on_delivery) => {}
@@ -168,7 +169,7 @@ pub async fn keep_consuming<F>(
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(RECONNECT_PAUSE) => {}
+            () = tokio::time::sleep(reconnect.pause()) => {}
         }
     }
 }

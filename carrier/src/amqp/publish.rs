@@ -3,7 +3,7 @@
 //! A nack, a broken connection and a confirm that does not come in time all leave the outcome *unknown*. [`Publish::Once`]
 //! reports that to the caller; [`Publish::UntilConfirmed`] sends the same bytes again, so that a copy may arrive twice.
 
-use super::broker::{Broker, EVENTS, RECONNECT_PAUSE, close};
+use super::broker::{Broker, EVENTS, Reconnect, close};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
@@ -114,9 +114,10 @@ async fn run(
     counts: Arc<Counts>,
     patience: Duration,
 ) {
-    let mut again = VecDeque::new();
+    let (mut again, mut reconnect) = (VecDeque::new(), Reconnect::default());
     loop {
         if let Ok(connection) = broker.connect().await {
+            reconnect.opened();
             if let Some(channel) = confirming_channel(&connection).await {
                 let mut session = Session {
                     channel,
@@ -135,7 +136,7 @@ async fn run(
         if queue.is_closed() {
             return;
         }
-        tokio::time::sleep(RECONNECT_PAUSE).await;
+        tokio::time::sleep(reconnect.pause()).await;
     }
 }
 

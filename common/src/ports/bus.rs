@@ -56,8 +56,15 @@ pub trait Bus: Send + Sync {
     /// Opens a consumer of the event queue; retries until it is open.
     async fn consume(&self) -> Box<dyn Deliveries>;
 
-    /// Publishes a command. Commands are sent in the order of the calls, on one channel.
-    fn publish(&self, message: Message) -> Confirm;
+    /// Publishes commands in order. When one of them cannot be sent, those behind it are not sent either, so that none
+    /// overtakes a command that its publisher repeats. The result has one confirm for each command, in the same order.
+    fn publish_all(&self, commands: Vec<Message>) -> Vec<Confirm>;
+
+    /// Publishes one command. Commands are sent in the order of the calls.
+    fn publish(&self, command: Message) -> Confirm {
+        let confirm = self.publish_all(vec![command]).pop();
+        confirm.unwrap_or_else(|| Box::pin(std::future::pending()))
+    }
 
     /// Publishes a notice (a transition of a route's window) for any subscriber.
     fn announce(&self, message: Message) -> Confirm;

@@ -121,7 +121,7 @@ impl Bus for RecordingBus {
     async fn consume(&self) -> Box<dyn Deliveries> {
         unreachable!("a scheduler consumes no events")
     }
-    fn publish(&self, _: Message) -> Confirm {
+    fn publish_all(&self, _: Vec<Message>) -> Vec<Confirm> {
         unreachable!("a scheduler publishes no command")
     }
     fn announce(&self, message: Message) -> Confirm {

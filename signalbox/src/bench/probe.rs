@@ -106,11 +106,11 @@ impl Bus for Rerouted {
         self.0.consume().await
     }
 
-    fn publish(&self, mut message: Message) -> Confirm {
-        if message.reference.starts_with(KIND) {
+    fn publish_all(&self, mut commands: Vec<Message>) -> Vec<Confirm> {
+        for message in commands.iter_mut().filter(|message| message.reference.starts_with(KIND)) {
             message.routing_key = format!("{COMMANDS}.{}", message.routing_key);
         }
-        self.0.publish(message)
+        self.0.publish_all(commands)
     }
 
     fn announce(&self, message: Message) -> Confirm {

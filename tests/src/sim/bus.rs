@@ -134,30 +134,8 @@ impl Bus for SimBus {
         }
     }
 
-    fn publish(&self, message: Message) -> Confirm {
-        let SimBus { simulation, process } = self;
-        let bus = self.clone();
-        if process.is_dead() {
-            return Box::pin(std::future::pending());
-        }
-        simulation.count_move();
-        simulation.audit(|audit| audit.command_published(&message));
-        let fault = self.fault_of("publish_command");
-        if fault != Fault::None {
-            simulation.log(format!("{}: {} {}: {fault:?}", process.name, message.routing_key, message.id));
-        }
-        if fault.stores() {
-            simulation.audit(|audit| audit.at_broker(&message));
-            simulation.broker.store(&message);
-        }
-        Box::pin(async move {
-            let late = message.clone();
-            bus.confirm(fault, &message.routing_key, move |simulation| {
-                simulation.audit(|audit| audit.at_broker(&late));
-                simulation.broker.store(&late);
-            })
-            .await
-        })
+    fn publish_all(&self, commands: Vec<Message>) -> Vec<Confirm> {
+        commands.into_iter().map(|message| self.publish_one(message)).collect()
     }
 
     fn announce(&self, message: Message) -> Confirm {
@@ -202,6 +180,32 @@ impl Bus for SimBus {
 }
 
 impl SimBus {
+    fn publish_one(&self, message: Message) -> Confirm {
+        let SimBus { simulation, process } = self;
+        let bus = self.clone();
+        if process.is_dead() {
+            return Box::pin(std::future::pending());
+        }
+        simulation.count_move();
+        simulation.audit(|audit| audit.command_published(&message));
+        let fault = self.fault_of("publish_command");
+        if fault != Fault::None {
+            simulation.log(format!("{}: {} {}: {fault:?}", process.name, message.routing_key, message.id));
+        }
+        if fault.stores() {
+            simulation.audit(|audit| audit.at_broker(&message));
+            simulation.broker.store(&message);
+        }
+        Box::pin(async move {
+            let late = message.clone();
+            bus.confirm(fault, &message.routing_key, move |simulation| {
+                simulation.audit(|audit| audit.at_broker(&late));
+                simulation.broker.store(&late);
+            })
+            .await
+        })
+    }
+
     /// Fault of one message. Messages that follow on a channel that broke at this moment are lost too.
     fn fault_of(&self, port: &'static str) -> Fault {
         let SimBus { simulation, process } = self;

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 const SHORT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(20);
 
-/// A call that timed out may still run, and redis-rs does not repeat it: `to_store` in `redis/link.rs` reports it as
+/// A call that timed out may still run, and redis-rs does not repeat it: `to_store` in `redis/connections.rs` reports it as
 /// *unanswered*, and the caller repeats it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_timed_out_runs_later_and_once() {
@@ -26,7 +26,7 @@ async fn a_call_that_timed_out_runs_later_and_once() {
 }
 
 /// The late answer to an abandoned call does not reach the next caller on the same connection, and one timeout does not
-/// replace the connection: `Line` in `redis/link.rs` is shared by all calls and counts timeouts.
+/// replace the connection: `SharedConnection` in `redis/connections.rs` is shared by all calls and counts timeouts.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_answer_reaches_no_other_call() {
     let (_redis, proxy) = server(RedisOptions::default()).await;

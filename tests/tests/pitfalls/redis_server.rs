@@ -42,7 +42,7 @@ async fn a_refused_login_is_tried_again() {
 }
 
 /// The errors of a server that temporarily cannot serve are transient for every operation, also for a transaction (`PASSING`
-/// in `redis/link.rs`), on old and new connections.
+/// in `redis/connections.rs`), on old and new connections.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_cannot_serve_is_waited_for() {
     let options = RedisOptions {
@@ -124,7 +124,7 @@ async fn a_server_with_too_many_clients_is_waited_for() {
 }
 
 /// A script may be removed between loading and calling. That is no sign of damaged data, and the call had no effect (`PASSING`
-/// in `redis/link.rs`). A repeated call succeeds.
+/// in `redis/connections.rs`). A repeated call succeeds.
 #[tokio::test(flavor = "multi_thread")]
 async fn scripts_that_are_forgotten_all_the_time_damage_nothing() {
     let (redis, proxy) = server(RedisOptions::default()).await;

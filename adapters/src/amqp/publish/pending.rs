@@ -5,6 +5,10 @@ use common::ports::error::BusError;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
+/// Messages of one call. The task takes all of them or none, and they have one deadline: when the connection ends or the
+/// time is over, no message of a batch is left to overtake those before it.
+pub(super) type Batch = Vec<Entry>;
+
 /// A message that was accepted for publishing.
 pub(super) struct Entry {
     pub publication: Publication,

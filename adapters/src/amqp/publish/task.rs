@@ -1,6 +1,6 @@
 //! The publishing task: it opens connections and sends messages in order.
 
-use super::pending::{Entry, Pending};
+use super::pending::{Batch, Entry, Pending};
 use crate::amqp::connection::{self, Backoff, Health};
 use crate::amqp::settings::Settings;
 use crate::amqp::wire::Publication;
@@ -19,15 +19,15 @@ use tokio_util::sync::CancellationToken;
 
 /// Maximum unconfirmed messages on the channel.
 const WINDOW: usize = 1_000;
-/// Maximum messages taken from the inbox at once.
-const BATCH: usize = 256;
+/// Maximum batches taken from the inbox at once.
+const BATCHES: usize = 256;
 
 pub(super) struct Task {
     settings: Arc<Settings>,
     health: Arc<Health>,
     closing: CancellationToken,
-    inbox: mpsc::UnboundedReceiver<Entry>,
-    arrived: Vec<Entry>,
+    inbox: mpsc::UnboundedReceiver<Batch>,
+    arrived: Vec<Batch>,
     /// Messages not sent yet, ordered by deadline because all have the same time limit.
     waiting: VecDeque<Entry>,
     /// Interval between checks of deadlines.
@@ -48,7 +48,7 @@ impl Task {
         settings: Arc<Settings>,
         health: Arc<Health>,
         closing: CancellationToken,
-        inbox: mpsc::UnboundedReceiver<Entry>,
+        inbox: mpsc::UnboundedReceiver<Batch>,
     ) -> Task {
         let period =
             (settings.confirm_timeout / 20).clamp(Duration::from_millis(5), Duration::from_millis(500));
@@ -123,9 +123,9 @@ impl Task {
                 biased;
                 () = self.closing.cancelled() => return None,
                 done = &mut work => return Some(done),
-                taken = self.inbox.recv_many(&mut self.arrived, BATCH) => match taken {
+                taken = self.inbox.recv_many(&mut self.arrived, BATCHES) => match taken {
                     0 => return None,
-                    _ => self.waiting.extend(self.arrived.drain(..)),
+                    _ => self.waiting.extend(self.arrived.drain(..).flatten()),
                 },
                 _ = self.tick.tick() => self.expire_waiting("no connection to the broker"),
             }
@@ -184,9 +184,9 @@ impl Task {
                     Some(_) => {}
                     None => break "the connection was lost".into(),
                 },
-                taken = self.inbox.recv_many(&mut self.arrived, BATCH), if accepting => match taken {
+                taken = self.inbox.recv_many(&mut self.arrived, BATCHES), if accepting => match taken {
                     0 => accepting = false,
-                    _ => self.waiting.extend(self.arrived.drain(..)),
+                    _ => self.waiting.extend(self.arrived.drain(..).flatten()),
                 },
                 _ = self.tick.tick() => {
                     let cause = if blocked { "the broker blocks publishers" } else { "the broker is too slow" };
@@ -233,8 +233,8 @@ impl Task {
     }
 
     fn drain_inbox(&mut self) {
-        while let Ok(entry) = self.inbox.try_recv() {
-            self.waiting.push_back(entry);
+        while let Ok(batch) = self.inbox.try_recv() {
+            self.waiting.extend(batch);
         }
     }
 }

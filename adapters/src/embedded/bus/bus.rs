@@ -28,16 +28,8 @@ impl Bus {
             has_room
         })
     }
-}
 
-#[async_trait]
-impl Port for Bus {
-    /// There is one consumer at a time: the next waits until the current session is dropped.
-    async fn consume(&self) -> Box<dyn Deliveries> {
-        Box::new(Session::begin(self.inner.clone()).await)
-    }
-
-    fn publish(&self, message: Message) -> Confirm {
+    fn publish_command(&self, message: Message) -> Confirm {
         let Message { correlation_id, routing_key, .. } = &message;
         let disk = self.inner.check_disk(routing_key);
         let (published, written) = self.inner.change(|state, changes| {
@@ -67,6 +59,19 @@ impl Port for Bus {
                 })
             }
         }
+    }
+}
+
+#[async_trait]
+impl Port for Bus {
+    /// There is one consumer at a time: the next waits until the current session is dropped.
+    async fn consume(&self) -> Box<dyn Deliveries> {
+        Box::new(Session::begin(self.inner.clone()).await)
+    }
+
+    /// A refused command refuses those behind it until its confirm is received or dropped: see [`RefusalGuard`].
+    fn publish_all(&self, commands: Vec<Message>) -> Vec<Confirm> {
+        commands.into_iter().map(|command| self.publish_command(command)).collect()
     }
 
     /// Notices have no subscribers here: they are confirmed and dropped, as by an exchange without bindings.

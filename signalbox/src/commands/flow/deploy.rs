@@ -22,6 +22,7 @@ use std::path::PathBuf;
     Running activeflows finish on the version they started with; new ones use this version.\n\
     Flows that call this flow are updated too. Deploying the same file again changes nothing.")]
 pub struct DeployArgs {
+    /// Flow file
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Address to route to the flow; may be repeated

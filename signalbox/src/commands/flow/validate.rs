@@ -14,6 +14,7 @@ use std::path::PathBuf;
     signalbox flow validate flow.json --output ndjson | jq .finding.code\n\n\
     Errors give exit code 1, warnings do not. `flow deploy` also checks that the subroutines a flow calls exist.")]
 pub struct ValidateArgs {
+    /// Flow files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]

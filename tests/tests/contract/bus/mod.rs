@@ -8,6 +8,7 @@ mod publish;
 mod queues;
 mod queues_full;
 mod rabbitmq;
+mod rabbitmq_order;
 mod rabbitmq_unavailable;
 mod rejects;
 
