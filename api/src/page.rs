@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_token_is_read_back() {
-        let id: ActiveflowId = "fe6e0574-42f9-886b-ad12-41bfd8526d50".parse().unwrap();
+        let id: ActiveflowId = "fe666626-404e-8cda-8f91-548226f0eb5a".parse().unwrap();
         for micros in [0, -1, 1_795_323_600_012_345] {
             let at = (Timestamp::from_micros(micros), id);
             assert_eq!(position(Some(&token(Some(at)))).unwrap(), Some(at));

@@ -31,7 +31,7 @@ async fn an_event_is_applied_once() {
     );
     let unmatched = harness.post("/v1/events", event("3", "call.hangup", "call-9", json!({}))).await.json;
     assert_eq!(unmatched["outcome"], "unmatched");
-    let late = json!({"command_id": "fe6e0574-42f9-886b-ad12-41bfd8526d50:1"});
+    let late = json!({"command_id": "fe666626-404e-8cda-8f91-548226f0eb5a:1"});
     let late = harness.post("/v1/events", event("4", "command.completed", "call-1", late)).await;
     assert_eq!(late.json["outcome"], "late", "{}", late.text);
 }

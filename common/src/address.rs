@@ -1,7 +1,7 @@
 //! Parsing an event, and finding the activeflow or reference that it addresses and the flow that it would start. Pure.
 
 use crate::identity::{InvalidActiveflowId, reference_key, subject_of};
-use crate::ports::intake::{Deliver, Destination};
+use crate::ports::intake::{Deliver, Destination, SingleUse};
 use crate::record::{ActiveflowSpec, FlowRef, Start};
 use crate::refusal::{Refusal, RefusalReason};
 use crate::{ActiveflowId, EventKey, Shard, json};
@@ -69,7 +69,7 @@ pub fn address(
             (id.shard(shards), Destination::Activeflow { id, realm: realm.clone() })
         }
         Addressee::Reference { reference, address } => {
-            let at = event.time.unwrap_or(arrival);
+            let at = credible_time(event, arrival).unwrap_or(arrival);
             let taken = address.as_ref().and_then(|address| definitions.route(address, &event.kind, at));
             let owner = taken.map(|(route, flow)| start(event, reference, route, flow)).transpose()?;
             let key = reference_key(reference);
@@ -77,14 +77,44 @@ pub fn address(
         }
     };
     Ok(Deliver {
-        key: EventKey::derive(realm, &event.source, &event.id),
+        key: event_key(read),
         shard,
         generation: definitions.generation,
         to,
         kind: event.kind.clone(),
         input: json::to_bytes(event),
+        single_use: single_use(addressee).then(|| SingleUse { dated: credible_time(event, arrival) }),
         always_fits: event.kind == "call.hangup" || matches!(addressee, Addressee::Command { .. }),
     })
+}
+
+/// Age up to which an event is judged by its own time: as long as a deleted route stays published.
+const MAX_AGE_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+/// Time by which an event may be dated ahead.
+const MAX_AHEAD_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// The event's own time, unless it is so far from its arrival that the publisher's clock must be wrong.
+pub fn credible_time(event: &Event, arrival: Timestamp) -> Option<Timestamp> {
+    let credible = arrival.plus_millis(-MAX_AGE_MS)..=arrival.plus_millis(MAX_AHEAD_MS);
+    event.time.filter(|time| credible.contains(time))
+}
+
+fn event_key(read: &ParsedEvent) -> EventKey {
+    let ParsedEvent { event, realm, addressee } = read;
+    match addressee {
+        Addressee::Reference { reference, .. } => {
+            EventKey::derive(realm, &event.source, &event.id, &event.kind, &reference.subject)
+        }
+        Addressee::Command { activeflow_id, sequence } => {
+            let command = format!("{activeflow_id}:{sequence}");
+            EventKey::derive(realm, &event.source, &event.id, &event.kind, &command)
+        }
+    }
+}
+
+/// Whether the reference is of a kind whose every object starts one activeflow. Conversations and SIMs start many.
+fn single_use(addressee: &Addressee) -> bool {
+    matches!(addressee, Addressee::Reference { reference, .. } if ["call", "form", "job"].contains(&reference.kind.as_str()))
 }
 
 fn start(event: &Event, reference: &Reference, route: &Route, flow: &Deployed) -> Result<Start, Refusal> {
@@ -94,7 +124,7 @@ fn start(event: &Event, reference: &Reference, route: &Route, flow: &Deployed) -
         Refusal::new(RefusalReason::BadDefinition, message)
     })?;
     Ok(Start {
-        id: ActiveflowId::derive(reference, &event.source, &event.id, &flow.id),
+        id: ActiveflowId::derive(reference, &event.source, &event.id, &event.kind, &flow.id),
         class: flow.class,
         spec: ActiveflowSpec {
             reference: reference.clone(),

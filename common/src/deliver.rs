@@ -39,6 +39,7 @@ pub enum DeliveryOutcome {
         backlog: u64,
     },
     Duplicate,
+    Copy,
     Unmatched,
     Late,
     InboxFull {
@@ -67,6 +68,7 @@ pub async fn deliver<C: DeliveryContext>(
                 return Ok(DeliveryOutcome::Applied { shard: deliver.shard, to, started, backlog });
             }
             Delivered::Duplicate => return Ok(DeliveryOutcome::Duplicate),
+            Delivered::Copy => return Ok(DeliveryOutcome::Copy),
             Delivered::Unmatched => return Ok(DeliveryOutcome::Unmatched),
             Delivered::Late => return Ok(DeliveryOutcome::Late),
             Delivered::InboxFull { owner } => return Ok(DeliveryOutcome::InboxFull { owner }),

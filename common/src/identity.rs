@@ -44,10 +44,16 @@ impl fmt::Display for Shard {
 pub struct ActiveflowId(uuid::Uuid);
 
 impl ActiveflowId {
-    /// `starter` is the flow or the autoflow, never the version.
-    pub fn derive(reference: &Reference, source: &str, event_id: &str, starter: &str) -> ActiveflowId {
+    /// `event_kind` is the event's type; `starter` is the flow or the autoflow, never the version.
+    pub fn derive(
+        reference: &Reference,
+        source: &str,
+        event_id: &str,
+        event_kind: &str,
+        starter: &str,
+    ) -> ActiveflowId {
         let Reference { realm, kind, subject } = reference;
-        let parts = ["activeflow", realm, source, event_id, kind, subject, starter];
+        let parts = ["activeflow", realm, source, event_id, event_kind, kind, subject, starter];
         Self::assemble(slot(realm, subject), &hash(&parts.map(str::as_bytes)))
     }
 
@@ -129,13 +135,22 @@ impl fmt::Display for FlowId {
     }
 }
 
-/// Identity of an event for deduplication: (realm, source, id).
+/// Identity of an event for deduplication: (realm, source, id, type, subject). A source that uses an id again for another
+/// call sends another event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventKey(pub [u8; 32]);
 
 impl EventKey {
-    pub fn derive(realm: &str, source: &str, id: &str) -> EventKey {
-        EventKey(hash(&["event", realm, source, id].map(str::as_bytes)))
+    /// `subject` is the subject of the reference, or for a command's result the command's id.
+    pub fn derive(realm: &str, source: &str, id: &str, kind: &str, subject: &str) -> EventKey {
+        EventKey::of(&[realm, source, id, kind, subject])
+    }
+
+    /// Key of any list of parts.
+    pub fn of(parts: &[&str]) -> EventKey {
+        let parts: Vec<&[u8]> =
+            std::iter::once("event").chain(parts.iter().copied()).map(str::as_bytes).collect();
+        EventKey(hash(&parts))
     }
 
     /// The ten bytes that the dedup window keeps.
@@ -208,19 +223,19 @@ mod tests {
     fn the_test_vectors_hold() {
         assert_eq!(slot("default", "call-4711"), 1017);
         let call = reference("default", "call", "call-4711");
-        let id = ActiveflowId::derive(&call, "sbc-1.example", "7c1e", "flow-1");
-        assert_eq!(id.to_string(), "fe6e0574-42f9-886b-ad12-41bfd8526d50");
+        let id = ActiveflowId::derive(&call, "sbc-1.example", "7c1e", "call.incoming", "flow-1");
+        assert_eq!(id.to_string(), "fe666626-404e-8cda-8f91-548226f0eb5a");
         assert_eq!(
             ActiveflowId::derive_child(id, 3, &call).to_string(),
-            "fe6fc839-2011-8124-8560-e846c95bc5f5"
+            "fe4f6cb1-2c7d-84c7-becc-0ea530b04a7c"
         );
         assert_eq!(
             FlowId::derive("00000000-0000-0000-0000-000000000000", "Support line").to_string(),
             "ed74f4ae-a5bb-87af-8c22-70b91cab9797"
         );
         assert_eq!(
-            hex(&EventKey::derive("default", "sbc-1.example", "7c1e").0),
-            "367cc3af9e1df044daf10568f3825b88b4ca094eebe3c13619543073f49c2b7e"
+            hex(&EventKey::derive("default", "sbc-1.example", "7c1e", "call.incoming", "call-4711").0),
+            "38730addea8db99444bdc2efc7d87f9db4ef87fa2614e7c6450134b4ec7ef5e4"
         );
         assert_eq!(hex(&reference_key(&call)), "1e234f6c190a4872aa632b0c1f830de4");
         assert_eq!(
@@ -234,7 +249,7 @@ mod tests {
     fn an_id_carries_its_slot_and_is_a_uuid_of_version_8() {
         for n in 0..2_000 {
             let call = reference("default", "call", &format!("call-{n}"));
-            let id = ActiveflowId::derive(&call, "s", "1", "f");
+            let id = ActiveflowId::derive(&call, "s", "1", "call.incoming", "f");
             assert_eq!(id.slot(), slot("default", &call.subject));
             assert_eq!(uuid::Uuid::from_bytes(*id.as_bytes()).get_version_num(), 8);
             assert_eq!(id.to_string().parse::<ActiveflowId>().unwrap(), id);
@@ -243,10 +258,13 @@ mod tests {
 
     #[test]
     fn parts_never_run_into_each_other() {
-        let one = ActiveflowId::derive(&reference("a", "call", "bc"), "s", "1", "f");
-        let two = ActiveflowId::derive(&reference("ab", "call", "c"), "s", "1", "f");
+        let one = ActiveflowId::derive(&reference("a", "call", "bc"), "s", "1", "t", "f");
+        let two = ActiveflowId::derive(&reference("ab", "call", "c"), "s", "1", "t", "f");
         assert_ne!(one, two);
-        assert_ne!(EventKey::derive("a", "b", "cd"), EventKey::derive("a", "bc", "d"));
+        assert_ne!(EventKey::of(&["a", "b", "cd"]), EventKey::of(&["a", "bc", "d"]));
+        let key = |kind, subject| EventKey::derive("default", "s", "1", kind, subject);
+        assert_ne!(key("call.incoming", "c1"), key("call.incoming", "c2"), "an id that a source uses again");
+        assert_ne!(key("call.incoming", "c1"), key("call.hangup", "c1"));
     }
 
     #[test]

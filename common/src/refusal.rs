@@ -30,6 +30,10 @@ pub enum RefusalReason {
     TooLong,
     UnsupportedSpecversion,
     ReservedSource,
+    /// A number that cannot be kept exactly.
+    InexactNumber,
+    /// A known field of `data` without a meaning for its event type.
+    InvalidData,
     /// The event names no activeflow and no reference.
     Unaddressable,
     /// The definition of the flow that the event would start is damaged.
@@ -56,6 +60,8 @@ impl RefusalReason {
             RefusalReason::TooLong => "too_long",
             RefusalReason::UnsupportedSpecversion => "unsupported_specversion",
             RefusalReason::ReservedSource => "reserved_source",
+            RefusalReason::InexactNumber => "inexact_number",
+            RefusalReason::InvalidData => "invalid_data",
             RefusalReason::Unaddressable => "unaddressable",
             RefusalReason::BadDefinition => "bad_definition",
             RefusalReason::InboxFull => "inbox_full",
@@ -78,6 +84,8 @@ impl From<MalformedReason> for RefusalReason {
             MalformedReason::TooLong => RefusalReason::TooLong,
             MalformedReason::UnsupportedSpecversion => RefusalReason::UnsupportedSpecversion,
             MalformedReason::ReservedSource => RefusalReason::ReservedSource,
+            MalformedReason::InexactNumber => RefusalReason::InexactNumber,
+            MalformedReason::InvalidData => RefusalReason::InvalidData,
         }
     }
 }
@@ -113,6 +121,8 @@ mod tests {
                 r#"{"specversion":"1.0","id":"1","source":"signalbox","type":"t"}"#.to_owned(),
                 "reserved_source",
             ),
+            (event(r#","data":{"n":89440000000000000012}"#), "inexact_number"),
+            (event(r#","data":{"digits":"E"}"#).replace(r#""t""#, r#""call.digits""#), "invalid_data"),
         ] {
             let refusal = read(bytes.as_bytes(), DEFAULT_REALM, None).unwrap_err();
             assert_eq!(refusal.reason.name(), name, "{}", refusal.message);

@@ -128,6 +128,7 @@ async fn store(
             Ok(EventOutcome::Applied)
         }
         DeliveryOutcome::Duplicate => Ok(EventOutcome::Duplicate),
+        DeliveryOutcome::Copy => Ok(EventOutcome::Copy),
         DeliveryOutcome::Unmatched => Ok(unmatched(read)),
         DeliveryOutcome::Late => Ok(EventOutcome::Late),
         DeliveryOutcome::InboxFull { owner } => {
@@ -222,14 +223,14 @@ async fn count_attempt(
 /// Differs for each process, delivery and time.
 fn attempt_id(dispatcher: &Dispatcher, delivery: &Delivery) -> u64 {
     let time = dispatcher.ports.clock.monotonic().as_nanos().to_string();
-    let id = EventKey::derive(&dispatcher.config.instance, &delivery.tag.to_string(), &time);
+    let id = EventKey::of(&[&dispatcher.config.instance, &delivery.tag.to_string(), &time]);
     id.0[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// Derived from the bytes: an event whose reading kills the process must be counted without reading it.
 fn attempt_key(delivery: &Delivery) -> EventKey {
     let user = delivery.user_id.as_deref().unwrap_or_default();
-    EventKey::derive(user, &delivery.routing_key, &String::from_utf8_lossy(&delivery.body))
+    EventKey::of(&[user, &delivery.routing_key, &String::from_utf8_lossy(&delivery.body)])
 }
 
 fn record_damaged(error: &StoreError) -> Refusal {

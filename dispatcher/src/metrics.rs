@@ -78,6 +78,7 @@ pub fn event(kind: &'static str, outcome: EventOutcome, took: Duration) {
     let label = match outcome {
         EventOutcome::Applied => "applied",
         EventOutcome::Duplicate => "duplicate",
+        EventOutcome::Copy => "copy",
         EventOutcome::Unmatched => "unmatched",
         EventOutcome::Late => "late",
         EventOutcome::Rejected => "rejected",

@@ -5,6 +5,8 @@
 pub enum EventOutcome {
     Applied,
     Duplicate,
+    /// The event would start a call, form or job that was started before.
+    Copy,
     /// No activeflow hears the event and no route takes its address.
     Unmatched,
     /// The event is for an activeflow that has ended.

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::executor::Executor;
 use crate::metrics;
 use crate::perform::publish;
-use crate::turn::{Decision, Turn, TurnFailure, decide, journal};
+use crate::turn::{Decision, Turn, TurnFailure, decide, identity, journal, message};
 use common::command::Message;
 use common::ports::work::{Claim, CommitOutcome, Control, Disposition, Row, Transition};
 use common::record::{ActiveflowSpec, Entry};
@@ -85,7 +85,7 @@ async fn run_turns(
             }
             Err(failure) => {
                 settle(executor, activeflow).await?;
-                fail(executor, activeflow, failure).await?
+                fail(executor, activeflow, &bundle, failure).await?
             }
         };
         match outcome {
@@ -211,7 +211,7 @@ async fn perform(
     activeflow: &mut ClaimedActiveflow,
     decision: Decision,
 ) -> Result<(CommitOutcome, Disposition), AbortReason> {
-    let Decision { transition, commands, after, ending, started, actions } = decision;
+    let Decision { transition, commands, after, ending, started, failures, unused, actions } = decision;
     let after = if activeflow.take_extra_turn(&after) { Disposition::KeepClaim } else { after };
     let claim = &activeflow.claim;
     let outcome = match transition {
@@ -244,6 +244,15 @@ async fn perform(
         }
     };
     metrics::actions(&actions);
+    unused.into_iter().for_each(metrics::ignored);
+    for failure in &failures {
+        executor.failures.warn(
+            executor.ports.clock.monotonic(),
+            activeflow.claim.id,
+            &activeflow.spec.flow,
+            failure,
+        );
+    }
     if started {
         metrics::started();
     }
@@ -258,7 +267,8 @@ async fn perform(
 /// again. Its reference becomes free, and early inputs that would start an activeflow are delivered again.
 async fn fail(
     executor: &Executor,
-    activeflow: &ClaimedActiveflow,
+    activeflow: &mut ClaimedActiveflow,
+    bundle: &Bundle,
     failure: TurnFailure,
 ) -> Result<(CommitOutcome, Disposition), AbortReason> {
     let TurnFailure { consumed, note, .. } = failure;
@@ -270,18 +280,32 @@ async fn fail(
         detail = common::mask::masked(&note.detail.to_string()),
         "Activeflow ended: it cannot be executed"
     );
-    let rest = Cursor::from_bytes(&activeflow.body).map(|cursor| redelivered(&cursor)).unwrap_or_default();
-    let after = Disposition::End { rest };
+    let cursor = match activeflow.body.as_slice() {
+        [] => Some(Cursor::new(bundle, identity(activeflow.claim.id, &activeflow.spec))),
+        body => Cursor::from_bytes(body).ok(),
+    };
+    let release = cursor.as_ref().and_then(|cursor| cursor.line_release(bundle));
+    let to_message =
+        |command: flow::step::Command| message(activeflow.claim.id, &activeflow.spec, &command, note.at);
+    let commands: Vec<Message> = release.map(to_message).into_iter().collect();
     let transition = Transition {
         body: activeflow.body.clone(),
         consumed,
-        commands: Vec::new(),
+        commands: commands.iter().map(Message::to_bytes).collect(),
         journal: Some(journal(activeflow.version, note.at, vec![note])),
         control: activeflow.control.clone(),
     };
-    let outcome = commit(executor, &activeflow.claim, activeflow.version, &transition, &after).await?;
-    metrics::ended("failed");
-    Ok((outcome, after))
+    let decision = Decision {
+        transition: Some(transition),
+        commands,
+        after: Disposition::End { rest: cursor.as_ref().map(redelivered).unwrap_or_default() },
+        ending: Some("failed".into()),
+        started: false,
+        failures: Vec::new(),
+        unused: Vec::new(),
+        actions: Vec::new(),
+    };
+    perform(executor, activeflow, decision).await
 }
 
 fn outcome_of(after: &Disposition) -> AdvanceOutcome {

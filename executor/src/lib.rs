@@ -19,6 +19,7 @@ mod claim_scheduler;
 mod commit;
 mod config;
 mod executor;
+mod failure_log;
 #[cfg(test)]
 mod fakes;
 mod membership;

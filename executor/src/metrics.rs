@@ -18,6 +18,7 @@ const SUSPECTS: &str = "signalbox_suspects_claimed_total";
 const STARTED: &str = "signalbox_activeflows_started_total";
 const ENDED: &str = "signalbox_activeflows_ended_total";
 const ACTIONS: &str = "signalbox_actions_total";
+const IGNORED: &str = "signalbox_inputs_ignored_total";
 const NO_BUNDLE: &str = "signalbox_bundle_unavailable_total";
 
 pub fn describe() {
@@ -35,6 +36,10 @@ pub fn describe() {
     describe_counter!(STARTED, "Activeflows that made their first transition");
     describe_counter!(ENDED, "Activeflows that ended, by reason");
     describe_counter!(ACTIONS, "Actions by type and outcome: entered, completed, failed, skipped");
+    describe_counter!(
+        IGNORED,
+        "Inputs that changed nothing, or that were dropped, by note: ignored, dropped, replaced"
+    );
     describe_counter!(NO_BUNDLE, "Turns postponed because a bundle was missing or not readable");
 }
 
@@ -91,6 +96,11 @@ pub fn actions(notes: &[(String, NoteKind)]) {
             counter!(ACTIONS, "type" => kind.clone(), "outcome" => what.as_str()).increment(1);
         }
     }
+}
+
+/// Counts a note about an input that no action used.
+pub fn ignored(what: NoteKind) {
+    counter!(IGNORED, "note" => what.as_str()).increment(1);
 }
 
 pub fn no_bundle() {

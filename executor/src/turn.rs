@@ -8,7 +8,7 @@ use common::journal;
 use common::ports::work::{Control, Disposition, Transition};
 use common::record::{ActiveflowSpec, Entry};
 use flow::cursor::{CursorState, Identity, Input};
-use flow::step::{Effect, Note, NoteKind, limits};
+use flow::step::{Command, Effect, Note, NoteKind, limits};
 use flow::{Bundle, Cursor, Event, FormatError, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -41,6 +41,10 @@ pub struct Decision {
     /// Reason of the end, if the activeflow ended.
     pub ending: Option<String>,
     pub started: bool,
+    /// Notes about actions that failed.
+    pub failures: Vec<Note>,
+    /// Notes about inputs that no action used.
+    pub unused: Vec<NoteKind>,
     /// Type and outcome of each action in the notes.
     pub actions: Vec<(String, NoteKind)>,
 }
@@ -126,12 +130,7 @@ impl<'a> Stepper<'a> {
             let Entry::Event { input, .. } = entry else { continue };
             let event = self.event(input)?;
             let Turn { id, spec, bundle, control, .. } = self.turn;
-            let identity = Identity {
-                activeflow_id: id.to_string(),
-                customer_id: spec.customer_id.clone(),
-                reference_type: spec.reference.kind.clone(),
-                reference_id: spec.reference.subject.clone(),
-            };
+            let identity = identity(*id, spec);
             let new = catch_unwind(AssertUnwindSafe(|| Cursor::new(bundle, identity)));
             self.cursor = Some(new.map_err(|panic| self.failed(NoteKind::Panic, None, text_of(&*panic)))?);
             self.started = true;
@@ -206,13 +205,10 @@ impl<'a> Stepper<'a> {
         self.cursor = Some(step.cursor);
         self.stepped = true;
         self.steps += 1;
-        let message = |effect: Effect| match effect {
-            Effect::Command(command) => {
-                let traceparent = spec.traceparent.clone();
-                Message { traceparent, ..Message::command(*id, &spec.reference, &command, *now) }
-            }
+        let to_message = |effect: Effect| match effect {
+            Effect::Command(command) => message(*id, spec, &command, *now),
         };
-        let commands = step.effects.into_iter().map(message);
+        let commands = step.effects.into_iter().map(to_message);
         let action_id = self.cursor.as_ref().and_then(|cursor| cursor.current_action().map(str::to_owned));
         self.output.add(commands, step.notes).map_err(|why| self.failed(NoteKind::TooMuch, action_id, why))
     }
@@ -254,6 +250,8 @@ impl<'a> Stepper<'a> {
             after: Disposition::Pause,
             ending: None,
             started: false,
+            failures: Vec::new(),
+            unused: Vec::new(),
             actions: Vec::new(),
         }
     }
@@ -264,6 +262,11 @@ impl<'a> Stepper<'a> {
         let action = |note: &Note| Some((note.action_type.clone()?, note.what));
         let TurnOutput { commands, stored, notes, .. } = self.output;
         let actions = notes.iter().filter_map(action).collect();
+        let is_failure = |note: &&Note| note.what == NoteKind::Failed;
+        let failures = notes.iter().filter(is_failure).cloned().collect();
+        let is_unused =
+            |what: &NoteKind| matches!(what, NoteKind::Ignored | NoteKind::Dropped | NoteKind::Replaced);
+        let unused = notes.iter().map(|note| note.what).filter(is_unused).collect();
         let notes = journal_notes(notes, self.turn.now);
         let journal = (!notes.is_empty()).then(|| journal(self.turn.version, self.turn.now, notes));
         let transition = moved.then(|| Transition {
@@ -273,7 +276,21 @@ impl<'a> Stepper<'a> {
             journal,
             control: control.cloned(),
         });
-        Decision { transition, commands, after, ending, started: self.started, actions }
+        Decision { transition, commands, after, ending, started: self.started, failures, unused, actions }
+    }
+}
+
+pub fn message(id: ActiveflowId, spec: &ActiveflowSpec, command: &Command, now: Timestamp) -> Message {
+    let traceparent = spec.traceparent.clone();
+    Message { traceparent, ..Message::command(id, &spec.reference, command, now) }
+}
+
+pub fn identity(id: ActiveflowId, spec: &ActiveflowSpec) -> Identity {
+    Identity {
+        activeflow_id: id.to_string(),
+        customer_id: spec.customer_id.clone(),
+        reference_type: spec.reference.kind.clone(),
+        reference_id: spec.reference.subject.clone(),
     }
 }
 

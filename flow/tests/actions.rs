@@ -267,7 +267,7 @@ fn a_subroutine_has_variables_of_its_own_and_gives_results_back() {
 
 #[test]
 fn a_stop_ends_subroutine_and_caller() {
-    let main = json!({ "trigger": { "event": "call.incoming" }, "actions": [
+    let main = json!({ "on_end": "leave", "trigger": { "event": "call.incoming" }, "actions": [
         { "id": "call", "type": "subroutine", "option": { "flow_id": "sub" } },
         { "id": "say", "type": "talk", "option": { "text": "never" } },
     ] });
@@ -407,4 +407,90 @@ fn control_forwards_continues_and_stops() {
         call.cursor.state(),
         CursorState::Ended(flow::cursor::Ending { reason: "stopped".into(), error: None })
     );
+}
+
+/// The commands of a flow with these actions after a call came in and `then` happened.
+fn commands_at_the_end(document: serde_json::Value, then: impl FnOnce(&mut Drive)) -> Vec<String> {
+    let mut call = Drive::call(bundle_of(&document, &[]));
+    then(&mut call);
+    assert!(call.ended().is_some());
+    call.commands.iter().map(|command| command.kind.clone()).collect()
+}
+
+fn voice_document(actions: serde_json::Value) -> serde_json::Value {
+    json!({ "name": "line", "trigger": { "event": "call.incoming" }, "actions": actions })
+}
+
+#[test]
+fn a_voice_flow_that_ends_releases_the_line_once() {
+    let talk = json!({ "id": "t", "type": "talk", "option": { "text": "Hello.", "async": true } });
+    let wait = json!({ "id": "w", "type": "digits_receive" });
+    let fails = json!({ "id": "f", "type": "variable_set", "option": { "key": "x", "value": "${1 / 0}" }, "on_error": "stop" });
+    let hangup = json!({ "id": "h", "type": "hangup" });
+    let end =
+        |actions: serde_json::Value, then: fn(&mut Drive)| commands_at_the_end(voice_document(actions), then);
+    let nothing: fn(&mut Drive) = |_| {};
+    assert_eq!(end(json!([talk]), nothing), ["call.talk", "call.hangup"], "no hangup at the end");
+    assert_eq!(end(json!([fails, hangup]), nothing), ["call.hangup"], "it fails before its hangup");
+    assert_eq!(
+        end(json!([wait, hangup]), |call| {
+            call.input(Input::Stopped);
+        }),
+        ["call.hangup"],
+        "an operator stops it"
+    );
+    assert_eq!(end(json!([hangup, talk]), nothing), ["call.hangup", "call.talk"], "it has hung up");
+    let left: fn(&mut Drive) = |call| {
+        call.hear("call.hangup", json!({}));
+    };
+    assert_eq!(end(json!([wait]), left), Vec::<String>::new(), "the caller has hung up");
+    let other = json!({ "id": "h", "type": "hangup", "option": { "reference_id": "call-2" } });
+    assert_eq!(end(json!([other]), nothing), ["call.hangup", "call.hangup"], "it hung up another call");
+}
+
+#[test]
+fn a_flow_that_leaves_the_call_or_has_none_releases_nothing() {
+    let talk = json!([{ "id": "t", "type": "talk", "option": { "text": "Hello.", "async": true } }]);
+    let mut document = voice_document(talk);
+    document["on_end"] = json!("leave");
+    assert_eq!(commands_at_the_end(document.clone(), |_| {}), ["call.talk"]);
+    document["on_end"] = json!("hangup");
+    assert_eq!(commands_at_the_end(document.clone(), |_| {}), ["call.talk", "call.hangup"]);
+    document["on_end"] = json!("wait");
+    assert!(flow::validate(&document.to_string()).iter().any(|finding| finding.pointer == "/on_end"));
+
+    let sms = json!({ "trigger": { "event": "message.received" }, "actions": [] });
+    let mut sms = Drive::new(bundle_of(&sms, &[]));
+    sms.input(Input::Started(event("message.received", json!({ "from": "+1", "to": "+2", "text": "x" }))));
+    assert_eq!((sms.ended().as_deref(), sms.commands.len()), (Some("finished"), 0));
+}
+
+#[test]
+fn no_message_is_sent_to_a_withheld_caller() {
+    for from in ["anonymous", "Restricted", "+266696687"] {
+        let flow = voice(json!([{ "id": "m", "type": "message_send", "option": { "text": "Thanks" } }]));
+        let mut call = Drive::new(flow);
+        call.input(Input::Started(event("call.incoming", json!({ "from": from, "to": "+15550125" }))));
+        assert_eq!(
+            (call.error_code().as_deref(), call.commands.len()),
+            (Some("invalid_destination"), 0),
+            "{from}"
+        );
+    }
+    let flow = voice(json!([{ "id": "m", "type": "message_send", "option": { "text": "x",
+        "destinations": [{ "target": "tel:+1-555-0199" }, { "target": "0015550198" }] } }]));
+    let call = Drive::call(flow);
+    let to: Vec<_> = call.commands.iter().map(|command| command.data["to"].as_str().unwrap()).collect();
+    assert_eq!(to, ["+15550199", "+15550198"], "in their normal form");
+}
+
+/// A second start of a live call is a copy: it starts nothing when the call ends.
+#[test]
+fn a_copy_of_the_start_is_not_kept() {
+    let mut call = Drive::call(voice(json!([{ "id": "w", "type": "digits_receive" }])));
+    call.input(Input::Event {
+        event: event("call.incoming", json!({ "from": "+1", "to": "+2" })),
+        start: Some(vec![1]),
+    });
+    assert_eq!((call.early().len(), call.noted("ignored")), (0, 1));
 }

@@ -35,6 +35,11 @@ fn bundle() -> Bundle {
 fn cursor() -> Cursor {
     let mut call = Drive::call(bundle());
     call.completed();
+    // Only a reference that starts several activeflows keeps a start.
+    let of_an_api = String::from_utf8(call.cursor.to_bytes())
+        .unwrap()
+        .replace(r#""call","reference_id""#, r#""api","reference_id""#);
+    call.cursor = Cursor::from_bytes(of_an_api.as_bytes()).unwrap();
     call.input(Input::Event {
         event: event("call.incoming", json!({ "from": "+1", "to": "+2" })),
         start: Some(vec![1, 254]),

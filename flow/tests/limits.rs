@@ -162,15 +162,55 @@ fn early_inputs_are_bounded_and_a_drop_is_noted() {
     assert_eq!((call.early().len(), call.at()), (0, "b"));
 
     let keeps = |first: usize, second: usize| {
-        let mut call = Drive::call(voice(json!([{ "id": "a", "type": "talk", "option": { "text": "Hi" } }])));
-        let event = event("call.incoming", json!({}));
+        let mut sms = waiting_sms();
+        let event = message();
         let bytes = serde_json::to_vec(&event).unwrap().len();
         for length in [first, second] {
-            call.input(Input::Event { event: event.clone(), start: Some(vec![0; length - bytes]) });
+            sms.input(Input::Event { event: event.clone(), start: Some(vec![0; length - bytes]) });
         }
-        call.early().len()
+        sms.early().len()
     };
-    assert_eq!((keeps(8_000, 192), keeps(8_000, 193)), (2, 1), "8 KiB with what they would start");
+    assert_eq!((keeps(260_000, 2_144), keeps(260_000, 2_145)), (2, 1), "256 KiB with what they would start");
+}
+
+fn message() -> flow::Event {
+    event("message.received", json!({ "from": "+1", "to": "+2", "text": "x" }))
+}
+
+/// A conversation that waits.
+fn waiting_sms() -> Drive {
+    let sms = json!({ "trigger": { "event": "message.received" }, "actions": [{ "id": "a", "type": "sleep", "option": { "duration": 9 } }] });
+    let mut sms = Drive::new(bundle_of(&sms, &[]));
+    sms.input(Input::Started(message()));
+    sms
+}
+
+#[test]
+fn a_start_is_not_dropped_because_of_other_early_inputs() {
+    let mut sms = waiting_sms();
+    for n in 0..257_u16 {
+        sms.input(Input::Event { event: message(), start: Some(n.to_be_bytes().to_vec()) });
+    }
+    assert_eq!((sms.early().len(), sms.noted("dropped")), (256, 1));
+}
+
+/// A burst of usage reports: only the newest total of a period matters.
+#[test]
+fn a_newer_usage_total_replaces_the_one_that_waits() {
+    let sim = json!({ "type": "service", "trigger": { "event": "sim.usage" }, "actions": [{ "id": "a", "type": "sleep", "option": { "duration": 9 } }] });
+    let mut sim = Drive::new(bundle_of(&sim, &[]));
+    let usage =
+        |period: &str, bytes: u8| event("sim.usage", json!({ "period": period, "total_bytes": bytes }));
+    sim.input(Input::Started(usage("2026-11", 1)));
+    for n in 2..=40 {
+        sim.input(Input::Event { event: usage("2026-11", n), start: Some(vec![n]) });
+    }
+    sim.input(Input::Event { event: usage("2026-12", 1), start: Some(vec![99]) });
+    let delta = event("sim.usage", json!({ "period": "2026-11", "delta_bytes": 7 }));
+    sim.input(Input::Event { event: delta, start: Some(vec![100]) });
+    let starts: Vec<u8> = sim.early().iter().filter_map(|early| early.start.clone()).flatten().collect();
+    assert_eq!(starts, [40, 99, 100], "each period has its newest total, and deltas add up");
+    assert_eq!((sim.noted("replaced"), sim.noted("dropped")), (38, 0));
 }
 
 #[test]
@@ -195,18 +235,15 @@ fn whatever_would_start_something_is_kept_until_the_end_or_its_drop_is_noted() {
     let mut sim = Drive::new(bundle_of(&sim, &[]));
     sim.input(Input::Started(event("sim.usage", json!({ "total_bytes": 1 }))));
     for n in 1..=40 {
-        sim.input(Input::Event {
-            event: event("sim.usage", json!({ "total_bytes": n })),
-            start: Some(vec![n]),
-        });
+        sim.input(Input::Event { event: event("sim.attached", json!({ "cell": n })), start: Some(vec![n]) });
     }
     sim.input(Input::Event { event: event("call.digits", json!({})), start: None });
-    assert_eq!((sim.noted("early"), sim.noted("dropped")), (32, 8));
+    assert_eq!((sim.noted("early"), sim.noted("ignored"), sim.noted("dropped")), (40, 1, 0));
     sim.completed();
     assert_eq!(sim.ended().as_deref(), Some("finished"));
     let starts: Vec<u8> =
         sim.early().iter().filter_map(|early| early.start.as_ref()).flatten().copied().collect();
-    assert_eq!(starts, (1..=32).collect::<Vec<u8>>());
+    assert_eq!(starts, (1..=40).collect::<Vec<u8>>());
 }
 
 #[test]
@@ -224,7 +261,7 @@ fn what_comes_after_thirty_days_is_handed_on() {
 fn a_message_has_at_most_a_hundred_destinations_also_in_a_bundle_of_before() {
     let sends = |many: usize| {
         let to: Vec<_> = (0..many).map(|n| json!({ "target": format!("+1555{n:04}") })).collect();
-        json!({ "trigger": { "event": "call.incoming" }, "actions": [{ "id": "a", "type": "message_send", "option": { "text": "x", "destinations": to } }] })
+        json!({ "on_end": "leave", "trigger": { "event": "call.incoming" }, "actions": [{ "id": "a", "type": "message_send", "option": { "text": "x", "destinations": to } }] })
     };
     let found = flow::validate(&sends(101).to_string());
     assert_eq!(

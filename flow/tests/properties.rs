@@ -152,6 +152,10 @@ impl RandomRun {
             assert!(new >= *old, "wait ids only grow");
             assert!(new != *old || now == *then, "a wait keeps its deadline");
         }
+        assert!(
+            once.cursor != self.cursor || !once.notes.is_empty(),
+            "an input that changes nothing leaves a note: {input:?}"
+        );
         if input == Input::Stopped {
             assert!(matches!(once.cursor.state(), CursorState::Ended(_)), "after a stop it has ended");
         }

@@ -132,7 +132,7 @@ fn transitions(route: &Route) -> Vec<RouteTransition> {
 fn notice(record: &RouteTransitionRecord, flow_id: &str) -> Message {
     let RouteTransition { route_id, transition, at } = &record.transition;
     let kind = format!("route.{transition}");
-    let id = hex(&EventKey::derive("signalbox", route_id, &format!("{transition}@{at}")).0[..16]);
+    let id = hex(&EventKey::of(&["signalbox", route_id, &format!("{transition}@{at}")]).0[..16]);
     let body = serde_json::json!({
         "specversion": "1.0",
         "id": id,

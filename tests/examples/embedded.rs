@@ -118,7 +118,7 @@ async fn parking(store: Arc<Store>, worker: u64, rounds: u64) {
 fn event(subject: &str) -> Deliver {
     let reference = Reference { realm: "default".into(), kind: "call".into(), subject: subject.into() };
     let start = Start {
-        id: ActiveflowId::derive(&reference, "sbc-1", "e1", "flow-1"),
+        id: ActiveflowId::derive(&reference, "sbc-1", "e1", "call.incoming", "flow-1"),
         class: Class::Voice,
         spec: ActiveflowSpec {
             reference: reference.clone(),
@@ -130,12 +130,13 @@ fn event(subject: &str) -> Deliver {
         },
     };
     Deliver {
-        key: EventKey::derive("default", "sbc-1", subject),
+        key: EventKey::of(&["default", "sbc-1", subject]),
         shard: Shard::of(&reference, SHARDS),
         generation: 0,
         to: Destination::Reference { key: reference_key(&reference), owner: Some(start), sides: vec![] },
         kind: "call.incoming".into(),
         input: vec![b'e'; EVENT],
+        single_use: None,
         always_fits: false,
     }
 }

@@ -145,7 +145,7 @@ mod tests {
     const LIFE_US: i64 = 10;
 
     fn key(n: usize) -> EventKey {
-        EventKey::derive("default", "s", &n.to_string())
+        EventKey::of(&["default", "s", &n.to_string()])
     }
 
     fn at(micros: i64) -> Timestamp {

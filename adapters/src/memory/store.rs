@@ -139,7 +139,7 @@ mod tests {
         let definitions = Definitions { generation: 1, ..Definitions::default() };
         store.publish(&Publication { definitions, bundles: vec![("aa".into(), vec![1])] }).await.unwrap();
         for n in 0..5 {
-            let key = EventKey::derive("default", "s", &n.to_string());
+            let key = EventKey::of(&["default", "s", &n.to_string()]);
             store.count_attempt(Shard(0), key, n).await.unwrap();
             let to =
                 Destination::Activeflow { id: ActiveflowId::from_bytes([9; 16]), realm: "default".into() };
@@ -150,6 +150,7 @@ mod tests {
                 to,
                 kind: "command.completed".into(),
                 input: vec![],
+                single_use: None,
                 always_fits: true,
             };
             store.deliver(&late).await.unwrap();

@@ -5,7 +5,7 @@ use super::reply::{Reply, unexpected};
 use super::store::Store;
 use async_trait::async_trait;
 use common::ports::Intake;
-use common::ports::intake::{Deliver, Delivered, Destination};
+use common::ports::intake::{Deliver, Delivered, Destination, SingleUse};
 use common::record::Start;
 use common::{EventKey, Shard, StoreError};
 
@@ -29,11 +29,15 @@ impl Intake for Store {
             .arg(u8::from(event.always_fits));
         match &event.to {
             Destination::Activeflow { id, realm } => {
-                call.arg("a").arg(id.as_bytes()).arg(realm).arg(self.settings.feed_length).arg("");
+                call.arg("a").arg(id.as_bytes()).arg(realm).arg(self.settings.feed_length).arg("").arg("");
             }
             Destination::Reference { key, owner, sides } => {
                 call.arg("r").arg(key).arg("").arg(self.settings.feed_length);
                 call.arg(owner.as_ref().map(Start::to_bytes).unwrap_or_default());
+                match event.single_use {
+                    Some(SingleUse { dated }) => call.arg(dated.unwrap_or_default().as_micros()),
+                    None => call.arg(""),
+                };
                 for side in sides {
                     call.arg(side.to_bytes());
                 }
@@ -66,6 +70,7 @@ fn delivered(mut reply: Reply) -> Result<Delivered, StoreError> {
             Delivered::Applied { to: to.map(common::ActiveflowId::from_bytes), started, backlog }
         }
         "duplicate" => Delivered::Duplicate,
+        "copy" => Delivered::Copy,
         "unmatched" => Delivered::Unmatched,
         "late" => Delivered::Late,
         "full" => Delivered::InboxFull { owner: reply.id()? },

@@ -173,7 +173,7 @@ struct Send {
 }
 
 /// The activeflow that the example of `call.incoming` starts (docs/identity.md).
-const ACTIVEFLOW: &str = "fe6e0574-42f9-886b-ad12-41bfd8526d50";
+const ACTIVEFLOW: &str = "fe666626-404e-8cda-8f91-548226f0eb5a";
 
 fn command(sequence: u32, kind: &str, action_id: &str, what: Value) -> Value {
     let mut data = json!({ "activeflow_id": ACTIVEFLOW, "action_id": action_id });

@@ -140,7 +140,7 @@ pub const ALL: &[MessageKind] = &[
                 "7c22",
                 "gateway-1.example",
                 "call-4711",
-                json!({ "command_id": "fe6e0574-42f9-886b-ad12-41bfd8526d50:2", "result": {"played_ms": 2900} }),
+                json!({ "command_id": "fe666626-404e-8cda-8f91-548226f0eb5a:2", "result": {"played_ms": 2900} }),
             )
         },
     },
@@ -155,7 +155,7 @@ pub const ALL: &[MessageKind] = &[
                 "7c23",
                 "gateway-1.example",
                 "call-4711",
-                json!({ "command_id": "fe6e0574-42f9-886b-ad12-41bfd8526d50:2", "error": {"code": "no_voice", "message": "the voice en-XX is not installed"} }),
+                json!({ "command_id": "fe666626-404e-8cda-8f91-548226f0eb5a:2", "error": {"code": "no_voice", "message": "the voice en-XX is not installed"} }),
             )
         },
     },

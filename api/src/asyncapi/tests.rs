@@ -96,7 +96,7 @@ fn published() -> Vec<Message> {
     let call = Event::parse((events::ALL[0].example)().to_string().as_bytes()).unwrap();
     let reference =
         Reference { realm: "default".into(), kind: "call".into(), subject: call.subject.clone().unwrap() };
-    let id = ActiveflowId::derive(&reference, &call.source, &call.id, "flow-1");
+    let id = ActiveflowId::derive(&reference, &call.source, &call.id, &call.kind, "flow-1");
     let identity = Identity {
         activeflow_id: id.to_string(),
         customer_id: "acme".into(),
@@ -183,7 +183,7 @@ fn every_notice_of_the_document_is_derived_as_the_scheduler_does_it() {
         let text = |pointer: &str| example.pointer(pointer).and_then(Value::as_str).unwrap();
         assert_eq!(text("/subject"), text("/data/route_id"));
         let transition = format!("{}@{}", kind.kind.trim_start_matches("route."), text("/data/at"));
-        let identity = EventKey::derive("signalbox", text("/subject"), &transition);
+        let identity = EventKey::of(&["signalbox", text("/subject"), &transition]);
         assert_eq!(text("/id"), hex(&identity.0[..16]), "as the scheduler derives it");
         assert_fields(
             &document()["components"]["messages"][kind.component(super::Table::Notice)]["payload"],

@@ -12,7 +12,7 @@ use common::address::{DEFAULT_REALM, ParsedEvent, read};
 use common::deliver::{DeliveryContext, DeliveryOutcome, deliver};
 use common::retry::until_answered;
 use flow::Definitions;
-use flow::event::{MAX_EVENT_BYTES, traceparent};
+use flow::event::{MAX_EVENT_BYTES, traceparent, without_mark};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ const PLAIN_JSON: &str = "application/json";
 struct CloudEvent {
     #[schema(pattern = "^1\\.0$", example = "1.0")]
     specversion: String,
-    /// Unique per source: a second event with the same source and id changes nothing.
+    /// Unique per source: a second event with the same source, id, type and subject changes nothing.
     #[schema(min_length = 1, max_length = 256, example = "7c1e")]
     id: String,
     #[schema(min_length = 1, max_length = 256, example = "sbc-1.example")]
@@ -80,10 +80,10 @@ pub struct EventOutcome {
     pub source: String,
     pub outcome: EventResult,
     /// The activeflow that took the event.
-    #[schema(required = true, example = "fe6e0574-42f9-886b-ad12-41bfd8526d50")]
+    #[schema(required = true, example = "fe666626-404e-8cda-8f91-548226f0eb5a")]
     pub activeflow_id: Option<String>,
     /// The activeflows that the event started.
-    #[schema(example = json!(["fe6e0574-42f9-886b-ad12-41bfd8526d50"]))]
+    #[schema(example = json!(["fe666626-404e-8cda-8f91-548226f0eb5a"]))]
     pub started: Vec<String>,
 }
 
@@ -95,6 +95,8 @@ pub enum EventResult {
     Applied,
     /// The same event was stored before, within the dedup window: nothing changed.
     Duplicate,
+    /// It would start a call, form or job that was started before: nothing changed.
+    Copy,
     /// No activeflow takes the event, and no route leads from its address to a flow.
     Unmatched,
     /// It answers a command of an activeflow that has ended.
@@ -152,11 +154,12 @@ async fn send_events(
     let trace = trace_of(request.headers());
     let TypedBytes { bytes, media_type } =
         TypedBytes::take(request, &api, &[PLAIN_JSON, SINGLE, BATCH]).await?;
+    let bytes = without_mark(&bytes);
     let is_array = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     if media_type.as_deref() == Some(BATCH) || is_array && media_type.as_deref() != Some(SINGLE) {
-        return many(&api, &bytes, trace.as_deref()).await.map(EventsAnswer::Many).map(Json);
+        return many(&api, bytes, trace.as_deref()).await.map(EventsAnswer::Many).map(Json);
     }
-    one(&api, &bytes, trace.as_deref()).await.map(EventsAnswer::One).map(Json)
+    one(&api, bytes, trace.as_deref()).await.map(EventsAnswer::One).map(Json)
 }
 
 async fn many(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<Vec<EventAnswer>, Problem> {
@@ -196,6 +199,7 @@ async fn one(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<EventOutcom
     let (outcome, activeflow_id, started) = match stored {
         DeliveryOutcome::Applied { to, started, .. } => (EventResult::Applied, to, started),
         DeliveryOutcome::Duplicate => (EventResult::Duplicate, None, Vec::new()),
+        DeliveryOutcome::Copy => (EventResult::Copy, None, Vec::new()),
         DeliveryOutcome::Unmatched => (EventResult::Unmatched, None, Vec::new()),
         DeliveryOutcome::Late => (EventResult::Late, None, Vec::new()),
         DeliveryOutcome::InboxFull { owner } => {
@@ -216,10 +220,7 @@ async fn one(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<EventOutcom
 
 async fn store(api: &Api, read: &ParsedEvent) -> Result<DeliveryOutcome, Problem> {
     let clock = &*api.ports.clock;
-    let arrival = match read.event.time {
-        Some(time) => time,
-        None => until_answered(clock, || api.ports.catalogue.now()).await?,
-    };
+    let arrival = until_answered(clock, || api.ports.catalogue.now()).await?;
     deliver(api, &*api.ports.intake, clock, read, arrival).await
 }
 

@@ -1,5 +1,6 @@
 //! Addresses of routes, such as `call=+15550111`, `sms=+1555*` and `sim=*`, and the triggers they can start.
 
+use flow::normal_form;
 use flow::route::Route;
 use std::fmt;
 use std::str::FromStr;
@@ -104,8 +105,10 @@ impl FromStr for RouteAddress {
             .find(|known| known.name == kind)
             .ok_or_else(|| InvalidAddress::UnknownKind { kind: kind.to_owned() })?;
         let stem = pattern.strip_suffix('*').unwrap_or(pattern);
-        if pattern == "*" || (form.fits)(pattern) && !stem.contains('*') {
-            return Ok(RouteAddress { kind: kind.into(), pattern: pattern.into() });
+        let star = &pattern[stem.len()..];
+        let normal = format!("{}{star}", normal_form::address(kind, stem));
+        if pattern == "*" || (form.fits)(&normal) && !stem.contains('*') {
+            return Ok(RouteAddress { kind: kind.into(), pattern: normal });
         }
         Err(InvalidAddress::InvalidPattern {
             kind: form.name,

@@ -16,7 +16,7 @@ pub const NIL: &str = "00000000-0000-0000-0000-000000000000";
 /// One run of a flow, for a call, message, SIM or other reference.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Activeflow {
-    #[schema(format = Uuid, example = "fe6e0574-42f9-886b-ad12-41bfd8526d50")]
+    #[schema(format = Uuid, example = "fe666626-404e-8cda-8f91-548226f0eb5a")]
     pub id: String,
     #[schema(example = "5e4a0680-804e-11ec-8477-2fea5968d85b")]
     pub customer_id: String,

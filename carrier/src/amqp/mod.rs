@@ -8,6 +8,6 @@ mod publish;
 
 pub use broker::{AmqpError, Broker, COMMANDS, EVENTS};
 pub use consume::{Queue, QueueKind, Subscription, declare, keep_consuming};
-pub use publish::{Counts, Message, Publish, PublishError, Publisher};
+pub use publish::{Counts, DirectPublisher, Message, Publish, PublishError, Publisher};
 
 pub use lapin::message::Delivery;

@@ -3,12 +3,12 @@
 //! A nack, a broken connection and a confirm that does not come in time all leave the outcome *unknown*. [`Publish::Once`]
 //! reports that to the caller; [`Publish::UntilConfirmed`] sends the same bytes again, so that a copy may arrive twice.
 
-use super::broker::{Broker, EVENTS, Reconnect, close};
+use super::broker::{AmqpError, Broker, EVENTS, Reconnect, close};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, PublisherConfirm};
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -140,6 +140,50 @@ async fn run(
     }
 }
 
+/// Sends the message; the returned future waits for its confirm.
+async fn send(channel: &Channel, message: &Message) -> lapin::Result<PublisherConfirm> {
+    let mut headers = FieldTable::default();
+    headers.insert("reference".into(), AMQPValue::LongString(message.reference.as_str().into()));
+    let properties = BasicProperties::default()
+        .with_message_id(message.message_id.as_str().into())
+        .with_content_type("application/cloudevents+json".into())
+        .with_headers(headers)
+        .with_delivery_mode(PERSISTENT);
+    let (options, key) = (BasicPublishOptions::default(), message.routing_key.as_str());
+    channel.basic_publish(EVENTS.into(), key.into(), options, &message.body, properties).await
+}
+
+/// A publisher for measurements: it shares one channel without a task of its own, and ends with its connection.
+#[derive(Clone)]
+pub struct DirectPublisher {
+    channel: Channel,
+    _connection: Arc<Connection>,
+}
+
+impl DirectPublisher {
+    /// # Errors
+    /// The broker cannot be reached or refuses.
+    pub async fn open(broker: &Broker) -> Result<DirectPublisher, AmqpError> {
+        let connection = broker.connect().await?;
+        let channel = connection.create_channel().await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        Ok(DirectPublisher { channel, _connection: Arc::new(connection) })
+    }
+
+    /// Returns after the broker has confirmed the message.
+    ///
+    /// # Errors
+    /// The broker refused the message, or the connection broke.
+    pub async fn publish(&self, message: &Message) -> Result<(), PublishError> {
+        let confirm = send(&self.channel, message).await.map_err(|_| PublishError::Unknown)?;
+        match confirm.await {
+            Ok(Confirmation::Ack(_)) => Ok(()),
+            Ok(_) => Err(PublishError::Nacked),
+            Err(_) => Err(PublishError::Unknown),
+        }
+    }
+}
+
 async fn confirming_channel(connection: &Connection) -> Option<Channel> {
     let channel = connection.create_channel().await.ok()?;
     channel.confirm_select(ConfirmSelectOptions::default()).await.ok()?;
@@ -194,16 +238,7 @@ impl Session<'_> {
 
     /// Hands the message to the channel; its confirm joins `pending`.
     async fn send(&mut self, job: Job) -> Result<(), Job> {
-        let m = &job.message;
-        let mut headers = FieldTable::default();
-        headers.insert("reference".into(), AMQPValue::LongString(m.reference.as_str().into()));
-        let properties = BasicProperties::default()
-            .with_message_id(m.message_id.as_str().into())
-            .with_content_type("application/cloudevents+json".into())
-            .with_headers(headers)
-            .with_delivery_mode(PERSISTENT);
-        let (options, key) = (BasicPublishOptions::default(), m.routing_key.as_str());
-        let sent = self.channel.basic_publish(EVENTS.into(), key.into(), options, &m.body, properties);
+        let sent = send(&self.channel, &job.message);
         let patience = self.patience;
         let Ok(Ok(confirm)) = tokio::time::timeout(patience, sent).await else { return Err(job) };
         self.pending.push(Box::pin(async move {

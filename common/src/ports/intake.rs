@@ -4,6 +4,7 @@ use super::error::StoreError;
 use crate::record::Start;
 use crate::{ActiveflowId, EventKey, Shard};
 use async_trait::async_trait;
+use flow::Timestamp;
 
 /// Request to apply one addressed event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +18,18 @@ pub struct Deliver {
     pub kind: String,
     /// Bytes of the event, opaque to the store.
     pub input: Vec<u8>,
+    /// Set for a reference that starts one activeflow only: a call, a form or a job.
+    pub single_use: Option<SingleUse>,
     /// True for hang-ups and `command.*`. Others are refused by a full inbox with [`Delivered::InboxFull`].
     pub always_fits: bool,
+}
+
+/// Start of a single-use reference. While its owner lives, and until the store forgets its end, a further start is a
+/// [`Delivered::Copy`], unless the event is dated after that end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SingleUse {
+    /// The event's own time.
+    pub dated: Option<Timestamp>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "one is made for each event and passed by reference")]
@@ -37,6 +48,8 @@ pub enum Delivered {
     Applied { to: Option<ActiveflowId>, started: Vec<ActiveflowId>, backlog: u64 },
     /// The event was applied before, within the dedup window: nothing changed.
     Duplicate,
+    /// The event would start an activeflow for a single-use reference that started one before. It is not marked as applied.
+    Copy,
     /// No activeflow hears the event and it starts nothing. It is not marked as applied.
     Unmatched,
     /// The activeflow of a command's result has ended or is unknown.

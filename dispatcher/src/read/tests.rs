@@ -39,7 +39,7 @@ fn an_incoming_call_starts_the_flow_of_its_route_under_a_derived_id() {
     let reference = Reference { realm: "default".into(), kind: "call".into(), subject: "call-1".into() };
     assert_eq!(deliver.shard, Shard::of(&reference, 16));
     let start = owner(deliver).unwrap();
-    assert_eq!(start.id, ActiveflowId::derive(&reference, "sbc", "e1", "flow"));
+    assert_eq!(start.id, ActiveflowId::derive(&reference, "sbc", "e1", "call.incoming", "flow"));
     assert_eq!((start.spec.bundle, start.spec.customer_id.as_str()), ([0xab; 32], "acme"));
 }
 
@@ -88,7 +88,7 @@ fn the_realm_comes_from_the_broker_user() {
 
 #[test]
 fn an_event_without_an_address_is_refused_with_a_reason() {
-    let refused = read(&published("call.digits", None, serde_json::json!({})), &BTreeMap::new()).unwrap_err();
+    let refused = read(&published("call.digits", None, serde_json::json!({ "digits": "1" })), &BTreeMap::new()).unwrap_err();
     assert_eq!(refused.reason.name(), "unaddressable");
     assert!(refused.message.contains("subject"));
 }

@@ -96,7 +96,7 @@ async fn a_stop_goes_before_what_waits_in_the_inbox() {
     stopped.inbox = digit();
     stopped.control = Some(Control::Stop);
     assert_eq!(run(&harness, stopped).await, AdvanceOutcome::Ended);
-    assert_eq!(harness.log(), ["commit 1: 0 inputs, 0 commands, End Stop"]);
+    assert_eq!(harness.log(), ["commit 1: 0 inputs, 1 commands, Keep Stop", "publish 2", "finish 2: 0 left, End"]);
 }
 
 #[tokio::test]
@@ -133,7 +133,9 @@ async fn a_damaged_cursor_ends_and_a_damaged_input_ends_after_the_good_ones() {
             "commit 0: 1 inputs, 1 commands, Keep",
             "publish 1",
             "finish 1: 0 left, Park",
-            "commit 1: 1 inputs, 0 commands, End"
+            "commit 1: 1 inputs, 1 commands, Keep",
+            "publish 2",
+            "finish 2: 0 left, End"
         ]
     );
 }
@@ -159,7 +161,7 @@ async fn a_cursor_of_a_newer_format_is_left_to_a_newer_executor() {
 async fn small_commits_continue_under_one_claim_and_settle_once() {
     let harness = Arc::new(Harness::default());
     let document = serde_json::json!({
-        "schema": "signalbox.flow/v1", "name": "Test", "type": "voice", "trigger": { "event": "call.incoming" },
+        "schema": "signalbox.flow/v1", "name": "Test", "on_end": "leave", "trigger": { "event": "call.incoming" },
         "actions": [{ "id": "a", "type": "answer" }, { "id": "b", "type": "answer" },
             { "id": "c", "type": "variable_set", "option": { "key": "x", "value": 1 } }],
     });

@@ -75,7 +75,7 @@ impl Execute for DigitsReceive {
 
     fn take(&self, context: &mut dyn Context, signal: Signal<'_>) -> Result<Reaction, Failure> {
         let event = match signal {
-            Signal::Event(event) if event.kind == DIGITS => event,
+            Signal::Event(event) if event.kind == DIGITS && !pressed(event).is_empty() => event,
             Signal::Event(_) => return Ok(Reaction::Ignored),
             Signal::Timeout => return Ok(self.done(context, true)),
             Signal::Continued => return Ok(self.done(context, false)),

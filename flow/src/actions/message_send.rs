@@ -10,6 +10,7 @@ use crate::program::{
     ActionType, Category, CommandReply, Compile, Context, Execute, Failure, Next, OptionCheck, Reaction,
     Signal,
 };
+use crate::routing::normal_form;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -101,6 +102,8 @@ impl Execute for MessageSend {
         if from.is_empty() || to.iter().any(String::is_empty) {
             return Err(Failure::new("no_destination", "the source or a destination is empty"));
         }
+        let from = normal_form::number(&from);
+        let to = to.iter().map(|to| destination(to)).collect::<Result<Vec<_>, _>>()?;
         let mut sent = Vec::new();
         for to in to {
             let data =
@@ -129,6 +132,19 @@ impl Execute for MessageSend {
             Signal::Continued => Ok(Reaction::Done(Next::Proceed)),
         }
     }
+}
+
+/// The number in its normal form. A withheld caller is no destination.
+fn destination(text: &str) -> Result<String, Failure> {
+    let number = normal_form::number(text);
+    if normal_form::is_dialable(&number) {
+        return Ok(number);
+    }
+    let shown: String = number.chars().take(60).collect();
+    Err(Failure::new(
+        "invalid_destination",
+        format!("no message can be sent to `{shown}`; a destination is a number such as +15550100"),
+    ))
 }
 
 impl MessageSend {

@@ -9,6 +9,8 @@
 //! The bytes are JSON and repeat nothing that is in the bundle. Every new wait has the next id, so a late timer names a
 //! wait that no longer exists.
 
+use super::effect::Command;
+use crate::class::Class;
 use crate::format::FormatError;
 use crate::json;
 use crate::program::{Bundle, Wait};
@@ -29,6 +31,8 @@ pub struct Identity {
     pub reference_id: String,
 }
 
+/// The command that ends a call, and the event that reports the end.
+pub(super) const HANGUP: &str = "call.hangup";
 /// The format of the bytes that this binary writes.
 pub const FORMAT: u32 = 1;
 
@@ -64,6 +68,9 @@ pub struct Cursor {
     pub(crate) message: Option<Map<String, Value>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<Failure>,
+    /// Whether the flow has hung its call up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) hung_up: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) early: Vec<Early>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,6 +112,21 @@ pub enum Input {
     Continued,
     /// Control: end now.
     Stopped,
+}
+
+impl Input {
+    /// The name in notes.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Input::Started(_) => "started",
+            Input::Event { .. } => "event",
+            Input::Timer { .. } => "timer",
+            Input::Resumed => "resumed",
+            Input::Forwarded { .. } => "forwarded",
+            Input::Continued => "continued",
+            Input::Stopped => "stopped",
+        }
+    }
 }
 
 /// State of a cursor after a step.
@@ -160,6 +182,7 @@ impl Cursor {
             digits: None,
             message: None,
             error: None,
+            hung_up: false,
             early: Vec::new(),
             ended: None,
         }
@@ -202,6 +225,26 @@ impl Cursor {
     /// Events that no action consumed. At the end the executor redelivers those with a `start`.
     pub fn early(&self) -> &[Early] {
         &self.early
+    }
+
+    /// The command that ends the call, when the activeflow ends and the call would go on without a flow.
+    pub fn line_release(&self, bundle: &Bundle) -> Option<Command> {
+        let flow = bundle.main();
+        let holds_the_line = self.identity.reference_type == "call"
+            && flow.class == Class::Voice
+            && !flow.leaves_line
+            && !self.hung_up;
+        holds_the_line.then(|| Command {
+            sequence: self.sequence.saturating_add(1),
+            kind: HANGUP.to_owned(),
+            action_id: self.current_action().unwrap_or_default().to_owned(),
+            data: json::object([("reason", "normal".into())]),
+        })
+    }
+
+    /// Whether the reference starts one activeflow only.
+    pub(crate) fn is_single_use(&self) -> bool {
+        ["call", "form", "job"].contains(&self.identity.reference_type.as_str())
     }
 
     pub(crate) fn is_of_a_call(&self) -> bool {

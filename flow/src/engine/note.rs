@@ -59,6 +59,10 @@ note_kinds! {
     Early = "early",
     /// An event is dropped: too many are kept already.
     Dropped = "dropped",
+    /// A newer event replaces one that was kept.
+    Replaced = "replaced",
+    /// An input changed nothing.
+    Ignored = "ignored",
     /// An expression read a variable that has no value.
     EmptyVariable = "empty_variable",
     /// A command failed, and no action waits for it.

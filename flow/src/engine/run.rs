@@ -1,6 +1,6 @@
 //! The state of one call of [`crate::step()`], and the context that it offers to actions.
 
-use super::cursor::{Cursor, Early};
+use super::cursor::{Cursor, Early, HANGUP};
 use super::effect::{Command, Effect};
 use super::note::{Note, NoteKind};
 use super::variables::Scope;
@@ -49,6 +49,10 @@ impl<'a> Run<'a> {
 impl Run<'_> {
     const MAX_EARLY: usize = 32;
     const MAX_EARLY_BYTES: usize = 8 * 1024;
+    /// Events that wait to start activeflows of their own. No publisher may be told that such an event is applied and
+    /// then lose it, so that their limit is far away.
+    const MAX_STARTS: usize = 256;
+    const MAX_START_BYTES: usize = 256 * 1024;
 
     pub fn note(&mut self, what: NoteKind, detail: Value) {
         if self.notes.len() >= limits::NOTES_PER_STEP && !NoteKind::LASTING.contains(&what) {
@@ -77,14 +81,38 @@ impl Run<'_> {
     /// Keeps an event for the next action that hears it, at `index` in the queue. Drops and notes it when the queue is full.
     pub fn keep_early(&mut self, index: usize, early: Early) {
         let kind = early.event.kind.clone();
-        let bytes: usize = self.cursor.early.iter().chain([&early]).map(size).sum();
-        if self.cursor.early.len() == Self::MAX_EARLY || bytes > Self::MAX_EARLY_BYTES {
+        self.drop_replaced(&early);
+        let starts = early.start.is_some();
+        let (most, most_bytes) = match starts {
+            true => (Self::MAX_STARTS, Self::MAX_START_BYTES),
+            false => (Self::MAX_EARLY, Self::MAX_EARLY_BYTES),
+        };
+        let alike = || self.cursor.early.iter().filter(|kept| kept.start.is_some() == starts);
+        let bytes: usize = alike().chain([&early]).map(size).sum();
+        if alike().count() == most || bytes > most_bytes {
             self.note(NoteKind::Dropped, json!({ "type": kind, "event_id": early.event.id }));
             return;
         }
         self.note(NoteKind::Early, json!({ "type": kind, "event_id": early.event.id }));
         let index = index.min(self.cursor.early.len());
         self.cursor.early.insert(index, early);
+    }
+
+    /// A total of a SIM's usage replaces an earlier one of the same period that waits to start an activeflow.
+    fn drop_replaced(&mut self, early: &Early) {
+        let total_of = |early: &Early| {
+            let is_total = early.event.kind == "sim.usage" && early.event.data.contains_key("total_bytes");
+            (is_total && early.start.is_some()).then(|| early.event.data.get("period").cloned())
+        };
+        let Some(period) = total_of(early) else { return };
+        let replaced = self.cursor.early.iter().position(|kept| total_of(kept).as_ref() == Some(&period));
+        if let Some(index) = replaced {
+            let old = self.cursor.early.remove(index).event;
+            self.note(
+                NoteKind::Replaced,
+                json!({ "type": old.kind, "event_id": old.id, "by": early.event.id }),
+            );
+        }
     }
 
     /// The sequence of the command that an event answers; `None` unless this activeflow sent the command.
@@ -155,6 +183,7 @@ impl Context for Run<'_> {
     fn command(&mut self, kind: &str, data: Map<String, Value>) -> u32 {
         self.cursor.sequence = self.cursor.sequence.saturating_add(1);
         let action_id = self.cursor.current_action().unwrap_or_default().to_owned();
+        self.cursor.hung_up |= kind == HANGUP && !data.contains_key("reference_id");
         self.effects.push(Effect::Command(Command {
             sequence: self.cursor.sequence,
             kind: kind.to_owned(),

@@ -3,7 +3,7 @@
 //! `Run::take` is the table of inputs and states. Actions that do not wait then run in a row (`walk.rs`), so that all their
 //! commands belong to one step. `run.rs` implements the context of actions.
 
-use super::cursor::{Cursor, Early, Input};
+use super::cursor::{Cursor, Early, HANGUP, Input};
 use super::run::Run;
 use crate::json::shown;
 use crate::program::{Bundle, Failure, Node, Reaction, ReservedId, Signal};
@@ -40,38 +40,34 @@ pub fn step_within(bundle: &Bundle, cursor: Cursor, input: Input, now: Timestamp
         changed: false,
         actions: actions.clamp(1, limits::ACTIONS_PER_STEP),
     };
-    if run.cursor.ended.is_none() {
-        run.take(input);
-    }
+    run.take(input);
     run.note_dropped_notes();
     Step { cursor: run.cursor, effects: run.effects, notes: run.notes }
 }
-
-const HANGUP: &str = "call.hangup";
 
 impl<'a> Run<'a> {
     fn take(&mut self, input: Input) {
         let started = self.cursor.started_at.is_some();
         match input {
+            input if self.cursor.ended.is_some() => self.ignore(&input, "the activeflow has ended"),
             Input::Stopped => self.end("stopped", None),
             Input::Started(event) if !started => self.start(event),
-            _ if !started => {}
+            input if !started => self.ignore(&input, "the activeflow has not started"),
             _ if self.is_past_lifetime() => self.end_at_lifetime(input),
-            // A repeated start: the first one counts.
-            Input::Started(_) => {}
+            Input::Started(_) => self.ignore(&input, "the activeflow started before"),
             Input::Event { event, .. }
                 if event.kind == HANGUP && self.cursor.is_of_a_call() && of_the_first_leg(&event) =>
             {
                 self.end("hangup", None);
             }
             Input::Event { event, start } => self.hear(event, start),
-            // The timer of an earlier wait does nothing (next arm).
             Input::Timer { wait } if self.cursor.wait.as_ref().is_some_and(|current| current.id == wait) => {
                 self.deliver_and_proceed(Signal::Timeout);
             }
-            Input::Timer { .. } => {}
+            Input::Timer { .. } => self.ignore(&input, "the wait is over"),
             Input::Continued if self.cursor.wait.is_some() => self.deliver_and_proceed(Signal::Continued),
-            Input::Continued => {}
+            Input::Continued => self.ignore(&input, "no action waits"),
+            Input::Resumed if self.cursor.wait.is_some() => self.ignore(&input, "the action waits"),
             Input::Resumed => self.proceed(),
             Input::Forwarded { action_id } => self.forward(&action_id),
         }
@@ -118,7 +114,9 @@ impl<'a> Run<'a> {
     fn keep_unconsumed(&mut self, event: Event, start: Option<Vec<u8>>) {
         let empty = event.kind == "call.digits" && event.text("digits").is_none_or(str::is_empty);
         let of_use = self.bundle.actions_hear(&event.kind) && !empty;
-        if of_use || start.is_some() {
+        if start.is_some() && self.cursor.is_single_use() {
+            self.ignore(&Input::Event { event, start }, "a copy of the start");
+        } else if of_use || start.is_some() {
             let last = self.cursor.early.len();
             self.keep_early(last, Early { event, start });
         } else if event.kind == "command.failed" && self.command_of(&event).is_some() {
@@ -127,7 +125,19 @@ impl<'a> Run<'a> {
                 NoteKind::CommandFailed,
                 json!({ "command_id": event.data.get("command_id"), "error": error }),
             );
+        } else {
+            self.ignore(&Input::Event { event, start }, "no action takes it");
         }
+    }
+
+    fn ignore(&mut self, input: &Input, because: &str) {
+        let detail = match input {
+            Input::Started(event) | Input::Event { event, .. } => {
+                json!({ "type": event.kind, "event_id": event.id, "because": because })
+            }
+            input => json!({ "input": input.name(), "because": because }),
+        };
+        self.note(NoteKind::Ignored, detail);
     }
 
     fn deliver_and_proceed(&mut self, signal: Signal<'_>) {

@@ -1,6 +1,7 @@
 //! The walk of the cursor: from action to action, into subroutines and back, until it waits, yields or ends.
 
 use super::cursor::{Early, Ending, Frame};
+use super::effect::Effect;
 use super::note::NoteKind;
 use super::run::Run;
 use crate::json::encoded_len;
@@ -217,7 +218,16 @@ impl<'a> Run<'a> {
     pub fn end(&mut self, reason: &str, error: Option<Failure>) {
         self.cursor.wait = None;
         self.cursor.repeated.clear();
-        self.note(NoteKind::Ended, json!({ "reason": reason }));
+        let release = if reason == "hangup" { None } else { self.cursor.line_release(self.bundle) };
+        let releases = release.is_some();
+        if let Some(command) = release {
+            self.cursor.sequence = command.sequence;
+            self.cursor.hung_up = true;
+            self.effects.push(Effect::Command(command));
+        }
+        let detail =
+            if releases { json!({ "reason": reason, "hung_up": true }) } else { json!({ "reason": reason }) };
+        self.note(NoteKind::Ended, detail);
         self.cursor.ended = Some(Ending { reason: reason.to_owned(), error });
     }
 }

@@ -45,6 +45,8 @@ pub(crate) struct Document {
     tags: Option<Vec<String>>,
     /// The event that starts the flow; without it, the flow is a subroutine.
     trigger: Option<Trigger>,
+    /// What becomes of the call when a voice flow ends: `hangup`, the default, or `leave`.
+    on_end: Option<OnEnd>,
     /// Variables and their initial values.
     variables: Option<Map<String, Value>>,
     #[schemars(with = "Option<Vec<RawAction>>")]
@@ -53,6 +55,14 @@ pub(crate) struct Document {
     tests: Option<Value>,
     /// Positions in the diagram; the engine ignores them.
     layout: Option<Value>,
+}
+
+/// What becomes of the call at the end of a voice flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum OnEnd {
+    Hangup,
+    Leave,
 }
 
 /// The event that starts a flow.
@@ -87,7 +97,10 @@ pub(crate) fn read(key: &str, value: &Value, report: &mut Report) -> Option<Flow
         return None;
     };
     let nodes = Reader { strict, unknown, report }.nodes(&actions)?;
-    Some(Flow::new(key, document.name.unwrap_or_default(), class, trigger, variables, nodes))
+    let leaves_line = document.on_end == Some(OnEnd::Leave);
+    let mut flow = Flow::new(key, document.name.unwrap_or_default(), class, trigger, variables, nodes);
+    flow.leaves_line = leaves_line;
+    Some(flow)
 }
 
 /// The document without the parts that the engine ignores.

@@ -15,6 +15,8 @@ pub(crate) struct Flow {
     pub trigger: Option<String>,
     pub variables: Map<String, Value>,
     pub nodes: Vec<Node>,
+    /// Whether the call goes on after the end of the flow.
+    pub leaves_line: bool,
     index: BTreeMap<String, usize>,
     /// The actions in the loop of each counting `goto`.
     loops: BTreeMap<String, BTreeSet<usize>>,
@@ -103,6 +105,7 @@ impl Flow {
             trigger,
             variables,
             nodes,
+            leaves_line: false,
             index,
             loops: BTreeMap::new(),
         };

@@ -5,10 +5,15 @@
 
 use super::malformed::malformed;
 pub use super::malformed::{Malformed, MalformedReason};
+use super::printable::is_deceptive;
 use super::strict_json;
 pub use super::strict_json::MAX_EVENT_DEPTH;
+pub use super::text::without_mark;
+use super::{event_data, normal_form, text};
 use crate::json::shown;
 use crate::time::Timestamp;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -36,7 +41,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// Reads a CloudEvent. Unknown extension attributes are ignored.
+    /// Reads a CloudEvent and the known fields of its data. Unknown extension attributes and fields are ignored.
     ///
     /// # Errors
     /// The first problem.
@@ -47,7 +52,7 @@ impl Event {
                 format!("the event has {} bytes, the limit is {MAX_EVENT_BYTES}", bytes.len()),
             ));
         }
-        let fields = strict_json::object(bytes)?;
+        let fields = strict_json::object(&text::with_whole_escapes(text::without_mark(bytes)))?;
         match attribute(&fields, "specversion")?.as_deref() {
             Some("1.0") => {}
             Some(other) => {
@@ -60,11 +65,11 @@ impl Event {
         }
         let required =
             |name: &str, example: &str| attribute(&fields, name)?.ok_or_else(|| missing(name, example));
-        let event = Event {
+        let mut event = Event {
             id: required("id", "an id that is unique for the source")?,
             source: required("source", "a name of the system that publishes")?,
             kind: kind(required("type", "for example \"call.incoming\"")?)?,
-            subject: attribute(&fields, "subject")?,
+            subject: subject(&fields)?,
             time: attribute(&fields, "time")?.map(|text| time(&text)).transpose()?,
             data: data(&fields)?,
             traceparent: fields
@@ -79,6 +84,10 @@ impl Event {
                 "`source` is `signalbox`, which only Signalbox itself may use; send your own name".to_owned(),
             ));
         }
+        if event.kind.starts_with("sim.") {
+            event.subject = event.subject.map(|iccid| normal_form::iccid(&iccid));
+        }
+        event_data::read(&event.kind, &mut event.data)?;
         Ok(event)
     }
 
@@ -125,6 +134,10 @@ fn attribute(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, 
             MalformedReason::TooLong,
             format!("`{name}` has {} bytes, the limit is {MAX_ATTRIBUTE_BYTES}", text.len()),
         )),
+        Some(Value::String(text)) if text.chars().any(is_deceptive) => Err(malformed(
+            MalformedReason::InvalidData,
+            format!("`{name}` is {text:?}, with a control or direction character in it; send a plain text"),
+        )),
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(other) => Err(malformed(
             MalformedReason::WrongType,
@@ -133,7 +146,47 @@ fn attribute(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, 
     }
 }
 
+/// The subject without blanks around it.
+fn subject(fields: &Map<String, Value>) -> Result<Option<String>, Malformed> {
+    match attribute(fields, "subject")? {
+        Some(text) if text.trim().is_empty() => Err(malformed(
+            MalformedReason::MissingField,
+            "`subject` is blank; leave it out or give it a value".to_owned(),
+        )),
+        subject => Ok(subject.map(|text| text.trim().to_owned())),
+    }
+}
+
 fn data(fields: &Map<String, Value>) -> Result<Map<String, Value>, Malformed> {
+    match fields.get("data_base64").filter(|data| !data.is_null()) {
+        Some(encoded) if fields.get("data").is_none_or(Value::is_null) => decoded(fields, encoded),
+        Some(_) => Err(malformed(
+            MalformedReason::InvalidData,
+            "the event has both `data` and `data_base64`; send one of them".to_owned(),
+        )),
+        None => plain_data(fields),
+    }
+}
+
+/// The object in `data_base64`.
+fn decoded(fields: &Map<String, Value>, encoded: &Value) -> Result<Map<String, Value>, Malformed> {
+    let refused = |message: String| malformed(MalformedReason::InvalidData, message);
+    let kind = attribute(fields, "datacontenttype")?.unwrap_or_else(|| "application/json".to_owned());
+    let media = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if media != "application/json" && !media.ends_with("+json") {
+        return Err(refused(format!(
+            "`data_base64` is of type `{}`; send a JSON object as application/json",
+            cut(&kind)
+        )));
+    }
+    let bytes = encoded.as_str().and_then(|text| STANDARD.decode(text).ok()).ok_or_else(|| {
+        refused(format!("`data_base64` is {}; send a JSON object in base64 (RFC 4648)", shown(encoded)))
+    })?;
+    strict_json::object(&text::with_whole_escapes(text::without_mark(&bytes)))
+        .map_err(|error| malformed(error.reason, format!("in `data_base64`: {error}")))
+}
+
+fn plain_data(fields: &Map<String, Value>) -> Result<Map<String, Value>, Malformed> {
     match fields.get("data") {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(data)) => Ok(data.clone()),

@@ -21,6 +21,10 @@ pub enum MalformedReason {
     TooLong,
     UnsupportedSpecversion,
     ReservedSource,
+    /// A number that a 64-bit integer or float cannot hold exactly.
+    InexactNumber,
+    /// A known field of `data` without a meaning for its event type.
+    InvalidData,
 }
 
 impl MalformedReason {
@@ -35,6 +39,8 @@ impl MalformedReason {
             MalformedReason::TooLong => "too_long",
             MalformedReason::UnsupportedSpecversion => "unsupported_specversion",
             MalformedReason::ReservedSource => "reserved_source",
+            MalformedReason::InexactNumber => "inexact_number",
+            MalformedReason::InvalidData => "invalid_data",
         }
     }
 }

@@ -2,9 +2,14 @@
 
 pub mod definitions;
 pub mod event;
+mod event_data;
 mod malformed;
+pub mod normal_form;
+mod printable;
 pub mod route;
 mod strict_json;
+mod text;
 
 pub use definitions::Definitions;
 pub use event::Event;
+pub use printable::is_deceptive;

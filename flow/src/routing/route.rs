@@ -1,6 +1,7 @@
 //! Addressees of events, and routes. Dispatcher, executor and API share these rules.
 
 use super::event::{Event, MAX_ATTRIBUTE_BYTES};
+use super::normal_form::subject_part;
 use crate::json::shown;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -133,7 +134,7 @@ pub fn addressee(event: &Event, realm: &str) -> Result<Addressee, String> {
         ("message", _) => {
             let (own, peer) = (data(event, "to")?, data(event, "from")?);
             let start = (event.kind == "message.received").then(|| address("sms", own));
-            ("sms", format!("{own},{peer}"), start)
+            ("sms", format!("{},{}", subject_part(own), subject_part(peer)), start)
         }
         ("conversation", _) => ("conversation", subject(event)?, optional(event, "conversation", "channel")?),
         ("sim", _) => ("sim", subject(event)?, Some(address("sim", &subject(event)?))),

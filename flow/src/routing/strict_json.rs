@@ -8,6 +8,8 @@ use std::cell::RefCell;
 
 /// Maximum nesting of objects and arrays.
 pub const MAX_EVENT_DEPTH: usize = 32;
+/// Magnitude from which a float does not hold every whole number.
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, Malformed> {
     let reason = RefCell::new(MalformedReason::MalformedJson);
@@ -71,7 +73,14 @@ impl<'de> Visitor<'de> for Strict<'_> {
         Ok(Value::from(value))
     }
 
+    /// A whole number beyond 64 bits comes here too, rounded.
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        if value.abs() >= MAX_EXACT && value.fract() == 0.0 {
+            self.reason.replace(MalformedReason::InexactNumber);
+            return Err(E::custom(format!(
+                "the number {value:.0} cannot be kept exactly; send it as a text"
+            )));
+        }
         Ok(Value::from(value))
     }
 

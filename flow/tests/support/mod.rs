@@ -32,10 +32,10 @@ pub fn bundle_of(document: &Value, subroutines: &[(&str, &Value)]) -> Bundle {
         .unwrap_or_else(|findings| panic!("{findings:#?}"))
 }
 
-/// A voice flow with these actions.
+/// A voice flow with these actions. It leaves the call alone at its end.
 pub fn voice(actions: Value) -> Bundle {
     bundle_of(
-        &json!({ "schema": "signalbox.flow/v1", "name": "test", "type": "voice", "trigger": { "event": "call.incoming" }, "actions": actions }),
+        &json!({ "schema": "signalbox.flow/v1", "name": "test", "type": "voice", "on_end": "leave", "trigger": { "event": "call.incoming" }, "actions": actions }),
         &[],
     )
 }

@@ -3,29 +3,24 @@
 use super::run_log::RunLog;
 use crate::failure::Failure;
 use carrier::amqp::{
-    AmqpError, Broker, COMMANDS, Message, Publish, PublishError, Queue, QueueKind, Subscription,
+    AmqpError, Broker, COMMANDS, DirectPublisher, Message, PublishError, Queue, QueueKind, Subscription,
 };
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_util::task::AbortOnDropHandle;
 
 /// Unacknowledged commands that the broker may deliver.
 const PREFETCH: u16 = 2_000;
 /// Commands per acknowledgement.
 const ACKED_TOGETHER: usize = 128;
-const CONFIRM_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
-pub struct Publisher(carrier::amqp::Publisher);
+pub struct Publisher(DirectPublisher);
 
 impl Publisher {
     /// # Errors
     /// The broker cannot be used.
     pub async fn open(url: &str) -> Result<Publisher, Failure> {
-        let broker = broker(url);
-        // The publisher connects in the background; a broker that cannot be reached is an error here.
-        let _ = broker.connect().await.map_err(failed)?;
-        Ok(Publisher(carrier::amqp::Publisher::open(broker, CONFIRM_TIMEOUT)))
+        DirectPublisher::open(&broker(url)).await.map(Publisher).map_err(failed)
     }
 
     /// Returns after the broker has stored the event.
@@ -39,7 +34,7 @@ impl Publisher {
             reference: reference.to_owned(),
             body,
         };
-        self.0.publish(message, Publish::Once).await.map_err(|error| match error {
+        self.0.publish(&message).await.map_err(|error| match error {
             PublishError::Nacked => Failure::failed(format!("{error}: use a smaller --events")),
             PublishError::Unknown => failed(error),
         })

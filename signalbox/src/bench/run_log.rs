@@ -48,7 +48,7 @@ impl RunLog {
             let subject = subject(&prefix, number);
             let reference =
                 Reference { realm: DEFAULT_REALM.into(), kind: KIND.into(), subject: subject.clone() };
-            (ActiveflowId::derive(&reference, SOURCE, &subject, &flow.id()), number)
+            (ActiveflowId::derive(&reference, SOURCE, &subject, &flow.event_type(), &flow.id()), number)
         };
         RunLog {
             numbers: (0..count as u32).map(number).collect(),

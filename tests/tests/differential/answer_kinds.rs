@@ -79,6 +79,7 @@ fn of_delivered(delivered: &Delivered) -> &'static str {
         Delivered::Applied { to: Some(_), .. } => "applied to an existing one, sides started",
         Delivered::Applied { to: None, .. } => "applied, sides started",
         Delivered::Duplicate => "duplicate",
+        Delivered::Copy => "copy",
         Delivered::Unmatched => "unmatched",
         Delivered::Late => "late",
         Delivered::InboxFull { .. } => "inbox full",

@@ -4,7 +4,7 @@ use super::stores::{SHARDS, START};
 use common::identity::reference_key;
 use common::member::{Member, MemberId, Role};
 use common::ports::catalogue::{Publication, RouteTransition};
-use common::ports::intake::{Deliver, Destination};
+use common::ports::intake::{Deliver, Destination, SingleUse};
 use common::record::{ActiveflowSpec, FlowRef, Start};
 use common::{ActiveflowId, EventKey, Shard};
 use flow::Class;
@@ -46,7 +46,7 @@ impl Call {
             Some(_) => &[],
         };
         Start {
-            id: ActiveflowId::derive(&reference, "sbc-1", &event.to_string(), &starter),
+            id: ActiveflowId::derive(&reference, "sbc-1", &event.to_string(), "call.incoming", &starter),
             class: [Class::Voice, Class::Chat, Class::Forms, Class::Service][(event % 4) as usize],
             spec: ActiveflowSpec {
                 customer_id: customer(self.0 % CUSTOMERS),
@@ -60,7 +60,7 @@ impl Call {
     }
 
     pub fn key(&self, event: u64) -> EventKey {
-        EventKey::derive(self.realm(), "sbc-1", &format!("{} {event}", self.0))
+        EventKey::of(&[self.realm(), "sbc-1", &format!("{} {event}", self.0)])
     }
 
     pub fn by_reference(
@@ -93,9 +93,16 @@ impl Call {
             to,
             kind: kind.into(),
             input: format!("{{\"id\":\"{event}\"}}").into_bytes(),
+            single_use: (kind == "call.incoming" && self.0.is_multiple_of(2)).then(|| single_use(event)),
             always_fits: kind == "call.hangup",
         }
     }
+}
+
+/// Some events are dated, before or after the end of the call's activeflow.
+fn single_use(event: u64) -> SingleUse {
+    let hours = (event % 7) as i64;
+    SingleUse { dated: (hours > 0).then(|| Timestamp::from_micros(START + hours * 3_600_000_000)) }
 }
 
 pub fn customer(number: u64) -> String {

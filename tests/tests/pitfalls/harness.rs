@@ -81,12 +81,13 @@ pub fn event(name: &str) -> Deliver {
         },
     };
     Deliver {
-        key: EventKey::derive("default", "sbc-1", name),
+        key: EventKey::of(&["default", "sbc-1", name]),
         shard: SHARD,
         generation: 0,
         to: Destination::Reference { key: reference_key(&reference), owner: Some(start), sides: Vec::new() },
         kind: "call.incoming".into(),
         input: b"{}".to_vec(),
+        single_use: None,
         always_fits: false,
     }
 }
@@ -94,7 +95,7 @@ pub fn event(name: &str) -> Deliver {
 /// The activeflow that `event(name)` starts.
 pub fn started(name: &str) -> ActiveflowId {
     let reference = Reference { realm: "default".into(), kind: "call".into(), subject: name.into() };
-    ActiveflowId::derive(&reference, "sbc-1", name, "flow-1")
+    ActiveflowId::derive(&reference, "sbc-1", name, "call.incoming", "flow-1")
 }
 
 pub async fn claim_one(store: &Store) -> Row {

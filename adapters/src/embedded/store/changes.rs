@@ -42,6 +42,12 @@ fn shard_changes(shard: &mut ShardState, changes: &mut Vec<Change>) {
         changes,
     );
     map_changes(
+        shard.used.changes(),
+        |key| Key::Used(at, *key),
+        |used| records::bytes(&[&used.as_micros().to_be_bytes()]),
+        changes,
+    );
+    map_changes(
         &mut shard.nonces,
         |id| Key::Nonce(at, *id),
         |(nonce, ids)| records::nonce(*nonce, ids),

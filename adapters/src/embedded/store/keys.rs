@@ -12,6 +12,7 @@
 //! sn <shard> <member>             the last claim of a worker
 //! ss <shard> <generation> <chunk> marks of applied events
 //! st <shard> <event key>          solo attempts at an event
+//! su <shard> <reference>          a single-use reference that was used
 //! ```
 
 use common::Shard;
@@ -36,6 +37,7 @@ pub enum Key {
     Nonce(Shard, MemberId),
     Marks(Shard, u64, u64),
     Attempts(Shard, [u8; 32]),
+    Used(Shard, [u8; 16]),
 }
 
 impl Key {
@@ -71,6 +73,7 @@ impl Key {
                 of(b's', &[&shard.0.to_be_bytes(), &be(*generation), &be(*chunk)])
             }
             Key::Attempts(shard, key) => of(b't', &[&shard.0.to_be_bytes(), key]),
+            Key::Used(shard, key) => of(b'u', &[&shard.0.to_be_bytes(), key]),
         }
     }
 
@@ -110,6 +113,7 @@ impl Key {
             b'n' => Key::Nonce(parts.shard()?, parts.member()?),
             b's' => Key::Marks(parts.shard()?, parts.number()?, parts.number()?),
             b't' => Key::Attempts(parts.shard()?, parts.array()?),
+            b'u' => Key::Used(parts.shard()?, parts.array()?),
             _ => return None,
         };
         parts.0.is_empty().then_some(key)
@@ -208,6 +212,7 @@ mod tests {
             Key::Marks(Shard(1), 1, 256),
             Key::Marks(Shard(1), 2, 0),
             Key::Attempts(Shard(1), [9; 32]),
+            Key::Used(Shard(1), [9; 16]),
         ];
         let bytes: Vec<Vec<u8>> = keys.iter().map(Key::to_bytes).collect();
         assert!(bytes.is_sorted());

@@ -70,6 +70,12 @@ impl Recovery {
                 self.newest = self.newest.max(noted);
                 self.shard(shard)?.dead.insert_untracked(id, noted);
             }
+            Key::Used(shard, reference) => {
+                let mut parts = parts;
+                let at = parts.time().ok_or_else(|| damaged("the time of a used reference"))?;
+                self.newest = self.newest.max(at);
+                self.shard(shard)?.used.restore(reference, at);
+            }
             Key::Feed(shard, number) => {
                 let entry = records::from_feed(parts, feed_position(number))?;
                 self.newest = self.newest.max(entry.at);

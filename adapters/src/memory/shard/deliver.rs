@@ -5,7 +5,7 @@ use super::state::ShardState;
 use crate::memory::tracked::BoundedLog;
 use common::identity::reference_key;
 use common::limits::{INBOX_BYTES, INBOX_ENTRIES};
-use common::ports::intake::{Deliver, Delivered, Destination};
+use common::ports::intake::{Deliver, Delivered, Destination, SingleUse};
 use common::ports::lookup::FeedKind;
 use common::record::{Entry, Record, Start, State, Suspect};
 use common::{ActiveflowId, EventKey};
@@ -64,7 +64,11 @@ impl ShardState {
         let mut started = Vec::new();
         let mut to = None;
         let mut known = false;
-        if let Some(owner_id) = self.owners.get(key).copied() {
+        let copy =
+            event.single_use.is_some_and(|single_use| owner.is_some() && self.is_copy(key, single_use));
+        if copy {
+            // The owner does not get it: a start is no input.
+        } else if let Some(owner_id) = self.owners.get(key).copied() {
             if self.hears(owner_id, &event.kind) {
                 let entry = entry(event, owner);
                 if !event.always_fits && !self.fits(owner_id, &entry) {
@@ -77,6 +81,9 @@ impl ShardState {
             if self.create(start, true, entry(event, None), now) {
                 started.push(start.id);
                 to = Some(start.id);
+                if event.single_use.is_some() {
+                    self.used.insert(*key, now);
+                }
             } else {
                 known = true;
             }
@@ -89,10 +96,16 @@ impl ShardState {
             }
         }
         match (to, started.is_empty()) {
+            (None, true) if copy => Delivered::Copy,
             (None, true) if known => Delivered::Duplicate,
             (None, true) => Delivered::Unmatched,
             _ => self.applied(to, started),
         }
+    }
+
+    fn is_copy(&self, key: &[u8; 16], SingleUse { dated }: SingleUse) -> bool {
+        self.owners.contains_key(key)
+            || self.used.get(key).is_some_and(|used| dated.unwrap_or_default() <= *used)
     }
 
     fn applied(&self, to: Option<ActiveflowId>, started: Vec<ActiveflowId>) -> Delivered {

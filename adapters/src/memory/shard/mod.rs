@@ -9,6 +9,7 @@ mod lookup;
 mod settle;
 mod state;
 mod sweep;
+mod used;
 mod work;
 
 pub(crate) use activeflow::ActiveflowEntry;

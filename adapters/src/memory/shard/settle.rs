@@ -80,6 +80,9 @@ impl ShardState {
         let owned = owned && self.owners.get(&key) == Some(&id);
         if owned {
             self.owners.remove(&key);
+            if self.used.get(&key).is_some() {
+                self.used.insert(key, now);
+            }
         }
         // From an activeflow that did not own the reference (any more), only entries that would start another.
         let is_redelivered = |entry: &Entry| owned || matches!(entry, Entry::Event { start: Some(_), .. });

@@ -2,6 +2,7 @@
 
 use super::activeflow::ActiveflowEntry;
 use super::lanes::Lanes;
+use super::used::UsedReferences;
 use crate::memory::dedup::DedupWindow;
 use crate::memory::limits::Limits;
 use crate::memory::tracked::{BoundedLog, TrackedMap};
@@ -28,6 +29,7 @@ pub(crate) struct ShardState {
     pub waits: BTreeSet<(Timestamp, ActiveflowId)>,
     pub index: BTreeMap<String, BTreeSet<(Timestamp, ActiveflowId)>>,
     pub ended: BTreeSet<(Timestamp, ActiveflowId)>,
+    pub used: UsedReferences,
     pub dead: TrackedMap<MemberId, Timestamp>,
     /// Last nonce of each worker, with the activeflows that it claimed.
     pub nonces: TrackedMap<MemberId, (u64, Vec<ActiveflowId>)>,
@@ -68,6 +70,7 @@ impl ShardState {
             waits: BTreeSet::new(),
             index: BTreeMap::new(),
             ended: BTreeSet::new(),
+            used: UsedReferences::default(),
             dead: TrackedMap::default(),
             nonces: TrackedMap::default(),
             attempts: TrackedMap::default(),
@@ -120,6 +123,7 @@ impl ShardState {
     pub fn forget_changes(&mut self) {
         self.activeflows.forget_changes();
         self.dead.forget_changes();
+        self.used.forget_changes();
         self.nonces.forget_changes();
         self.attempts.forget_changes();
         self.dedup.forget_changes();

@@ -18,6 +18,7 @@ impl ShardState {
         self.free_overdue(now, &mut report);
         self.fire_due(now, &mut report);
         self.forget_ended(now, &mut report);
+        self.forget_used(now);
         report.next_due = self.waits.first().map(|first| first.0);
         report
     }
@@ -123,6 +124,18 @@ impl ShardState {
             let Some(activeflow) = self.activeflows.remove(&id) else { continue };
             if let Some(index) = self.index.get_mut(&activeflow.record.spec.customer_id) {
                 index.remove(&(activeflow.record.created, id));
+            }
+        }
+    }
+
+    /// Forgets single-use references whose activeflow ended long ago.
+    fn forget_used(&mut self, now: Timestamp) {
+        let oldest = now.plus_micros(-(self.limits.ended_retention.as_micros() as i64));
+        for key in self.used.until(oldest, SWEEP_BATCH) {
+            if self.owners.contains_key(&key) {
+                self.used.insert(key, now);
+            } else {
+                self.used.remove(&key);
             }
         }
     }

@@ -1,10 +1,12 @@
 -- deliver: applies one event once: dedup, then the owner or a new one, then side runs; makes a parked activeflow ready.
 -- ARGV 3 generation  4 mark (10 bytes)  5 bucket  6 dedup rotation (us)  7 event type  8 input  9 '1' if it always fits
---      10 'a' or 'r'  11 activeflow id or reference key  12 realm  13 feed length  14 owner start or ''  15… side starts
--- Returns {'applied', to or '', backlog, started…} | {'duplicate'} | {'unmatched'} | {'late'} | {'full', owner} | {'stale', generation}
+--      10 'a' or 'r'  11 activeflow id or reference key  12 realm  13 feed length  14 owner start or ''
+--      15 single use: '', or the event's own time (us), '0' without one  16… side starts
+-- Returns {'applied', to or '', backlog, started…} | {'duplicate'} | {'copy'} | {'unmatched'} | {'late'} | {'full', owner} | {'stale', generation}
 local generation, mark, bucket, rotation = tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6])
 local kind, input, always_fits, by_reference = ARGV[7], ARGV[8], ARGV[9] == '1', ARGV[10] == 'r'
-local addressed, realm, feed_length, start, first_side = ARGV[11], ARGV[12], ARGV[13], ARGV[14], 15
+local addressed, realm, feed_length, start, first_side = ARGV[11], ARGV[12], ARGV[13], ARGV[14], 16
+local single_use, dated = ARGV[15] ~= '', tonumber(ARGV[15]) or 0
 local meta = redis.call('HMGET', P .. META, 'generation', 'seen', 'seen_since')
 local current = tonumber(meta[1] or '0')
 if by_reference and generation < current then return { 'stale', current } end
@@ -26,7 +28,11 @@ for back = 0, math.min(seen, DEDUP_GENERATIONS - 1) do
   if redis.call('HEXISTS', marks_key(seen - back, bucket), mark) == 1 then return { 'duplicate' } end
 end
 
-local to, started, known = '', {}, false
+local to, started, known, copy = '', {}, false, false
+if single_use and start ~= '' then
+  local used = redis.call('ZSCORE', P .. USED, addressed)
+  copy = (owner_id and true) or (used and dated <= tonumber(used)) or false
+end
 if not by_reference then
   if not owner or owner.state == 'e' then return { 'late' } end
   local _, _, owner_realm = texts(owner)
@@ -35,7 +41,9 @@ if not by_reference then
   save(owner)
   to = owner.id
 else
-  if owner then
+  if copy then
+    start = ''
+  elseif owner then
     if hears(owner, kind) then
       local entry = event_entry(kind, start, input)
       local full = redis.call('LLEN', key(INBOX, owner.id)) >= INBOX_ENTRIES or owner.inbox + #entry > INBOX_BYTES
@@ -48,6 +56,7 @@ else
     if create(start, 'o', kind, input, feed_length) then
       to = string.sub(start, 1, ID_BYTES)
       started[1] = to
+      if single_use then redis.call('ZADD', P .. USED, int(now), addressed) end
     else
       known = true
     end
@@ -59,7 +68,7 @@ else
       known = true
     end
   end
-  if to == '' and #started == 0 then return { known and 'duplicate' or 'unmatched' } end
+  if to == '' and #started == 0 then return { copy and 'copy' or known and 'duplicate' or 'unmatched' } end
 end
 redis.call('HSET', marks_key(seen, bucket), mark, '')
 local backlog = redis.call('LLEN', key(LANE, 'resumed')) + redis.call('LLEN', key(LANE, 'fresh'))

@@ -8,7 +8,7 @@ local RECORD, INBOX, OUTBOX, JOURNAL, CONTROL = ':a:', ':i:', ':o:', ':j:', ':k:
 local CUSTOMER, BUNDLE, LANE = ':x:', ':bundle:', ':lane:'
 -- Follow the prefix; one of each per shard.
 local OWNERS, CLAIMS, WAITS, ENDED, DEAD = ':owners', ':claims', ':waits', ':ended', ':dead'
-local NONCES, META, FEED = ':nonces', ':meta', ':feed'
+local NONCES, META, FEED, USED = ':nonces', ':meta', ':feed', ':used'
 -- Channels of wakeups.
 local READY_CHANNEL, DUE_CHANNEL = 'sb:ready', 'sb:due'
 

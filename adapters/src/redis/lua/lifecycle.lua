@@ -61,7 +61,10 @@ local function end_activeflow(r, rest, feed_length)
   note(r.id, 'ended', '', feed_length)
   local ref = reference(r)
   local owned = r.role == 'o' and redis.call('HGET', P .. OWNERS, ref) == r.id
-  if owned then redis.call('HDEL', P .. OWNERS, ref) end
+  if owned then
+    redis.call('HDEL', P .. OWNERS, ref)
+    redis.call('ZADD', P .. USED, 'XX', int(now), ref)
+  end
   for _, entry in ipairs(left) do redeliver(ref, entry, owned, feed_length) end
 end
 

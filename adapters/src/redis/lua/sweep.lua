@@ -115,5 +115,14 @@ for _, row in ipairs(ended) do
   end
 end
 
+local used = redis.call('ZRANGEBYSCORE', P .. USED, '-inf', int(now - ended_retention), 'LIMIT', 0, SWEEP_BATCH)
+for _, ref in ipairs(used) do
+  if redis.call('HEXISTS', P .. OWNERS, ref) == 1 then
+    redis.call('ZADD', P .. USED, int(now), ref)
+  else
+    redis.call('ZREM', P .. USED, ref)
+  end
+end
+
 local first = redis.call('ZRANGE', P .. WAITS, 0, 0, 'WITHSCORES')
 return { now, #held_by_dead, quarantined, late_claims, #ended, first[2] or '', more, late }

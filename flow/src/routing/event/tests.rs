@@ -47,6 +47,66 @@ fn what_is_refused_names_its_reason() {
 }
 
 #[test]
+fn an_id_that_would_move_the_cursor_of_a_terminal_is_refused() {
+    for escape in ["\\u001b[2J", "\\u0007", "\\u202e", "\\n"] {
+        for field in ["subject", "id", "source"] {
+            let text =
+                with(&format!(r#""{field}":"call-{escape}""#)).replacen(&format!(r#""{field}":"1","#), "", 1);
+            let text = text.replacen(&format!(r#""{field}":"sbc","#), "", 1);
+            assert_eq!(reason(&text), "invalid_data", "{text}");
+        }
+    }
+}
+
+#[test]
+fn blanks_around_a_subject_do_not_count() {
+    let read = |text: &str| Event::parse(text.as_bytes());
+    assert_eq!(read(&with(r#""subject":" call-1 ""#)).unwrap().subject.as_deref(), Some("call-1"));
+    assert_eq!(reason(&with(r#""subject":" ""#)), "missing_field");
+    let usage =
+        with(r#""subject":"8944-1110 0000","data":{"total_bytes":1}"#).replace("call.incoming", "sim.usage");
+    assert_eq!(read(&usage).unwrap().subject.as_deref(), Some("894411100000"));
+}
+
+#[test]
+fn data_in_base64_is_decoded_or_refused() {
+    let custom = |fields: &str| with(fields).replace("call.incoming", "custom.exact");
+    let event = Event::parse(custom(r#""data_base64":"eyJpY2NpZCI6Ijg5NDQifQ==""#).as_bytes()).unwrap();
+    assert_eq!(event.text("iccid"), Some("8944"));
+    for wrong in [
+        r#""data_base64":"!""#,
+        r#""data_base64":7"#,
+        r#""data_base64":"eyJpY2NpZCI6Ijg5NDQifQ==","datacontenttype":"image/png""#,
+        r#""data_base64":"eyJpY2NpZCI6Ijg5NDQifQ==","data":{}"#,
+    ] {
+        assert_eq!(reason(&custom(wrong)), "invalid_data", "{wrong}");
+    }
+    assert_eq!(reason(&custom(r#""data_base64":"WzFd""#)), "wrong_type");
+    assert_eq!(reason(&custom(r#""data_base64":"e30x""#)), "malformed_json");
+}
+
+#[test]
+fn a_number_is_kept_exactly_or_refused() {
+    for inexact in ["89440000000000000012", "-89440000000000000012", "1e20", "1.8446744073709552e19"] {
+        let refused = Event::parse(with(&format!(r#""data":{{"n":{inexact}}}"#)).as_bytes()).unwrap_err();
+        assert_eq!(refused.reason.as_str(), "inexact_number", "{inexact}");
+        assert!(refused.message.contains("send it as a text"), "{}", refused.message);
+    }
+    assert!(
+        Event::parse(
+            with(r#""data":{"n":18446744073709551615,"d":0.1,"s":-9223372036854775808}"#).as_bytes()
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn a_byte_order_mark_and_half_a_surrogate_pair_are_no_fault() {
+    let text = format!("\u{feff}{}", with(r#""data":{"name":"a\ud83d"}"#));
+    assert_eq!(Event::parse(text.as_bytes()).unwrap().text("name"), Some("a\u{fffd}"));
+}
+
+#[test]
 fn a_type_is_a_name() {
     for wrong in ["call.incoming|sim.*", "call incoming", "sim.*", "anruf.\u{e4}"] {
         let text = with("\"data\":{}").replace("call.incoming", wrong);

@@ -69,7 +69,9 @@ pub fn before(simulation: &Simulation, operation: &Operation) {
 
 /// Tells the audit about `operation` and its answer.
 pub fn after(simulation: &Arc<Simulation>, process: &Arc<Process>, operation: &Operation, answer: &dyn Any) {
-    if let (Operation::Deliver { event }, Some(Delivered::Unmatched)) = (operation, answer.downcast_ref()) {
+    if let (Operation::Deliver { event }, Some(Delivered::Unmatched | Delivered::Copy)) =
+        (operation, answer.downcast_ref())
+    {
         simulation.audit(|audit| audit.unheard(&event.input));
     } else if let Some(Claimed::Rows { rows, .. }) = answer.downcast_ref() {
         simulation.kill_if_poisonous(process, rows);

@@ -160,14 +160,14 @@ pub async fn an_id_that_is_still_kept_is_not_started_again(w: &StoreHarness) {
     let row = w.claim_one(call.shard()).await;
     w.end(&row).await;
     // The same event under another key, as if it had left the dedup window: its activeflow still exists and has ended.
-    let again = Deliver { key: EventKey::derive("default", "sbc-1", "forgotten"), ..call.incoming("e1") };
+    let again = Deliver { key: EventKey::of(&["default", "sbc-1", "forgotten"]), ..call.incoming("e1") };
     assert_eq!(w.store.deliver(&again).await.unwrap(), Delivered::Duplicate);
     assert!(w.claim_as(worker(1), call.shard(), 10).await.is_empty());
     assert_eq!(w.store.get(row.claim.id).await.unwrap().unwrap().record.state, State::Ended);
 }
 
 pub async fn solo_attempts_are_counted_for_each_event(w: &StoreHarness) {
-    let (one, two) = (EventKey::derive("default", "s", "1"), EventKey::derive("default", "s", "2"));
+    let (one, two) = (EventKey::of(&["default", "s", "1"]), EventKey::of(&["default", "s", "2"]));
     assert_eq!(w.store.count_attempt(Shard(1), one, 11).await.unwrap(), 1);
     assert_eq!(w.store.count_attempt(Shard(1), one, 12).await.unwrap(), 2);
     assert_eq!(w.store.count_attempt(Shard(1), one, 12).await.unwrap(), 2, "the same attempt, repeated");

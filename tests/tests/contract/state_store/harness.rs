@@ -215,7 +215,7 @@ impl Call {
     pub fn start(&self, event_id: &str) -> Start {
         let hears = ["call.incoming", "call.digits", "call.hangup"].map(String::from).into();
         Start {
-            id: ActiveflowId::derive(&self.reference, "sbc-1", event_id, &self.starter),
+            id: ActiveflowId::derive(&self.reference, "sbc-1", event_id, "call.incoming", &self.starter),
             class: Class::Voice,
             spec: ActiveflowSpec {
                 reference: self.reference.clone(),
@@ -252,12 +252,13 @@ impl Call {
 
     fn deliver(&self, event_id: &str, kind: &str, to: Destination) -> Deliver {
         Deliver {
-            key: EventKey::derive("default", "sbc-1", &format!("{} {event_id}", self.reference.subject)),
+            key: EventKey::of(&["default", "sbc-1", &format!("{} {event_id}", self.reference.subject)]),
             shard: self.shard(),
             generation: 0,
             to,
             kind: kind.into(),
             input: format!("{{\"id\":\"{event_id}\"}}").into_bytes(),
+            single_use: None,
             always_fits: kind == "call.hangup",
         }
     }

@@ -13,6 +13,7 @@ mod late;
 mod lookup;
 mod on_disk;
 mod on_server;
+mod single_use;
 mod successors;
 mod suspects;
 mod upkeep;
@@ -68,6 +69,11 @@ contract! {
     work::finish_settles_a_prefix_and_keeps_the_rest,
     work::a_yield_goes_behind_the_others,
     work::a_release_counts_no_death_and_only_the_holder_can,
+    single_use::a_second_start_of_a_live_call_is_a_copy,
+    single_use::a_start_after_the_end_is_a_copy_unless_it_is_dated_after_the_end,
+    single_use::a_start_after_quarantine_is_a_copy,
+    single_use::a_used_reference_is_forgotten_with_the_end_of_its_activeflow,
+    single_use::other_references_start_again_and_side_runs_start_beside_a_copy,
     successors::an_ended_owner_gives_up_its_reference,
     successors::what_an_ended_owner_did_not_take_starts_the_next,
     successors::what_the_next_owner_does_not_hear_goes_nowhere,

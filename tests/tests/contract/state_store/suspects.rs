@@ -126,6 +126,11 @@ pub async fn a_quarantined_owner_gives_up_its_reference_and_can_be_retried(w: &S
 /// Lets every worker that claims `call` die until it is quarantined.
 pub async fn quarantined(w: &StoreHarness, call: &Call) -> Row {
     w.applied(&call.incoming("e1")).await;
+    dead_until_quarantined(w, call).await
+}
+
+/// The same for an activeflow that is ready.
+pub async fn dead_until_quarantined(w: &StoreHarness, call: &Call) -> Row {
     let mut worker_numbers = 10..;
     claim_and_die(w, &mut worker_numbers, call.shard(), BUSY, 1).await;
     for _ in 0..5 {
