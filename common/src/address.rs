@@ -147,3 +147,62 @@ fn bundle_hash(hex: &str) -> Option<[u8; 32]> {
     }
     Some(hash)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: &str, subject: &str, id: &str) -> ParsedEvent {
+        let data = r#"{"from":"+1","to":"+2","digits":"1"}"#;
+        let text = format!(
+            r#"{{"specversion":"1.0","id":"{id}","source":"s","type":"{kind}","subject":"{subject}","data":{data}}}"#
+        );
+        read(text.as_bytes(), DEFAULT_REALM, None).unwrap()
+    }
+
+    #[test]
+    fn an_event_dated_far_from_its_arrival_is_judged_by_its_arrival() {
+        let day = |days: i64| Timestamp::from_micros(1_800_000_000_000_000 + days * 86_400_000_000);
+        let dated = |days: i64| {
+            let event = Event { time: Some(day(days)), ..event("call.incoming", "c", "1").event };
+            credible_time(&event, day(0))
+        };
+        assert_eq!([-7, 0, 1].map(dated), [-7, 0, 1].map(|days| Some(day(days))));
+        assert_eq!([-8, 2, 20_000].map(dated), [None; 3]);
+    }
+
+    #[test]
+    fn an_id_that_a_source_uses_again_for_another_call_is_another_event() {
+        let of = |event: ParsedEvent| {
+            address(&event, &Definitions::default(), Timestamp::default(), 4).unwrap().key
+        };
+        assert_eq!(of(event("call.incoming", "c1", "1")), of(event("call.incoming", " c1 ", "1")));
+        assert_ne!(of(event("call.incoming", "c1", "1")), of(event("call.incoming", "c2", "1")));
+        assert_ne!(of(event("call.incoming", "c1", "1")), of(event("call.digits", "c1", "1")));
+    }
+
+    #[test]
+    fn only_a_call_a_form_and_a_job_start_once() {
+        let once = |kind| {
+            let deliver = address(&event(kind, "x", "1"), &Definitions::default(), Timestamp::default(), 4);
+            deliver.unwrap().single_use.is_some()
+        };
+        assert!(["call.incoming", "form.requested", "job.due"].into_iter().all(once));
+        assert!(!["conversation.message", "custom.alarm", "message.received"].into_iter().any(once));
+    }
+
+    #[test]
+    fn numbers_with_commas_are_references_of_their_own() {
+        let reference = |from: &str, to: &str| {
+            let text = format!(
+                r#"{{"specversion":"1.0","id":"1","source":"s","type":"message.received","data":{{"from":"{from}","to":"{to}"}}}}"#
+            );
+            read(text.as_bytes(), DEFAULT_REALM, None).unwrap().addressee
+        };
+        assert_ne!(
+            reference("+15550141,+15550142", "+15550140"),
+            reference("+15550142", "+15550140,+15550141")
+        );
+        assert_eq!(reference("tel:+1-555-0141", "0015550140"), reference("+15550141", "+15550140"));
+    }
+}

@@ -8,7 +8,9 @@ const NUMBERS: [(&str, &str); 2] = [("from", "+15550100"), ("to", "+15550111")];
 
 fn of(kind: &str) -> Delivery {
     let data = NUMBERS.into_iter().map(|(name, number)| (name.to_owned(), number.into()));
-    published(kind, Some("8944"), serde_json::Value::Object(data.collect()))
+    let mut data: serde_json::Map<_, _> = data.collect();
+    data.insert("total_bytes".into(), 1.into());
+    published(kind, Some("8944"), serde_json::Value::Object(data))
 }
 
 /// A dispatcher for which events of `kind` would start an activeflow, and whose shards are all closed.

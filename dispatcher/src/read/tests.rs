@@ -88,7 +88,9 @@ fn the_realm_comes_from_the_broker_user() {
 
 #[test]
 fn an_event_without_an_address_is_refused_with_a_reason() {
-    let refused = read(&published("call.digits", None, serde_json::json!({ "digits": "1" })), &BTreeMap::new()).unwrap_err();
+    let refused =
+        read(&published("call.digits", None, serde_json::json!({ "digits": "1" })), &BTreeMap::new())
+            .unwrap_err();
     assert_eq!(refused.reason.name(), "unaddressable");
     assert!(refused.message.contains("subject"));
 }

@@ -96,7 +96,10 @@ async fn a_stop_goes_before_what_waits_in_the_inbox() {
     stopped.inbox = digit();
     stopped.control = Some(Control::Stop);
     assert_eq!(run(&harness, stopped).await, AdvanceOutcome::Ended);
-    assert_eq!(harness.log(), ["commit 1: 0 inputs, 1 commands, Keep Stop", "publish 2", "finish 2: 0 left, End"]);
+    assert_eq!(
+        harness.log(),
+        ["commit 1: 0 inputs, 1 commands, Keep Stop", "publish 2", "finish 2: 0 left, End"]
+    );
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod harness;
 mod mixed;
 mod paused_store;
 mod privacy;
+mod real_life;
 mod shutdown;
 mod simulate;
 mod standalone;
