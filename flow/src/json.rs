@@ -14,20 +14,31 @@ pub fn to_bytes<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
 
 /// Bytes of `value` as JSON, counted without keeping them.
 pub(crate) fn encoded_len<T: Serialize + ?Sized>(value: &T) -> usize {
-    struct Count(usize);
+    encoded_within(value, usize::MAX).unwrap_or(usize::MAX)
+}
+
+/// Bytes of `value` as JSON; `None` if there are more than `most`, at which the count stops.
+pub(crate) fn encoded_within<T: Serialize + ?Sized>(value: &T, most: usize) -> Option<usize> {
+    struct Count {
+        bytes: usize,
+        most: usize,
+    }
     impl std::io::Write for Count {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
+            self.bytes = self.bytes.saturating_add(bytes.len());
+            if self.bytes > self.most {
+                Err(std::io::ErrorKind::FileTooLarge.into())
+            } else {
+                Ok(bytes.len())
+            }
         }
 
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
         }
     }
-    let mut count = Count(0);
-    let _ = serde_json::to_writer(&mut count, value);
-    count.0
+    let mut count = Count { bytes: 0, most };
+    serde_json::to_writer(&mut count, value).ok().map(|()| count.bytes)
 }
 
 /// An object from pairs.
