@@ -136,9 +136,9 @@ fn a_template_tells_the_variables_that_it_reads_and_no_functions() {
     assert_eq!(reads("no expression"), [""; 0]);
 }
 
-/// Runs on a thread with a stack of 2 MiB, as a worker's.
+/// Runs on a thread with half the stack of a worker (2 MiB), which others use too.
 fn on_a_small_stack<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
-    std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap()
+    std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap()
 }
 
 /// Each way in which an expression can grow without an end: the text with `n` of it.
