@@ -9,6 +9,7 @@ use common::identity::hex;
 use common::ports::lookup::ActiveflowSnapshot;
 use common::retry::until_answered;
 use flow::{Bundle, Definitions};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,5 +97,24 @@ impl Api {
         };
         self.cache.store_bundle(hash, &bundle);
         Ok(Some(bundle))
+    }
+
+    /// The document of the bundle with this hash. Does not compile it: a flow that this version cannot run can still be
+    /// read and replaced.
+    ///
+    /// # Errors
+    /// As [`Api::ask`].
+    pub async fn document(&self, hash: &str) -> Result<Option<Value>, Problem> {
+        if let Some(bundle) = self.cache.bundle(hash) {
+            return Ok(Some(bundle.document().clone()));
+        }
+        let Some(bytes) = self.ask(|| self.ports.catalogue.bundle(hash)).await? else { return Ok(None) };
+        match Bundle::document_in(&bytes) {
+            Ok(document) => Ok(Some(document)),
+            Err(error) => {
+                tracing::warn!(bundle.hash = hash, %error, "the document in a bundle cannot be read");
+                Ok(None)
+            }
+        }
     }
 }

@@ -1,17 +1,24 @@
 //! The cache of the definitions and of bundles.
 
+use common::cache::Cache;
 use flow::{Bundle, Definitions};
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Maximum number of cached bundles.
 const MAX_BUNDLES: usize = 64;
+/// Maximum of memory that cached bundles take, in bytes.
+const MAX_BUNDLE_BYTES: usize = 64 * 1024 * 1024;
 
 /// The newest definitions that this process has read, and bundles by hash. Bundles are immutable.
-#[derive(Default)]
 pub struct DefinitionsCache {
     definitions: Mutex<Arc<Definitions>>,
-    bundles: Mutex<BTreeMap<String, Arc<Bundle>>>,
+    bundles: Cache<String, Arc<Bundle>>,
+}
+
+impl Default for DefinitionsCache {
+    fn default() -> Self {
+        DefinitionsCache { definitions: Mutex::default(), bundles: Cache::new(MAX_BUNDLES, MAX_BUNDLE_BYTES) }
+    }
 }
 
 impl DefinitionsCache {
@@ -28,15 +35,11 @@ impl DefinitionsCache {
     }
 
     pub fn bundle(&self, hash: &str) -> Option<Arc<Bundle>> {
-        lock(&self.bundles).get(hash).cloned()
+        self.bundles.get(&hash.to_owned())
     }
 
     pub fn store_bundle(&self, hash: &str, bundle: &Arc<Bundle>) {
-        let mut bundles = lock(&self.bundles);
-        if bundles.len() >= MAX_BUNDLES {
-            bundles.pop_first();
-        }
-        bundles.insert(hash.to_owned(), bundle.clone());
+        self.bundles.insert(hash.to_owned(), bundle.clone(), bundle.memory());
     }
 }
 

@@ -50,14 +50,14 @@ async fn current(api: &Api, customer_id: &str) -> Result<Snapshot, Problem> {
     let definitions = (*api.definitions().await?).clone();
     let mut documents = BTreeMap::new();
     for flow in definitions.flows.values().filter(|flow| flow.customer_id == customer_id) {
-        let bundle = api.bundle(&flow.bundle).await?.ok_or_else(|| {
+        let document = api.document(&flow.bundle).await?.ok_or_else(|| {
             let detail = format!(
                 "the bundle {} of the deployed flow `{}` is missing or unreadable",
                 flow.bundle, flow.name
             );
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "store_unreadable", detail)
         })?;
-        documents.insert(flow.id.clone(), bundle.document().to_string());
+        documents.insert(flow.id.clone(), document.to_string());
     }
     Ok(Snapshot { definitions, documents, now })
 }

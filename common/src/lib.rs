@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod backoff;
+pub mod cache;
 pub mod command;
 pub mod deliver;
 pub mod heartbeat;

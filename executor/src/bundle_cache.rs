@@ -1,25 +1,20 @@
 //! A bounded cache of compiled bundles.
 
 use common::StoreError;
+use common::cache::Cache;
 use common::identity::hex;
 use common::ports::Catalogue;
 use flow::Bundle;
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 pub struct BundleCache {
     catalogue: Arc<dyn Catalogue>,
-    capacity: usize,
-    entries: Mutex<Entries>,
+    bundles: Cache<[u8; 32], Arc<Bundle>>,
 }
 
-#[derive(Default)]
-struct Entries {
-    /// Number of lookups. The least recently used bundle is evicted first.
-    uses: u64,
-    bundles: HashMap<[u8; 32], (Arc<Bundle>, u64)>,
-}
+/// Maximum of memory that cached bundles take, in bytes.
+const MAX_BYTES: usize = 256 * 1024 * 1024;
 
 /// The bundle is unavailable now. A later try may succeed: after a publication, or an upgrade of this binary.
 #[derive(Debug, thiserror::Error)]
@@ -34,13 +29,13 @@ pub enum BundleError {
 
 impl BundleCache {
     pub fn new(catalogue: Arc<dyn Catalogue>, capacity: usize) -> BundleCache {
-        BundleCache { catalogue, capacity: capacity.max(1), entries: Mutex::default() }
+        BundleCache { catalogue, bundles: Cache::new(capacity, MAX_BYTES) }
     }
 
     /// # Errors
     /// See [`BundleError`].
     pub async fn get(&self, hash: &[u8; 32]) -> Result<Arc<Bundle>, BundleError> {
-        if let Some(bundle) = self.lookup(hash) {
+        if let Some(bundle) = self.bundles.get(hash) {
             return Ok(bundle);
         }
         let name = hex(hash);
@@ -51,26 +46,7 @@ impl BundleCache {
         let compiled = compiled
             .map_or_else(|_| Err("compiling it panicked".into()), |read| read.map_err(|e| e.to_string()));
         let bundle = compiled.map(Arc::new).map_err(|why| BundleError::Unreadable { hash: name, why })?;
-        self.insert(*hash, bundle.clone());
+        self.bundles.insert(*hash, bundle.clone(), bundle.memory());
         Ok(bundle)
-    }
-
-    fn lookup(&self, hash: &[u8; 32]) -> Option<Arc<Bundle>> {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.uses += 1;
-        let uses = entries.uses;
-        let (bundle, used) = entries.bundles.get_mut(hash)?;
-        *used = uses;
-        Some(bundle.clone())
-    }
-
-    fn insert(&self, hash: [u8; 32], bundle: Arc<Bundle>) {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let uses = entries.uses;
-        entries.bundles.insert(hash, (bundle, uses));
-        if entries.bundles.len() > self.capacity {
-            let oldest = entries.bundles.iter().min_by_key(|(_, (_, used))| *used).map(|(hash, _)| *hash);
-            oldest.and_then(|oldest| entries.bundles.remove(&oldest));
-        }
     }
 }

@@ -65,6 +65,8 @@ codes! {
     DOCUMENT_SHAPE     "SBX0107" Error   "A part of the document is missing or has the wrong type.";
     UNKNOWN_TRIGGER    "SBX0108" Error   "No such trigger event.";
     VARIABLE_NAME      "SBX0109" Error   "This is not a name that a variable can have.";
+    MISSING_NAME       "SBX0110" Error   "The document has no name.";
+    EXPRESSIONS        "SBX0111" Error   "The document has too many expressions.";
     UNKNOWN_ACTION     "SBX0201" Error   "No such action type.";
     UNKNOWN_OPTION     "SBX0202" Error   "The action has no such option.";
     OPTION_TYPE        "SBX0203" Error   "An option is missing or has the wrong type.";
@@ -72,6 +74,8 @@ codes! {
     MISSING_ID         "SBX0205" Error   "The action has no id.";
     DUPLICATE_ID       "SBX0206" Error   "Two actions have the same id.";
     RESERVED_ID        "SBX0207" Error   "This id is reserved.";
+    LANGUAGE           "SBX0208" Warning "This is not a language tag.";
+    CONSTANT_RESULT    "SBX0209" Warning "A result is a constant, not a variable of the called flow.";
     UNKNOWN_TARGET     "SBX0301" Error   "The target does not exist.";
     UNREACHABLE        "SBX0302" Warning "Nothing leads to this action.";
     ENDLESS_LOOP       "SBX0303" Error   "A loop has no input, no limit and no way out.";
@@ -80,6 +84,9 @@ codes! {
     UNKNOWN_VARIABLE   "SBX0402" Error   "No such variable.";
     UNDECLARED         "SBX0403" Warning "A subroutine uses a variable that it does not declare.";
     ABSENT_CONTEXT     "SBX0404" Warning "The trigger never sets this variable.";
+    UNKNOWN_FILTER     "SBX0405" Error   "No such filter, test or function.";
+    UNKNOWN_FIELD      "SBX0406" Warning "This field is not one that Signalbox knows.";
+    INCOMPARABLE       "SBX0407" Error   "A text is compared with a number.";
     FAMILY             "SBX0501" Error   "The action needs a call, and this flow has none.";
     TRIGGER_TYPE       "SBX0502" Error   "The trigger does not belong to the flow's type.";
     NEEDS_TRIGGER      "SBX0503" Error   "The action needs another trigger.";
@@ -90,6 +97,9 @@ codes! {
 
 /// Maximum number of errors, and of warnings, that one report contains.
 const MAX_FINDINGS: usize = 1_000;
+
+/// Maximum number of characters of each text of a finding.
+const MAX_SENTENCE: usize = 1_000;
 
 /// Collects findings by pointer; positions are added where the source is known.
 #[derive(Default)]
@@ -121,8 +131,8 @@ impl Report {
             pointer: pointer.into(),
             line: 0,
             column: 0,
-            what: what.into(),
-            help: help.into(),
+            what: shortened(what.into()),
+            help: shortened(help.into()),
         });
     }
 
@@ -138,6 +148,15 @@ impl Report {
     pub fn into_findings(self) -> Vec<Finding> {
         self.found
     }
+}
+
+/// The first thousand characters of a sentence that repeats text of the document.
+fn shortened(mut text: String) -> String {
+    if let Some((cut, _)) = text.char_indices().nth(MAX_SENTENCE) {
+        text.truncate(cut);
+        text.push('…');
+    }
+    text
 }
 
 /// `/actions/2/option` + `target_ids` with the escapes of RFC 6901.
@@ -213,6 +232,16 @@ mod tests {
         // A third of the letters and one may differ.
         assert_eq!(did_you_mean("tabxyz", ["tablet"]), "Did you mean `tablet`?");
         assert_eq!(did_you_mean("taxyzw", ["tablet"]), "Known names: `tablet`.");
+    }
+    #[test]
+    fn a_finding_repeats_no_more_than_a_thousand_characters_of_a_document() {
+        let mut report = Report::default();
+        for length in [1_000, 1_001] {
+            report.add(SYNTAX, "", "ä".repeat(length), "");
+        }
+        let lengths: Vec<usize> =
+            report.into_findings().iter().map(|finding| finding.what.chars().count()).collect();
+        assert_eq!(lengths, [1_000, 1_001], "and an ellipsis");
     }
     #[test]
     fn a_thousand_errors_and_a_thousand_warnings_are_told() {

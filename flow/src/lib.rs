@@ -31,7 +31,7 @@ mod time;
 pub use class::Class;
 pub use engine::{Cursor, cursor, preview, step, step_within};
 pub use format::FormatError;
-pub use language::{MAX_DOCUMENT_BYTES, TRIGGERS, schema, validate};
+pub use language::{MAX_DOCUMENT_BYTES, TRIGGERS, calls, schema, validate};
 pub use program::Bundle;
 pub use routing::{Definitions, Event, definitions, event, is_deceptive, normal_form, route};
 pub use time::Timestamp;

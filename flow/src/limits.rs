@@ -12,6 +12,9 @@ pub const VARIABLES: usize = 64 * 1024;
 pub const LIFETIME_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
 /// Actions in one step. A step that reaches the limit yields.
 pub const ACTIONS_PER_STEP: u32 = 256;
+/// Work of one step, counted in units of about ten copied bytes: what actions evaluate, set and send. An action beyond it is
+/// undone, and the step yields before it; an action that needs more than all of it fails with the code `limit.work`.
+pub const WORK_PER_STEP: u64 = 1_000_000;
 /// Notes of one step. A last note, `notes_dropped`, counts further ones.
 pub const NOTES_PER_STEP: usize = 256;
 /// Bytes of one option's text after evaluation.

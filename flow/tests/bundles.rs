@@ -105,3 +105,28 @@ fn calls_are_followed_sixty_four_flows_deep() {
     assert_eq!(nested(64), [""; 0]);
     assert_eq!(nested(65), ["SBX0505"]);
 }
+
+/// A bundle of before, whose expressions break a limit, is refused by place; it cannot end the process.
+#[test]
+fn a_stored_bundle_is_held_to_the_limits_of_expressions() {
+    let stored = |text: String| {
+        let document =
+            json!({ "actions": [{ "id": "a", "type": "talk", "option": { "text": text } }], "name": "x" });
+        let json = json!({ "main": "main", "document": document }).to_string();
+        let bytes = [&[1], json.as_bytes()].concat();
+        let read = std::thread::Builder::new().stack_size(2 << 20);
+        let read =
+            read.spawn(move || Bundle::from_bytes(&bytes).map(|_| ()).map_err(|error| error.to_string()));
+        read.unwrap().join().unwrap()
+    };
+    assert_eq!(stored("${1+1}".to_owned()), Ok(()));
+    for text in
+        ["1+", "-", "not ", "1~", "()", "[", "(", "a|lower"].map(|part| part.repeat(14_000 / part.len()))
+    {
+        let error = stored(format!("${{{text}1}}")).unwrap_err();
+        assert!(error.contains("flow `main` cannot be read: SBX040"), "{error}");
+        assert!(error.contains("(/actions/0/option/text)"), "{error}");
+    }
+    let many = stored("${call.from}".repeat(1_000) + &"x".repeat(4_000));
+    assert_eq!(many, Ok(()));
+}

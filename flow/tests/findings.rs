@@ -14,12 +14,18 @@ fn document(actions: &Value) -> Value {
     json!({ "schema": "signalbox.flow/v1", "name": "test", "trigger": { "event": "call.incoming" }, "actions": actions })
 }
 
+/// The document with a name, unless it has one.
+fn named(document: &Value) -> String {
+    let mut document = document.clone();
+    if let Some(fields) = document.as_object_mut() {
+        fields.entry("name").or_insert_with(|| json!("test"));
+    }
+    document.to_string()
+}
+
 /// `code pointer` of every finding.
 fn found(document: &Value) -> Vec<String> {
-    validate(&document.to_string())
-        .iter()
-        .map(|finding| format!("{} {}", finding.code, finding.pointer))
-        .collect()
+    validate(&named(document)).iter().map(|finding| format!("{} {}", finding.code, finding.pointer)).collect()
 }
 
 fn in_actions(actions: Value) -> Vec<String> {
@@ -27,7 +33,7 @@ fn in_actions(actions: Value) -> Vec<String> {
 }
 
 fn only(document: &Value) -> Finding {
-    let findings = validate(&document.to_string());
+    let findings = validate(&named(document));
     assert_eq!(findings.len(), 1, "{findings:#?}");
     findings.into_iter().next().unwrap()
 }
@@ -196,6 +202,150 @@ fn actions_must_fit_what_starts_the_flow() {
     assert_eq!(flow("message.received", "message_receive", json!({})), [""; 0]);
     let service = json!({ "schema": "signalbox.flow/v1", "type": "service", "actions": [{ "id": "a", "type": "answer" }] });
     assert_eq!(found(&service), ["SBX0501 /actions/0/type"]);
+}
+
+#[test]
+fn a_document_has_a_name() {
+    let codes = |document: Value| -> Vec<String> {
+        let findings = validate(&document.to_string());
+        findings.iter().map(|found| format!("{} {} {}", found.code, found.pointer, found.column)).collect()
+    };
+    assert_eq!(codes(json!({ "actions": [] })), ["SBX0110  1"]);
+    assert_eq!(codes(json!({ "actions": [], "name": " " })), ["SBX0110 /name 22"]);
+    assert_eq!(codes(json!({ "actions": [], "name": "x" })), [""; 0]);
+}
+
+#[test]
+fn a_filter_a_test_and_a_function_must_exist() {
+    let talk = |text: &str| in_actions(json!([{ "id": "a", "type": "talk", "option": { "text": text } }]));
+    for unknown in [
+        "${call.from | uper}",
+        "${call.from is numeric}",
+        "${now()}",
+        "${call.from.upper()}",
+        "${[call.from] | map('uper') | join}",
+        "${[call.from] | select('numeric') | join}",
+    ] {
+        assert_eq!(talk(unknown), ["SBX0405 /actions/0/option/text"], "{unknown}");
+    }
+    for wrong in ["${call.from | replace('a')}", "${call.from | upper(1)}", "${call.from | default(valeu=1)}"]
+    {
+        assert_eq!(talk(wrong), ["SBX0401 /actions/0/option/text"], "{wrong}");
+    }
+    let found =
+        only(&document(&json!([{ "id": "a", "type": "talk", "option": { "text": "${call.to | uper}" } }])));
+    assert_eq!(
+        found.what,
+        "The expression `call.to | uper` cannot be read: there is no filter `uper`; perhaps `upper`."
+    );
+}
+
+#[test]
+fn a_field_that_nothing_sets_is_found_and_one_of_an_event_is_not() {
+    let flow = |trigger: &str, text: &str| {
+        found(&json!({
+            "schema": "signalbox.flow/v1", "trigger": { "event": trigger },
+            "actions": [{ "id": "a", "type": "message_send", "option": { "text": text } }],
+        }))
+    };
+    let at = ["SBX0406 /actions/0/option/text"];
+    assert_eq!(flow("call.incoming", "${call.form}"), at);
+    assert_eq!(flow("message.received", "${message.body}"), at);
+    assert_eq!(flow("sim.usage", "${sim.total}"), at);
+    assert_eq!(flow("sim.usage", "${event.subjcet}"), at);
+    for known in ["${event.data.anything.at[0].all}", "${sim.total_bytes}", "${sim.iccid}", "${error.code}"] {
+        assert_eq!(flow("sim.usage", known), [""; 0], "{known}");
+    }
+    assert_eq!(flow("sim.swapped", "${sim.imei}"), [""; 0], "other events of SIMs have fields of their own");
+    let help = only(&json!({
+        "schema": "signalbox.flow/v1", "trigger": { "event": "call.incoming" },
+        "actions": [{ "id": "a", "type": "talk", "option": { "text": "${call.caller_name}" } }],
+    }))
+    .help;
+    assert!(
+        help.ends_with(
+            "`event.data.caller_name` reads what a gateway adds to the event that starts the flow."
+        )
+    );
+}
+
+/// Case 06: digits and numbers of phones are texts.
+#[test]
+fn a_text_against_a_number_is_found_before_the_flow_runs() {
+    let condition = |expression: &str| {
+        in_actions(json!([
+            { "id": "ask", "type": "digits_receive" },
+            { "id": "a", "type": "condition", "option": { "expression": expression, "false_target_id": "b" } },
+            { "id": "b", "type": "stop" },
+        ]))
+    };
+    for mistake in [
+        "call.digits == 1",
+        "call.digits > 5",
+        "1 != call.digits",
+        "call.digits in [1, 2]",
+        "actions.ask.digits == 1",
+        "voipbin.call.digits == 1",
+        "call.from | trim >= 100",
+        "call.digits is eq 1",
+        "(call.digits ~ '') == 1 + 1",
+        "not (call.digits == 1) and true",
+    ] {
+        assert_eq!(condition(mistake), ["SBX0407 /actions/1/option"], "{mistake}");
+    }
+    for right in
+        ["call.digits == '1'", "call.digits | int > 5", "call.digits in ['1', 2]", "event.data.n == 1"]
+    {
+        assert_eq!(condition(right), [""; 0], "{right}");
+    }
+    let sim = |expression: &str| {
+        found(&json!({
+            "trigger": { "event": "sim.usage" },
+            "actions": [{ "type": "condition", "option": { "expression": expression, "false_target_id": "action-1" } }],
+        }))
+    };
+    assert!(sim("sim.total_bytes >= '1000'").contains(&"SBX0407 /actions/0/option".to_owned()));
+    assert!(!sim("sim.total_bytes >= 1000").contains(&"SBX0407 /actions/0/option".to_owned()));
+    let found =
+        only(&document(&json!([{ "id": "a", "type": "talk", "option": { "text": "${call.digits == 1}" } }])));
+    assert_eq!(found.what, "`call.digits` is a text, and `1` is a number.");
+}
+
+#[test]
+fn a_language_and_the_results_of_a_subroutine_are_judged() {
+    let talk = |language: &str| {
+        let option = json!({ "text": "Hi", "language": language });
+        in_actions(json!([{ "id": "a", "type": "talk", "option": option }]))
+    };
+    for wrong in ["english", "en_US", "xx-XX"] {
+        assert_eq!(talk(wrong), ["SBX0208 /actions/0/option/language"], "{wrong}");
+    }
+    for right in ["en-US", "", "${event.data.language}"] {
+        assert_eq!(talk(right), [""; 0], "{right}");
+    }
+    let results = |value: Value| {
+        let option = json!({ "flow_id": "x", "results": { "open": value } });
+        in_actions(json!([{ "id": "a", "type": "subroutine", "option": option }]))
+    };
+    assert_eq!(results(json!("is_open")), ["SBX0209 /actions/0/option/results/open"]);
+    assert_eq!(results(json!("${is_open}")), [""; 0]);
+}
+
+#[test]
+fn a_document_has_two_thousand_expressions_of_128_kib_together() {
+    let actions = |number: usize, text: &str| {
+        let one = |n: usize| json!({ "id": n.to_string(), "type": "talk", "option": { "text": text } });
+        in_actions((0..number).map(one).collect::<Vec<_>>().into())
+    };
+    assert_eq!(actions(1_000, "${call.from} ${call.to}"), [""; 0]);
+    assert_eq!(actions(1_001, "${call.from} ${call.to}"), ["SBX0111 /actions/1000/option/text"]);
+    let long = format!("${{'{}'}}", "x".repeat(1_000));
+    assert_eq!(actions(130, &long), [""; 0]);
+    assert_eq!(actions(131, &long), ["SBX0111 /actions/130/option/text"]);
+    let bare =
+        |n: usize| json!({ "id": n.to_string(), "type": "branch", "option": { "variable": "call.from" } });
+    let many = in_actions((0..2_001).map(bare).collect::<Vec<_>>().into());
+    assert_eq!(many, ["SBX0111 /actions/2000/option/variable"]);
 }
 
 fn compile(main: Value, subroutines: &[(&str, Value)]) -> Vec<String> {

@@ -8,7 +8,7 @@ use common::ports::catalogue::Publication;
 use flow::definitions::{Definitions, Deployed};
 use flow::finding::Finding;
 use flow::{Bundle, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A deployment to perform.
 pub struct Deployment<'a> {
@@ -73,9 +73,8 @@ pub fn deploy(
     }
 
     let mut rebundled = Vec::new();
-    for caller in
-        current.flows.values().filter(|other| other.customer_id == deployment.customer_id && other.id != id)
-    {
+    let calling = callers(current, documents, &id, deployment);
+    for caller in current.flows.values().filter(|other| calling.contains(&other.id)) {
         let Some(source) = documents.get(&caller.id) else { continue };
         let rebuilt = match Bundle::compile((&caller.id, source), &new_documents) {
             Ok(rebuilt) => rebuilt,
@@ -109,6 +108,37 @@ pub fn deploy(
         bundles.is_empty() && routes.iter().all(|(_, placed)| *placed == RouteChangeResult::Unchanged);
     let publication = Publication { definitions, bundles };
     Ok((!is_same).then_some(Effect { publication, flow, is_new_version, rebundled, routes }))
+}
+
+/// The ids of the customer's other flows that call the deployed one, directly or through others. Only these can change.
+fn callers(
+    current: &Definitions,
+    documents: &BTreeMap<String, String>,
+    id: &str,
+    deployment: &Deployment,
+) -> BTreeSet<String> {
+    let is_other = |flow: &&Deployed| flow.customer_id == deployment.customer_id && flow.id != id;
+    let mut others: Vec<(&Deployed, Vec<String>)> = current
+        .flows
+        .values()
+        .filter(is_other)
+        .filter_map(|flow| Some((flow, flow::calls(documents.get(&flow.id)?))))
+        .filter(|(_, calls)| !calls.is_empty())
+        .collect();
+    let mut called = BTreeSet::from([id.to_owned(), deployment.name.to_owned()]);
+    let mut callers = BTreeSet::new();
+    loop {
+        let (calling, rest): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|(_, calls)| calls.iter().any(|name| called.contains(name)));
+        if calling.is_empty() {
+            return callers;
+        }
+        for (flow, _) in calling {
+            called.extend([flow.id.clone(), flow.name.clone()]);
+            callers.insert(flow.id.clone());
+        }
+        others = rest;
+    }
 }
 
 /// The customer's documents by flow id and by name, which `subroutine` may call.

@@ -99,6 +99,28 @@ fn the_same_again_is_no_publication_whatever_its_white_space() {
     assert_eq!(deployments.flow("Desk").version, 1);
 }
 
+/// Flows that do not call the deployed one are neither compiled nor changed, even if this version cannot read them.
+#[test]
+fn a_deployment_compiles_what_it_changes_and_nothing_else() {
+    let mut deployments = Deployments::default();
+    deployments.deploy(&hours("eight to five"), &[]).unwrap();
+    deployments.deploy(&caller(), &[]).unwrap();
+    let outer = caller().replace("\"Caller\"", "\"Outer\"").replace("\"Hours\"", "\"Caller\"");
+    deployments.deploy(&outer, &[]).unwrap();
+    deployments.deploy(&ivr("one"), &[]).unwrap();
+    let unrelated = deployments.flow("Desk").id.clone();
+    deployments.documents.insert(unrelated.clone(), "{ no document, flow_id".into());
+    deployments.definitions.flows.get_mut(&unrelated).unwrap().hears.insert("call.digits".into());
+    let before = deployments.flow("Desk").clone();
+
+    let effect = deployments.deploy(&hours("nine to five"), &[]).unwrap().unwrap();
+    let mut rebuilt = effect.rebundled.clone();
+    rebuilt.sort();
+    assert_eq!(rebuilt, ["Caller", "Outer"]);
+    assert_eq!(effect.publication.bundles.len(), 3);
+    assert_eq!(*deployments.flow("Desk"), before);
+}
+
 #[test]
 fn the_same_after_an_upgrade_that_hears_more_is_deployed_with_its_callers() {
     let mut deployments = Deployments::default();

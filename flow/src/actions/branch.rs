@@ -1,10 +1,11 @@
 //! `branch`: jumps by the value of a variable, and does not change the variable.
 
 use crate::program::expression::Template;
+use crate::program::options;
 use crate::program::{ActionType, Category, Compile, Context, Execute, Failure, Next};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error};
+use serde::de::Deserializer;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -73,7 +74,7 @@ impl<'de> Deserialize<'de> for Name {
         let name = Option::<String>::deserialize(deserializer)?.filter(|name| !name.is_empty());
         Template::parse_expression(name.as_deref().unwrap_or(DIGITS))
             .map(Name)
-            .map_err(|what| D::Error::custom(format!("expression: {what}")))
+            .map_err(options::not_an_expression)
     }
 }
 

@@ -47,6 +47,7 @@ impl Compile for Subroutine {
                 .for_each(|name| check.range(option, name, "names without dots"));
             names.keys().for_each(|name| check.variable(option, name));
         }
+        self.results.iter().for_each(|(name, value)| check.result(name, value));
     }
 }
 

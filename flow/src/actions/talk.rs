@@ -4,7 +4,8 @@ use super::prompt::{self, DigitsHandle};
 use crate::json::object;
 use crate::program::options::Text;
 use crate::program::{
-    ActionType, Category, Compile, Context, ErrorPolicy, Execute, Failure, Next, Reaction, Signal,
+    ActionType, Category, Compile, Context, ErrorPolicy, Execute, Failure, Next, OptionCheck, Reaction,
+    Signal,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -43,6 +44,10 @@ impl Compile for Talk {
 
     fn pauses(&self) -> bool {
         !self.asynchronous
+    }
+
+    fn check(&self, check: &mut OptionCheck<'_>) {
+        check.language("language", self.language.as_ref());
     }
 }
 

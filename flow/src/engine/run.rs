@@ -4,11 +4,11 @@ use super::cursor::{Cursor, Early, HANGUP};
 use super::effect::{Command, Effect};
 use super::note::{Note, NoteKind};
 use super::variables::Scope;
-use crate::json::{self, shown};
+use crate::json::{self, encoded_len, shown};
 use crate::limits;
-use crate::program::expression::{self, Template};
+use crate::program::expression::{self, Fault, Template};
 use crate::program::options::{Condition, Count, Data};
-use crate::program::{Bundle, CommandReply, Context, Failure, Flow, Node, Wait};
+use crate::program::{Bundle, CommandReply, Context, Failure, Flow, Node, Wait, Work};
 use crate::routing::Event;
 use crate::routing::route::command_id;
 use crate::time::Timestamp;
@@ -27,7 +27,18 @@ pub(crate) struct Run<'a> {
     pub changed: bool,
     /// Maximum of actions in this step.
     pub actions: u32,
+    /// Work of this step.
+    pub work: Work,
+    /// Whether the step is a repetition up to the action for which not enough work was left.
+    pub yields_for_work: bool,
+    /// Set by an action for which not enough work was left: the number of actions before it.
+    pub overrun: Option<u32>,
 }
+
+/// Units of work of a note, and of a command besides its texts.
+const NOTE: usize = 64;
+/// Units of work of each value of a data tree.
+const PART: usize = 8;
 
 /// Maximum nesting of a variable's value. A deeper value could not be read from the stored cursor.
 const MAX_DEPTH: usize = 32;
@@ -55,6 +66,7 @@ impl Run<'_> {
     const MAX_START_BYTES: usize = 256 * 1024;
 
     pub fn note(&mut self, what: NoteKind, detail: Value) {
+        self.work.count(NOTE);
         if self.notes.len() >= limits::NOTES_PER_STEP && !NoteKind::LASTING.contains(&what) {
             self.notes_dropped += 1;
             return;
@@ -181,6 +193,7 @@ impl Context for Run<'_> {
     }
 
     fn command(&mut self, kind: &str, data: Map<String, Value>) -> u32 {
+        self.work.count(NOTE + encoded_len(&data) / 4);
         self.cursor.sequence = self.cursor.sequence.saturating_add(1);
         let action_id = self.cursor.current_action().unwrap_or_default().to_owned();
         self.cursor.hung_up |= kind == HANGUP && !data.contains_key("reference_id");
@@ -277,6 +290,8 @@ impl Context for Run<'_> {
 /// Evaluation of options.
 impl Run<'_> {
     fn filled(&mut self, data: &Data) -> Result<Value, Failure> {
+        let size = if let Data::Plain(value) = data { encoded_len(value) / 4 } else { 0 };
+        self.work.charge(PART + size).map_err(|_| self.exhausted())?;
         Ok(match data {
             Data::Plain(value) => value.clone(),
             Data::Text(template) => self.evaluate(template)?,
@@ -294,13 +309,26 @@ impl Run<'_> {
     fn evaluate(&mut self, template: &Template) -> Result<Value, Failure> {
         let flow =
             self.flow().ok_or_else(|| Failure::new("unknown_flow", "the flow is not in the bundle"))?;
-        let evaluation = template
-            .evaluate(&Scope { cursor: &self.cursor, flow })
-            .map_err(|message| Failure::new("expression", message))?;
+        let scope = Scope { cursor: &self.cursor, flow };
+        let evaluation = template.evaluate(&scope, &mut self.work).map_err(|fault| match fault {
+            Fault::Wrong(message) => Failure::new("expression", message),
+            Fault::Exhausted => self.exhausted(),
+        })?;
         for name in evaluation.missing {
             self.note(NoteKind::EmptyVariable, json!({ "variable": name }));
         }
         Ok(evaluation.value)
+    }
+}
+
+impl Run<'_> {
+    /// The failure of an action that needs more work than a whole step has.
+    fn exhausted(&self) -> Failure {
+        let most = self.work.most();
+        Failure::new(
+            "limit.work",
+            format!("the action needs more than {most} units of work, the limit of a step"),
+        )
     }
 }
 

@@ -6,7 +6,7 @@
 use super::cursor::{Cursor, Early, HANGUP, Input};
 use super::run::Run;
 use crate::json::shown;
-use crate::program::{Bundle, Failure, Node, Reaction, ReservedId, Signal};
+use crate::program::{Bundle, Failure, Node, Reaction, ReservedId, Signal, Work};
 use crate::routing::Event;
 use crate::time::Timestamp;
 use serde_json::{Value, json};
@@ -29,23 +29,45 @@ pub fn step(bundle: &Bundle, cursor: Cursor, input: Input, now: Timestamp) -> St
 }
 
 /// Like [`step`], but runs at most `actions` actions, clamped to 1 to [`limits::ACTIONS_PER_STEP`], and then yields.
+///
+/// An action for which not enough work is left is undone: the step runs again, up to that action. So any division into
+/// steps gives the same cursor and the same effects.
 pub fn step_within(bundle: &Bundle, cursor: Cursor, input: Input, now: Timestamp, actions: u32) -> Step {
-    let mut run = Run {
-        bundle,
-        cursor,
-        effects: Vec::new(),
-        notes: Vec::new(),
-        notes_dropped: 0,
-        now,
-        changed: false,
-        actions: actions.clamp(1, limits::ACTIONS_PER_STEP),
+    let actions = actions.clamp(1, limits::ACTIONS_PER_STEP);
+    let run = run(Run::begin(bundle, cursor.clone(), now, actions), input.clone());
+    let run = match run.overrun {
+        None => run,
+        Some(done) => {
+            let again = Run::begin(bundle, cursor, now, done);
+            self::run(Run { yields_for_work: true, ..again }, input)
+        }
     };
-    run.take(input);
-    run.note_dropped_notes();
     Step { cursor: run.cursor, effects: run.effects, notes: run.notes }
 }
 
+fn run(mut run: Run<'_>, input: Input) -> Run<'_> {
+    run.take(input);
+    run.note_dropped_notes();
+    run
+}
+
 impl<'a> Run<'a> {
+    fn begin(bundle: &'a Bundle, cursor: Cursor, now: Timestamp, actions: u32) -> Run<'a> {
+        Run {
+            bundle,
+            cursor,
+            effects: Vec::new(),
+            notes: Vec::new(),
+            notes_dropped: 0,
+            now,
+            changed: false,
+            actions,
+            work: Work::of(limits::WORK_PER_STEP),
+            yields_for_work: false,
+            overrun: None,
+        }
+    }
+
     fn take(&mut self, input: Input) {
         let started = self.cursor.started_at.is_some();
         match input {

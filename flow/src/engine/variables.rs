@@ -6,6 +6,7 @@ use super::cursor::{Cursor, Frame};
 use crate::program::Flow;
 use crate::program::expression::{Lookup, RESERVED};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 /// Roots that [`Cursor::variables`] contains besides the flow's own variables.
 const SHOWN: &[&str] = &["call", "message", "sim", "event", "activeflow", "customer", "error"];
@@ -40,22 +41,94 @@ impl Scope<'_> {
 }
 
 impl Lookup for Scope<'_> {
-    fn root(&self, name: &str) -> Option<Value> {
-        match name {
-            "actions" => Some(json!(self.frame()?.results)),
-            "flow" => Some(json!({ "id": self.flow.key, "name": self.flow.name })),
-            _ if RESERVED.contains(&name) => root(self.cursor, name),
-            _ => self.frame()?.variables.get(name).cloned(),
-        }
-    }
-
-    fn path(&self, path: &[String]) -> Option<Value> {
+    fn path(&self, path: &[String]) -> Option<Cow<'_, Value>> {
         let (first, rest) = path.split_first()?;
         let frame = self.frame()?;
         match (first.as_str(), rest) {
-            ("actions", [id, key, rest @ ..]) => drill(frame.results.get(id)?.get(key)?, rest).cloned(),
-            (name, rest) if !RESERVED.contains(&name) => drill(frame.variables.get(name)?, rest).cloned(),
-            (name, rest) => drill(&self.root(name)?, rest).cloned(),
+            ("actions", [id, key, rest @ ..]) => {
+                drill(frame.results.get(id)?.get(key)?, rest).map(Cow::Borrowed)
+            }
+            ("actions", rest) => drill(&json!(frame.results), rest).cloned().map(Cow::Owned),
+            ("flow", rest) => {
+                let flow = json!({ "id": self.flow.key, "name": self.flow.name });
+                drill(&flow, rest).cloned().map(Cow::Owned)
+            }
+            ("voipbin", [name, key, rest @ ..]) if ["call", "message"].contains(&name.as_str()) => {
+                let Some(of) = address_of(key) else { return self.path(&path[1..]) };
+                self.has(name).then_some(())?;
+                let number = self.field(name, of);
+                drill(&address(number.as_deref()), rest).cloned().map(Cow::Owned)
+            }
+            ("event", [key, name, rest @ ..]) if key == "data" => {
+                drill(self.cursor.trigger.as_ref()?.data.get(name)?, rest).map(Cow::Borrowed)
+            }
+            (name, rest) if !RESERVED.contains(&name) => {
+                drill(frame.variables.get(name)?, rest).map(Cow::Borrowed)
+            }
+            (name, [key, rest @ ..]) => match self.field(name, key)? {
+                Cow::Borrowed(value) => drill(value, rest).map(Cow::Borrowed),
+                Cow::Owned(value) => drill(&value, rest).cloned().map(Cow::Owned),
+            },
+            (name, []) => root(self.cursor, name).map(Cow::Owned),
+        }
+    }
+}
+
+impl Scope<'_> {
+    /// Whether there is a call, or a message.
+    fn has(&self, name: &str) -> bool {
+        match name {
+            "call" => self.cursor.is_of_a_call(),
+            _ => {
+                let trigger = self.cursor.trigger.as_ref();
+                self.cursor.message.is_some()
+                    || trigger.is_some_and(|event| event.kind.starts_with("message."))
+            }
+        }
+    }
+
+    /// A field of a root that the engine sets. What the trigger or the latest message has itself is not copied.
+    fn field(&self, name: &str, key: &str) -> Option<Cow<'_, Value>> {
+        let trigger = self.cursor.trigger.as_ref();
+        let data =
+            |family: &str| trigger.filter(|event| event.kind.starts_with(family)).map(|event| &event.data);
+        let own = match name {
+            "call" if !["id", "digits"].contains(&key) => {
+                data("call.").filter(|_| self.cursor.is_of_a_call()).and_then(|data| data.get(key))
+            }
+            "message" => self.cursor.message.as_ref().or(data("message.")).and_then(|data| data.get(key)),
+            "sim" if key != "iccid" => data("sim.").and_then(|data| data.get(key)),
+            _ => None,
+        };
+        let is_computed = match name {
+            "call" => ["id", "digits", "direction"].contains(&key),
+            "message" => false,
+            "sim" => key == "iccid",
+            _ => true,
+        };
+        match own {
+            Some(value) => Some(Cow::Borrowed(value)),
+            None if is_computed => self.computed(name, key).map(Cow::Owned),
+            None => None,
+        }
+    }
+
+    fn computed(&self, name: &str, key: &str) -> Option<Value> {
+        let trigger = self.cursor.trigger.as_ref();
+        match (name, key) {
+            ("event", "data") => trigger.map(|event| Value::Object(event.data.clone())),
+            ("event", key) => event_without_data(self.cursor)?.get(key).cloned(),
+            ("call", "digits") if self.cursor.is_of_a_call() => {
+                Some(json!(self.cursor.digits.as_deref().unwrap_or_default()))
+            }
+            ("call", "id") if self.cursor.is_of_a_call() => Some(json!(call_id(self.cursor))),
+            ("call", "direction") if self.cursor.is_of_a_call() => Some(json!(direction(self.cursor))),
+            ("sim", "iccid") => {
+                let event = trigger.filter(|event| event.kind.starts_with("sim."))?;
+                Some(json!(event.subject.as_deref().unwrap_or_default()))
+            }
+            ("call" | "message" | "sim", _) => None,
+            (name, key) => root(self.cursor, name)?.get(key).cloned(),
         }
     }
 }
@@ -96,16 +169,22 @@ fn call(cursor: &Cursor) -> Option<Value> {
         .filter(|event| event.kind.starts_with("call."))
         .map(|event| event.data.clone())
         .unwrap_or_default();
-    let id = trigger
-        .and_then(|event| event.subject.clone())
-        .unwrap_or_else(|| cursor.identity.reference_id.clone());
-    call.insert("id".to_owned(), Value::String(id));
+    call.insert("id".to_owned(), json!(call_id(cursor)));
     if !call.contains_key("direction") {
-        let direction = trigger.and_then(|event| event.kind.strip_prefix("call.")).unwrap_or_default();
-        call.insert("direction".to_owned(), json!(direction));
+        call.insert("direction".to_owned(), json!(direction(cursor)));
     }
     call.insert("digits".to_owned(), json!(cursor.digits.as_deref().unwrap_or_default()));
     Some(Value::Object(call))
+}
+
+fn call_id(cursor: &Cursor) -> &str {
+    let subject = cursor.trigger.as_ref().and_then(|event| event.subject.as_deref());
+    subject.unwrap_or(&cursor.identity.reference_id)
+}
+
+/// The direction that the trigger's type says; its data may say another.
+fn direction(cursor: &Cursor) -> &str {
+    cursor.trigger.as_ref().and_then(|event| event.kind.strip_prefix("call.")).unwrap_or_default()
 }
 
 fn message(cursor: &Cursor) -> Option<Map<String, Value>> {
@@ -127,18 +206,35 @@ fn sim(cursor: &Cursor) -> Option<Value> {
 }
 
 fn event(cursor: &Cursor) -> Option<Value> {
+    let mut event = event_without_data(cursor)?;
+    event["data"] = Value::Object(cursor.trigger.as_ref()?.data.clone());
+    Some(event)
+}
+
+fn event_without_data(cursor: &Cursor) -> Option<Value> {
     let trigger = cursor.trigger.as_ref()?;
     Some(json!({
         "id": trigger.id, "source": trigger.source, "type": trigger.kind,
-        "subject": trigger.subject, "time": trigger.time, "data": trigger.data,
+        "subject": trigger.subject, "time": trigger.time,
     }))
 }
 
+/// The field that holds the number of an address in voipbin's form.
+fn address_of(key: &str) -> Option<&'static str> {
+    match key {
+        "source" => Some("from"),
+        "destination" => Some("to"),
+        _ => None,
+    }
+}
+
+fn address(number: Option<&Value>) -> Value {
+    json!({ "type": "tel", "target": number, "target_name": number, "name": "" })
+}
+
 fn voipbin(cursor: &Cursor) -> Value {
-    let address = |data: &Value, key: &str| json!({ "type": "tel", "target": data.get(key), "target_name": data.get(key), "name": "" });
-    let both = |data: Value| {
-        let (source, destination) = (address(&data, "from"), address(&data, "to"));
-        let mut data = data;
+    let both = |mut data: Value| {
+        let (source, destination) = (address(data.get("from")), address(data.get("to")));
         data["source"] = source;
         data["destination"] = destination;
         data

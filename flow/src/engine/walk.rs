@@ -15,15 +15,26 @@ use serde_json::{Map, Value, json};
 /// Execution of actions.
 impl<'a> Run<'a> {
     pub fn proceed(&mut self) {
-        for _ in 0..self.actions {
+        for done in 0..self.actions {
             if self.rests() {
                 return;
             }
+            if self.work.is_exhausted() {
+                return self.note(NoteKind::Yielded, because_of_work());
+            }
+            let has_whole_budget = self.work.is_unused();
             self.execute();
+            if self.work.is_exhausted() && !has_whole_budget {
+                self.overrun = Some(done);
+                return;
+            }
         }
-        // A smaller limit is the caller's choice and needs no note.
-        if !self.rests() && self.actions == limits::ACTIONS_PER_STEP {
-            self.note(NoteKind::Yielded, Value::Null);
+        match self.rests() {
+            true => {}
+            false if self.yields_for_work => self.note(NoteKind::Yielded, because_of_work()),
+            // A smaller limit is the caller's choice and needs no note.
+            false if self.actions == limits::ACTIONS_PER_STEP => self.note(NoteKind::Yielded, Value::Null),
+            false => {}
         }
     }
 
@@ -148,6 +159,10 @@ impl<'a> Run<'a> {
     }
 }
 
+fn because_of_work() -> Value {
+    json!({ "because": "work" })
+}
+
 /// Moves of the cursor.
 impl<'a> Run<'a> {
     pub fn jump(&mut self, target: &str) {
@@ -203,7 +218,9 @@ impl<'a> Run<'a> {
         self.changed = false;
         let frames = self.cursor.frames.iter();
         let sizes = frames.map(|frame| encoded_len(&frame.variables) + encoded_len(&frame.results));
-        if sizes.sum::<usize>() + encoded_len(&self.cursor.message) > limits::VARIABLES {
+        let size = sizes.sum::<usize>() + encoded_len(&self.cursor.message);
+        self.work.count(size / 8);
+        if size > limits::VARIABLES {
             self.end("limit.variables", None);
         }
     }

@@ -53,22 +53,53 @@ impl Bundle {
     /// # Errors
     /// The bytes were not made by [`Bundle::to_bytes`], or have a newer format than this binary reads.
     pub fn from_bytes(bytes: &[u8]) -> Result<Bundle, FormatError> {
-        let (format, json) =
-            bytes.split_first().ok_or_else(|| FormatError::Damaged("the bundle has no bytes".to_owned()))?;
-        FormatError::check("the bundle", u32::from(*format), u32::from(FORMAT))?;
-        let stored: StoredBundle = serde_json::from_slice(json)
-            .map_err(|e| FormatError::Damaged(format!("the bundle's bytes cannot be read: {e}")))?;
+        let stored = stored(bytes)?;
         let main = stored_flow(&stored.main, &stored.document)?;
         let flows =
             stored.subroutines.iter().map(|(key, document)| Ok((key.clone(), stored_flow(key, document)?)));
         let flows = flows.collect::<Result<BTreeMap<_, _>, FormatError>>()?;
         Ok(Bundle::assemble(main, flows, &stored).with_bytes(bytes))
     }
+
+    /// The main flow's document in a bundle's bytes. Compiles nothing, so that it can be read and replaced even if this
+    /// version cannot compile it.
+    ///
+    /// # Errors
+    /// As [`Bundle::from_bytes`].
+    pub fn document_in(bytes: &[u8]) -> Result<Value, FormatError> {
+        Ok(stored(bytes)?.document)
+    }
+}
+
+fn stored(bytes: &[u8]) -> Result<StoredBundle, FormatError> {
+    let (format, json) =
+        bytes.split_first().ok_or_else(|| FormatError::Damaged("the bundle has no bytes".to_owned()))?;
+    FormatError::check("the bundle", u32::from(*format), u32::from(FORMAT))?;
+    serde_json::from_slice(json)
+        .map_err(|e| FormatError::Damaged(format!("the bundle's bytes cannot be read: {e}")))
+}
+
+/// The flows that a document calls, by id or name. Compiles nothing, and knows nothing of what is no document.
+pub fn calls(text: &str) -> Vec<String> {
+    // Most flows call none, and need not be parsed to know it.
+    let document = if text.contains("flow_id") { source::parsed(text) } else { None };
+    let actions = document.as_ref().and_then(|document| document.get("actions")).and_then(Value::as_array);
+    let called =
+        actions.into_iter().flatten().filter_map(|action| action.get("option")?.get("flow_id")?.as_str());
+    called.map(str::to_owned).collect()
 }
 
 /// All findings about one document, including warnings. Does not look up subroutines.
 pub fn validate(text: &str) -> Vec<Finding> {
-    read_one("", text, None).1
+    let (_, mut findings) = read_one("", text, None);
+    let mut report = Report::default();
+    if let Some(document) = source::parsed(text) {
+        document::check_name(&document, &mut report);
+    }
+    let mut nameless = report.into_findings();
+    source::locate(text, &mut nameless);
+    findings.append(&mut nameless);
+    findings
 }
 
 fn stored_flow(key: &str, document: &Value) -> Result<Flow, FormatError> {

@@ -3,6 +3,7 @@
 //! A document with `schema` is read strictly. One without is treated as a voipbin document: missing ids are generated,
 //! and unknown keys are warnings.
 
+use super::quantity;
 use super::reader::{RawAction, Reader};
 use crate::class::Class;
 use crate::finding::{self, Report, child, did_you_mean};
@@ -96,11 +97,28 @@ pub(crate) fn read(key: &str, value: &Value, report: &mut Report) -> Option<Flow
         );
         return None;
     };
+    if !quantity::is_within_limits(&actions, report) {
+        return None;
+    }
     let nodes = Reader { strict, unknown, report }.nodes(&actions)?;
     let leaves_line = document.on_end == Some(OnEnd::Leave);
     let mut flow = Flow::new(key, document.name.unwrap_or_default(), class, trigger, variables, nodes);
     flow.leaves_line = leaves_line;
     Some(flow)
+}
+
+/// Reports a document without a name. Only a document that is to be deployed needs one.
+pub(crate) fn check_name(document: &Value, report: &mut Report) {
+    let Some(fields) = document.as_object() else { return };
+    let is_missing = match fields.get("name") {
+        None | Some(Value::Null) => true,
+        Some(name) => name.as_str().is_some_and(|name| name.trim().is_empty()),
+    };
+    if is_missing {
+        let pointer = if fields.contains_key("name") { "/name" } else { "" };
+        let help = "Add `\"name\": \"…\"` at its top; the name identifies the flow.";
+        report.add(finding::MISSING_NAME, pointer, "The document has no `name`.", help);
+    }
 }
 
 /// The document without the parts that the engine ignores.

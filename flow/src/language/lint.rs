@@ -1,8 +1,9 @@
 //! Checks of a whole flow: unreachable actions, loops, variables, actions that need a call.
 
+use super::fields;
 use crate::class::Class;
 use crate::finding::{self, Report, did_you_mean};
-use crate::program::expression::RESERVED;
+use crate::program::expression::{RESERVED, Template};
 use crate::program::{Category, Flow, NextNode, Node, options};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -65,12 +66,32 @@ fn variables(flow: &Flow, document: &Value, report: &mut Report) {
         let in_place = found.iter().filter(|(at, _)| !at.starts_with(&results));
         let bare = node.action.reads().into_iter().map(|template| (&pointer, template));
         let all = in_place.map(|(at, template)| (at, template)).chain(bare);
-        let reads: BTreeSet<(&String, &[String])> =
-            all.flat_map(|(at, template)| template.reads().map(move |path| (at, path))).collect();
+        let all: Vec<(&String, &Template)> = all.collect();
+        for (at, template) in &all {
+            comparisons(flow, at, template, report);
+        }
+        let reads: BTreeSet<(&String, &[String])> = all
+            .iter()
+            .flat_map(|(at, template)| template.reads().into_iter().map(move |path| (*at, path)))
+            .collect();
         for (at, path) in reads {
             check_path(flow, at, path, &own, report);
         }
     }
+}
+
+/// Comparisons that can only fail when the flow runs.
+fn comparisons(flow: &Flow, at: &str, template: &Template, report: &mut Report) {
+    let action_type = |id: &str| flow.node(id).map(|node| node.kind.name);
+    for mistake in template.mistakes(&|path| fields::kind(path, action_type)) {
+        let help = "Write the number in quotes, or convert the text with the filter `int`.";
+        report.add(finding::INCOMPARABLE, at, format!("{}.", capitalized(&mistake)), help);
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 fn check_path(flow: &Flow, at: &str, path: &[String], own: &BTreeSet<&str>, report: &mut Report) {
@@ -94,6 +115,8 @@ fn check_path(flow: &Flow, at: &str, path: &[String], own: &BTreeSet<&str>, repo
         {
             let what = format!("`{name}` is always empty: a `{family}.*` event starts the flow.");
             report.add(finding::ABSENT_CONTEXT, at, what, "Use `event.data.*`, or another trigger.");
+        } else if let Some(help) = fields::unknown(path, flow.trigger.as_deref()) {
+            report.add(finding::UNKNOWN_FIELD, at, format!("`{name}` is no field of `{root}`."), help);
         }
     } else if !own.contains(root) && flow.trigger.is_some() {
         let help = did_you_mean(root, own.iter().copied().chain(RESERVED.iter().copied()));

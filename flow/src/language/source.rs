@@ -30,6 +30,11 @@ pub(crate) fn read(text: &str, report: &mut Report) -> Option<Value> {
     }
 }
 
+/// The document's JSON, if it is one.
+pub(crate) fn parsed(text: &str) -> Option<Value> {
+    serde_json::from_str(text).ok().filter(|_| text.len() <= MAX_DOCUMENT_BYTES)
+}
+
 /// Sets the line and column of every finding in `text`.
 pub(crate) fn locate(text: &str, findings: &mut [Finding]) {
     if findings.is_empty() || text.len() > MAX_DOCUMENT_BYTES {

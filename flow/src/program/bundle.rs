@@ -69,6 +69,12 @@ impl Bundle {
         self.hash.clone()
     }
 
+    /// Upper estimate of the memory that the bundle takes, in bytes, for caches.
+    pub fn memory(&self) -> usize {
+        // The documents are held as bytes, as JSON, as options for display and as compiled options.
+        self.bytes.len().saturating_mul(32)
+    }
+
     /// The main flow's document; its text compiles to the same bundle.
     pub fn document(&self) -> &Value {
         &self.document

@@ -1,7 +1,7 @@
 //! The compile half of an action: the properties that are known before the flow runs.
 
 use super::expression::{RESERVED, Template, is_identifier};
-use super::options::Count;
+use super::options::{Count, Data, Text};
 use crate::finding::{self, Report, child};
 
 /// The compile half of an action. Every method has a default, so an action implements only the exceptions.
@@ -83,6 +83,33 @@ impl OptionCheck<'_> {
         }
     }
 
+    /// Checks a language tag (BCP 47), if it is a fixed text.
+    pub fn language(&mut self, key: &str, language: Option<&Text>) {
+        let Some(tag) = language.and_then(|language| language.0.literal()) else { return };
+        if tag.is_empty() || is_language(tag) {
+            return;
+        }
+        let proposal = tag.replace('_', "-");
+        let help = match is_language(&proposal) {
+            true => format!("Did you mean `{proposal}`?"),
+            false => "Write a language, and perhaps a region: `en`, `en-US`, `pt-BR`.".to_owned(),
+        };
+        let what = format!("`{key}` is `{}`, which is no language tag.", shown(tag));
+        self.report.add(finding::LANGUAGE, child(self.pointer, key), what, help);
+    }
+
+    /// Checks the value that a subroutine's result takes: a constant is hardly what was meant.
+    pub fn result(&mut self, name: &str, value: &Data) {
+        let Data::Plain(constant) = value else { return };
+        let what = format!("The result `{name}` is always {}.", crate::json::shown(constant));
+        let help = match constant.as_str().filter(|text| is_identifier(text)) {
+            Some(text) => format!("Write `${{{text}}}` for the variable of the called flow."),
+            None => "Write `${…}` with a variable of the called flow.".to_owned(),
+        };
+        let pointer = child(&child(self.pointer, "results"), name);
+        self.report.add(finding::CONSTANT_RESULT, pointer, what, help);
+    }
+
     /// Checks the name of a variable that the flow sets: an identifier that the engine does not reserve.
     pub fn variable(&mut self, key: &str, name: &str) {
         let first = name.split('.').next().unwrap_or_default();
@@ -97,6 +124,47 @@ impl OptionCheck<'_> {
         } else if RESERVED.contains(&first) {
             let what = format!("`{name}` begins with `{first}`, which the engine sets.");
             self.report.add(finding::VARIABLE_NAME, child(self.pointer, key), what, "Choose another name.");
+        }
+    }
+}
+
+/// The languages with a code of two letters (ISO 639-1).
+const LANGUAGES: &str = "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de \
+    dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it \
+    iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd \
+    ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su \
+    sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu";
+
+/// Whether a text may be a language tag: a language that exists, then a script, a region and variants of the right form.
+fn is_language(tag: &str) -> bool {
+    let mut parts = tag.split('-');
+    let language = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let exists = match language.len() {
+        2 => LANGUAGES.split_whitespace().any(|known| known == language),
+        3 => language.chars().all(|c| c.is_ascii_lowercase()),
+        _ => false,
+    };
+    exists
+        && tag.len() <= 64
+        && parts.all(|part| (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric()))
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_language;
+
+    #[test]
+    fn a_language_tag_begins_with_a_language_that_exists() {
+        for tag in ["en", "en-US", "pt-BR", "zh-Hant-TW", "de-CH-1996", "cmn", "EN-us", "en-u-co-phonebk"] {
+            assert!(is_language(tag), "{tag}");
+        }
+        for tag in ["english", "en_US", "xx", "xx-XX", "e", "", "en-", "en US", "en-toolongpart", "12", "ünd"]
+        {
+            assert!(!is_language(tag), "{tag}");
         }
     }
 }

@@ -1,30 +1,43 @@
-//! Expressions: `${ … }` in texts. Each is compiled once and runs with limited fuel.
+//! Expressions: `${ … }` in texts, in the syntax of Jinja.
 //!
-//! A text that is exactly one `${…}` keeps the type of its value; anything else becomes text. The variables that a
-//! template reads are known before it runs ([`Template::reads`]), so only those are converted to values.
+//! ```text
+//!  text ── token ──► parse ──► syntax tree ── kinds: what can only fail ──► findings
+//!                                  └── evaluate (operators, filters, predicates) ──► value
+//! ```
+//! Parser and evaluator are our own: every level, byte and unit of work is counted before it is spent, so that no text
+//! exhausts a stack, and no result the memory. A text that is exactly one `${…}` keeps the type of its value; anything else
+//! becomes text.
 
-use minijinja::value::Serde;
-use minijinja::{Environment, Expression, UndefinedBehavior};
+mod evaluate;
+mod filters;
+mod kinds;
+mod operators;
+mod parse;
+mod predicates;
+mod syntax;
+mod token;
+
+use super::work::Work;
+use evaluate::Evaluator;
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use syntax::Node;
 
-/// Maximum of instructions and bytes that one expression uses.
-const FUEL: u64 = 50_000;
-/// Maximum size of a template's result in bytes.
+pub(crate) use evaluate::Fault;
+pub(crate) use kinds::Kind;
+pub(crate) use syntax::Refusal;
+
+/// Maximum of levels of an expression: brackets, operators in a row, filters in a row, fields in a row.
+const MAX_DEPTH: usize = 64;
+/// Maximum work of one expression, in units of [`Work`].
+const MAX_WORK: usize = 400_000;
+/// Maximum size of a value in bytes of its JSON, of a text in bytes.
 const MAX_OUTPUT_BYTES: usize = 64 * 1024;
 /// Maximum size of a template in bytes.
 const MAX_SOURCE_BYTES: usize = 16 * 1024;
-
-static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-    environment.set_fuel(Some(FUEL));
-    for name in ["debug", "namespace"] {
-        environment.remove_global(name);
-    }
-    environment
-});
+/// Maximum number of missing variables that one text names.
+const MAX_MISSING: usize = 256;
 
 /// Root names that the engine sets; a flow cannot give them to variables of its own.
 pub const RESERVED: &[&str] =
@@ -32,10 +45,8 @@ pub const RESERVED: &[&str] =
 
 /// Lookup of variables by expressions.
 pub(crate) trait Lookup {
-    /// The value of a root name such as `call` or a variable of the flow.
-    fn root(&self, name: &str) -> Option<Value>;
-    /// The value at a path, for expressions that only name a variable.
-    fn path(&self, path: &[String]) -> Option<Value>;
+    /// The value at a path, for example `["call", "from"]`.
+    fn path(&self, path: &[String]) -> Option<Cow<'_, Value>>;
 }
 
 /// Result of a template, and the paths that had no value.
@@ -54,34 +65,27 @@ pub struct Template {
 #[derive(Debug)]
 enum Part {
     Text(String),
-    Expression(Box<Compiled>),
-}
-
-#[derive(Debug)]
-struct Compiled {
-    /// Set when the expression only names a variable: the common case, which needs no evaluation.
-    path: Option<Vec<String>>,
-    reads: Vec<Vec<String>>,
-    tolerant: bool,
-    expression: Option<Expression<'static, 'static>>,
+    Expression(Node),
 }
 
 impl Template {
     /// # Errors
-    /// A message with the part that cannot be read.
-    pub fn parse(text: &str) -> Result<Template, String> {
+    /// The part that cannot be read, and why.
+    pub(crate) fn parse(text: &str) -> Result<Template, Refusal> {
         if text.len() > MAX_SOURCE_BYTES {
-            return Err(format!("the text has {} bytes, the limit is {MAX_SOURCE_BYTES}", text.len()));
+            let what = format!("the text has {} bytes, the limit is {MAX_SOURCE_BYTES}", text.len());
+            return Err(Refusal::unreadable(what));
         }
         let mut parts = Vec::new();
         let mut rest = text;
-        while let Some(start) = rest.find("${") {
-            push_text(&mut parts, &rest[..start]);
-            let inner = &rest[start + 2..];
-            let end = closing_brace(inner)
-                .ok_or_else(|| format!("`{}` has no closing `}}`", cut(&rest[start..])))?;
-            parts.push(Part::Expression(Box::new(Compiled::parse(&inner[..end])?)));
-            rest = &inner[end + 1..];
+        while let Some((before, source, after)) = next_expression(rest) {
+            push_text(&mut parts, before);
+            let source = source.ok_or_else(|| {
+                let shown = cut(&rest[before.len()..]);
+                Refusal::unreadable(format!("`{shown}` has no closing `}}`"))
+            })?;
+            parts.push(Part::Expression(expression(source)?));
+            rest = after;
         }
         push_text(&mut parts, rest);
         Ok(Template { parts })
@@ -90,119 +94,129 @@ impl Template {
     /// A whole expression: `a > 1`, or the same within `${…}`.
     ///
     /// # Errors
-    /// A message with the part that cannot be read.
-    pub fn parse_expression(text: &str) -> Result<Template, String> {
+    /// The part that cannot be read, and why.
+    pub(crate) fn parse_expression(text: &str) -> Result<Template, Refusal> {
         let trimmed = text.trim();
         if trimmed.starts_with("${") {
             let template = Template::parse(trimmed)?;
             return match template.parts.as_slice() {
                 [Part::Expression(_)] => Ok(template),
-                _ => Err(format!("`{}` has text beside its `${{…}}`; write one expression", cut(trimmed))),
+                _ => {
+                    let what =
+                        format!("`{}` has text beside its `${{…}}`; write one expression", cut(trimmed));
+                    Err(Refusal::unreadable(what))
+                }
             };
         }
         if trimmed.len() > MAX_SOURCE_BYTES {
-            return Err(format!(
-                "the expression has {} bytes, the limit is {MAX_SOURCE_BYTES}",
-                trimmed.len()
-            ));
+            let what = format!("the expression has {} bytes, the limit is {MAX_SOURCE_BYTES}", trimmed.len());
+            return Err(Refusal::unreadable(what));
         }
-        Ok(Template { parts: vec![Part::Expression(Box::new(Compiled::parse(trimmed)?))] })
+        Ok(Template { parts: vec![Part::Expression(expression(trimmed)?)] })
     }
 
     /// Every path that the expressions name, for example `["call", "from"]`.
-    pub fn reads(&self) -> impl Iterator<Item = &[String]> {
-        self.parts
-            .iter()
-            .flat_map(|part| match part {
-                Part::Text(_) => [].iter(),
-                Part::Expression(compiled) => compiled.reads.iter(),
-            })
-            .map(Vec::as_slice)
+    pub(crate) fn reads(&self) -> Vec<&[String]> {
+        let mut reads = Vec::new();
+        for expression in self.expressions() {
+            let mut paths = BTreeSet::new();
+            let mut open = vec![expression];
+            while let Some(node) = open.pop() {
+                match node {
+                    Node::Path(path) => {
+                        paths.insert(path.as_slice());
+                    }
+                    node => open.extend(node.parts()),
+                }
+            }
+            reads.extend(paths);
+        }
+        reads
     }
 
-    pub(crate) fn evaluate(&self, variables: &dyn Lookup) -> Result<Evaluation, String> {
-        let mut missing = Vec::new();
+    /// The text, if there is no expression in it.
+    pub(crate) fn literal(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [] => Some(""),
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Comparisons that can only fail, given the kinds of variables that are known.
+    pub(crate) fn mistakes(&self, known: &dyn Fn(&[String]) -> Kind) -> Vec<String> {
+        let mut found = Vec::new();
+        self.expressions().for_each(|node| kinds::mistakes(node, known, &mut found));
+        found
+    }
+
+    fn expressions(&self) -> impl Iterator<Item = &Node> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Expression(node) => Some(node),
+        })
+    }
+
+    pub(crate) fn evaluate(&self, variables: &dyn Lookup, work: &mut Work) -> Result<Evaluation, Fault> {
+        let mut evaluator = Evaluator { variables, work, left: MAX_WORK, missing: Vec::new() };
         if let [Part::Expression(only)] = self.parts.as_slice() {
-            let value = only.evaluate(variables, &mut missing)?;
-            return bounded(&value).map(|()| Evaluation { value, missing });
+            let value = evaluator.evaluate(only)?.unwrap_or_else(|| Cow::Owned(Value::String(String::new())));
+            evaluator.size(&value)?;
+            if value.as_str().is_some_and(|text| text.len() > MAX_OUTPUT_BYTES) {
+                return Err(Fault::Wrong(too_long()));
+            }
+            return Ok(Evaluation { value: value.into_owned(), missing: evaluator.missing });
         }
         let mut text = String::new();
         for part in &self.parts {
             match part {
-                Part::Text(literal) => text.push_str(literal),
-                Part::Expression(compiled) => {
-                    text.push_str(&as_text(&compiled.evaluate(variables, &mut missing)?))
+                Part::Text(literal) => evaluator.push(&mut text, literal)?,
+                Part::Expression(node) => {
+                    evaluator.left = MAX_WORK;
+                    let value = evaluator.evaluate(node)?;
+                    let shown = evaluator.text(&value)?;
+                    evaluator.push(&mut text, &shown)?;
                 }
             }
-            if text.len() > MAX_OUTPUT_BYTES {
-                return Err(too_long(text.len()));
-            }
         }
-        Ok(Evaluation { value: Value::String(text), missing })
+        Ok(Evaluation { value: Value::String(text), missing: evaluator.missing })
     }
 }
 
-impl Compiled {
-    fn parse(source: &str) -> Result<Compiled, String> {
-        let source = source.trim();
-        if source.is_empty() {
-            return Err("`${}` is empty".to_owned());
-        }
-        if let Some(path) = plain_path(source) {
-            return Ok(Compiled {
-                reads: vec![path.clone()],
-                path: Some(path),
-                tolerant: false,
-                expression: None,
-            });
-        }
-        let expression = ENVIRONMENT.compile_expression_owned(source.to_owned()).map_err(|error| {
-            format!(
-                "`{}` cannot be read: {}",
-                cut(source),
-                error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
-            )
-        })?;
-        let mut reads: Vec<String> = expression.undeclared_variables(true).into_iter().collect();
-        reads.sort_unstable();
-        Ok(Compiled {
-            path: None,
-            reads: reads
-                .iter()
-                .filter(|name| !is_function(name))
-                .map(|name| name.split('.').map(str::to_owned).collect())
-                .collect(),
-            tolerant: ["default", "defined", "|d(", "| d("].iter().any(|word| source.contains(word)),
-            expression: Some(expression),
-        })
-    }
+/// The text before the next `${`, the expression (`None` if it has no end) and the text behind it.
+fn next_expression(text: &str) -> Option<(&str, Option<&str>, &str)> {
+    let start = text.find("${")?;
+    let inner = &text[start + 2..];
+    Some(match closing_brace(inner) {
+        Some(end) => (&text[..start], Some(&inner[..end]), &inner[end + 1..]),
+        None => (&text[..start], None, ""),
+    })
+}
 
-    fn evaluate(&self, variables: &dyn Lookup, missing: &mut Vec<String>) -> Result<Value, String> {
-        if let Some(path) = &self.path {
-            return Ok(variables.path(path).unwrap_or_else(|| {
-                missing.push(path.join("."));
-                Value::String(String::new())
-            }));
-        }
-        let Some(expression) = &self.expression else { return Ok(Value::Null) };
-        if !self.tolerant {
-            missing.extend(
-                self.reads.iter().filter(|path| variables.path(path).is_none()).map(|path| path.join(".")),
-            );
-        }
-        let context: BTreeMap<&str, minijinja::Value> = self
-            .reads
-            .iter()
-            .filter_map(|path| path.first())
-            .filter_map(|root| Some((root.as_str(), minijinja::Value::from(Serde(variables.root(root)?)))))
-            .collect();
-        let value =
-            expression.eval(minijinja::Value::from_pairs(context)).map_err(|error| error.to_string())?;
-        if value.is_undefined() {
-            return Ok(Value::String(String::new()));
-        }
-        serde_json::to_value(&value).map_err(|error| format!("the result is not a JSON value: {error}"))
+/// Number of the expressions in a text, and their bytes together.
+pub(crate) fn count(text: &str) -> (usize, usize) {
+    let (mut number, mut bytes) = (0, 0);
+    let mut rest = text;
+    while let Some((_, source, after)) = next_expression(rest) {
+        number += 1;
+        bytes += source.unwrap_or(rest).len();
+        rest = after;
     }
+    (number, bytes)
+}
+
+fn expression(source: &str) -> Result<Node, Refusal> {
+    let source = source.trim();
+    if source.is_empty() {
+        return Err(Refusal::unreadable("`${}` is empty"));
+    }
+    if let Some(path) = plain_path(source) {
+        return Ok(Node::Path(path));
+    }
+    parse::parse(source).map_err(|refusal| Refusal {
+        message: format!("`{}` cannot be read: {}", cut(source), refusal.message),
+        ..refusal
+    })
 }
 
 fn push_text(parts: &mut Vec<Part>, text: &str) {
@@ -243,17 +257,13 @@ fn plain_path(source: &str) -> Option<Vec<String>> {
                 && part.chars().all(|c| c.is_alphanumeric() || "_-".contains(c)))
     });
     let word = ["true", "false", "none", "True", "False", "None", "not"].contains(&source);
-    (plain && !word).then(|| parts.into_iter().map(str::to_owned).collect())
+    (plain && !word && parts.len() <= MAX_DEPTH).then(|| parts.into_iter().map(str::to_owned).collect())
 }
 
 pub(crate) fn is_identifier(text: &str) -> bool {
     let mut chars = text.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
-fn is_function(name: &str) -> bool {
-    ["range", "dict"].contains(&name)
 }
 
 /// A value as part of a text.
@@ -277,22 +287,15 @@ pub(crate) fn is_true(value: &Value) -> bool {
     }
 }
 
-fn bounded(value: &Value) -> Result<(), String> {
-    let length = match value {
-        Value::String(text) => text.len(),
-        Value::Array(_) | Value::Object(_) => value.to_string().len(),
-        _ => 0,
-    };
-    if length > MAX_OUTPUT_BYTES { Err(too_long(length)) } else { Ok(()) }
-}
-
-fn too_long(length: usize) -> String {
-    format!("the result has {length} bytes, the limit is {MAX_OUTPUT_BYTES}")
+fn too_long() -> String {
+    format!("a value has more than {MAX_OUTPUT_BYTES} bytes, the limit of an expression")
 }
 
 fn cut(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

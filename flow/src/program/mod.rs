@@ -7,6 +7,7 @@ mod execute;
 pub(crate) mod expression;
 mod flow;
 pub(crate) mod options;
+mod work;
 
 pub use bundle::Bundle;
 pub use execute::Failure;
@@ -16,3 +17,4 @@ pub(crate) use bundle::{FORMAT, StoredBundle};
 pub(crate) use compile::{Compile, OptionCheck};
 pub(crate) use execute::{CommandReply, Context, Execute, Next, Reaction, Signal, Wait};
 pub(crate) use flow::{Flow, NextNode, Node, OnError, ReservedId};
+pub(crate) use work::Work;

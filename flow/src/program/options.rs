@@ -2,7 +2,7 @@
 //!
 //! [`Text`], [`Count`] and [`Data`] may contain `${…}`, which is compiled when the document is read.
 
-use super::expression::Template;
+use super::expression::{Refusal, Template};
 use crate::finding::{self, Code, Report, child, did_you_mean};
 use crate::json::shown;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -38,6 +38,7 @@ pub struct Condition(pub(crate) Template);
 const MAX_UNKNOWN_KEYS: usize = 20;
 
 const NOT_AN_EXPRESSION: &str = "expression: ";
+const UNKNOWN_NAME: &str = "unknown name in an expression: ";
 
 /// Reads `value` as a `T`. Unknown keys are reported one by one and then ignored; anything else ends the reading.
 pub(crate) fn read<T: DeserializeOwned>(
@@ -72,14 +73,13 @@ pub(crate) fn read<T: DeserializeOwned>(
                 continue;
             }
         } else if let Some(what) = message.strip_prefix(NOT_AN_EXPRESSION) {
-            let help =
-                "Expressions are written `${…}` with the syntax of minijinja, for example `${call.from}`.";
-            report.add(
-                finding::EXPRESSION,
-                format!("{pointer}{path}"),
-                format!("The expression {what}."),
-                help,
-            );
+            let help = "Expressions are written `${…}` with the syntax of Jinja, for example `${call.from}`.";
+            let what = format!("The expression {what}.");
+            report.add(finding::EXPRESSION, format!("{pointer}{path}"), what, help);
+        } else if let Some(what) = message.strip_prefix(UNKNOWN_NAME) {
+            let help = "docs/flows.md lists the filters, tests and functions.";
+            let what = format!("The expression {what}.");
+            report.add(finding::UNKNOWN_FILTER, format!("{pointer}{path}"), what, help);
         } else {
             report.add(
                 wrong,
@@ -162,8 +162,10 @@ fn template<E: Error>(text: &str) -> Result<Template, E> {
     Template::parse(text).map_err(not_an_expression)
 }
 
-fn not_an_expression<E: Error>(what: String) -> E {
-    E::custom(format!("{NOT_AN_EXPRESSION}{what}"))
+/// The error that [`read`] reports as a finding about an expression.
+pub(crate) fn not_an_expression<E: Error>(refusal: Refusal) -> E {
+    let kind = if refusal.is_unknown_name { UNKNOWN_NAME } else { NOT_AN_EXPRESSION };
+    E::custom(format!("{kind}{refusal}"))
 }
 
 impl Count {

@@ -71,7 +71,6 @@ pub async fn get_flow(
             "no flow has the id or name `{id}`; GET /v1/flows lists the deployed flows"
         )));
     };
-    let bundle = api.bundle(&flow.bundle).await?;
-    let document = bundle.map(|bundle| bundle.document().clone());
+    let document = api.document(&flow.bundle).await?;
     Ok(Json(Flow { document, ..Flow::of(flow, &definitions) }))
 }
