@@ -30,6 +30,10 @@ pub enum RefusalReason {
     TooLong,
     UnsupportedSpecversion,
     ReservedSource,
+    /// A property of the message has bytes that are not UTF-8.
+    UnreadableProperty,
+    /// The publisher has no realm.
+    UnknownUser,
     /// The event names no activeflow and no reference.
     Unaddressable,
     /// The definition of the flow that the event would start is damaged.
@@ -56,6 +60,8 @@ impl RefusalReason {
             RefusalReason::TooLong => "too_long",
             RefusalReason::UnsupportedSpecversion => "unsupported_specversion",
             RefusalReason::ReservedSource => "reserved_source",
+            RefusalReason::UnreadableProperty => "unreadable_property",
+            RefusalReason::UnknownUser => "unknown_user",
             RefusalReason::Unaddressable => "unaddressable",
             RefusalReason::BadDefinition => "bad_definition",
             RefusalReason::InboxFull => "inbox_full",
