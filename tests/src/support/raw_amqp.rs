@@ -93,16 +93,13 @@ impl RawPublisher {
         self.expect([60, 80]);
     }
 
-    /// Declares a transient fanout exchange and binds `queue` to it.
-    pub fn exchange(&mut self, name: &[u8], queue: &[u8]) {
+    /// Declares an exchange that the broker refuses, and returns its text. The connection is closed then.
+    pub fn refused_exchange(&mut self, name: &[u8]) -> String {
         let declare = [[0, 0].as_slice(), &short(name), &short(b"fanout"), &[0], &long(b"")].concat();
-        self.call([40, 10], &declare, [40, 11]);
-        let bind = [[0, 0].as_slice(), &short(queue), &short(name), &short(b""), &[0], &long(b"")].concat();
-        self.call([50, 20], &bind, [50, 21]);
-    }
-
-    pub fn delete_exchange(&mut self, name: &[u8]) {
-        self.call([40, 20], &[[0, 0].as_slice(), &short(name), &[0]].concat(), [40, 21]);
+        self.method(1, [40, 10], &declare);
+        let arguments = self.expect([10, 50]);
+        let text = &arguments[3..3 + usize::from(arguments[2])];
+        String::from_utf8_lossy(text).into_owned()
     }
 
     fn call(&mut self, id: [u8; 2], arguments: &[u8], answer: [u8; 2]) {

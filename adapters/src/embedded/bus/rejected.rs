@@ -94,3 +94,24 @@ impl Rejections {
         taken.into_iter().map(|entry| entry.item).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embedded::bus::record::decode;
+
+    #[test]
+    fn a_rejection_of_an_earlier_release_gets_an_id_from_its_position() {
+        let stored = encode(
+            &serde_json::json!({ "reason": "too_deep", "message": "m", "original": { "message_id": "e1" } }),
+            b"{}",
+        );
+        let (header, body) = decode::<RejectionHeader>(&stored).unwrap();
+        let mut rejections = Rejections::new(1_000);
+        rejections.recover(7, stored.len(), header, body);
+        let entry = &rejections.waiting().iter().next().unwrap().item;
+        assert_eq!((entry.id.as_str(), entry.size), ("position-7", 2));
+        let selection = |id: &str| Selection::Ids([id.to_owned()].into());
+        assert!(selection("position-7").has(entry) && selection("e1").has(entry));
+    }
+}

@@ -24,13 +24,11 @@ use tokio_util::sync::CancellationToken;
 const EVENTS: &[u8] = b"signalbox.events";
 const KEY: &[u8] = b"call.incoming";
 const BAD: &[u8] = b"caf\xe9";
-/// A fanout exchange whose name is not UTF-8.
-const BAD_EXCHANGE: &[u8] = b"events-\xff";
 
 /// What is unreadable, and how to publish it with this body.
 type Case = (String, Box<dyn Fn(&mut RawPublisher, &[u8]) + Send>);
 
-/// Every short string that a publisher sets, header keys at two depths, the routing key and the exchange.
+/// Every property that is a short string, header keys at two depths, and the routing key.
 fn cases() -> Vec<Case> {
     let with = |part: &str, properties: RawProperties| -> Case {
         let publish = move |publisher: &mut RawPublisher, body: &[u8]| {
@@ -58,11 +56,6 @@ fn cases() -> Vec<Case> {
         "routing key".into(),
         Box::new(move |publisher, body| publisher.publish(EVENTS, BAD, &plain, body)),
     ));
-    let plain = RawProperties::default();
-    cases.push((
-        "name of the exchange".into(),
-        Box::new(move |publisher, body| publisher.publish(BAD_EXCHANGE, KEY, &plain, body)),
-    ));
     cases
 }
 
@@ -79,14 +72,12 @@ async fn a_property_that_is_not_utf8_breaks_no_session() {
     let settings = settings(&rabbit.url());
     let _channel = prepared(&settings).await;
     let mut publisher = RawPublisher::connect(rabbit.port());
-    publisher.exchange(BAD_EXCHANGE, EVENTS);
     let cases = cases();
     let good = RawProperties::default().with_short(8, b"good");
     for (number, (_, publish)) in cases.iter().enumerate() {
         publisher.publish(EVENTS, KEY, &good, b"good");
         publish(&mut publisher, number.to_string().as_bytes());
     }
-    publisher.delete_exchange(BAD_EXCHANGE);
     let bus = Bus::connect(settings);
     // The broker encodes the properties of a redelivered message itself.
     for session in 0..3 {
@@ -101,6 +92,14 @@ async fn a_property_that_is_not_utf8_breaks_no_session() {
         }
     }
     bus.close().await;
+}
+
+/// So the exchange of a delivery is readable.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_broker_refuses_an_exchange_whose_name_is_not_utf8() {
+    let rabbit = tokio::task::block_in_place(Rabbit::shared);
+    let text = RawPublisher::connect(rabbit.port()).refused_exchange(BAD);
+    assert!(text.contains("Malformed UTF-8"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,7 +162,6 @@ async fn only_the_unreadable_messages_are_rejected_and_every_call_starts() {
     let settings = settings(&rabbit.url());
     let channel = prepared(&settings).await;
     let mut publisher = RawPublisher::connect(rabbit.port());
-    publisher.exchange(BAD_EXCHANGE, EVENTS);
     let cases = cases();
     for number in 0..CALLS {
         publisher.publish(EVENTS, KEY, &RawProperties::default(), &event(number));
@@ -171,7 +169,6 @@ async fn only_the_unreadable_messages_are_rejected_and_every_call_starts() {
             publish(&mut publisher, &event(CALLS + number));
         }
     }
-    publisher.delete_exchange(BAD_EXCHANGE);
     let (bus, store) = (Arc::new(Bus::connect(settings.clone())), routed_store().await);
     let shutdown = CancellationToken::new();
     let running = tokio::spawn(dispatcher::run(ports(&bus, &store), config(), shutdown.clone()));
