@@ -90,6 +90,8 @@ async fn rejected_events_are_listed_replayed_and_discarded() {
     use common::ports::rejects::Rejected;
     let harness = ApiHarness::new();
     let rejected = |id: &str, body: &[u8]| Rejected {
+        id: format!("entry-{id}"),
+        size: body.len(),
         reason: "missing_field".into(),
         message: "`source` is missing".into(),
         body: body.to_vec(),
@@ -99,6 +101,7 @@ async fn rejected_events_are_listed_replayed_and_discarded() {
         vec![rejected("a", b"{\"id\":1}"), rejected("b", b"\xff"), rejected("c", b"")];
     let listed = harness.get("/v1/events/rejected?limit=2").await.json;
     assert_eq!(listed["result"].as_array().unwrap().len(), 2);
+    assert_eq!((&listed["result"][0]["id"], &listed["result"][0]["bytes"]), (&json!("entry-a"), &json!(8)));
     assert_eq!(
         (&listed["result"][0]["body"], &listed["result"][1]["body"]),
         (&json!({"id": 1}), &json!("\u{fffd}"))
@@ -106,6 +109,6 @@ async fn rejected_events_are_listed_replayed_and_discarded() {
     let count = async |what: &str, body| {
         harness.post(&format!("/v1/events/rejected/{what}"), body).await.json["count"].clone()
     };
-    assert_eq!(count("replay", json!({"ids": ["b", "x"]})).await, 1);
+    assert_eq!(count("replay", json!({"ids": ["entry-b", "x"]})).await, 1);
     assert_eq!(count("discard", json!({"all": true})).await, 2);
 }

@@ -34,6 +34,10 @@ pub enum RefusalReason {
     InexactNumber,
     /// A known field of `data` without a meaning for its event type.
     InvalidData,
+    /// A property of the message has bytes that are not UTF-8.
+    UnreadableProperty,
+    /// The publisher has no realm.
+    UnknownUser,
     /// The event names no activeflow and no reference.
     Unaddressable,
     /// The definition of the flow that the event would start is damaged.
@@ -62,6 +66,8 @@ impl RefusalReason {
             RefusalReason::ReservedSource => "reserved_source",
             RefusalReason::InexactNumber => "inexact_number",
             RefusalReason::InvalidData => "invalid_data",
+            RefusalReason::UnreadableProperty => "unreadable_property",
+            RefusalReason::UnknownUser => "unknown_user",
             RefusalReason::Unaddressable => "unaddressable",
             RefusalReason::BadDefinition => "bad_definition",
             RefusalReason::InboxFull => "inbox_full",

@@ -1,14 +1,13 @@
 //! Settings of a dispatcher.
 
-use std::collections::BTreeMap;
+use crate::realms::Realms;
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Name of this process in the member list: `host:pid`.
     pub instance: String,
-    /// Realm of each broker user. Other users belong to [`common::address::DEFAULT_REALM`].
-    pub realms: BTreeMap<String, String>,
+    pub realms: Realms,
     /// Maximum number of events in process: running, or waiting for an earlier event of their reference.
     pub max_in_flight: usize,
     /// Number of ready activeflows above which a shard takes no event that would start one.

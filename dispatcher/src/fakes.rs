@@ -4,6 +4,7 @@
 use crate::config::Config;
 use crate::dispatcher::Dispatcher;
 use crate::ports::Ports;
+use crate::realms::Realms;
 use adapters::memory::{Limits, ManualTime, Store};
 use async_trait::async_trait;
 use common::command::Message;
@@ -77,7 +78,7 @@ impl Harness {
         let second = Duration::from_secs(1);
         let config = Config {
             instance: "test".into(),
-            realms: BTreeMap::new(),
+            realms: Realms::default(),
             max_in_flight: 16,
             backlog_high: 100,
             backlog_low: 50,
@@ -175,6 +176,7 @@ pub fn delivery(tag: u64, id: &str, call: &str) -> Delivery {
         traceparent: None,
         user_id: None,
         delivery_count: 0,
+        unreadable: None,
     }
 }
 

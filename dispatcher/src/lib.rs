@@ -26,11 +26,13 @@ mod metrics;
 mod outcome;
 mod ports;
 mod read;
+mod realms;
 mod reject;
 mod source;
 
 pub use config::Config;
 pub use ports::Ports;
+pub use realms::Realms;
 
 use common::heartbeat::Heartbeat;
 use common::member::{MemberId, Role};

@@ -6,6 +6,7 @@ use crate::outcome::EventOutcome;
 use common::BusError;
 use common::backoff::Backoff;
 use common::ports::bus::{Delivery, Rejection};
+use common::ports::rejects::derived_id;
 use common::refusal::Refusal;
 use std::collections::BTreeMap;
 
@@ -13,7 +14,9 @@ use std::collections::BTreeMap;
 pub async fn reject(dispatcher: &Dispatcher, delivery: &Delivery, refusal: Refusal) -> EventOutcome {
     let Refusal { reason, message } = refusal;
     let reason = reason.name().to_owned();
-    let rejection = Rejection { reason, message, body: delivery.body.clone(), original: original(delivery) };
+    let id = rejection_id(dispatcher, delivery);
+    let rejection =
+        Rejection { id, reason, message, body: delivery.body.clone(), original: original(delivery) };
     let mut backoff = Backoff::default();
     loop {
         match dispatcher.ports.bus.reject(rejection.clone()).await {
@@ -42,6 +45,12 @@ pub async fn reject(dispatcher: &Dispatcher, delivery: &Delivery, refusal: Refus
             }
         }
     }
+}
+
+/// Differs for each process, delivery and time, and between copies of an event.
+fn rejection_id(dispatcher: &Dispatcher, delivery: &Delivery) -> String {
+    let time = dispatcher.ports.clock.monotonic().as_nanos();
+    derived_id(&dispatcher.config.instance, &format!("{} {time}", delivery.tag), &delivery.body)
 }
 
 fn original(delivery: &Delivery) -> BTreeMap<String, String> {

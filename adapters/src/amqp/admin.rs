@@ -71,9 +71,12 @@ impl AdminSession {
     pub(super) async fn open(url: &str) -> Result<AdminSession, AdminError> {
         let connection = connection::open(url, "signalbox admin", HEARTBEAT).await?;
         let endpoint = connection::endpoint(url);
-        let failed = |e: lapin::Error| failure(&endpoint, "opening a channel", &e.to_string());
-        let channel = connection.create_channel().await.map_err(failed)?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(failed)?;
+        let opened = async {
+            let channel = connection.create_channel().await?;
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            Ok(channel)
+        };
+        let channel = answer(&endpoint, "opening a channel", opened).await?;
         Ok(AdminSession { connection, channel, endpoint })
     }
 
@@ -85,15 +88,28 @@ impl AdminSession {
         failure(&self.endpoint, what, &reason.to_string())
     }
 
+    /// Waits for an answer of the broker, within the time limit.
+    pub(super) async fn answer<T>(
+        &self,
+        what: &str,
+        call: impl Future<Output = lapin::Result<T>>,
+    ) -> Result<T, AdminError> {
+        answer(&self.endpoint, what, call).await
+    }
+
+    /// One message at a time: lapin hands a returned message to the confirm that resolves next.
     pub(super) async fn publish(&self, publication: Publication) -> Result<(), AdminError> {
         let Publication { exchange, routing_key, properties, body } = publication;
         let what = format!("publishing to {exchange} as {routing_key}");
         let confirmed = async {
-            let options = BasicPublishOptions::default();
+            let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
             self.channel.basic_publish(exchange, routing_key, options, &body, properties).await?.await
         };
         match timeout(TIMEOUT, confirmed).await {
-            Ok(Ok(Confirmation::Ack(_))) => Ok(()),
+            Ok(Ok(Confirmation::Ack(None))) => Ok(()),
+            Ok(Ok(Confirmation::Ack(Some(_)))) => {
+                Err(self.failed(&what, "no queue takes it; `signalbox migrate` declares what is missing"))
+            }
             Ok(Ok(_)) => Err(self.failed(&what, "refused (nack): a bound queue is full")),
             Ok(Err(e)) if e.to_string().contains("user_id") => Err(self.failed(
                 &what,
@@ -102,6 +118,18 @@ impl AdminSession {
             Ok(Err(e)) => Err(self.failed(&what, e)),
             Err(_) => Err(self.failed(&what, format!("no confirm within {} s; the message may have been stored", TIMEOUT.as_secs()))),
         }
+    }
+}
+
+async fn answer<T>(
+    endpoint: &str,
+    what: &str,
+    call: impl Future<Output = lapin::Result<T>>,
+) -> Result<T, AdminError> {
+    match timeout(TIMEOUT, call).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(e)) => Err(failure(endpoint, what, &e.to_string())),
+        Err(_) => Err(failure(endpoint, what, &format!("no answer within {} s", TIMEOUT.as_secs()))),
     }
 }
 

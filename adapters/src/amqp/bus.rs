@@ -20,6 +20,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Bus {
     settings: Arc<Settings>,
     publisher: Publisher,
+    rejections: Publisher,
     health: Arc<Health>,
     closing: CancellationToken,
     tasks: TaskTracker,
@@ -34,10 +35,13 @@ impl Bus {
         let tasks = TaskTracker::new();
         let (publisher, publishing) = Publisher::new(settings.clone(), health.clone(), closing.clone());
         tasks.spawn(publishing);
-        Bus { settings, publisher, health, closing, tasks }
+        let (rejections, rejecting) = Publisher::for_rejections(settings.clone(), closing.clone());
+        tasks.spawn(rejecting);
+        Bus { settings, publisher, rejections, health, closing, tasks }
     }
 
-    /// Updates the queue gauges at this interval until the bus closes, over a separate connection.
+    /// Updates the queue gauges at this interval until the bus closes, over a separate connection, and declares a deleted
+    /// `signalbox.unrouted` or `signalbox.rejected` again.
     pub fn watch_queues(&self, interval: Duration) {
         self.tasks.spawn(queue_metrics::run(self.settings.clone(), interval, self.closing.clone()));
     }
@@ -90,7 +94,7 @@ impl Port for Bus {
     }
 
     fn reject(&self, rejection: Rejection) -> Confirm {
-        self.publisher.send(wire::rejection(rejection))
+        self.rejections.send(wire::rejection(rejection))
     }
 
     fn is_up(&self) -> bool {

@@ -2,6 +2,7 @@
 //! new connection.
 
 use super::settings::Settings;
+use super::stream;
 use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -49,7 +50,7 @@ pub(super) async fn open(url: &str, name: &str, heartbeat: u16) -> Result<Connec
         reason,
     };
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    match timeout(CONNECT_TIMEOUT, Connection::connect_uri(uri.clone(), properties)).await {
+    match timeout(CONNECT_TIMEOUT, stream::connect(uri.clone(), properties)).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(e)) => Err(failed(e.to_string())),
         Err(_) => Err(failed(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()))),

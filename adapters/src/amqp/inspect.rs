@@ -11,6 +11,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 const HEARTBEAT: u16 = 10;
+/// Time limit for an answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Time limit for the broker to report an alarm after a publish.
 const ALARM_TIMEOUT: Duration = Duration::from_millis(500);
 /// Routing key without a queue.
@@ -41,9 +43,12 @@ pub async fn queues(url: &str) -> Result<Vec<QueueStatus>, AdminError> {
 
 /// Uses a separate channel: the broker closes it if the queue does not exist.
 async fn queue(connection: &Connection, name: &'static str) -> Option<QueueStatus> {
-    let channel = connection.create_channel().await.ok()?;
-    let options = QueueDeclareOptions { passive: true, ..Default::default() };
-    let queue = channel.queue_declare(name.into(), options, FieldTable::default()).await.ok()?;
+    let declared = async {
+        let channel = connection.create_channel().await?;
+        let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        channel.queue_declare(name.into(), options, FieldTable::default()).await
+    };
+    let queue = timeout(TIMEOUT, declared).await.ok()?.ok()?;
     Some(QueueStatus { name, messages: queue.message_count(), consumers: queue.consumer_count() })
 }
 

@@ -9,7 +9,7 @@
 //!     └─ consume ──► consume.rs: session of a consumer ◄── queue signalbox.events
 //!     queue_metrics.rs: gauges of queue depths
 //! topology: queues, exchanges and bindings      rejects.rs: the queue of rejected events    wire.rs: properties, headers
-//! admin.rs, inspect.rs: calls of the command line
+//! stream/: repairs what the broker sends, for all connections     admin.rs, inspect.rs: calls of the command line
 //! ```
 
 pub mod admin;
@@ -21,6 +21,7 @@ mod publish;
 mod queue_metrics;
 mod rejects;
 mod settings;
+mod stream;
 pub mod topology;
 mod wire;
 

@@ -1,15 +1,17 @@
 //! Gauges of the number of messages per queue, read by a passive declare, which needs no permissions and changes nothing.
+//! A deleted queue is reported, and declared again if messages would be lost silently without it.
 //!
 //! Only ready messages count, not unacknowledged ones. The gauges are NaN while the broker does not answer, so that a
 //! stale number is not mistaken for a current one. The broker reports 0 for a queue without a leader.
 
 use super::connection::{self, Backoff};
 use super::settings::Settings;
-use super::topology::{EVENTS, REJECTED, UNROUTED};
-use lapin::Channel;
+use super::topology::{self, EVENTS, REJECTED, UNROUTED};
+use lapin::Connection;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use metrics::{describe_gauge, gauge};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +20,11 @@ use tokio_util::sync::CancellationToken;
 
 const QUEUES: [&str; 3] = [EVENTS, REJECTED, UNROUTED];
 const MESSAGES: &str = "signalbox_queue_messages";
+const MISSING: &str = "signalbox_queue_missing";
 
 pub(super) async fn run(settings: Arc<Settings>, interval: Duration, closing: CancellationToken) {
     describe_gauge!(MESSAGES, "Ready messages per queue; NaN while the broker does not answer");
+    describe_gauge!(MISSING, "1 if the queue does not exist: messages for it are lost");
     tokio::select! {
         () = closing.cancelled() => {}
         () = update_forever(&settings, interval) => {}
@@ -29,8 +33,9 @@ pub(super) async fn run(settings: Arc<Settings>, interval: Duration, closing: Ca
 
 async fn update_forever(settings: &Settings, interval: Duration) {
     let mut backoff = Backoff::default();
+    let mut missing = BTreeSet::new();
     loop {
-        let Err(reason) = update_until_failure(settings, interval, &mut backoff).await;
+        let Err(reason) = update_until_failure(settings, interval, &mut backoff, &mut missing).await;
         QUEUES.iter().for_each(|queue| set_gauge(queue, f64::NAN));
         tracing::debug!("reading queue depths failed: {reason}");
         sleep(interval.max(backoff.next())).await;
@@ -41,11 +46,11 @@ async fn update_until_failure(
     settings: &Settings,
     interval: Duration,
     backoff: &mut Backoff,
+    missing: &mut BTreeSet<&'static str>,
 ) -> Result<Infallible, String> {
     let connection = connection::open_for(settings, "queue metrics").await.map_err(|e| e.to_string())?;
-    let channel = with_timeout(settings, "opening a channel", connection.create_channel()).await?;
     let reason = loop {
-        if let Err(reason) = update(settings, &channel).await {
+        if let Err(reason) = update(settings, &connection, missing).await {
             break reason;
         }
         backoff.reset();
@@ -55,14 +60,61 @@ async fn update_until_failure(
     Err(reason)
 }
 
-async fn update(settings: &Settings, channel: &Channel) -> Result<(), String> {
+async fn update(
+    settings: &Settings,
+    connection: &Connection,
+    missing: &mut BTreeSet<&'static str>,
+) -> Result<(), String> {
     for queue in QUEUES {
-        let options = QueueDeclareOptions { passive: true, ..Default::default() };
-        let declared = channel.queue_declare(queue.into(), options, FieldTable::default());
-        let answer = with_timeout(settings, &format!("reading the depth of queue {queue}"), declared).await?;
-        set_gauge(queue, f64::from(answer.message_count()));
+        let what = format!("reading the depth of queue {queue}");
+        match with_timeout(settings, &what, depth(connection, queue)).await? {
+            Some(messages) => {
+                missing.remove(queue);
+                set_gauge(queue, f64::from(messages));
+                gauge!(MISSING, "queue" => queue).set(0.0);
+            }
+            None => {
+                set_gauge(queue, f64::NAN);
+                gauge!(MISSING, "queue" => queue).set(1.0);
+                report_missing(settings, connection, queue, missing.insert(queue)).await;
+            }
+        }
     }
     Ok(())
+}
+
+/// `None` if the queue does not exist. Uses a separate channel: the broker closes it then.
+async fn depth(connection: &Connection, queue: &str) -> lapin::Result<Option<u32>> {
+    let channel = connection.create_channel().await?;
+    let options = QueueDeclareOptions { passive: true, ..Default::default() };
+    match channel.queue_declare(queue.into(), options, FieldTable::default()).await {
+        Ok(answer) => Ok(Some(answer.message_count())),
+        Err(error) if topology::is_missing(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Declares a queue again whose messages would be lost silently: the broker confirms a rejected event or an unrouted
+/// command that reaches no queue. Consumers of `signalbox.events` report themselves that it does not exist.
+async fn report_missing(settings: &Settings, connection: &Connection, queue: &'static str, is_new: bool) {
+    if queue == EVENTS {
+        if is_new {
+            tracing::error!(
+                "queue {queue} does not exist: confirmed events are lost until `signalbox migrate` declares it"
+            );
+        }
+        return;
+    }
+    let restored = timeout(settings.confirm_timeout, topology::restore(connection, settings, queue)).await;
+    match restored.unwrap_or_else(|_| Err("no answer".into())) {
+        Ok(()) => tracing::error!(
+            "queue {queue} did not exist and was declared again; what it contained, and unrouted commands meanwhile, are lost"
+        ),
+        Err(reason) if is_new => tracing::error!(
+            "queue {queue} does not exist and cannot be declared again: {reason}; run `signalbox migrate`"
+        ),
+        Err(_) => {}
+    }
 }
 
 async fn with_timeout<T>(

@@ -1,4 +1,5 @@
-//! The queue of rejected events. Each call opens a connection; every publish is confirmed.
+//! The queue of rejected events. Each call opens a connection; every publish is confirmed, and every answer has a time
+//! limit.
 
 use super::admin::{self, AdminError, AdminSession};
 use super::topology::REJECTED;
@@ -6,12 +7,22 @@ use super::wire::{self, REFERENCE, REJECTION_PREFIX, TRACEPARENT};
 use async_trait::async_trait;
 use common::ports;
 use common::ports::error::Unusable;
-use common::ports::rejects::{Rejected, Selection};
+use common::ports::rejects::{MAX_LISTED_BODY, MAX_LISTED_BYTES, Rejected, Selection, derived_id};
 use lapin::BasicProperties;
 use lapin::message::BasicGetMessage;
 use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Time limit of a whole call. What it has settled by then stays settled.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Original properties of an event. Other headers, which anybody may set, are left out.
+const ORIGINAL: [&str; 5] = ["reference", "traceparent", "message_id", "user_id", "routing_key"];
+/// Maximum bytes of a text of an entry; the dispatcher's own are shorter.
+const MAX_TEXT: usize = 4_096;
 
 /// Access to rejected events. Needs read permission on `signalbox.rejected` and, to replay, write permission on
 /// `signalbox.events`.
@@ -57,27 +68,38 @@ fn unusable(what: &str, error: AdminError) -> Unusable {
 impl AdminSession {
     /// Gets a message. Unacknowledged messages return to the queue when the session closes.
     async fn get(&self) -> Result<Option<BasicGetMessage>, AdminError> {
-        let got = self.channel.basic_get(REJECTED.into(), BasicGetOptions { no_ack: false }).await;
-        got.map_err(|e| self.failed("reading queue signalbox.rejected", e))
+        let got = self.channel.basic_get(REJECTED.into(), BasicGetOptions { no_ack: false });
+        self.answer("reading queue signalbox.rejected", got).await
     }
 
     async fn list(&self, limit: usize) -> Result<Vec<Rejected>, AdminError> {
-        let mut listed = Vec::new();
-        while listed.len() < limit {
+        let started = Instant::now();
+        let (mut listed, mut bytes) = (Vec::new(), 0);
+        while listed.len() < limit && bytes < MAX_LISTED_BYTES && started.elapsed() < CALL_TIMEOUT {
             let Some(message) = self.get().await? else { break };
-            listed.push(rejected(&message.delivery.properties, message.delivery.data));
+            let entry = rejected(&message.delivery.properties, message.delivery.data).abridged();
+            bytes += entry.size.min(MAX_LISTED_BODY);
+            listed.push(entry);
         }
         Ok(listed)
     }
 
     async fn settle(&self, selection: &Selection, replay: bool) -> Result<usize, AdminError> {
+        const INSPECTING: &str = "inspecting queue signalbox.rejected";
+        const REMOVING: &str = "removing from queue signalbox.rejected";
+        let started = Instant::now();
         let options = QueueDeclareOptions { passive: true, ..Default::default() };
-        let queue = self.channel.queue_declare(REJECTED.into(), options, FieldTable::default()).await;
-        let present =
-            queue.map_err(|e| self.failed("inspecting queue signalbox.rejected", e))?.message_count();
+        let queue = self.channel.queue_declare(REJECTED.into(), options, FieldTable::default());
+        let present = self.answer(INSPECTING, queue).await?.message_count();
         let mut settled = 0;
         // A replayed event may be rejected again at once, so this stops after the messages that were present at the start.
-        for _ in 0..present {
+        for done in 0..present {
+            if started.elapsed() >= CALL_TIMEOUT {
+                let limit = CALL_TIMEOUT.as_secs();
+                let reason =
+                    format!("{settled} of the {done} messages read within {limit} s are settled: repeat it");
+                return Err(self.failed(REMOVING, reason));
+            }
             let Some(message) = self.get().await? else { break };
             let acker = message.delivery.acker.clone();
             let entry = rejected(&message.delivery.properties, message.delivery.data);
@@ -87,8 +109,7 @@ impl AdminSession {
             if replay {
                 self.publish(admin::event(&entry.original, entry.body)?).await?;
             }
-            let acked = acker.ack(BasicAckOptions::default()).await;
-            acked.map_err(|e| self.failed("removing from queue signalbox.rejected", e))?;
+            self.answer(REMOVING, acker.ack(BasicAckOptions::default())).await?;
             settled += 1;
         }
         Ok(settled)
@@ -97,31 +118,34 @@ impl AdminSession {
 
 /// Reads the reason from Signalbox's headers; if the broker dead-lettered the message itself, from `x-death`.
 fn rejected(properties: &BasicProperties, body: Vec<u8>) -> Rejected {
-    let mut original = BTreeMap::new();
-    for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {
-        if let (Some(name), Some(value)) = (name.as_str().strip_prefix(REJECTION_PREFIX), wire::text(value)) {
-            original.insert(name.replace('-', "_"), value);
+    let of = |name: &str| wire::header(properties, &format!("{REJECTION_PREFIX}{}", name.replace('_', "-")));
+    let (reason, message, original) = match of("reason").zip(of("message")) {
+        Some((reason, message)) => (reason, message, named(ORIGINAL.map(|name| (name, of(name))))),
+        None => {
+            let reason = wire::header(properties, "x-first-death-reason").unwrap_or_else(|| "unknown".into());
+            let message = "the broker dead-lettered it: no consumer acknowledged it".to_owned();
+            (reason, message, original_properties(properties))
         }
-    }
-    let explained = original.remove("reason").zip(original.remove("message"));
-    let (reason, message) = explained.unwrap_or_else(|| {
-        original = original_properties(properties);
-        let reason = wire::header(properties, "x-first-death-reason").unwrap_or_else(|| "unknown".into());
-        let message = "the broker dead-lettered it: no consumer acknowledged it".into();
-        (reason, message)
-    });
-    Rejected { reason, message, body, original }
+    };
+    // Only the dispatcher gives an id; two equal messages that the broker dead-lettered share one.
+    let id = of("id").unwrap_or_else(|| derived_id(&reason, &common::json::to_text(&original), &body));
+    let [id, reason, message] = [id, reason, message].map(|text| wire::truncated(text, MAX_TEXT));
+    Rejected { id, reason, message, size: body.len(), body, original }
 }
 
 fn original_properties(properties: &BasicProperties) -> BTreeMap<String, String> {
-    let entries = [
+    named([
         ("reference", wire::header(properties, REFERENCE)),
         ("traceparent", wire::header(properties, TRACEPARENT)),
-        ("message_id", properties.message_id().as_ref().map(ToString::to_string)),
-        ("user_id", properties.user_id().as_ref().map(ToString::to_string)),
+        ("message_id", properties.message_id().as_ref().map(wire::readable)),
+        ("user_id", properties.user_id().as_ref().map(wire::readable)),
         ("routing_key", first_routing_key(properties)),
-    ];
-    entries.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    ])
+}
+
+fn named(entries: [(&str, Option<String>); ORIGINAL.len()]) -> BTreeMap<String, String> {
+    let bounded = |text| wire::truncated(text, MAX_TEXT);
+    entries.into_iter().filter_map(|(name, value)| Some((name.to_owned(), bounded(value?)))).collect()
 }
 
 fn first_routing_key(properties: &BasicProperties) -> Option<String> {

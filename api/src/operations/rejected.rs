@@ -37,6 +37,9 @@ struct Listing {
 /// An event that was rejected.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RejectedEvent {
+    /// Id of this entry, for `replay` and `discard`
+    #[schema(example = "3f0c6e19a2b47d58")]
+    pub id: String,
     #[schema(required = true, example = "7c1e")]
     pub message_id: Option<String>,
     /// Stable code for programs
@@ -44,25 +47,27 @@ pub struct RejectedEvent {
     pub reason: String,
     #[schema(example = "`source` is missing; send a name of the system that publishes")]
     pub message: String,
-    /// The event as JSON, or as text if it is not valid JSON
+    /// The event as JSON, or as text if it is not valid JSON; of a body over 64 KiB only the beginning
     #[schema(value_type = Value)]
     pub body: Value,
+    /// Size of the whole body
+    pub bytes: u64,
     /// Original routing key and headers
     pub original: BTreeMap<String, String>,
 }
 
-/// Rejected events, oldest first.
+/// Rejected events, oldest first. A list ends early after 8 MiB of bodies.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RejectedEvents {
     pub result: Vec<RejectedEvent>,
 }
 
-/// Selected rejected events: by message id, or all.
+/// Selected rejected events: by the ids of entries or message ids, or all.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RejectedSelection {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    #[schema(value_type = Vec<String>, example = json!(["7c1e"]))]
+    #[schema(value_type = Vec<String>, example = json!(["3f0c6e19a2b47d58"]))]
     pub ids: BTreeSet<String>,
     #[serde(default)]
     pub all: bool,
@@ -139,7 +144,7 @@ async fn discard_rejected(
 fn selection(selected: RejectedSelection) -> Result<Selection, Problem> {
     match (selected.all, selected.ids.is_empty()) {
         (true, true) => Ok(Selection::All),
-        (false, false) => Ok(Selection::MessageIds(selected.ids)),
+        (false, false) => Ok(Selection::Ids(selected.ids)),
         _ => Err(Problem::unprocessable(
             "invalid_body",
             "send either `ids` with at least one id, or `all`: true",
@@ -148,8 +153,9 @@ fn selection(selected: RejectedSelection) -> Result<Selection, Problem> {
 }
 
 fn to_resource(rejected: Rejected) -> RejectedEvent {
-    let Rejected { reason, message, body, original } = rejected;
+    let Rejected { id, reason, message, body, size, original } = rejected;
     let body = serde_json::from_slice(&body)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&body).into_owned()));
-    RejectedEvent { message_id: original.get("message_id").cloned(), reason, message, body, original }
+    let message_id = original.get("message_id").cloned();
+    RejectedEvent { id, message_id, reason, message, body, bytes: size as u64, original }
 }

@@ -129,12 +129,7 @@ impl InMemoryRejects {
     fn take(&self, selection: &Selection) -> usize {
         let mut rejected = self.0.lock().unwrap();
         let before = rejected.len();
-        rejected.retain(|rejected| match selection {
-            Selection::All => false,
-            Selection::MessageIds(ids) => {
-                !rejected.original.get("message_id").is_some_and(|id| ids.contains(id))
-            }
-        });
+        rejected.retain(|rejected| !selection.has(rejected));
         before - rejected.len()
     }
 }

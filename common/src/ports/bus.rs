@@ -25,11 +25,15 @@ pub struct Delivery {
     pub user_id: Option<String>,
     /// Number of earlier deliveries without an acknowledgement (`x-delivery-count`).
     pub delivery_count: u64,
+    /// A property with bytes that are not UTF-8, for people. Such an event is rejected; here each of these bytes is `?`.
+    pub unreadable: Option<String>,
 }
 
 /// An event that cannot be used, for the rejected queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
+    /// Id in the rejected queue, for an operator. A repeated publish has the same id.
+    pub id: String,
     /// Machine-readable: `malformed_json`, `oversize`, `inbox_full`, ...
     pub reason: String,
     /// A sentence with the place and both values.

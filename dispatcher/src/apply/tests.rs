@@ -2,7 +2,6 @@ use super::*;
 use crate::fakes::{Harness, published};
 use common::address::address;
 use flow::Timestamp;
-use std::collections::BTreeMap;
 
 const NUMBERS: [(&str, &str); 2] = [("from", "+15550100"), ("to", "+15550111")];
 
@@ -27,7 +26,7 @@ async fn waits(kind: &'static str) -> bool {
     let harness = Arc::new(Harness::default());
     let dispatcher = crowded(&harness, kind).await;
     let delivery = of(kind);
-    let read = read(&delivery, &BTreeMap::new());
+    let read = read(&delivery, &crate::realms::Realms::default());
     assert!(would_start(
         &address(&read.clone().unwrap(), &dispatcher.definitions.get(), Timestamp::default(), 4).unwrap()
     ));

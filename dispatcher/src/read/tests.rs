@@ -9,7 +9,7 @@ use flow::route::{Reference, Route};
 use flow::{Definitions, Timestamp};
 
 fn read_in_default(delivery: &Delivery) -> ParsedEvent {
-    read(delivery, &BTreeMap::new()).unwrap()
+    read(delivery, &Realms::default()).unwrap()
 }
 
 /// A route for every number, active until second 100.
@@ -79,18 +79,30 @@ fn an_event_without_a_reference_gets_its_own_key_that_a_redelivery_shares() {
 
 #[test]
 fn the_realm_comes_from_the_broker_user() {
-    let realms = BTreeMap::from([("acme-sbc".to_owned(), "acme".to_owned())]);
+    let users = [("acme-sbc".to_owned(), "acme".to_owned())].into();
+    let realms = Realms { users, accepts_missing_user: false };
     let known = Delivery { user_id: Some("acme-sbc".into()), ..delivery(1, "e1", "a") };
     let unknown = Delivery { user_id: Some("guest".into()), ..delivery(1, "e1", "a") };
     assert_eq!(read(&known, &realms).unwrap().realm, "acme");
-    assert_eq!(read(&unknown, &realms).unwrap().realm, "default");
+    assert_eq!(read(&unknown, &realms).unwrap_err().reason.name(), "unknown_user");
+    assert_eq!(read(&unknown, &Realms::default()).unwrap().realm, "default");
+}
+
+#[test]
+fn a_message_with_an_unreadable_property_is_refused_whatever_its_body() {
+    let part = Some("property message_id".to_owned());
+    for body in [delivery(1, "e1", "a").body, b"{".to_vec()] {
+        let unreadable = Delivery { unreadable: part.clone(), body, ..delivery(1, "e1", "a") };
+        let refused = read(&unreadable, &Realms::default()).unwrap_err();
+        assert_eq!(refused.reason.name(), "unreadable_property");
+        assert!(refused.message.contains("property message_id"), "{}", refused.message);
+    }
 }
 
 #[test]
 fn an_event_without_an_address_is_refused_with_a_reason() {
     let refused =
-        read(&published("call.digits", None, serde_json::json!({ "digits": "1" })), &BTreeMap::new())
-            .unwrap_err();
+        read(&published("call.digits", None, serde_json::json!({ "digits": "1" })), &Realms::default()).unwrap_err();
     assert_eq!(refused.reason.name(), "unaddressable");
     assert!(refused.message.contains("subject"));
 }
@@ -98,7 +110,7 @@ fn an_event_without_an_address_is_refused_with_a_reason() {
 #[test]
 fn only_the_two_answers_to_a_command_are_addressed_by_its_id() {
     let data = serde_json::json!({ "command_id": "8a4f0c3e-0000-8000-8000-000000000001:3" });
-    let of = |kind| read(&published(kind, Some("call-1"), data.clone()), &BTreeMap::new());
+    let of = |kind| read(&published(kind, Some("call-1"), data.clone()), &Realms::default());
     assert!(of("command.completed").is_ok() && of("command.failed").is_ok());
     let refused = of("command.done").unwrap_err();
     assert_eq!(refused.reason.name(), "unaddressable");

@@ -53,6 +53,7 @@ pub struct Amqp {
     pub events_max_bytes: ByteSize,
     pub rejected_max_bytes: ByteSize,
     pub unrouted_max_bytes: ByteSize,
+    pub accept_missing_user_id: bool,
     pub realms: BTreeMap<String, String>,
 }
 

@@ -105,6 +105,12 @@ fn judge_queues(queues: &[QueueStatus]) -> Vec<Finding> {
             _ => ok(QUEUES, found),
         });
     }
+    for name in [EVENTS, REJECTED, UNROUTED] {
+        if !queues.iter().any(|queue| queue.name == name) {
+            let found = format!("{name} does not exist: the broker confirms messages for it and loses them");
+            findings.push(fail(QUEUES, found, "run `signalbox migrate`, which declares it again"));
+        }
+    }
     findings
 }
 
@@ -164,6 +170,10 @@ mod tests {
     fn unconsumed_events_fail_and_messages_for_an_operator_warn() {
         let queue = |name, messages, consumers| QueueStatus { name, messages, consumers };
         let severity = |queue| judge_queues(&[queue])[0].severity;
+        let found: Vec<_> =
+            judge_queues(&[]).into_iter().map(|finding| (finding.severity, finding.found)).collect();
+        assert_eq!(found.len(), 3);
+        assert!(found.iter().all(|(severity, _)| *severity == Severity::Fail), "{found:?}");
         assert_eq!(severity(queue(EVENTS, 0, 1)), Severity::Ok);
         assert_eq!(severity(queue(EVENTS, 1, 0)), Severity::Fail);
         assert_eq!(severity(queue(EVENTS, 0, 0)), Severity::Warn);

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 const API: &str = "api";
 const OPS: &str = "ops";
 const BROKER_USER: &str = "amqp user";
+const REALMS: &str = "amqp realms";
 const STORE_USER: &str = "redis user";
 
 pub fn examine(config: &Config) -> Vec<Finding> {
@@ -30,6 +31,9 @@ pub fn examine(config: &Config) -> Vec<Finding> {
             _ => ok(BROKER_USER, format!("`{}` at {host}", if user.is_empty() { "guest" } else { &user })),
         });
     }
+    if !config.amqp.url.is_empty() {
+        findings.push(realms(config));
+    }
     if let Some(Server { password, host, .. }) = server(&config.redis.url) {
         findings.push(match password.is_empty() && !is_local(&host) {
             true => {
@@ -44,6 +48,19 @@ pub fn examine(config: &Config) -> Vec<Finding> {
         });
     }
     findings
+}
+
+fn realms(config: &Config) -> Finding {
+    let users = config.amqp.realms.len();
+    match (users, config.amqp.accept_missing_user_id) {
+        (0, _) => ok(REALMS, "[amqp.realms] is empty: every publisher belongs to the realm `default`"),
+        (_, false) => ok(REALMS, format!("{users} users have a realm; events of others are rejected")),
+        (_, true) => warn(
+            REALMS,
+            format!("{users} users have a realm, but events without a user_id belong to the realm `default`"),
+            "each publisher can leave the user_id out: let all set it, then turn amqp.accept_missing_user_id off",
+        ),
+    }
 }
 
 const API_ADVICE: &str =

@@ -44,7 +44,10 @@ fn dispatcher_ports(backends: &Backends) -> dispatcher::Ports {
 fn dispatcher_config(backends: &Backends, config: &Config) -> dispatcher::Config {
     dispatcher::Config {
         instance: backends.instance.clone(),
-        realms: config.amqp.realms.clone(),
+        realms: dispatcher::Realms {
+            users: config.amqp.realms.clone(),
+            accepts_missing_user: config.amqp.accept_missing_user_id,
+        },
         max_in_flight: config.dispatcher.max_in_flight,
         backlog_high: config.dispatcher.backlog_high,
         backlog_low: config.dispatcher.backlog_low,

@@ -87,6 +87,7 @@ impl Deliveries for Session {
                 traceparent: None,
                 user_id: None,
                 delivery_count: event.deliveries,
+                unreadable: None,
             });
         }
     }

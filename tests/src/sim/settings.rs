@@ -2,13 +2,12 @@
 
 use super::simulation::{LEASE, SHARDS};
 use crate::rng::Rng;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub fn dispatcher(instance: &str) -> dispatcher::Config {
     dispatcher::Config {
         instance: instance.into(),
-        realms: BTreeMap::new(),
+        realms: dispatcher::Realms::default(),
         max_in_flight: 8,
         backlog_high: 100,
         backlog_low: 50,

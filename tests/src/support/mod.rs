@@ -8,6 +8,7 @@ pub mod ports;
 pub mod process;
 pub mod proxy;
 pub mod rabbit;
+pub mod raw_amqp;
 pub mod redis;
 
 pub use process::{Process, Signal};

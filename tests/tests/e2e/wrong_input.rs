@@ -283,7 +283,7 @@ async fn services_that_are_missing_wrong_or_configured_differently_are_named() {
                 &["event", "rejected", "replay", "--id", "7"],
                 &[],
                 1,
-                "no rejected event has the message id 7",
+                "no rejected event has the id or message id 7",
             ),
             case(&["executor"], &[("SIGNALBOX_OPS__LISTEN", &taken)], 1, "another program uses it"),
             case(&["executor", "--set", "ops.listen=nowhere:80"], &[], 2, "ops.listen is `nowhere:80`"),

@@ -9,9 +9,24 @@ const AVOIDED: &[(&str, &str)] = &[
     ("cluster_async", "it repeats a command up to 16 times, even if it may have run"),
     ("auto_recover", "it restores connections without their channels and consumers"),
     ("wait_for_confirms", "it waits for the last confirm only, and treats a nack as an ack"),
-    ("mandatory", "lapin attaches a returned message to the confirm that resolves next"),
     ("cjson", "a script would parse input from outside"),
 ];
+
+/// Files that publish what the broker has to return. One settles its messages together, the other waits for each.
+const MANDATORY: [&str; 2] = ["amqp/publish/rejections.rs", "amqp/admin.rs"];
+
+#[test]
+fn only_two_files_publish_what_may_be_returned() {
+    for file in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../adapters/src")) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let is_allowed = MANDATORY.iter().any(|name| file.ends_with(name));
+        assert!(
+            is_allowed || !text.contains("mandatory: true"),
+            "{}: lapin attaches a returned message to the confirm that resolves next",
+            file.display()
+        );
+    }
+}
 
 #[test]
 fn avoided_names_do_not_occur() {

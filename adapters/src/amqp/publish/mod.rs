@@ -7,11 +7,14 @@
 //!    │ waiting messages expire  └ the broker blocks: nothing is sent, waiting messages expire
 //! ```
 //!
+//! Rejected events have a task of their own (`rejections.rs`): it also notices that their queue does not exist.
+//!
 //! When a connection ends, every unsettled message is `Unconfirmed`, including messages that were not sent: they would
 //! otherwise overtake messages that their senders repeat.
 
 mod pending;
 mod publisher;
+mod rejections;
 mod task;
 
 pub(super) use publisher::Publisher;

@@ -1,6 +1,7 @@
 //! The senders' side: messages enter the queue of the publishing task.
 
 use super::pending::{Batch, Entry, Pending};
+use super::rejections;
 use super::task::Task;
 use crate::amqp::connection::Health;
 use crate::amqp::settings::Settings;
@@ -30,13 +31,27 @@ impl Publisher {
         health: Arc<Health>,
         closing: CancellationToken,
     ) -> (Publisher, impl Future<Output = ()> + Send) {
+        let (publisher, inbox) = Publisher::with_inbox(&settings);
+        (publisher, Task::new(settings, health, closing, inbox).run())
+    }
+
+    /// Like [`Publisher::new`], for the rejected queue.
+    pub fn for_rejections(
+        settings: Arc<Settings>,
+        closing: CancellationToken,
+    ) -> (Publisher, impl Future<Output = ()> + Send) {
+        let (publisher, inbox) = Publisher::with_inbox(&settings);
+        (publisher, rejections::Task::new(settings, closing, inbox).run())
+    }
+
+    fn with_inbox(settings: &Settings) -> (Publisher, mpsc::UnboundedReceiver<Batch>) {
         let (sender, inbox) = mpsc::unbounded_channel();
         let publisher = Publisher {
             inbox: sender,
             permits: Arc::new(Semaphore::new(MAX_ACCEPTED)),
             confirm_timeout: settings.confirm_timeout,
         };
-        (publisher, Task::new(settings, health, closing, inbox).run())
+        (publisher, inbox)
     }
 
     /// Queues the message before it returns: messages are sent in the order of the calls.

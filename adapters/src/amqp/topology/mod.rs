@@ -52,7 +52,7 @@ impl fmt::Display for Difference {
         match *kind {
             "queue" => write!(
                 f,
-                "use the broker's value in the settings, or drain the queue, run `rabbitmqctl delete_queue {name}`, then `signalbox migrate`"
+                "use the broker's value in the settings, or drain the queue, stop all roles, run `rabbitmqctl delete_queue {name}`, then `signalbox migrate`"
             ),
             _ => write!(f, "stop all publishers, delete the exchange, and run `signalbox migrate`"),
         }
@@ -92,6 +92,21 @@ pub async fn check(url: &str, settings: &Settings) -> Result<(), TopologyError> 
     let outcome = broker.check(settings).await;
     connection::close(broker.connection).await;
     outcome
+}
+
+/// Declares a queue again that was deleted, with its bindings.
+///
+/// # Errors
+/// The broker refuses, for example because the user has no configure permission.
+pub(super) async fn restore(connection: &Connection, settings: &Settings, name: &str) -> Result<(), String> {
+    let belongs = |item: &Item| match item {
+        Item::Queue { name: queue, .. } | Item::Binding { queue, .. } => *queue == name,
+        Item::Exchange { .. } => false,
+    };
+    for item in table(settings).iter().filter(|item| belongs(item)) {
+        declare(connection, item).await.map_err(|e| format!("declaring {item}: {e}"))?;
+    }
+    Ok(())
 }
 
 struct Broker {
@@ -162,32 +177,19 @@ impl Broker {
     async fn exists(&self, kind: Kind, name: &str) -> Result<bool, TopologyError> {
         let declared = match kind {
             Kind::Exchange => self.declare_exchange(name, ExchangeKind::Fanout, &vec![], true).await,
-            Kind::Queue => self.declare_queue(name, &vec![], true).await,
+            Kind::Queue => declare_queue(&self.connection, name, &vec![], true).await,
         };
         match declared {
             Ok(()) => Ok(true),
-            Err(e) if soft_error(&e) == Some(AMQPSoftError::NOTFOUND) => Ok(false),
+            Err(e) if is_missing(&e) => Ok(false),
             Err(e) => Err(self.failed(format!("checking {} {name}", kind.text()), &e)),
         }
     }
 
     async fn declare(&self, item: &Item) -> lapin::Result<()> {
-        match item {
-            Item::Exchange { name, kind, arguments } => {
-                self.declare_exchange(name, kind.clone(), arguments, false).await
-            }
-            Item::Queue { name, arguments } => self.declare_queue(name, arguments, false).await,
-            Item::Binding { exchange, queue, key } => {
-                let channel = self.connection.create_channel().await?;
-                let (queue, exchange, key) = ((*queue).into(), (*exchange).into(), (*key).into());
-                channel
-                    .queue_bind(queue, exchange, key, QueueBindOptions::default(), FieldTable::default())
-                    .await
-            }
-        }
+        declare(&self.connection, item).await
     }
 
-    /// Uses a separate channel, like every declaration: the broker closes the channel on an error.
     async fn declare_exchange(
         &self,
         name: &str,
@@ -195,15 +197,7 @@ impl Broker {
         arguments: &Arguments,
         passive: bool,
     ) -> lapin::Result<()> {
-        let options = ExchangeDeclareOptions { passive, durable: true, ..Default::default() };
-        let channel = self.connection.create_channel().await?;
-        channel.exchange_declare(name.into(), kind, options, fields(arguments)).await
-    }
-
-    async fn declare_queue(&self, name: &str, arguments: &Arguments, passive: bool) -> lapin::Result<()> {
-        let options = QueueDeclareOptions { passive, durable: true, ..Default::default() };
-        let channel = self.connection.create_channel().await?;
-        channel.queue_declare(name.into(), options, fields(arguments)).await.map(|_| ())
+        declare_exchange(&self.connection, name, kind, arguments, passive).await
     }
 
     fn failed(&self, what: String, error: &lapin::Error) -> TopologyError {
@@ -217,8 +211,51 @@ impl Broker {
     }
 }
 
+async fn declare(connection: &Connection, item: &Item) -> lapin::Result<()> {
+    match item {
+        Item::Exchange { name, kind, arguments } => {
+            declare_exchange(connection, name, kind.clone(), arguments, false).await
+        }
+        Item::Queue { name, arguments } => declare_queue(connection, name, arguments, false).await,
+        Item::Binding { exchange, queue, key } => {
+            let channel = connection.create_channel().await?;
+            let (queue, exchange, key) = ((*queue).into(), (*exchange).into(), (*key).into());
+            channel.queue_bind(queue, exchange, key, QueueBindOptions::default(), FieldTable::default()).await
+        }
+    }
+}
+
+/// Uses a separate channel, like every declaration: the broker closes the channel on an error.
+async fn declare_exchange(
+    connection: &Connection,
+    name: &str,
+    kind: ExchangeKind,
+    arguments: &Arguments,
+    passive: bool,
+) -> lapin::Result<()> {
+    let options = ExchangeDeclareOptions { passive, durable: true, ..Default::default() };
+    let channel = connection.create_channel().await?;
+    channel.exchange_declare(name.into(), kind, options, fields(arguments)).await
+}
+
+async fn declare_queue(
+    connection: &Connection,
+    name: &str,
+    arguments: &Arguments,
+    passive: bool,
+) -> lapin::Result<()> {
+    let options = QueueDeclareOptions { passive, durable: true, ..Default::default() };
+    let channel = connection.create_channel().await?;
+    channel.queue_declare(name.into(), options, fields(arguments)).await.map(|_| ())
+}
+
 fn fingerprint_exchange(settings: &Settings) -> String {
     format!("{FINGERPRINT_PREFIX}{}", fingerprint(settings))
+}
+
+/// Whether the broker answered that a queue or an exchange does not exist.
+pub(super) fn is_missing(error: &lapin::Error) -> bool {
+    soft_error(error) == Some(AMQPSoftError::NOTFOUND)
 }
 
 fn soft_error(error: &lapin::Error) -> Option<AMQPSoftError> {

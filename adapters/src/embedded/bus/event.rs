@@ -27,7 +27,17 @@ impl Event {
 
     pub(super) fn delivery(self, tag: u64, delivery_count: u64) -> Delivery {
         let Event { routing_key, reference, message_id, traceparent, user_id, body } = self;
-        Delivery { tag, body, routing_key, reference, message_id, traceparent, user_id, delivery_count }
+        Delivery {
+            tag,
+            body,
+            routing_key,
+            reference,
+            message_id,
+            traceparent,
+            user_id,
+            delivery_count,
+            unreadable: None,
+        }
     }
 }
 

@@ -20,6 +20,9 @@ pub struct Rejections {
 /// Stored fields of a rejection; the body follows them in the record.
 #[derive(Serialize, Deserialize)]
 pub struct RejectionHeader {
+    /// Missing in records of earlier releases.
+    #[serde(default)]
+    id: String,
     reason: String,
     message: String,
     original: BTreeMap<String, String>,
@@ -31,8 +34,10 @@ impl Rejections {
     }
 
     pub fn recover(&mut self, position: u64, size: usize, header: RejectionHeader, body: &[u8]) {
-        let RejectionHeader { reason, message, original } = header;
-        self.waiting.push(position, size, Rejected { reason, message, body: body.to_vec(), original });
+        let RejectionHeader { id, reason, message, original } = header;
+        let id = if id.is_empty() { format!("position-{position}") } else { id };
+        let rejected = Rejected { id, reason, message, body: body.to_vec(), size: body.len(), original };
+        self.waiting.push(position, size, rejected);
         self.next_position = position + 1;
     }
 
@@ -42,8 +47,8 @@ impl Rejections {
 
     /// Returns false if the queue is full.
     pub fn store(&mut self, rejection: Rejection, changes: &mut Vec<Change>) -> bool {
-        let Rejection { reason, message, body, original } = rejection;
-        let header = RejectionHeader { reason, message, original };
+        let Rejection { id, reason, message, body, original } = rejection;
+        let header = RejectionHeader { id, reason, message, original };
         let record = encode(&header, &body);
         if !self.waiting.has_room(record.len()) {
             return false;
@@ -87,5 +92,26 @@ impl Rejections {
         let delete = |position| Change::Delete { key: Key::Rejection(position).to_bytes() };
         changes.extend(taken.iter().map(|entry| delete(entry.position)));
         taken.into_iter().map(|entry| entry.item).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embedded::bus::record::decode;
+
+    #[test]
+    fn a_rejection_of_an_earlier_release_gets_an_id_from_its_position() {
+        let stored = encode(
+            &serde_json::json!({ "reason": "too_deep", "message": "m", "original": { "message_id": "e1" } }),
+            b"{}",
+        );
+        let (header, body) = decode::<RejectionHeader>(&stored).unwrap();
+        let mut rejections = Rejections::new(1_000);
+        rejections.recover(7, stored.len(), header, body);
+        let entry = &rejections.waiting().iter().next().unwrap().item;
+        assert_eq!((entry.id.as_str(), entry.size), ("position-7", 2));
+        let selection = |id: &str| Selection::Ids([id.to_owned()].into());
+        assert!(selection("position-7").has(entry) && selection("e1").has(entry));
     }
 }

@@ -3,13 +3,20 @@
 use super::bus::Bus;
 use async_trait::async_trait;
 use common::ports::error::Unusable;
-use common::ports::rejects::{Rejected, Rejects, Selection};
+use common::ports::rejects::{MAX_LISTED_BODY, MAX_LISTED_BYTES, Rejected, Rejects, Selection};
 
 #[async_trait]
 impl Rejects for Bus {
     async fn list(&self, limit: usize) -> Result<Vec<Rejected>, Unusable> {
         let (listed, written) = self.inner.change(|state, _| {
-            state.rejections.waiting().iter().take(limit).map(|entry| entry.item.clone()).collect()
+            let oldest = state.rejections.waiting().iter().take(limit);
+            let mut bytes = 0;
+            let within = oldest.take_while(|entry| {
+                let has_room = bytes < MAX_LISTED_BYTES;
+                bytes += entry.item.body.len().min(MAX_LISTED_BODY);
+                has_room
+            });
+            within.map(|entry| entry.item.clone().abridged()).collect()
         });
         self.inner.wait_durable("listing rejected events", written).await?;
         Ok(listed)

@@ -41,6 +41,7 @@ pub async fn events_come_in_order_as_they_were_published(kind: Kind) {
         traceparent: Some(TRACE.into()),
         user_id: Some("guest".into()),
         delivery_count: 0,
+        unreadable: None,
     };
     assert_eq!(taken, (0..3).map(expected).collect::<Vec<_>>());
     harness.offer(3).await.expect("confirmed");

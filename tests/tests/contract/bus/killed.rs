@@ -13,6 +13,7 @@ pub async fn what_was_answered_is_there_however_soon_the_process_dies(kind: Kind
     publish(&harness, &[message(1), message(2)]).await;
     let harness = harness.killed();
     let rejection = Rejection {
+        id: "7".into(),
         reason: "malformed_json".into(),
         message: "column 3".into(),
         body: b"7".to_vec(),

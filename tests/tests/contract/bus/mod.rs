@@ -8,8 +8,10 @@ mod publish;
 mod queues;
 mod queues_full;
 mod rabbitmq;
+mod rabbitmq_deleted;
 mod rabbitmq_order;
 mod rabbitmq_unavailable;
+mod rabbitmq_unreadable;
 mod rejects;
 
 macro_rules! contract {
@@ -42,6 +44,8 @@ contract! {
         publish::commands_arrive_in_the_order_of_the_calls,
         publish::a_notice_needs_no_listener,
         rejects::rejected_events_are_listed_replayed_and_discarded,
+        rejects::every_entry_has_an_id_of_its_own,
+        rejects::a_list_shows_the_beginning_of_a_large_body,
         rejects::a_full_rejected_queue_refuses,
         rejects::what_was_rejected_outlives_a_bus,
     }

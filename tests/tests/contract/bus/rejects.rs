@@ -3,13 +3,14 @@
 use super::harness::{BusHarness, Kind, Limits, SOON, next};
 use common::ports::bus::Rejection;
 use common::ports::error::BusError;
-use common::ports::rejects::{Rejected, Selection};
+use common::ports::rejects::{MAX_LISTED_BODY, Rejected, Selection};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
-fn rejection(id: &str) -> Rejection {
+pub fn rejection(id: &str) -> Rejection {
     Rejection {
+        id: format!("entry-{id}"),
         reason: "malformed_json".into(),
         message: "column 3: expected `:`, found `}`".into(),
         body: [b"\xff\0 of ", id.as_bytes()].concat(),
@@ -26,12 +27,12 @@ fn rejection(id: &str) -> Rejection {
 }
 
 fn rejected(id: &str) -> Rejected {
-    let Rejection { reason, message, body, original } = rejection(id);
-    Rejected { reason, message, body, original }
+    let Rejection { id, reason, message, body, original } = rejection(id);
+    Rejected { id, reason, message, size: body.len(), body, original }
 }
 
 fn only(id: &str) -> Selection {
-    Selection::MessageIds(BTreeSet::from([id.to_owned()]))
+    Selection::Ids(BTreeSet::from([id.to_owned()]))
 }
 
 /// Sorted by id, because RabbitMQ requeues listed events in another order.
@@ -64,6 +65,39 @@ pub async fn rejected_events_are_listed_replayed_and_discarded(kind: Kind) {
     assert_eq!(harness.rejects.replay(&Selection::All).await, Ok(1));
     assert_eq!(next(&mut deliveries).await.body, rejection("c").body);
     assert_eq!(listed(&harness, 10).await, []);
+}
+
+/// Also copies of one event, and events without a message id.
+pub async fn every_entry_has_an_id_of_its_own(kind: Kind) {
+    let harness = BusHarness::new(kind).await;
+    let without = |id: &str| {
+        let mut rejection = Rejection { id: id.into(), ..rejection("same") };
+        rejection.original.remove("message_id");
+        rejection
+    };
+    for id in ["1", "2", "3"] {
+        harness.bus.reject(without(id)).await.expect("stored");
+    }
+    let harness = harness.reopened().await;
+    let mut ids: Vec<_> = listed(&harness, 10).await.into_iter().map(|entry| entry.id).collect();
+    ids.sort();
+    assert_eq!(ids, ["1", "2", "3"]);
+    assert_eq!(harness.rejects.discard(&only("2")).await, Ok(1));
+    assert_eq!(harness.rejects.replay(&only("3")).await, Ok(1));
+    assert_eq!(harness.rejects.replay(&only("3")).await, Ok(0));
+    let left: Vec<_> = listed(&harness, 10).await.into_iter().map(|entry| entry.id).collect();
+    assert_eq!(left, ["1"]);
+}
+
+pub async fn a_list_shows_the_beginning_of_a_large_body(kind: Kind) {
+    let harness = BusHarness::new(kind).await;
+    let large = Rejection { body: vec![b'x'; 1_000_000], ..rejection("a") };
+    harness.bus.reject(large.clone()).await.expect("stored");
+    let entry = listed(&harness, 10).await.remove(0);
+    assert_eq!((entry.body.len(), entry.size), (MAX_LISTED_BODY, 1_000_000));
+    assert_eq!(harness.rejects.replay(&only(&entry.id)).await, Ok(1));
+    let mut deliveries = harness.bus.consume().await;
+    assert_eq!(next(&mut deliveries).await.body, large.body);
 }
 
 pub async fn a_full_rejected_queue_refuses(kind: Kind) {
