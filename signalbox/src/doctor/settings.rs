@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(warned(&["amqp.url=amqp://us:secret@broker.example/%2f"]), Vec::<&str>::new());
         assert_eq!(warned(&["redis.url=redis://10.0.0.7:6379"]), [STORE_USER]);
         assert_eq!(warned(&["redis.url=redis://:secret@10.0.0.7:6379"]), Vec::<&str>::new());
-        assert_eq!(warned(&["ops.listen=0.0.0.0:9090"]), [OPS]);
+        assert_eq!(warned(&["ops.listen=0.0.0.0:9464"]), [OPS]);
         assert_eq!(warned(&["api.listen=0.0.0.0:8080"]), [API]);
         assert_eq!(warned(&["api.listen=0.0.0.0:8080", "redis.url=redis://127.0.0.1"]), [API, API]);
     }
