@@ -129,6 +129,6 @@ mod tests {
         let text = table(&[("a", 1), ("größer", 22)], &columns, false);
         assert_eq!(text, "NAME    N\na       1\ngrößer  22\n");
         let text = table(&[("call-\u{1b}[2J\n\u{202e}", 1)], &columns, false);
-        assert_eq!(text, "NAME                        N\ncall-\\u{1b}[2J\\n\\u{202e}  1\n");
+        assert_eq!(text, "NAME                      N\ncall-\\u{1b}[2J\\n\\u{202e}  1\n");
     }
 }

@@ -1,7 +1,7 @@
 //! One layer of settings: its origin and its values, checked against the known settings.
 
 use super::private_file::must_be_private;
-use super::secrets::{is_secret, shown};
+use super::secrets::{is_api_key, shown};
 use super::settings::DEFAULTS;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,8 +34,13 @@ pub fn of_file(path: &Path, known: &Layer) -> Result<Layer, Vec<String>> {
     let mut values = flattened(&table);
     values.retain(|key, value| !is_empty_section(key, value, known));
     let layer = Layer { origin: shown.to_string(), values };
-    let wrong: Vec<String> =
+    let mut wrong: Vec<String> =
         layer.values.iter().filter_map(|(key, value)| fits(key, value, known, &layer.origin).err()).collect();
+    let has_key = |(key, value): (&String, &Value)| is_api_key(key) && value.as_str() != Some("");
+    if layer.values.iter().any(has_key) {
+        wrong
+            .extend(must_be_private(path).err().map(|why| format!("{why}, or move the key to a `key_file`")));
+    }
     if wrong.is_empty() { Ok(layer) } else { Err(wrong) }
 }
 
@@ -61,7 +66,7 @@ pub fn of_variable(name: &str, value: &str, known: &Layer) -> Option<Result<Laye
 }
 
 fn of_secret_file(name: &str, key: &str, path: &str, known: &Layer) -> Result<Layer, String> {
-    if key.starts_with("api.") && is_secret(key) {
+    if is_api_key(key) {
         must_be_private(Path::new(path)).map_err(|why| format!("{name}: {why}"))?;
     }
     let text = std::fs::read_to_string(path)

@@ -239,6 +239,35 @@ mod tests {
     }
 
     #[test]
+    fn a_file_with_a_key_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = std::env::temp_dir().join(format!("signalbox-mode-{}", uuid::Uuid::new_v4().simple()));
+        std::fs::create_dir(&folder).unwrap();
+        let set = |path: &PathBuf, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        set(&folder, 0o755);
+        let file = folder.join("a.toml");
+        let load_with = |text: &str, mode| {
+            std::fs::write(&file, text).unwrap();
+            set(&file, mode);
+            load(&Sources { file: Some(file.clone()), ..Sources::default() })
+        };
+        for text in ["[api]\nbootstrap_key = \"hunter2\"", "[api.keys.a]\nkey = \"hunter2\""] {
+            assert!(load_with(text, 0o600).is_ok());
+            let wrong = load_with(text, 0o644).unwrap_err();
+            assert!(wrong[0].contains("chmod 600") && !wrong[0].contains("hunter2"), "{wrong:?}");
+        }
+        assert!(load_with("[api]\nbootstrap_key = \"\"\n[api.keys.a]\nrole = \"read\"", 0o644).is_ok());
+        let key = folder.join("key");
+        std::fs::write(&key, "hunter2").unwrap();
+        set(&key, 0o640);
+        let wrong = load(&environment(&[("SIGNALBOX_API__KEY_FILE", key.to_str().unwrap())])).unwrap_err();
+        assert!(wrong[0].contains("SIGNALBOX_API__KEY_FILE") && wrong[0].contains("chmod 600"), "{wrong:?}");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
     fn keys_are_read_from_every_source() {
         let loaded = load(&environment(&[(
             "SIGNALBOX_API__KEYS",

@@ -5,9 +5,14 @@ pub const MASK: &str = "***";
 
 /// Whether the value of the setting is a secret, or contains one.
 pub fn is_secret(key: &str) -> bool {
+    is_api_key(key) || ["redis.url", "amqp.url"].contains(&key)
+}
+
+/// Whether the value of the setting is an API key, or contains some.
+pub fn is_api_key(key: &str) -> bool {
     let is_plain = |key: &str| [".customer", ".role", ".key_file"].iter().any(|end| key.ends_with(end));
     let of_keys = key.strip_prefix("api.keys").is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    (of_keys && !is_plain(key)) || ["api.key", "api.bootstrap_key", "redis.url", "amqp.url"].contains(&key)
+    (of_keys && !is_plain(key)) || ["api.key", "api.bootstrap_key"].contains(&key)
 }
 
 /// The value in an error.

@@ -11,7 +11,8 @@ const STORE_USER: &str = "redis user";
 
 pub fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = vec![listener(API, "api.listen", &config.api.listen, API_ADVICE)];
-    if is_public(&config.api.listen) && config.api.bootstrap_key.is_empty() && !config.redis.url.is_empty() {
+    let has_key = !config.api.bootstrap_key.is_empty() || !config.api.keys.is_empty();
+    if is_public(&config.api.listen) && !has_key && !config.redis.url.is_empty() {
         let found =
             format!("api.listen is {}, which other machines can reach, and no key is set", config.api.listen);
         findings.push(warn(API, found, "set SIGNALBOX_API__BOOTSTRAP_KEY, or api.listen to 127.0.0.1:8080"));
