@@ -42,7 +42,7 @@ impl WrongKeys {
         counter!(WRONG_KEYS).increment(1);
         if let Some(count) = self.due() {
             let peer = peer.map_or_else(|| "this process".to_owned(), |peer| peer.to_string());
-            tracing::warn!(target: "audit", peer, count, "{count} requests with a wrong API key, the last one from {peer}");
+            tracing::warn!(target: "audit", peer, count, "requests with a wrong API key: {count}, the last one from {peer}");
         }
         match self.delayed.try_acquire() {
             Ok(_permit) => {

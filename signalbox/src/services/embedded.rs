@@ -13,6 +13,7 @@ use std::path::Path;
 
 /// File that exists in every data folder that was used.
 const TABLE: &str = "signalbox.db";
+const LOCK: &str = "lock";
 
 /// Opens the folder if the store or the bus is embedded. Releases the claims of the previous process, because no other process
 /// can use the folder. Logs if the folder has state that is not used.
@@ -49,8 +50,10 @@ pub async fn open(config: &Config, kinds: BackendKinds) -> Result<Option<Folder>
 /// private, and the files of an existing one become so.
 fn make_private(dir: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    File::options().create(true).append(true).mode(0o600).open(dir.join(TABLE))?;
-    for name in [TABLE, "signalbox.db-wal", "signalbox.db-shm", "lock"] {
+    for name in [TABLE, LOCK] {
+        File::options().create(true).append(true).mode(0o600).open(dir.join(name))?;
+    }
+    for name in [TABLE, "signalbox.db-wal", "signalbox.db-shm", LOCK] {
         let path = dir.join(name);
         let Ok(found) = std::fs::metadata(&path) else { continue };
         if found.permissions().mode() & OTHERS != 0 {
@@ -133,7 +136,7 @@ mod tests {
         let dir = parent.join("data");
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         make_private(&dir).unwrap();
-        assert_eq!((mode(&dir), mode(&dir.join(TABLE))), (0o700, 0o600));
+        assert_eq!((mode(&dir), mode(&dir.join(TABLE)), mode(&dir.join(LOCK))), (0o700, 0o600, 0o600));
         // A folder of an earlier release.
         for name in [TABLE, "signalbox.db-wal", "lock"] {
             std::fs::write(dir.join(name), "").unwrap();
