@@ -1,8 +1,10 @@
 //! The OpenAPI document, generated from the operations.
 
+use crate::access;
 use crate::filter::{StateName, StatusName};
 use crate::operations;
 use crate::problem::{MEDIA_TYPE, Problem, ProblemPart};
+use axum::http::Method;
 use std::sync::OnceLock;
 use utoipa::openapi::content::Content;
 use utoipa::openapi::path::Operation;
@@ -44,6 +46,10 @@ pub fn openapi() -> &'static str {
 fn document() -> OpenApi {
     let open = operations::open().into_openapi();
     let mut guarded = operations::guarded().into_openapi();
+    each_route(&mut guarded.paths, |method, path, operation| {
+        let role = access::needed(&method, path).role.name();
+        operation.extensions.get_or_insert_default().insert("x-required-role".to_owned(), role.into());
+    });
     each_operation(&mut guarded.paths, |operation| {
         operation.security = Some(vec![
             SecurityRequirement::new("bearer", Vec::<String>::new()),
@@ -51,10 +57,11 @@ fn document() -> OpenApi {
         ]);
         add_response(operation, "400", "The path, the query or the body is invalid");
         add_response(operation, "401", "The key is missing or unknown");
+        add_response(operation, "429", "Too many requests with a wrong key");
         add_response(
             operation,
             "403",
-            "The key belongs to another customer, or is not an administrator's key",
+            "The key has not the role that the operation needs (`x-required-role`), or is for one customer only",
         );
         add_response(
             operation,
@@ -62,8 +69,9 @@ fn document() -> OpenApi {
             "The state store or the bus does not answer; try again after the time in Retry-After",
         );
         if operation.request_body.is_some() {
+            add_response(operation, "408", "The body did not arrive in time");
             add_response(operation, "413", "The body is too large");
-            add_response(operation, "415", "The body has an unsupported media type");
+            add_response(operation, "415", "The body has an unsupported media type, or is compressed");
             add_response(operation, "422", "The body is valid JSON but does not match the schema");
         }
     });
@@ -71,6 +79,7 @@ fn document() -> OpenApi {
     all.merge(open);
     all.merge(guarded);
     each_operation(&mut all.paths, |operation| {
+        add_response(operation, "421", "The request is addressed to a host that is not in api.hosts");
         add_response(operation, "500", "Internal error: a defect of Signalbox, or an unreadable record");
         as_problems(operation);
     });
@@ -83,9 +92,22 @@ fn document() -> OpenApi {
 }
 
 fn each_operation(paths: &mut Paths, mut change: impl FnMut(&mut Operation)) {
-    for item in paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
-        operations.into_iter().flatten().for_each(&mut change);
+    each_route(paths, |_, _, operation| change(operation));
+}
+
+fn each_route(paths: &mut Paths, mut change: impl FnMut(Method, &str, &mut Operation)) {
+    for (path, item) in &mut paths.paths {
+        let operations = [
+            (Method::GET, &mut item.get),
+            (Method::POST, &mut item.post),
+            (Method::PUT, &mut item.put),
+            (Method::DELETE, &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                change(method, path, operation);
+            }
+        }
     }
 }
 

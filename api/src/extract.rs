@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use std::io;
 
 /// Parts of the path.
 pub struct Path<T>(pub T);
@@ -66,8 +67,17 @@ impl TypedBytes {
     }
 }
 
-/// Checks the media type. A body without one is accepted.
+/// Checks the media type, and that the body is not compressed. A body without a type is accepted.
 fn must_be(headers: &HeaderMap, types: &[&str]) -> Result<Option<String>, Problem> {
+    for encoding in headers.get_all(header::CONTENT_ENCODING) {
+        let encoding = String::from_utf8_lossy(encoding.as_bytes());
+        if !encoding.trim().is_empty() && !encoding.trim().eq_ignore_ascii_case("identity") {
+            let detail = format!(
+                "the body's Content-Encoding is `{encoding}`; send the body as it is, without a compression"
+            );
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", detail));
+        }
+    }
     let Some(content_type) = headers.get(header::CONTENT_TYPE) else { return Ok(None) };
     let content_type = String::from_utf8_lossy(content_type.as_bytes());
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -85,8 +95,25 @@ fn unread(rejection: &BytesRejection) -> Problem {
             "oversize",
             "the body is larger than this operation accepts; send a smaller one",
         ),
+        _ if is_late(rejection) => Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "request_timeout",
+            "the body did not arrive in time; send it again",
+        ),
         _ => Problem::bad_request("unreadable_body", rejection.body_text()),
     }
+}
+
+/// Whether the listener's time limit for a body is over.
+fn is_late(rejection: &BytesRejection) -> bool {
+    let mut error = std::error::Error::source(rejection);
+    while let Some(cause) = error {
+        if cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut) {
+            return true;
+        }
+        error = cause.source();
+    }
+    false
 }
 
 /// Reads JSON: 400 if it is malformed, 422 with a pointer if it does not match the type.

@@ -2,6 +2,7 @@
 
 use crate::problem::Problem;
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -16,6 +17,10 @@ const DURATION: &str = "signalbox_api_request_duration_seconds";
 /// Longer ids are not echoed, because they could flood the logs.
 const MAX_REQUEST_ID: usize = 128;
 
+/// The id of the request.
+#[derive(Clone)]
+pub struct RequestId(pub HeaderValue);
+
 pub fn describe() {
     metrics::describe_histogram!(
         DURATION,
@@ -25,9 +30,10 @@ pub fn describe() {
 }
 
 /// Serves one request. Even a panic produces a response.
-pub async fn serve(State(clock): State<Arc<dyn Clock>>, request: Request, next: Next) -> Response {
+pub async fn serve(State(clock): State<Arc<dyn Clock>>, mut request: Request, next: Next) -> Response {
     let started_at = clock.monotonic();
     let id = request_id(&request);
+    request.extensions_mut().insert(RequestId(id.clone()));
     let path = request.uri().path().to_owned();
     let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
@@ -42,7 +48,10 @@ pub async fn serve(State(clock): State<Arc<dyn Clock>>, request: Request, next: 
         response = problem.at(&path);
         response.headers_mut().extend(allow.map(|allow| (axum::http::header::ALLOW, allow)));
     }
-    response.headers_mut().insert(REQUEST_ID, id);
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let status = response.status().as_str().to_owned();
     metrics::histogram!(DURATION, "route" => route, "method" => method, "status" => status)
         .record(clock.monotonic().saturating_sub(started_at).as_secs_f64());

@@ -10,6 +10,7 @@ use crate::read::{key, panicked, read};
 use crate::reject::reject;
 use common::address::ParsedEvent;
 use common::deliver::{DeliveryContext, DeliveryOutcome, deliver};
+use common::event_metrics::type_label;
 use common::mask::masked;
 use common::ports::bus::Delivery;
 use common::ports::intake::{Deliver, Destination};
@@ -78,7 +79,7 @@ async fn handle(
     concurrency: Concurrency,
 ) -> EventOutcome {
     let started_at = dispatcher.ports.clock.monotonic();
-    let kind = metrics::type_label(read.as_ref().map_or("", |read| &read.event.kind));
+    let kind = type_label(read.as_ref().map_or("", |read| &read.event.kind));
     let stored = match read {
         Ok(read) => AssertUnwindSafe(store(dispatcher, &read, concurrency))
             .catch_unwind()

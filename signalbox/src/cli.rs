@@ -52,7 +52,10 @@ pub fn run() -> Result<(), Failure> {
     let context = Context { loaded: load(global)? };
     let Config { log, .. } = context.config();
     let quiet = !command.is_role() && context.loaded.is_default("log.level");
-    telemetry::init(log, if quiet { telemetry::QUIET } else { &log.level })?;
+    telemetry::init(log, if quiet { telemetry::QUIET } else { &log.level }, command.is_role())?;
+    for warning in &context.loaded.warnings {
+        tracing::warn!("{warning}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod failure;
 mod host;
+mod http;
 mod ops;
 mod output;
 mod services;

@@ -1,6 +1,7 @@
 //! Output of commands: tables for people, JSON for programs.
 
 use clap::{Args, ValueEnum};
+use common::printable::{printable, printable_lines};
 use serde::Serialize;
 use serde_json::Value;
 use std::io::{IsTerminal, Write};
@@ -45,7 +46,7 @@ impl OutputArgs {
     /// Prints one value; `text` is its form for people.
     pub fn one<T: Serialize>(self, thing: &T, text: impl FnOnce() -> String) {
         match self.output {
-            Format::Table => line(text().trim_end()),
+            Format::Table => line(printable_lines(text().trim_end()).as_ref()),
             Format::Json => line(&pretty(thing)),
             Format::Ndjson => line(&compact(thing)),
         }
@@ -68,7 +69,7 @@ pub fn line(text: &str) {
 
 /// Prints a line to stderr, for messages that are not part of the result.
 pub fn stderr_line(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", printable_lines(text));
 }
 
 fn print(text: &str) {
@@ -82,8 +83,10 @@ fn is_styled() -> bool {
 }
 
 fn table<T>(rows: &[T], columns: &[Column<T>], styled: bool) -> String {
-    let cells: Vec<Vec<String>> =
-        rows.iter().map(|row| columns.iter().map(|(_, show)| show(row)).collect()).collect();
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| columns.iter().map(|(_, show)| printable(&show(row)).into_owned()).collect())
+        .collect();
     let widths: Vec<usize> = columns
         .iter()
         .enumerate()
@@ -125,5 +128,7 @@ mod tests {
             [("NAME", |row| row.0.into()), ("N", |row| row.1.to_string())];
         let text = table(&[("a", 1), ("größer", 22)], &columns, false);
         assert_eq!(text, "NAME    N\na       1\ngrößer  22\n");
+        let text = table(&[("call-\u{1b}[2J\n\u{202e}", 1)], &columns, false);
+        assert_eq!(text, "NAME                      N\ncall-\\u{1b}[2J\\n\\u{202e}  1\n");
     }
 }

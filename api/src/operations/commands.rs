@@ -1,15 +1,16 @@
 //! `/v1/commands`: commands for gateways without AMQP. A gateway reads a queue as a stream and acknowledges positions.
 
 use crate::api::Api;
+use crate::audit::ChangedResource;
 use crate::auth::Caller;
 use crate::extract::{Body, Query};
 use crate::live::{Streams, command_stream, sse};
 use crate::problem::Problem;
 use crate::state::AppState;
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use common::ports::Commands;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -117,7 +118,7 @@ async fn take_commands(
     Query(reading): Query<QueueParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let port = port(&api, &caller)?;
+    let port = port(&api)?;
     must_name_a_queue(&reading.queue, in_query)?;
     let patterns = patterns(reading.types.as_deref())?;
     let after = sse::last_event_id(&headers).and_then(|id| id.parse().ok());
@@ -144,10 +145,9 @@ async fn take_commands(
 )]
 async fn acknowledge_commands(
     State(api): State<Arc<Api>>,
-    caller: Caller,
     Body(done): Body<Acknowledgement>,
 ) -> Result<Json<Waiting>, Problem> {
-    let port = port(&api, &caller)?;
+    let port = port(&api)?;
     must_name_a_queue(&done.queue, in_body)?;
     Ok(Json(Waiting { waiting: port.ack(&done.queue, done.through).await? }))
 }
@@ -167,19 +167,18 @@ async fn acknowledge_commands(
 )]
 async fn remove_command_queue(
     State(api): State<Arc<Api>>,
-    caller: Caller,
     Query(QueueName { queue }): Query<QueueName>,
-) -> Result<Json<Removed>, Problem> {
-    let port = port(&api, &caller)?;
+) -> Result<(Extension<ChangedResource>, Json<Removed>), Problem> {
+    let port = port(&api)?;
     must_name_a_queue(&queue, in_query)?;
     let removed = port.delete(&queue).await?;
     let unknown =
         || Problem::not_found(format!("no command queue `{queue}` exists; the queue may already be removed"));
-    Ok(Json(Removed { removed: removed.ok_or_else(unknown)? }))
+    let removed = Removed { removed: removed.ok_or_else(unknown)? };
+    Ok((Extension(ChangedResource(format!("command queue {queue}"))), Json(removed)))
 }
 
-fn port<'a>(api: &'a Api, caller: &Caller) -> Result<&'a dyn Commands, Problem> {
-    caller.must_be_admin("commands")?;
+fn port(api: &Api) -> Result<&dyn Commands, Problem> {
     api.ports.commands.as_deref().ok_or_else(|| {
         let detail = "this installation sends commands by AMQP (amqp.url is set): declare a queue, bind it to the exchange \
             signalbox.commands by type, for example `call.#`, and consume it";

@@ -159,7 +159,7 @@ async fn an_impossible_request_explains_what_to_do() {
     refused("?queue=", "gateway-1").await;
     refused("?queue=a%20b", "' '").await;
     refused("?queue=a&types=call.%23x", "call.#x").await;
-    is_problem(harness.get(PLAIN, QUEUE, None).await, 403, "forbidden", "administrator").await;
+    is_problem(harness.get(PLAIN, QUEUE, None).await, 403, "forbidden", "customer = \"all\"").await;
     is_problem(
         harness.get(ADMIN, "/v1/commands?queue=signalbox.events", None).await,
         409,

@@ -6,7 +6,7 @@ use adapters::embedded::bus::{Bus, Settings};
 use adapters::embedded::disk::Disk;
 use adapters::memory::{Limits, ManualTime, Store};
 use api::publish::{Deployment, RouteChange, deploy};
-use api::{Config, Key, Ports};
+use api::{AllowedHosts, Config, Key, Ports, Role};
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
@@ -85,14 +85,17 @@ impl LiveHarness {
             commands: shape.commands.then(|| Arc::new(bus.clone()) as Arc<dyn Commands>),
             clock: Arc::new(FastClock::default()),
         };
-        let key = |key: &str, customer: &str, is_admin| Key {
+        let key = |key: &str, customer: &str, is_for_all| Key {
+            name: format!("the-{key}-key"),
             key: key.into(),
             customer_id: customer.into(),
-            is_admin,
+            is_for_all,
+            role: Role::Admin,
         };
         let shutdown = CancellationToken::new();
         let config = Config {
             keys: vec![key(ADMIN, CUSTOMER, true), key(PLAIN, OTHER, false)],
+            hosts: AllowedHosts::default(),
             store: "embedded",
             bus: "embedded",
             feed_length: shape.feed_length,

@@ -10,7 +10,7 @@
 
 use adapters::clock::SystemClock;
 use adapters::memory::{Limits, ManualTime, Store};
-use api::{Config, Key, Ports};
+use api::{AllowedHosts, Config, Key, Ports, Role};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -70,13 +70,21 @@ impl ApiHarness {
             commands: None,
             clock: Arc::new(SystemClock::default()),
         };
-        let key = |key: &str, customer: &str, is_admin| Key {
+        let key = |key: &str, customer: &str, is_for_all| Key {
+            name: format!("the-{key}-key"),
             key: key.into(),
             customer_id: customer.into(),
-            is_admin,
+            is_for_all,
+            role: Role::Admin,
         };
         let config = Config {
-            keys: vec![key(KEY, CUSTOMER, true), key(PLAIN_KEY, OTHER_CUSTOMER, false)],
+            keys: vec![
+                key(KEY, CUSTOMER, true),
+                key(PLAIN_KEY, OTHER_CUSTOMER, false),
+                Key { role: Role::Read, ..key("read", CUSTOMER, true) },
+                Key { role: Role::Operate, ..key("operate", CUSTOMER, true) },
+            ],
+            hosts: AllowedHosts::default(),
             store: "embedded",
             bus: "embedded",
             feed_length: Limits::default().feed_length,
@@ -92,6 +100,11 @@ impl ApiHarness {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
         Answer { status: parts.status, headers: parts.headers, text, json }
+    }
+
+    /// The status, without reading the body: a stream has no end.
+    pub async fn status(&self, request: Request<Body>) -> u16 {
+        self.router.clone().oneshot(request).await.unwrap().status().as_u16()
     }
 
     pub async fn ask(&self, key: &str, method: &str, path: &str, body: Option<Value>) -> Answer {

@@ -8,6 +8,7 @@ use crate::host::{self, Host, Rest};
 use crate::ops::{self, Readiness, ReadinessConfig};
 use crate::services::{backends, require_servers};
 use crate::shutdown;
+use api::AllowedHosts;
 use common::member::Role;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
@@ -109,8 +110,15 @@ pub async fn watch(
         lease: config.engine.lease.0,
     }));
     let observer = tokio::spawn(ops::watch_process(metrics.clone(), readiness.clone()));
-    let server =
-        listener.map(|listener| tokio::spawn(ops::serve(listener, metrics, readiness, done.clone())));
+    let hosts = AllowedHosts::new(&config.api.hosts);
+    let server = listener.map(|listener| {
+        let serving = ops::serve(listener, metrics, readiness, hosts, done.clone());
+        tokio::spawn(async move {
+            if let Err(failure) = serving.await {
+                tracing::error!("the listener for metrics and health stopped: {failure}");
+            }
+        })
+    });
 
     let outcome = host.ended().await;
     observer.abort();

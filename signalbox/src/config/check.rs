@@ -1,13 +1,13 @@
 //! Checks at start that the settings are valid and consistent. Each message has the values, the consequence and the fix.
 
 use super::settings::Config;
+use super::show::masked_url;
+use super::{keys, log_level};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Maximum of amqp.confirm_timeout. A working broker is always faster.
 const MAX_CONFIRM_TIMEOUT: Duration = Duration::from_secs(300);
-/// Minimum length of an administrator's key, in characters.
-const MIN_KEY_LENGTH: usize = 16;
 
 impl Config {
     /// Errors in the settings, one sentence each.
@@ -166,7 +166,7 @@ impl Config {
         require(
             self.ops.listen.is_empty() || self.ops.listen.parse::<SocketAddr>().is_ok(),
             format!(
-                "ops.listen is `{}`: write an IP address and a port such as 127.0.0.1:9090, or \"\" to turn it off",
+                "ops.listen is `{}`: write an IP address and a port such as 127.0.0.1:9464, or \"\" to turn it off",
                 self.ops.listen
             ),
         );
@@ -194,24 +194,18 @@ impl Config {
         if api.url.starts_with("https://") {
             wrong.push(format!(
                 "api.url is {}: the command line supports only plain HTTP; write the http:// address behind the TLS proxy",
-                api.url
+                masked_url(&api.url)
             ));
         } else if !scheme_is(&api.url, &["http://"]) {
-            wrong.push(format!("api.url is `{}`: write http://host:port", api.url));
+            wrong.push(format!("api.url is `{}`: write http://host:port", masked_url(&api.url)));
         }
-        for (key, value) in [("api.key", &api.key), ("api.bootstrap_key", &api.bootstrap_key)] {
-            if !value.chars().all(|c| c.is_ascii_graphic()) {
-                wrong.push(format!(
-                    "{key} contains a space or a character outside ASCII, which an HTTP header cannot carry"
-                ));
-            }
+        if api.max_connections == 0 {
+            wrong.push("api.max_connections is 0: no client could connect; write at least 1".into());
         }
-        if !api.bootstrap_key.is_empty() && api.bootstrap_key.len() < MIN_KEY_LENGTH {
-            wrong.push(format!(
-                "api.bootstrap_key has {} characters: write at least {MIN_KEY_LENGTH}; `openssl rand -hex 24` generates a key",
-                api.bootstrap_key.len()
-            ));
+        if let Some(why) = log_level::wrong(&self.log.level) {
+            wrong.push(why);
         }
+        wrong.extend(keys::check(api));
         wrong
     }
 }
@@ -260,14 +254,29 @@ mod tests {
             (vec!["engine.ended_retention=10ms"], "engine.ended_retention is 10ms"),
             (vec!["data.dir="], "data.dir is empty"),
             (vec!["api.listen=8080"], "api.listen is `8080`"),
-            (vec!["api.listen=127.0.0.1:9090"], "api.listen and ops.listen are both 127.0.0.1:9090"),
+            (vec!["api.listen=127.0.0.1:9464"], "api.listen and ops.listen are both 127.0.0.1:9464"),
             (vec!["api.url=https://flows.example"], "supports only plain HTTP"),
             (vec!["api.url=flows.example"], "api.url is `flows.example`: write http://host:port"),
             (vec!["api.key=two words"], "api.key contains a space"),
             (vec!["api.bootstrap_key=secret"], "api.bootstrap_key has 6 characters"),
+            (vec!["api.bootstrap_key=changeme-changeme"], "api.bootstrap_key is made of words"),
+            (vec!["api.max_connections=0"], "api.max_connections is 0"),
+            (vec!["log.level=inof"], "log.level is `inof`"),
+            (
+                vec![r#"api.keys={ a = { role = "read", customer = "all" } }"#],
+                "api.keys.a needs either `key`",
+            ),
+            (vec!["api.keys.a.role=owner"], "api.keys.a.role is `owner`: write read, operate or admin"),
+            (vec!["api.keys.a.customer=acme"], "api.keys.a.customer is `acme`"),
+            (vec!["api.keys.a b.role=read"], "api.keys.a b: write a name"),
+            (
+                vec!["api.keys.a.key=9f1c2b7a4e8d0f6351", "api.keys.b.key=9f1c2b7a4e8d0f6351"],
+                "api.keys.b and api.keys.a are the same key",
+            ),
         ] {
             let wrong = with(&settings).check();
             assert!(wrong.iter().any(|line| line.contains(expected)), "{settings:?}: {wrong:?}");
+            assert!(wrong.iter().all(|line| !line.contains("9f1c2b7a")), "{wrong:?}");
         }
     }
 }

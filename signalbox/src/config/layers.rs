@@ -1,5 +1,7 @@
 //! One layer of settings: its origin and its values, checked against the known settings.
 
+use super::private_file::must_be_private;
+use super::secrets::{is_api_key, shown};
 use super::settings::DEFAULTS;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,8 +34,13 @@ pub fn of_file(path: &Path, known: &Layer) -> Result<Layer, Vec<String>> {
     let mut values = flattened(&table);
     values.retain(|key, value| !is_empty_section(key, value, known));
     let layer = Layer { origin: shown.to_string(), values };
-    let wrong: Vec<String> =
+    let mut wrong: Vec<String> =
         layer.values.iter().filter_map(|(key, value)| fits(key, value, known, &layer.origin).err()).collect();
+    let has_key = |(key, value): (&String, &Value)| is_api_key(key) && value.as_str() != Some("");
+    if layer.values.iter().any(has_key) {
+        wrong
+            .extend(must_be_private(path).err().map(|why| format!("{why}, or move the key to a `key_file`")));
+    }
     if wrong.is_empty() { Ok(layer) } else { Err(wrong) }
 }
 
@@ -59,6 +66,9 @@ pub fn of_variable(name: &str, value: &str, known: &Layer) -> Option<Result<Laye
 }
 
 fn of_secret_file(name: &str, key: &str, path: &str, known: &Layer) -> Result<Layer, String> {
+    if is_api_key(key) {
+        must_be_private(Path::new(path)).map_err(|why| format!("{name}: {why}"))?;
+    }
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("{name}: the file {path} cannot be read: {error}"))?;
     one(format!("{name} ({path})"), key, text.trim_end_matches(['\r', '\n']), known)
@@ -66,9 +76,12 @@ fn of_secret_file(name: &str, key: &str, path: &str, known: &Layer) -> Result<La
 
 /// `SECTION.KEY=VALUE`.
 pub fn of_flag(flag: &str, known: &Layer) -> Result<Layer, String> {
-    let (key, value) = flag
-        .split_once('=')
-        .ok_or_else(|| format!("--set {flag}: write SECTION.KEY=VALUE, for example engine.lease=15s"))?;
+    let (key, value) = flag.split_once('=').ok_or_else(|| {
+        // What follows the name may be a secret.
+        let name: String =
+            flag.chars().take_while(|c| c.is_ascii_alphanumeric() || ['.', '_'].contains(c)).collect();
+        format!("--set {name}: write SECTION.KEY=VALUE, for example engine.lease=15s")
+    })?;
     one(format!("--set {key}"), key.trim(), value, known)
 }
 
@@ -80,7 +93,7 @@ fn one(origin: String, key: &str, text: &str, known: &Layer) -> Result<Layer, St
 
 /// Converts text to the type of the setting's default.
 fn typed(key: &str, text: &str, known: &Layer, origin: &str) -> Result<Value, String> {
-    let wrong = |expected: &str| format!("{key} is `{text}` ({origin}): expected {expected}");
+    let wrong = |expected: &str| format!("{key} is `{}` ({origin}): expected {expected}", shown(key, &text));
     match known.values.get(key) {
         Some(Value::Integer(_)) => {
             text.trim().parse().map(Value::Integer).map_err(|_| wrong("a whole number"))
@@ -115,7 +128,11 @@ fn fits(key: &str, value: &Value, known: &Layer, origin: &str) -> Result<(), Str
         Value::Table(_) if !known.values.contains_key(key) => value.is_str(),
         default => default.same_type(value),
     };
-    if same { Ok(()) } else { Err(format!("{key} is `{value}` ({origin}): expected {expected}")) }
+    if same {
+        Ok(())
+    } else {
+        Err(format!("{key} is `{}` ({origin}): expected {expected}", shown(key, value)))
+    }
 }
 
 /// Whether this is an empty section, such as `[redis]` without settings.
@@ -133,16 +150,43 @@ fn enclosing_map<'a>(key: &str, known: &'a Layer) -> Option<&'a Value> {
     known.values.get(map)
 }
 
-/// `SIGNALBOX_REDIS_URL` for `SIGNALBOX_REDIS__URL`: a typing error that would otherwise have no effect. Other names
-/// with the prefix are ignored (Kubernetes sets `SIGNALBOX_SERVICE_HOST` for a service of this name).
+/// `SIGNALBOX_REDIS_URL` or `SIGNALBOX_LOGLEVEL`: a typing error that would otherwise have no effect.
 fn near_miss(name: &str, known: &Layer) -> Option<String> {
-    let squeezed = |text: &str| text.replace("__", "_");
+    if is_known(name) {
+        return None;
+    }
+    let squeezed = |text: &str| text.replace('_', "");
     let plain = name.strip_suffix("_FILE").unwrap_or(name);
-    let key = known.values.keys().find(|key| squeezed(&variable(key)) == plain)?;
-    Some(format!(
-        "{name} (environment) is not a setting: write two underscores after the section, {}",
-        variable(key)
-    ))
+    if let Some(key) = known.values.keys().find(|key| squeezed(&variable(key)) == squeezed(plain)) {
+        return Some(format!(
+            "{name} (environment) is not a setting: write two underscores after the section, {}",
+            variable(key)
+        ));
+    }
+    let far = |key: &String| {
+        (strsim::damerau_levenshtein(&squeezed(&variable(key)), &squeezed(plain)), key.clone())
+    };
+    let (distance, key) = known.values.keys().map(far).min()?;
+    (distance <= 2)
+        .then(|| format!("{name} (environment) is not a setting. Did you mean {}?", variable(&key)))
+}
+
+/// A variable with the prefix that has no effect, in a sentence. Kubernetes sets some for a service of this name.
+pub fn unused_variable(name: &str) -> Option<String> {
+    let is_unused = name.starts_with(PREFIX) && !name.contains("__") && !is_known(name);
+    is_unused.then(|| {
+        format!("{name} (environment) is not a setting and has no effect; settings are named SIGNALBOX_<SECTION>__<KEY>")
+    })
+}
+
+/// Whether the variable is the one of `--config`, or one that Kubernetes sets: `SIGNALBOX_SERVICE_HOST`,
+/// `SIGNALBOX_PORT_8080_TCP_ADDR`.
+fn is_known(name: &str) -> bool {
+    let ends = ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"];
+    name == "SIGNALBOX_CONFIG"
+        || ends.iter().any(|end| name.ends_with(end))
+        || name.contains("_SERVICE_PORT_")
+        || (name.contains("_PORT_") && (name.contains("_TCP") || name.contains("_UDP")))
 }
 
 fn variable(key: &str) -> String {

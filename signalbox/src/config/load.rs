@@ -2,6 +2,7 @@
 //! its origin.
 
 use super::layers::{self, Layer};
+use super::secrets::shown;
 use super::settings::Config;
 use super::show::{EffectiveSetting, effective};
 use figment::value::{Dict, Map, Tag, Value};
@@ -22,6 +23,8 @@ pub struct LoadedConfig {
     pub config: Config,
     /// Every effective setting and its origin.
     pub settings: Vec<EffectiveSetting>,
+    /// What is set and has no effect, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 impl LoadedConfig {
@@ -59,7 +62,8 @@ pub fn load(sources: &Sources) -> Result<LoadedConfig, Vec<String>> {
     let figment = layers.into_iter().fold(Figment::from(known), Figment::merge);
     let config =
         figment.extract().map_err(|errors| errors.into_iter().map(|e| sentence(&e)).collect::<Vec<_>>())?;
-    Ok(LoadedConfig { config, settings: effective(&figment) })
+    let warnings = sources.environment.iter().filter_map(|(name, _)| layers::unused_variable(name)).collect();
+    Ok(LoadedConfig { config, settings: effective(&figment), warnings })
 }
 
 impl Provider for Layer {
@@ -98,7 +102,7 @@ fn sentence(error: &figment::Error) -> String {
     match &error.kind {
         Kind::Message(what) => format!("{key} ({origin}): {what}"),
         Kind::InvalidValue(got, expected) | Kind::InvalidType(got, expected) => {
-            format!("{key} is {got} ({origin}): expected {expected}")
+            format!("{key} is {} ({origin}): expected {expected}", shown(&key, got))
         }
         Kind::UnknownVariant(got, known) => {
             format!("{key} is `{got}` ({origin}): write one of {}", known.join(", "))
@@ -173,6 +177,8 @@ mod tests {
                 "SIGNALBOX_REDIS__ULR (environment): there is no setting redis.ulr. Did you mean SIGNALBOX_REDIS__URL?",
             ),
             ("SIGNALBOX_REDIS_URL", "x", "write two underscores after the section, SIGNALBOX_REDIS__URL"),
+            ("SIGNALBOX_LOGLEVEL", "debug", "write two underscores after the section, SIGNALBOX_LOG__LEVEL"),
+            ("SIGNALBOX_REDIS_ULR", "x", "Did you mean SIGNALBOX_REDIS__URL?"),
             (
                 "SIGNALBOX_ENGINE__LEASE",
                 "10 parsecs",
@@ -200,11 +206,97 @@ mod tests {
     }
 
     #[test]
+    fn an_error_never_shows_a_secret() {
+        const SECRET: &str = "hunter2";
+        let file =
+            std::env::temp_dir().join(format!("signalbox-echo-{}.toml", uuid::Uuid::new_v4().simple()));
+        for text in [
+            "[redis]\nurl = [\"hunter2\"]",
+            "[amqp]\nurl = { password = \"hunter2\" }",
+            "[api]\nkey = [\"hunter2\"]",
+            "[api]\nbootstrap_key = { a = \"hunter2\" }",
+            "[api]\nkeys = \"hunter2\"",
+            "[api.keys]\nacme = \"hunter2\"",
+            "[api.keys.acme]\nkey = [\"hunter2\"]",
+            "[api.keys.acme]\npassword = \"hunter2\"",
+            "[api]\nkey = \"hunter2",
+            "[api]\nkey = hunter2",
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let wrong = load(&Sources { file: Some(file.clone()), ..Sources::default() }).unwrap_err();
+            assert!(
+                !wrong.is_empty() && wrong.iter().all(|line| !line.contains(SECRET)),
+                "{text}: {wrong:?}"
+            );
+        }
+        for (name, value) in [("SIGNALBOX_API__KEYS", SECRET), ("SIGNALBOX_API__KEYS", "{ a = \"hunter2\" }")]
+        {
+            let wrong = load(&environment(&[(name, value)])).unwrap_err();
+            assert!(wrong.iter().all(|line| !line.contains(SECRET)), "{wrong:?}");
+        }
+        let flag = Sources { flags: vec!["api.key:hunter2".into()], ..Sources::default() };
+        assert_eq!(load(&flag).unwrap_err()[0].find(SECRET), None);
+    }
+
+    #[test]
+    fn a_file_with_a_key_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = std::env::temp_dir().join(format!("signalbox-mode-{}", uuid::Uuid::new_v4().simple()));
+        std::fs::create_dir(&folder).unwrap();
+        let set = |path: &PathBuf, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        set(&folder, 0o755);
+        let file = folder.join("a.toml");
+        let load_with = |text: &str, mode| {
+            std::fs::write(&file, text).unwrap();
+            set(&file, mode);
+            load(&Sources { file: Some(file.clone()), ..Sources::default() })
+        };
+        for text in ["[api]\nbootstrap_key = \"hunter2\"", "[api.keys.a]\nkey = \"hunter2\""] {
+            assert!(load_with(text, 0o600).is_ok());
+            let wrong = load_with(text, 0o644).unwrap_err();
+            assert!(wrong[0].contains("chmod 600") && !wrong[0].contains("hunter2"), "{wrong:?}");
+        }
+        assert!(load_with("[api]\nbootstrap_key = \"\"\n[api.keys.a]\nrole = \"read\"", 0o644).is_ok());
+        let key = folder.join("key");
+        std::fs::write(&key, "hunter2").unwrap();
+        set(&key, 0o640);
+        let wrong = load(&environment(&[("SIGNALBOX_API__KEY_FILE", key.to_str().unwrap())])).unwrap_err();
+        assert!(wrong[0].contains("SIGNALBOX_API__KEY_FILE") && wrong[0].contains("chmod 600"), "{wrong:?}");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn keys_are_read_from_every_source() {
+        let loaded = load(&environment(&[(
+            "SIGNALBOX_API__KEYS",
+            "{ acme = { key = \"hunter2-hunter2\", customer = \"all\", role = \"read\" } }",
+        )]))
+        .unwrap();
+        assert_eq!(loaded.config.api.keys["acme"].role, "read");
+        assert!(loaded.settings.iter().all(|setting| !setting.value.contains("hunter2")));
+        let flags = vec!["api.keys.b.key_file=/etc/key".into(), "api.keys.b.role=operate".into()];
+        let loaded = load(&Sources { flags, ..Sources::default() }).unwrap();
+        assert_eq!(loaded.config.api.keys["b"].key_file.as_deref(), Some(std::path::Path::new("/etc/key")));
+    }
+
+    #[test]
+    fn a_variable_without_an_effect_is_named() {
+        let loaded = load(&environment(&[("SIGNALBOX_COLOUR", "red"), ("SIGNALBOX_CONFIG", "x")])).unwrap();
+        assert_eq!(loaded.warnings.len(), 1);
+        assert!(loaded.warnings[0].starts_with("SIGNALBOX_COLOUR "), "{:?}", loaded.warnings);
+    }
+
+    #[test]
     fn a_kubernetes_service_named_signalbox_is_not_a_setting() {
-        assert!(
-            load(&environment(&[("SIGNALBOX_SERVICE_HOST", "10.0.0.1"), ("SIGNALBOX_PORT", "tcp://x")]))
-                .is_ok()
-        );
+        let set = [
+            ("SIGNALBOX_SERVICE_HOST", "10.0.0.1"),
+            ("SIGNALBOX_PORT", "tcp://x"),
+            ("SIGNALBOX_API_SERVICE_PORT_HTTP", "8080"),
+            ("SIGNALBOX_PORT_8080_TCP_ADDR", "10.0.0.1"),
+        ];
+        assert_eq!(load(&environment(&set)).unwrap().warnings, Vec::<String>::new());
     }
 
     #[test]

@@ -31,9 +31,36 @@ pub struct Data {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Api {
     pub listen: String,
+    pub hosts: String,
+    pub max_connections: usize,
     pub url: String,
     pub key: String,
     pub bootstrap_key: String,
+    pub keys: BTreeMap<String, ApiKey>,
+}
+
+/// An entry of `api.keys`; `check` demands what is missing.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKey {
+    #[serde(default)]
+    pub key: String,
+    pub key_file: Option<PathBuf>,
+    /// A customer's id, or `all`.
+    #[serde(default)]
+    pub customer: String,
+    #[serde(default)]
+    pub role: String,
+}
+
+impl ApiKey {
+    /// The customer; `None` for all of them.
+    ///
+    /// # Errors
+    /// Neither an id nor `all`.
+    pub fn customer(&self) -> Result<Option<uuid::Uuid>, uuid::Error> {
+        if self.customer == "all" { Ok(None) } else { self.customer.parse().map(Some) }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

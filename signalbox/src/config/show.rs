@@ -1,12 +1,10 @@
 //! The effective settings and their origins, with secrets masked.
 
+use super::secrets::{MASK, is_secret};
 use super::settings::DEFAULTS;
 use figment::Figment;
 use figment::value::{Dict, Value};
 use serde::Serialize;
-
-/// Printed as `***` when they are set.
-const SECRETS: [&str; 2] = ["api.key", "api.bootstrap_key"];
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EffectiveSetting {
@@ -47,7 +45,7 @@ fn section_order(key: &str) -> (usize, String) {
 
 fn text(key: &str, value: &Value) -> String {
     match value {
-        Value::String(_, text) if SECRETS.contains(&key) && !text.is_empty() => "***".into(),
+        Value::String(_, text) if is_secret(key) && !text.is_empty() && !key.ends_with(".url") => MASK.into(),
         Value::String(_, text) => masked_url(text),
         Value::Bool(_, flag) => flag.to_string(),
         Value::Dict(..) => "{}".into(),

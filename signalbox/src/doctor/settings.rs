@@ -12,7 +12,8 @@ const STORE_USER: &str = "redis user";
 
 pub fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = vec![listener(API, "api.listen", &config.api.listen, API_ADVICE)];
-    if is_public(&config.api.listen) && config.api.bootstrap_key.is_empty() && !config.redis.url.is_empty() {
+    let has_key = !config.api.bootstrap_key.is_empty() || !config.api.keys.is_empty();
+    if is_public(&config.api.listen) && !has_key && !config.redis.url.is_empty() {
         let found =
             format!("api.listen is {}, which other machines can reach, and no key is set", config.api.listen);
         findings.push(warn(API, found, "set SIGNALBOX_API__BOOTSTRAP_KEY, or api.listen to 127.0.0.1:8080"));
@@ -127,7 +128,7 @@ mod tests {
         assert_eq!(warned(&["amqp.url=amqp://us:secret@broker.example/%2f"]), Vec::<&str>::new());
         assert_eq!(warned(&["redis.url=redis://10.0.0.7:6379"]), [STORE_USER]);
         assert_eq!(warned(&["redis.url=redis://:secret@10.0.0.7:6379"]), Vec::<&str>::new());
-        assert_eq!(warned(&["ops.listen=0.0.0.0:9090"]), [OPS]);
+        assert_eq!(warned(&["ops.listen=0.0.0.0:9464"]), [OPS]);
         assert_eq!(warned(&["api.listen=0.0.0.0:8080"]), [API]);
         assert_eq!(warned(&["api.listen=0.0.0.0:8080", "redis.url=redis://127.0.0.1"]), [API, API]);
     }

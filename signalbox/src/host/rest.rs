@@ -3,26 +3,24 @@
 use crate::client::{Client, Transport};
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::http::{self, Limits, Server, descriptors};
 use crate::services::api_settings;
 use crate::services::backends::Backends;
 use crate::services::key::{self, Key};
 use axum::Router;
-use axum::serve::ListenerExt;
 use std::net::SocketAddr;
-use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-/// Maximum time to finish open requests at shutdown.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// The routes and the key of the first administrator.
+/// The routes, and the key of the first administrator (empty if only api.keys has keys).
 pub struct Rest {
     pub key: Key,
     /// Bound address; `None` if api.listen is "".
     pub address: Option<SocketAddr>,
     router: Router,
     listener: Option<TcpListener>,
+    max_connections: usize,
 }
 
 impl Rest {
@@ -36,19 +34,22 @@ impl Rest {
         shutdown: &CancellationToken,
     ) -> Result<Option<Rest>, Failure> {
         let set = &config.api.bootstrap_key;
+        let mut keys = key::further(config)?;
         let key = if backends.has_data_folder() {
             key::for_data_folder(config)?
-        } else if set.is_empty() {
+        } else if !set.is_empty() {
+            Key { text: set.clone(), origin: "api.bootstrap_key".into() }
+        } else if keys.is_empty() {
             return Ok(None);
         } else {
-            Key { text: set.clone(), origin: "api.bootstrap_key".into() }
+            Key { text: String::new(), origin: "api.keys".into() }
         };
         let listener = bind(config).await?;
         let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
-        let keys = vec![key::administrator(config, &key.text)];
+        keys.insert(0, key::administrator(config, &key.text));
         let router =
             api::router(backends.api_ports(), api_settings(config, keys, backends.kinds, shutdown.clone()));
-        Ok(Some(Rest { key, address, router, listener }))
+        Ok(Some(Rest { key, address, router, listener, max_connections: config.api.max_connections }))
     }
 
     /// A client in this process, with the administrator's key.
@@ -58,24 +59,17 @@ impl Rest {
 
     /// Serves until `shutdown`. Then open requests finish and streams end.
     pub fn serve(&mut self, shutdown: CancellationToken) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let listener = self.listener.take()?.tap_io(|stream| {
-            // Without it, responses are only a little slower.
-            let _ = stream.set_nodelay(true);
-        });
-        let routes = self.router.clone();
+        let listener = self.listener.take()?;
+        let server = Server {
+            name: "api",
+            limited_by: "api.max_connections",
+            routes: self.router.clone(),
+            limits: Limits::of(descriptors::for_api(self.max_connections)),
+            workers: Handle::current(),
+        };
         Some(async move {
-            let ending = shutdown.clone();
-            let served = axum::serve(listener, routes).with_graceful_shutdown(shutdown.cancelled_owned());
-            let late = async {
-                ending.cancelled().await;
-                tokio::time::sleep(SHUTDOWN_TIMEOUT).await;
-            };
-            tokio::select! {
-                served = served.into_future() => if let Err(error) = served {
-                    tracing::error!(%error, "the REST listener stopped");
-                },
-                // A stalled client must not delay the shutdown.
-                () = late => tracing::debug!("closing REST connections that did not finish"),
+            if let Err(failure) = http::serve(listener, server, shutdown).await {
+                tracing::error!("the REST listener stopped: {failure}");
             }
         })
     }
@@ -87,7 +81,7 @@ async fn bind(config: &Config) -> Result<Option<TcpListener>, Failure> {
         return Ok(None);
     }
     let is_local = listen.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback());
-    if !is_local && config.api.bootstrap_key.is_empty() {
+    if !is_local && config.api.bootstrap_key.is_empty() && config.api.keys.is_empty() {
         return Err(Failure::failed(format!(
             "api.listen is {listen}, which other machines can reach, and api.bootstrap_key is not set: choose a key, \
              SIGNALBOX_API__BOOTSTRAP_KEY=$(openssl rand -hex 24), or listen only on this machine, SIGNALBOX_API__LISTEN=127.0.0.1:8080"

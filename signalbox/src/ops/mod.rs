@@ -1,4 +1,4 @@
-//! The listener for operators: `/metrics`, `/livez`, `/readyz`.
+//! The listener for operators: `/metrics`, `/livez`, `/readyz`. It answers while the workers are busy.
 
 mod process;
 mod readiness;
@@ -7,21 +7,31 @@ pub use process::{install_metrics, watch_process};
 pub use readiness::{Readiness, ReadinessConfig};
 
 use crate::failure::Failure;
+use crate::http::{self, Limits, Server, descriptors};
+use api::AllowedHosts;
 use axum::Router;
-use axum::extract::{RawQuery, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
+use readiness::Check;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
+
+/// Maximum time of all checks; each has its own limit too.
+const CHECKS: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
 struct Ops {
     metrics: PrometheusHandle,
     readiness: Arc<Readiness>,
+    workers: Handle,
 }
 
 /// Binds the address; `None` if the listener is disabled.
@@ -39,7 +49,7 @@ pub async fn bind(listen: &str) -> Result<Option<TcpListener>, Failure> {
             error.to_string()
         };
         Failure::failed(format!(
-            "ops.listen is {listen}, and this address cannot be used: {why}; set another address, for example SIGNALBOX_OPS__LISTEN=127.0.0.1:9091, or port 0 for a free one"
+            "ops.listen is {listen}, and this address cannot be used: {why}; set another address, for example SIGNALBOX_OPS__LISTEN=127.0.0.1:9465, or port 0 for a free one"
         ))
     };
     let listener = TcpListener::bind(listen).await.map_err(taken)?;
@@ -55,36 +65,76 @@ pub async fn bind(listen: &str) -> Result<Option<TcpListener>, Failure> {
     Ok(Some(listener))
 }
 
-/// Serves until `shutdown`.
+/// Serves until `shutdown`, on the thread that accepts connections: a busy worker does not delay it.
+///
+/// # Errors
+/// The listener cannot be used.
 pub async fn serve(
     listener: TcpListener,
     metrics: PrometheusHandle,
     readiness: Arc<Readiness>,
+    hosts: AllowedHosts,
     shutdown: CancellationToken,
-) {
-    let routes = Router::new()
+) -> Result<(), Failure> {
+    let ops = Ops { metrics, readiness, workers: Handle::current() };
+    let mut routes = Router::new()
         .route("/metrics", get(render))
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .with_state(Ops { metrics, readiness });
-    if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(shutdown.cancelled_owned()).await
-    {
-        tracing::error!(%error, "the listener for metrics and health stopped");
+        .with_state(ops);
+    if listener.local_addr().is_ok_and(|address| address.ip().is_loopback()) {
+        // A page in a browser on this machine must not read the metrics under a name of its own.
+        routes = routes.layer(from_fn_with_state(Arc::new(hosts), must_be_allowed));
+    }
+    let server = Server {
+        name: "ops",
+        limited_by: "for health and metrics",
+        routes,
+        limits: Limits::of(descriptors::for_ops()),
+        workers: http::front()?,
+    };
+    http::serve(listener, server, shutdown).await
+}
+
+async fn must_be_allowed(State(hosts): State<Arc<AllowedHosts>>, request: Request, next: Next) -> Response {
+    match hosts.refused(&request) {
+        None => next.run(request).await,
+        Some(host) => {
+            let text = format!("{}\n", AllowedHosts::explain(&host));
+            (StatusCode::MISDIRECTED_REQUEST, text).into_response()
+        }
     }
 }
 
 async fn render(State(ops): State<Ops>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], ops.metrics.render())
+    let text = ops.metrics.render() + &process::text();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 
 /// 200 or 503; `?verbose` lists every check, otherwise only the failed ones are listed.
 async fn ready(State(ops): State<Ops>, RawQuery(query): RawQuery) -> impl IntoResponse {
     let verbose =
         query.is_some_and(|query| query.split('&').any(|part| part.split('=').next() == Some("verbose")));
-    let checks = ops.readiness.check().await;
+    let checks = ops.checks().await;
     let is_ready = checks.iter().all(|check| check.ok);
     let mut text: String =
         checks.iter().filter(|check| verbose || !check.ok).map(|check| format!("{check}\n")).collect();
     text.push_str(if is_ready { "ready\n" } else { "not ready\n" });
     (if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, text)
+}
+
+impl Ops {
+    /// Runs the checks on the workers, to which the connections of the stores belong.
+    async fn checks(&self) -> Vec<Check> {
+        let readiness = self.readiness.clone();
+        let checks = self.workers.spawn(async move { readiness.check().await });
+        match tokio::time::timeout(CHECKS, checks).await {
+            Ok(Ok(checks)) => checks,
+            Ok(Err(error)) => vec![Check::failed("workers", format!("the checks failed: {error}"))],
+            Err(_) => {
+                let why = format!("no worker thread finished the checks within {} s", CHECKS.as_secs());
+                vec![Check::failed("workers", why)]
+            }
+        }
+    }
 }

@@ -51,6 +51,12 @@ impl fmt::Display for Check {
     }
 }
 
+impl Check {
+    pub fn failed(name: &str, detail: impl Into<String>) -> Check {
+        check(name, false, detail)
+    }
+}
+
 impl Readiness {
     pub fn new(config: ReadinessConfig) -> Readiness {
         Readiness { config, heartbeats: Mutex::default() }

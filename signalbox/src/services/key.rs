@@ -1,7 +1,7 @@
 //! The key of the first administrator: taken from the settings, or generated at the first start in a data folder. Only the
 //! owner of the key file can read it.
 
-use crate::config::Config;
+use crate::config::{ApiKey, Config, must_be_private, read_private, weakness};
 use crate::failure::Failure;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -19,7 +19,35 @@ pub struct Key {
 /// An API key with all rights, for every customer.
 pub fn administrator(config: &Config, text: &str) -> api::Key {
     let customer_id = config.intake.default_customer.hyphenated().to_string();
-    api::Key { key: text.to_owned(), customer_id, is_admin: true }
+    let name = "administrator".to_owned();
+    api::Key { name, key: text.to_owned(), customer_id, is_for_all: true, role: api::Role::Admin }
+}
+
+/// The keys of `api.keys`.
+///
+/// # Errors
+/// A key file cannot be read, or its key is easy to guess.
+pub fn further(config: &Config) -> Result<Vec<api::Key>, Failure> {
+    config.api.keys.iter().map(|(name, entry)| further_one(config, name, entry)).collect()
+}
+
+fn further_one(config: &Config, name: &str, entry: &ApiKey) -> Result<api::Key, Failure> {
+    let key = match &entry.key_file {
+        None => entry.key.clone(),
+        Some(path) => {
+            let wrong = |why: String| Failure::failed(format!("api.keys.{name}.key_file: {why}"));
+            let text = read_private(path).map_err(wrong)?.trim().to_owned();
+            if let Some(why) = weakness(&text) {
+                return Err(wrong(format!("the key in {} {why}", path.display())));
+            }
+            text
+        }
+    };
+    // `Config::check` has refused other roles and customers.
+    let role = api::Role::from_name(&entry.role).unwrap_or(api::Role::Read);
+    let customer = entry.customer().unwrap_or(Some(Uuid::nil()));
+    let customer_id = customer.unwrap_or(config.intake.default_customer).hyphenated().to_string();
+    Ok(api::Key { name: name.to_owned(), key, customer_id, is_for_all: customer.is_none(), role })
 }
 
 /// Path of the key file.
@@ -47,15 +75,20 @@ pub fn for_data_folder(config: &Config) -> Result<Key, Failure> {
     if !config.api.bootstrap_key.is_empty() {
         return Ok(Key { text: config.api.bootstrap_key.clone(), origin: "api.bootstrap_key".into() });
     }
-    match read(config)? {
-        Some(key) => Ok(key),
-        None => generate(config),
+    let Some(key) = read(config)? else { return generate(config) };
+    match weakness(&key.text) {
+        None => Ok(key),
+        Some(why) => Err(Failure::failed(format!(
+            "the key in {} {why}. Without this file, `signalbox serve` generates a key",
+            key.origin
+        ))),
     }
 }
 
 fn read(config: &Config) -> Result<Option<Key>, Failure> {
     let path = file(config);
     let origin = path.display().to_string();
+    must_be_private(&path).map_err(Failure::failed)?;
     match std::fs::read_to_string(&path) {
         Ok(text) if text.trim().is_empty() => Err(Failure::failed(format!(
             "the key file {origin} is empty; remove it and restart `signalbox serve`, which generates a new key"
@@ -98,6 +131,7 @@ mod tests {
     fn a_key_is_generated_once_and_only_its_owner_can_read_it() {
         let dir = std::env::temp_dir().join(format!("signalbox-key-{}", Uuid::new_v4().simple()));
         std::fs::create_dir_all(&dir).unwrap();
+        std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o755)).unwrap();
         let data = format!("data.dir={}", dir.display());
         let plain = config(std::slice::from_ref(&data));
         assert!(for_client(&plain).unwrap().is_none());
@@ -106,10 +140,17 @@ mod tests {
         assert_eq!(for_client(&plain).unwrap().unwrap().text, made.text);
         assert_eq!(std::fs::metadata(file(&plain)).unwrap().permissions().mode() & 0o777, 0o600);
 
-        let set = config(&[data.clone(), "api.bootstrap_key=0123456789abcdef".into()]);
-        assert_eq!(for_data_folder(&set).unwrap().text, "0123456789abcdef");
-        let own = config(&[data, "api.bootstrap_key=0123456789abcdef".into(), "api.key=mine".into()]);
+        let set = config(&[data.clone(), "api.bootstrap_key=9f1c2b7a4e8d0f6351bc".into()]);
+        assert_eq!(for_data_folder(&set).unwrap().text, "9f1c2b7a4e8d0f6351bc");
+        let own = config(&[data, "api.bootstrap_key=9f1c2b7a4e8d0f6351bc".into(), "api.key=mine".into()]);
         assert_eq!(for_client(&own).unwrap().unwrap().text, "mine");
+        std::fs::set_permissions(file(&plain), std::fs::Permissions::from_mode(0o644)).unwrap();
+        for refused in [for_data_folder(&plain).map(Some), for_client(&plain)] {
+            assert!(refused.err().unwrap().to_string().contains("chmod 600"));
+        }
+        std::fs::write(file(&plain), "changeme-changeme").unwrap();
+        std::fs::set_permissions(file(&plain), std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(for_data_folder(&plain).err().unwrap().to_string().contains("made of words"));
         let _ = std::fs::remove_dir_all(&dir);
     }
 }

@@ -40,7 +40,14 @@ pub fn api_settings(
     kinds: BackendKinds,
     shutdown: CancellationToken,
 ) -> api::Config {
-    api::Config { keys, store: kinds.store, bus: kinds.bus, feed_length: config.engine.feed_length, shutdown }
+    api::Config {
+        keys,
+        hosts: api::AllowedHosts::new(&config.api.hosts),
+        store: kinds.store,
+        bus: kinds.bus,
+        feed_length: config.engine.feed_length,
+        shutdown,
+    }
 }
 
 /// Checks that both servers are set, because a single role shares state and bus with other processes.

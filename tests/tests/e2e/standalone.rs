@@ -64,6 +64,11 @@ impl Standalone {
         Process::spawn(name, &mut command, &self.folder.path().join(format!("{name}.log")))
     }
 
+    /// Port of `/metrics` of the running process.
+    pub fn ops_port(&self) -> u16 {
+        self.fleet.as_ref().unwrap().members[0].ops_port
+    }
+
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

@@ -61,7 +61,7 @@ impl ComposeHarness {
         std::fs::read_to_string(self.secret(name)).unwrap().trim_end().to_owned()
     }
 
-    /// The binary with exactly the environment of a service. `ports` replace 9090 and 8080.
+    /// The binary with exactly the environment of a service. `ports` replace 9464 and 8080.
     fn command(&self, service: &Service<'_>, ports: [u16; 2]) -> Command {
         let mut command = Command::new(binary().unwrap());
         command.env_clear().current_dir(self.folder.path());
@@ -69,7 +69,7 @@ impl ComposeHarness {
             let value = match value.strip_prefix(SECRETS) {
                 Some(secret) => self.secret(secret).display().to_string(),
                 None => value
-                    .replace("0.0.0.0:9090", &format!("127.0.0.1:{}", ports[0]))
+                    .replace("0.0.0.0:9464", &format!("127.0.0.1:{}", ports[0]))
                     .replace("0.0.0.0:8080", &format!("127.0.0.1:{}", ports[1])),
             };
             command.env(name, value);
@@ -106,13 +106,13 @@ fn start_redis(compose: &Compose, port: u16, folder: &Path) -> Process {
     redis
 }
 
-/// Runs the service's healthcheck against the port that replaces 9090.
+/// Runs the service's healthcheck against the port that replaces 9464.
 fn is_healthy(service: &Service<'_>, port: u16) -> bool {
     let test: Vec<String> = service.field("healthcheck")["test"]
         .as_array()
         .expect("a test")
         .iter()
-        .map(|word| word.as_str().unwrap().replace("/9090;", &format!("/{port};")))
+        .map(|word| word.as_str().unwrap().replace("/9464;", &format!("/{port};")))
         .collect();
     let [kind, program, rest @ ..] = test.as_slice() else { panic!("{test:?}") };
     assert_eq!(kind, "CMD");

@@ -1,6 +1,6 @@
 //! Runs the shell blocks of one page in order, as a reader would, in a temporary folder.
 //!
-//! The page uses the default addresses. They are replaced by free ports: 127.0.0.1:8080 and :9090 of Signalbox, :6379 and
+//! The page uses the default addresses. They are replaced by free ports: 127.0.0.1:8080 and :9464 of Signalbox, :6379 and
 //! :5672 of private servers, which are started if the page uses them. After a line that ends in `&` the script waits until
 //! the started process is ready.
 
@@ -53,7 +53,7 @@ pub fn run(page: &str, blocks: &[Block]) -> Result<(), String> {
     let [api, ops] = [ports::free(), ports::free()];
     let moved = [
         (8080, api),
-        (9090, ops),
+        (9464, ops),
         (6379, redis.as_ref().map_or(6379, Redis::port)),
         (5672, rabbit.as_ref().map_or(5672, Rabbit::port)),
     ];

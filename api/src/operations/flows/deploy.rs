@@ -2,14 +2,15 @@
 
 use super::document::Document;
 use crate::api::Api;
+use crate::audit::ChangedResource;
 use crate::auth::Caller;
 use crate::catalogue::{self, Rollout, Snapshot};
 use crate::extract::Body;
 use crate::problem::{Problem, ProblemPart};
 use crate::publish::{self, Deployment, Effect, InvalidAddress, Refused, RouteChange, RouteChangeResult};
 use crate::resource::{FindingResource, Flow, PlacedRoute};
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use common::FlowId;
 use flow::Timestamp;
 use flow::finding::{Finding, Severity};
@@ -97,7 +98,7 @@ pub async fn deploy_flow(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Body(request): Body<DeployRequest>,
-) -> Result<Json<Deployed>, Problem> {
+) -> Result<(Extension<ChangedResource>, Json<Deployed>), Problem> {
     let text = request.document.text();
     let findings = request.document.locate(flow::validate(&text));
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
@@ -125,7 +126,9 @@ pub async fn deploy_flow(
     })
     .await?;
     let warnings = findings.iter().map(FindingResource::from).collect();
-    answer(&api, &FlowId::derive(&caller.customer_id, &name).to_string(), &routes, published, warnings).await
+    let id = FlowId::derive(&caller.customer_id, &name).to_string();
+    let deployed = answer(&api, &id, &routes, published, warnings).await?;
+    Ok((Extension(ChangedResource(format!("flow {id} {name:?}"))), deployed))
 }
 
 async fn answer(

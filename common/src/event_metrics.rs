@@ -1,0 +1,92 @@
+//! Metrics of events, however they come: the dispatcher and `POST /v1/events` both use them. Event types outside a fixed
+//! list share one label, so that publishers cannot add labels.
+
+use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
+use std::time::Duration;
+
+const EVENTS: &str = "signalbox_events_total";
+const DURATION: &str = "signalbox_event_duration_seconds";
+const UNMATCHED: &str = "signalbox_unmatched_total";
+const LATE: &str = "signalbox_late_total";
+
+/// The outcome of one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CountedOutcome {
+    Applied,
+    Duplicate,
+    /// It would start a call, form or job that was started before.
+    Copy,
+    Unmatched,
+    Late,
+    /// It went to the rejected queue.
+    Rejected,
+    /// It is lost: the rejected queue was full.
+    Dropped,
+    /// The publisher was told why it is refused.
+    Refused,
+    /// The publisher was told to send it again: the state store did not answer.
+    Unanswered,
+}
+
+impl CountedOutcome {
+    fn label(self) -> &'static str {
+        match self {
+            CountedOutcome::Applied => "applied",
+            CountedOutcome::Duplicate => "duplicate",
+            CountedOutcome::Copy => "copy",
+            CountedOutcome::Unmatched => "unmatched",
+            CountedOutcome::Late => "late",
+            CountedOutcome::Rejected => "rejected",
+            CountedOutcome::Dropped => "dropped",
+            CountedOutcome::Refused => "refused",
+            CountedOutcome::Unanswered => "unanswered",
+        }
+    }
+}
+
+pub fn describe() {
+    describe_counter!(EVENTS, "Events handled, by AMQP and by REST, by type and outcome");
+    describe_histogram!(
+        DURATION,
+        Unit::Seconds,
+        "Time from the start of an event's handling until its effect is durable"
+    );
+    describe_counter!(UNMATCHED, "Events that no activeflow hears and no route takes, by type");
+    describe_counter!(LATE, "command.* events for activeflows that had ended");
+}
+
+/// Label of an event type.
+pub fn type_label(kind: &str) -> &'static str {
+    const KNOWN: [&str; 18] = [
+        "call.incoming",
+        "call.outgoing",
+        "call.answered",
+        "call.digits",
+        "call.speech",
+        "call.hangup",
+        "message.received",
+        "message.delivered",
+        "conversation.message",
+        "sim.usage",
+        "sim.status",
+        "sim.attached",
+        "sim.detached",
+        "form.requested",
+        "form.submitted",
+        "job.due",
+        "command.completed",
+        "command.failed",
+    ];
+    KNOWN.into_iter().find(|known| *known == kind).unwrap_or("other")
+}
+
+/// Counts one event; `kind` is a [`type_label`].
+pub fn record(kind: &'static str, outcome: CountedOutcome, took: Duration) {
+    counter!(EVENTS, "type" => kind, "outcome" => outcome.label()).increment(1);
+    histogram!(DURATION, "type" => kind).record(took);
+    match outcome {
+        CountedOutcome::Unmatched => counter!(UNMATCHED, "type" => kind).increment(1),
+        CountedOutcome::Late => counter!(LATE).increment(1),
+        _ => {}
+    }
+}
