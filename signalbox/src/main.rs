@@ -12,9 +12,11 @@ mod failure;
 mod host;
 mod ops;
 mod output;
+mod printable;
 mod services;
 mod shutdown;
 mod simulate;
+mod table;
 mod telemetry;
 
 use std::process::ExitCode;
