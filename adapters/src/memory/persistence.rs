@@ -20,7 +20,7 @@ pub trait Persistence: Send + Sync {
     /// Lets an event start an activeflow.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] while there is no room for another one.
+    /// [`StoreError::Full`] while there is no room for another one.
     fn admit_start(&self, _model: &Model) -> Result<(), StoreError> {
         Ok(())
     }

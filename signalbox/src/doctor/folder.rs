@@ -4,6 +4,7 @@ use super::finding::{Finding, fail, mib, millis, ok, warn};
 use crate::config::Config;
 use crate::services::embedded as data_folder;
 use adapters::embedded::check::{Report, check};
+use adapters::embedded::disk::OpenError;
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -88,6 +89,9 @@ fn records(config: &Config) -> Vec<Finding> {
     }
     let report = match check(dir, &data_folder::settings(config)) {
         Ok(report) => report,
+        Err(error @ OpenError::Unusable { .. }) => {
+            return vec![warn(RECORDS, error.to_string(), "run doctor as the user who runs Signalbox")];
+        }
         Err(error) => return vec![fail(RECORDS, error.to_string(), DAMAGED)],
     };
     let Report { records, bytes, unsummed, damaged, database } = &report;

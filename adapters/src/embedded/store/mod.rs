@@ -48,8 +48,8 @@ impl Persistence for OnDisk {
 
     /// Redis refuses writes above its `maxmemory` too; here only those that start something.
     fn admit_start(&self, model: &Model) -> Result<(), StoreError> {
-        let refused = |reason| StoreError::Refused { operation: "deliver", reason };
-        self.mark.admit(model.bytes()).map_err(refused)
+        let full = |reason| StoreError::Full { operation: "deliver", reason };
+        self.mark.admit(model.bytes()).map_err(full)
     }
 
     fn write(&self, model: &mut Model) -> PendingWrite {

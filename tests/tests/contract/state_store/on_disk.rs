@@ -271,7 +271,7 @@ async fn above_the_memory_mark_nothing_starts_and_what_runs_goes_on() {
         }
         assert!(started < 1_000, "the mark has no effect");
     };
-    assert!(refused.is_transient() && refused.to_string().contains("data.max_memory"), "{refused}");
+    assert!(matches!(refused, StoreError::Full { .. }) && refused.to_string().contains("data.max_memory"));
     let first = call("call-0");
     assert_eq!(store.deliver(&first.incoming("e1")).await.unwrap(), Delivered::Duplicate);
     let digits = store.deliver(&first.event("e2", "call.digits")).await.unwrap();
