@@ -12,6 +12,7 @@
 pub mod amqp;
 pub mod api;
 mod audit;
+mod bystander;
 mod gateway;
 mod kind;
 mod ledger;
@@ -19,6 +20,7 @@ pub mod link;
 mod rng;
 mod run;
 mod scenario;
+mod speech;
 pub mod targets;
 mod wire;
 

@@ -2,6 +2,7 @@
 
 use crate::api::Api;
 use crate::audit;
+use crate::bystander::{Bystander, QUEUE_PREFIX};
 use crate::gateway::Gateway;
 use crate::ledger::{Ledger, Verdict};
 use crate::link::OpenLink;
@@ -42,6 +43,8 @@ pub struct Connections {
     /// Receives a transcript at the start and at the end of each participant.
     pub transcripts: Option<mpsc::UnboundedSender<Transcript>>,
     pub run: RunName,
+    /// Whether commands for subjects that no participant has are answered too. Only a carrier that is the only gateway may.
+    pub serves_others: bool,
     pub stop: CancellationToken,
 }
 
@@ -64,14 +67,18 @@ impl RunName {
 
     /// Name of the command queue.
     pub fn queue(&self) -> String {
-        format!("simulate-{}", self.name)
+        format!("{QUEUE_PREFIX}{}", self.name)
     }
 }
 
 /// Plays all participants and audits the result. Ends early when `stop` is cancelled: participants under way hang up.
 pub async fn run(plan: LoadPlan, connections: Connections) -> Verdict {
-    let Connections { link: OpenLink { link, commands }, api, ledger, transcripts, run, stop } = connections;
-    let gateway = Arc::new(Gateway::new(ledger.clone()));
+    let Connections { link: OpenLink { link, commands }, api, ledger, transcripts, run, serves_others, stop } =
+        connections;
+    let source = format!("simulate-{}", run.name);
+    let bystander =
+        serves_others.then(|| Bystander::new(api.clone(), link.clone(), source.clone(), plan.speed));
+    let gateway = Arc::new(Gateway::new(ledger.clone(), bystander));
     let served = gateway.clone();
     let serving = tokio::spawn(async move { served.serve(commands).await });
     let context = Arc::new(RunContext {
@@ -79,7 +86,7 @@ pub async fn run(plan: LoadPlan, connections: Connections) -> Verdict {
         api,
         ledger,
         gateway,
-        source: format!("simulate-{}", run.name),
+        source,
         first_peer: run.number % 1_000_000,
         run: run.name,
         speed: plan.speed,

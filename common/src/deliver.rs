@@ -26,6 +26,11 @@ pub trait DeliveryContext: Sync {
     fn admit(&self, _deliver: &Deliver) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
+
+    /// Whether to wait while the store has no room for another activeflow. Otherwise that is an error.
+    fn waits_for_room(&self) -> bool {
+        true
+    }
 }
 
 /// The store's final answer for one event.
@@ -63,7 +68,15 @@ pub async fn deliver<C: DeliveryContext>(
     loop {
         let deliver = address(read, &definitions, arrival, intake.shards())?;
         context.admit(&deliver).await;
-        match until_answered(clock, || intake.deliver(&deliver)).await? {
+        let delivered = match until_answered(clock, || answer_or_full(intake, &deliver)).await? {
+            Ok(delivered) => delivered,
+            Err(full) if !context.waits_for_room() => return Err(full.into()),
+            Err(_) => {
+                clock.sleep(backoff.pause()).await;
+                continue;
+            }
+        };
+        match delivered {
             Delivered::Applied { to, started, backlog } => {
                 return Ok(DeliveryOutcome::Applied { shard: deliver.shard, to, started, backlog });
             }
@@ -79,5 +92,16 @@ pub async fn deliver<C: DeliveryContext>(
                 }
             }
         }
+    }
+}
+
+/// The answer, or the error that the store is full: it is not repeated at once.
+async fn answer_or_full(
+    intake: &dyn Intake,
+    deliver: &Deliver,
+) -> Result<Result<Delivered, StoreError>, StoreError> {
+    match intake.deliver(deliver).await {
+        Err(full @ StoreError::Full { .. }) => Ok(Err(full)),
+        answered => answered.map(Ok),
     }
 }

@@ -1,46 +1,44 @@
-//! Text of others for people to read: characters that would steer a terminal or reorder a line are escaped.
+//! Text of others for people to read: characters that would steer a terminal or turn a line around are escaped.
 
+use flow::is_deceptive;
 use std::borrow::Cow;
-use std::fmt::Write;
 
-/// Escapes control characters and characters that change the direction of text or are invisible: `\u{1b}`. A tab becomes
-/// `\t`, a line feed `\n`.
-pub fn printable(text: &str) -> Cow<'_, str> {
-    escaped(text, |_| false)
+/// One line: line breaks and tabs are escaped too (`\n`, `\t`, `\u{1b}`).
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    escape(text, is_deceptive)
 }
 
-/// As [`printable`]; line feeds and tabs stay.
-pub fn printable_lines(text: &str) -> Cow<'_, str> {
-    escaped(text, |c| ['\n', '\t'].contains(&c))
+/// Several lines: line breaks and tabs stay.
+pub fn lines(text: &str) -> Cow<'_, str> {
+    escape(text, |c| !['\n', '\t'].contains(&c) && is_deceptive(c))
 }
 
-fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
-    let must_escape = |c: char| is_unprintable(c) && !stays(c);
-    if !text.chars().any(must_escape) {
+/// A JSON document in which such characters are escaped; its value stays the same.
+pub fn json(document: &str) -> Cow<'_, str> {
+    let is_escaped = |c: char| c != '\n' && is_deceptive(c);
+    if !document.chars().any(is_escaped) {
+        return Cow::Borrowed(document);
+    }
+    let escaped = |c: char| match is_escaped(c) {
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    Cow::Owned(document.chars().map(escaped).collect())
+}
+
+fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.chars().any(&is_escaped) {
         return Cow::Borrowed(text);
     }
-    let mut out = String::with_capacity(text.len() + 16);
+    let mut safe = String::with_capacity(text.len() + 8);
     for c in text.chars() {
         match c {
-            c if !must_escape(c) => out.push(c),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c => {
-                // Writing to a String cannot fail.
-                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
-            }
+            c if !is_escaped(c) => safe.push(c),
+            '\n' | '\r' | '\t' => safe.extend(c.escape_default()),
+            c => safe.extend(c.escape_unicode()),
         }
     }
-    Cow::Owned(out)
-}
-
-/// Whether a character steers the terminal, reorders text, or is invisible.
-pub fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    Cow::Owned(safe)
 }
 
 #[cfg(test)]
@@ -48,11 +46,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn characters_that_steer_a_terminal_are_escaped() {
-        assert_eq!(printable("call-\u{1b}[2J\u{7}"), "call-\\u{1b}[2J\\u{7}");
-        assert_eq!(printable("a\u{202e}b\u{2066}c\u{200f}"), "a\\u{202e}b\\u{2066}c\\u{200f}");
-        assert_eq!(printable("a\r\n\tb\u{9b}31m"), "a\\r\\n\\tb\\u{9b}31m");
-        assert_eq!(printable_lines("a\n\tb\r\u{1b}"), "a\n\tb\\r\\u{1b}");
-        assert!(matches!(printable("größer, 日本語 שלום"), Cow::Borrowed(_)));
+    fn what_would_change_a_terminal_is_escaped_and_everything_else_stays() {
+        assert_eq!(one_line("größer 日本 🎉"), "größer 日本 🎉");
+        assert_eq!(one_line("call-\x1b[2J\x07"), "call-\\u{1b}[2J\\u{7}");
+        assert_eq!(one_line("a\r\nb\tc\u{9b}"), "a\\r\\nb\\tc\\u{9b}");
+        assert_eq!(one_line("+1555\u{202e}111\u{200f}"), "+1555\\u{202e}111\\u{200f}");
+        assert_eq!(lines("a\n\tb\u{2066}"), "a\n\tb\\u{2066}");
+        assert!(matches!(one_line("größer, 日本語 שלום"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn an_escaped_document_has_the_same_value() {
+        let value = serde_json::json!({ "a": "x\u{202e}\u{9b}\u{7f}\u{1b}y", "ü": ["\u{2028}"] });
+        let document = crate::json::to_pretty_text(&value);
+        let escaped = json(&document);
+        assert!(escaped.chars().all(|c| c == '\n' || !is_deceptive(c)), "{escaped}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).unwrap(), value);
     }
 }

@@ -1,6 +1,6 @@
 //! Failures of commands: wrong usage (flags and settings, exit code 2) or a failed operation (exit code 1).
 
-use common::printable::printable_lines;
+use common::printable;
 use common::{BusError, StoreError};
 use std::fmt;
 use std::io::Write;
@@ -31,7 +31,7 @@ impl Failure {
             Failure::Reported => {}
             Failure::Usage(what) | Failure::Failed(what) => {
                 // If stderr is closed, the message is lost.
-                let _ = writeln!(std::io::stderr(), "error: {}", printable_lines(what));
+                let _ = writeln!(std::io::stderr(), "error: {}", printable::lines(what));
             }
         }
         ExitCode::from(if matches!(self, Failure::Usage(_)) { 2 } else { 1 })

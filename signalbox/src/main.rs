@@ -16,6 +16,7 @@ mod output;
 mod services;
 mod shutdown;
 mod simulate;
+mod table;
 mod telemetry;
 
 use std::process::ExitCode;

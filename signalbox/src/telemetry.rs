@@ -2,7 +2,7 @@
 
 use crate::config::{Log, LogFormat};
 use crate::failure::Failure;
-use common::printable::printable;
+use common::printable;
 use std::fmt;
 use std::io::IsTerminal;
 use tracing::field::Field;
@@ -47,7 +47,7 @@ pub fn init(log: &Log, level: &str, is_audited: bool) -> Result<(), Failure> {
 /// that steer a terminal or reorder the line are escaped.
 fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
     let value = format!("{value:?}");
-    let value = printable(&value);
+    let value = printable::one_line(&value);
     match field.name() {
         "message" => writer.write_str(&value),
         name if writer.has_ansi_escapes() => {

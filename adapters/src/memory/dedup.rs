@@ -40,6 +40,11 @@ impl DedupWindow {
         self.generations.iter().any(|generation| generation.marks.contains(&mark))
     }
 
+    /// Number of marks.
+    pub fn len(&self) -> u64 {
+        self.generations.iter().map(|generation| generation.marks.len() as u64).sum()
+    }
+
     pub fn mark(&mut self, key: &EventKey) {
         if let Some(newest) = self.generations.back_mut() {
             newest.add(mark(key));

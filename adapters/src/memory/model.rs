@@ -42,6 +42,12 @@ impl Model {
         &mut self.shards[usize::from(shard.0) % count]
     }
 
+    /// Bytes that the state is counted with.
+    pub fn bytes(&self) -> u64 {
+        let bundles: usize = self.bundles.values().map(Vec::len).sum();
+        bundles as u64 + self.shards.iter().map(ShardState::bytes).sum::<u64>()
+    }
+
     pub fn everything(&self) -> Vec<ActiveflowSnapshot> {
         self.shards.iter().flat_map(ShardState::everything).collect()
     }

@@ -17,6 +17,14 @@ pub trait Persistence: Send + Sync {
     /// [`StoreError::Refused`] while nothing can be written.
     fn admit(&self, operation: &'static str) -> Result<(), StoreError>;
 
+    /// Lets an event start an activeflow.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] while there is no room for another one.
+    fn admit_start(&self, _model: &Model) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Writes the changes of one operation. Called under the model's lock, in the order of the operations.
     fn write(&self, model: &mut Model) -> Self::Written;
 

@@ -23,7 +23,13 @@ impl<P: Persistence> Intake for Store<P> {
     }
 
     async fn deliver(&self, event: &Deliver) -> Result<Delivered, StoreError> {
-        self.run("deliver", |model, now| model.shard(event.shard).deliver(event, now)).await
+        self.run("deliver", |model, now| {
+            if model.shard(event.shard).would_start(event) {
+                self.persistence.admit_start(model)?;
+            }
+            Ok(model.shard(event.shard).deliver(event, now))
+        })
+        .await?
     }
 
     async fn count_attempt(&self, shard: Shard, key: EventKey, attempt: u64) -> Result<u32, StoreError> {

@@ -87,7 +87,12 @@ impl<P: Persistence> Store<P> {
         (answer, written)
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Model> {
+    /// Microseconds by which the store's time is ahead of the wall clock; negative if it is behind.
+    pub fn ahead_us(&self) -> i64 {
+        self.time.ahead_us()
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Model> {
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

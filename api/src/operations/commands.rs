@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use common::ports::Commands;
+use common::ports::commands::CommandQueue;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
@@ -22,6 +23,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .routes(routes!(take_commands, remove_command_queue))
         .routes(routes!(acknowledge_commands))
+        .routes(routes!(list_command_queues))
 }
 
 const MAX_QUEUE_NAME: usize = 64;
@@ -80,6 +82,44 @@ struct Waiting {
     /// Number of commands in the queue that are not acknowledged
     #[schema(example = 0)]
     waiting: u64,
+}
+
+/// Every command queue.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct QueueList {
+    result: Vec<QueueStatus>,
+}
+
+/// A command queue.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct QueueStatus {
+    #[schema(example = "gateway-1")]
+    name: String,
+    /// Types of commands that it receives, as AMQP topic patterns
+    #[schema(example = json!(["call.#"]))]
+    types: Vec<String>,
+    /// `open`: it takes commands. `full`: it refused the last command, and activeflows wait for it. `set_aside`: it was full
+    /// and nobody acknowledged for too long, so it takes no commands until its reader has emptied half of it
+    #[schema(example = "open")]
+    condition: String,
+    /// Whether a reader is connected
+    #[schema(example = true)]
+    reading: bool,
+    /// Number of commands that are not acknowledged
+    #[schema(example = 0)]
+    waiting: u64,
+    /// Size of these commands
+    #[schema(example = 0)]
+    bytes: u64,
+    /// Maximum of `bytes`
+    #[schema(example = 67108864)]
+    max_bytes: u64,
+    /// Time for which the oldest command waits to be acknowledged, in milliseconds
+    #[schema(example = 0)]
+    stalled_ms: u64,
+    /// Number of commands that other queues took while this one was set aside
+    #[schema(example = 0)]
+    missed: u64,
 }
 
 /// The removed commands.
@@ -176,6 +216,40 @@ async fn remove_command_queue(
         || Problem::not_found(format!("no command queue `{queue}` exists; the queue may already be removed"));
     let removed = Removed { removed: removed.ok_or_else(unknown)? };
     Ok((Extension(ChangedResource(format!("command queue {queue}"))), Json(removed)))
+}
+
+/// List the command queues
+#[utoipa::path(
+    get,
+    path = "/v1/commands/queues",
+    operation_id = "listCommandQueues",
+    tag = "commands",
+    responses(
+        (status = 200, body = QueueList),
+        (status = 409, description = "This installation sends commands by AMQP; list the queues at the broker", body = Problem),
+    )
+)]
+async fn list_command_queues(
+    State(api): State<Arc<Api>>,
+) -> Result<Json<QueueList>, Problem> {
+    let queues = port(&api)?.list();
+    Ok(Json(QueueList { result: queues.into_iter().map(QueueStatus::from).collect() }))
+}
+
+impl From<CommandQueue> for QueueStatus {
+    fn from(queue: CommandQueue) -> QueueStatus {
+        QueueStatus {
+            name: queue.name,
+            types: queue.patterns,
+            condition: queue.condition.name().to_owned(),
+            reading: queue.is_read,
+            waiting: queue.commands,
+            bytes: queue.bytes,
+            max_bytes: queue.limit,
+            stalled_ms: u64::try_from(queue.stalled.as_millis()).unwrap_or(u64::MAX),
+            missed: queue.missed,
+        }
+    }
 }
 
 fn port(api: &Api) -> Result<&dyn Commands, Problem> {

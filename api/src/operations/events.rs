@@ -256,6 +256,11 @@ impl DeliveryContext for Api {
     async fn refresh(&self, _generation: u64) -> Result<Arc<Definitions>, Problem> {
         Api::definitions(self).await
     }
+
+    /// The publisher learns at once that the store is full.
+    fn waits_for_room(&self) -> bool {
+        false
+    }
 }
 
 fn unanswered() -> Problem {

@@ -8,6 +8,7 @@ mod flows;
 mod rejected;
 mod root;
 mod routes;
+mod schemas;
 mod status;
 
 use crate::state::AppState;
@@ -26,6 +27,7 @@ pub fn guarded() -> OpenApiRouter<AppState> {
         .merge(compat_v1_0::routes())
         .merge(rejected::routes())
         .merge(routes::routes())
+        .merge(schemas::routes())
         .merge(status::routes())
         .merge(commands::routes())
         .layer(DefaultBodyLimit::max(SMALL_BODY))

@@ -137,6 +137,27 @@ async fn a_queue_is_removed_with_what_waits_in_it() {
     is_problem(harness.ask(remove()).await, 404, "not_found", "`gateway`").await;
 }
 
+/// What a reader of a forgotten queue, or its operator, needs to know.
+#[tokio::test]
+async fn the_queues_are_listed_with_what_waits_in_them() {
+    let harness = LiveHarness::new().await;
+    let mut stream = harness.stream(&format!("{QUEUE}&types=call.%23"), None).await;
+    publish(&harness, 1, "call.talk").await;
+    take(&mut stream, 1).await;
+    let listed = harness.read("/v1/commands/queues").await;
+    let queue = &listed["result"][0];
+    assert_eq!(
+        (&queue["name"], &queue["types"], &queue["condition"], &queue["reading"], &queue["waiting"]),
+        (&json!("gateway"), &json!(["call.#"]), &json!("open"), &json!(true), &json!(1))
+    );
+    assert!(queue["bytes"].as_u64() > Some(0) && queue["bytes"].as_u64() < queue["max_bytes"].as_u64());
+    is_problem(harness.get(PLAIN, "/v1/commands/queues", None).await, 403, "forbidden", "administrator")
+        .await;
+    let amqp = LiveHarness::of(Shape { commands: false, ..Shape::default() }).await;
+    let refused = amqp.get(ADMIN, "/v1/commands/queues", None).await;
+    is_problem(refused, 409, "conflict", "signalbox.commands").await;
+}
+
 #[tokio::test]
 async fn streams_of_commands_are_kept_alive_and_end_when_signalbox_stops() {
     let harness = LiveHarness::new().await;

@@ -69,7 +69,7 @@ impl LiveHarness {
         let limits = Limits { feed_length: shape.feed_length, ..Limits::default() };
         let store = Arc::new(Store::new(shape.shards, limits, time));
         let folder = std::env::temp_dir().join(format!("signalbox-live-{}", uuid::Uuid::new_v4().simple()));
-        let disk = Arc::new(Disk::open(&folder, |_, _| {}).unwrap());
+        let disk = Arc::new(Disk::open(&folder, |_, _| Ok(())).unwrap());
         let bus = Bus::recover(disk, &Settings::default(), []).unwrap();
         let feed_reads = Arc::new(AtomicUsize::new(0));
         let ports = Ports {
@@ -191,6 +191,13 @@ impl LiveHarness {
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(status, 200, "{}", String::from_utf8_lossy(&bytes));
         serde_json::from_slice(&bytes).unwrap()
+    }
+
+    /// The answer to a GET of an administrator.
+    pub async fn read(&self, path: &str) -> Value {
+        let response = self.get(ADMIN, path, None).await;
+        assert_eq!(response.status(), 200, "{path}");
+        serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap()
     }
 
     async fn event(&self, kind: &str, subject: &str, data: Value) -> Value {

@@ -82,6 +82,11 @@ impl Ledger {
         self.state().counters.unsettled += 1;
     }
 
+    /// Whether a participant of this run has this subject, or had it not long ago.
+    pub fn knows(&self, subject: &str) -> bool {
+        self.state().records.contains_key(subject)
+    }
+
     /// True for a command of this run that is not a copy; only that is carried out.
     pub fn receive(&self, command: &Command, body: &[u8]) -> bool {
         let mut state = self.state();

@@ -8,14 +8,13 @@
 use super::participant::{Addresses, Input, Participant, RunContext};
 use super::speech_parse;
 use crate::rng::Rng;
+use crate::speech;
 use crate::targets::Target;
 use crate::wire::Command;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Duration of one spoken letter.
-const LETTER_MS: u64 = 65;
 /// Time without an answer after which a caller hangs up.
 const RINGING: Duration = Duration::from_secs(15);
 /// Time without a command after which a caller hangs up. Flows wait for digits for seconds, and that is not sped up.
@@ -174,7 +173,11 @@ impl Call<'_> {
 
     fn length(&mut self, command: &Command) -> Duration {
         let letters = command.text("text").chars().count() as u64;
-        let ms = if letters > 0 { letters * LETTER_MS } else { self.participant.rng.between(2_000, 6_000) };
+        let ms = if letters > 0 {
+            letters * speech::LETTER_MS
+        } else {
+            self.participant.rng.between(2_000, 6_000)
+        };
         self.participant.pause(ms, ms + 1)
     }
 

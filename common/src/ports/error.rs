@@ -11,6 +11,9 @@ pub enum StoreError {
     /// The store refused before it changed anything: out of memory, read only, loading. Repeat the operation later.
     #[error("{operation}: the state store refused ({reason}); nothing was changed")]
     Refused { operation: &'static str, reason: String },
+    /// The store has no room for another activeflow. Nothing was changed. Repeat the operation later.
+    #[error("{operation}: the state store is full ({reason}); nothing was changed")]
+    Full { operation: &'static str, reason: String },
     /// A record has a newer format than this binary reads. Nothing was changed.
     #[error("{operation}: a record has format {found}, this binary reads up to {supported}: upgrade it")]
     TooNew { operation: &'static str, found: u8, supported: u8 },
@@ -22,7 +25,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether repeating the same call can succeed without intervention.
     pub fn is_transient(&self) -> bool {
-        matches!(self, StoreError::Unanswered { .. } | StoreError::Refused { .. })
+        matches!(self, StoreError::Unanswered { .. } | StoreError::Refused { .. } | StoreError::Full { .. })
     }
 }
 

@@ -5,6 +5,7 @@ pub mod bench;
 mod clock;
 pub mod completions;
 pub mod config;
+pub mod data;
 pub mod demo;
 pub mod doctor;
 pub mod event;
@@ -12,6 +13,7 @@ pub mod flow;
 mod live;
 pub mod migrate;
 mod pages;
+pub mod queue;
 pub mod role;
 pub mod route;
 pub mod simulate;
@@ -49,6 +51,12 @@ pub enum Command {
     /// Send events, and manage rejected events
     #[command(subcommand)]
     Event(event::Command),
+    /// List and remove command queues of gateways without AMQP
+    #[command(subcommand)]
+    Queue(queue::Command),
+    /// Check a data folder, and salvage a damaged one
+    #[command(subcommand)]
+    Data(data::Command),
     /// Show running members, queue depths, state store and bus
     Status(status::StatusArgs),
     /// Simulate a carrier: publish events, answer commands, and report lost or duplicated messages
@@ -79,6 +87,10 @@ pub fn run_alone(command: &Command, cli: fn() -> clap::Command) -> Option<Result
     match command {
         Command::Completions(args) => Some(completions::run(args, cli())),
         Command::Flow(flow::Command::Validate(args)) => Some(flow::validate::run(args)),
+        Command::Flow(flow::Command::Schema(_)) => {
+            flow::schema::run();
+            Some(Ok(()))
+        }
         _ => None,
     }
 }
@@ -101,6 +113,8 @@ pub async fn run(command: Command, context: &Context, cli: fn() -> clap::Command
         Command::Route(command) => route::run(command, context).await,
         Command::Activeflow(command) => activeflow::run(command, context).await,
         Command::Event(command) => event::run(command, context).await,
+        Command::Queue(command) => queue::run(command, context).await,
+        Command::Data(command) => data::run(&command, context),
         Command::Config(command) => config::run(command, context).await,
         Command::Completions(args) => completions::run(&args, cli()),
     }

@@ -104,6 +104,8 @@ pub async fn watch(
         store: host.backends.store.clone(),
         ping: host.backends.ping.clone(),
         is_broker_up: Box::new(move || bus.is_up()),
+        commands: host.backends.commands.clone(),
+        embedded: host.backends.embedded_store(),
         kinds: host.backends.kinds,
         roles: roles.to_vec(),
         instance: host.backends.instance.clone(),

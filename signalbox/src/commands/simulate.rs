@@ -125,7 +125,7 @@ pub async fn run(args: SimulateArgs, context: &Context) -> Result<(), Failure> {
     };
     let began = Instant::now();
     let api = Arc::new(RestApi(client));
-    let connections = Connections { link, api, ledger, transcripts: None, run, stop };
+    let connections = Connections { link, api, ledger, transcripts: None, run, serves_others: false, stop };
     let verdict = carrier::run(plan, connections).await;
     drop(progress);
 

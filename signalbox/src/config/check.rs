@@ -170,6 +170,20 @@ impl Config {
                 self.ops.listen
             ),
         );
+        require(
+            self.data.max_memory.0 >= 16 << 20,
+            format!(
+                "data.max_memory is {}: write at least 16MiB; below, almost nothing could start",
+                self.data.max_memory
+            ),
+        );
+        require(
+            self.data.queue_idle_limit.0 >= Duration::from_secs(1),
+            format!(
+                "data.queue_idle_limit is {}: write at least 1s; below, a gateway that is only busy would miss commands",
+                self.data.queue_idle_limit
+            ),
+        );
         wrong.extend(self.check_api());
         wrong
     }
@@ -253,6 +267,8 @@ mod tests {
             (vec!["engine.dedup_rotation=59s"], "engine.dedup_rotation is 59s"),
             (vec!["engine.ended_retention=10ms"], "engine.ended_retention is 10ms"),
             (vec!["data.dir="], "data.dir is empty"),
+            (vec!["data.max_memory=1MiB"], "data.max_memory is 1MiB"),
+            (vec!["data.queue_idle_limit=10ms"], "data.queue_idle_limit is 10ms"),
             (vec!["api.listen=8080"], "api.listen is `8080`"),
             (vec!["api.listen=127.0.0.1:9464"], "api.listen and ops.listen are both 127.0.0.1:9464"),
             (vec!["api.url=https://flows.example"], "supports only plain HTTP"),

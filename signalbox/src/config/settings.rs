@@ -26,6 +26,8 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Data {
     pub dir: PathBuf,
+    pub queue_idle_limit: HumanDuration,
+    pub max_memory: ByteSize,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -17,6 +17,8 @@ use crate::simulate::progress::Progress;
 use crate::simulate::{self, RestApi};
 use carrier::{Connections, Kind, Ledger, LoadPlan, RunName, targets};
 use guide::Guide;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -133,7 +135,9 @@ async fn simulate_carrier(
         until: args.duration.map(|duration| Instant::now() + duration),
     };
     let api = Arc::new(RestApi(client));
-    let connections = Connections { link, api, ledger, transcripts: Some(transcripts), run, stop };
+    let serves_others = true;
+    let connections =
+        Connections { link, api, ledger, transcripts: Some(transcripts), run, serves_others, stop };
     let verdict = carrier::run(plan, connections).await;
     let _ = narrator.await;
     drop(progress);
@@ -198,7 +202,7 @@ struct Temporary {
 impl Temporary {
     fn new() -> Result<Temporary, Failure> {
         let path = std::env::temp_dir().join(format!("signalbox-demo-{}", uuid::Uuid::new_v4().simple()));
-        std::fs::create_dir(&path).map_err(|error| {
+        DirBuilder::new().mode(0o700).create(&path).map_err(|error| {
             Failure::failed(format!("the folder {} cannot be created: {error}", path.display()))
         })?;
         Ok(Temporary { path })

@@ -2,14 +2,24 @@
 
 use super::finding::{Finding, fail, mib, millis, ok, warn};
 use crate::config::Config;
+use crate::services::embedded as data_folder;
+use adapters::embedded::check::{Report, check};
+use adapters::embedded::disk::OpenError;
 use std::fs::{self, File, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const CHECK: &str = "data folder";
 const SPACE: &str = "data folder space";
 const WRITES: &str = "data folder writes";
+const RECORDS: &str = "data folder records";
+const DATABASE: &str = "signalbox.db";
+const DAMAGED: &str =
+    "restore a backup, or copy what is whole: signalbox data salvage --to NEW-FOLDER (docs/data-folder.md)";
+/// Maximum number of damaged records that are named.
+const NAMED: usize = 10;
 const LOCK: &str = "lock";
 const SLOW: Duration = Duration::from_millis(20);
 const WRITES_TIMED: u32 = 10;
@@ -46,9 +56,63 @@ pub fn examine(config: &Config) -> FolderReport {
         );
         findings.push(warn(CHECK, found, "set data.dir to a folder on a disk"));
     }
+    findings.extend(readers(dir));
+    findings.extend(records(config));
     findings.push(space(&place));
     findings.push(writes(&place));
     FolderReport { findings, volatile, in_use: holder.is_some() }
+}
+
+/// Others who may read the folder or its database.
+fn readers(dir: &Path) -> Option<Finding> {
+    let is_open = |path: &Path, mask: u32| {
+        fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & mask != 0)
+    };
+    // Only who may enter the folder can open a file in it.
+    let readable = is_open(dir, 0o011) && is_open(&dir.join(DATABASE), 0o066);
+    let listed = is_open(dir, 0o066);
+    (readable || listed).then(|| {
+        let found = format!("{} can be read by other users of this machine", dir.display());
+        warn(
+            CHECK,
+            found,
+            format!("take it from them: chmod 700 {}; `serve` does it for the files", dir.display()),
+        )
+    })
+}
+
+/// Reads every record, as `serve` does when it starts.
+fn records(config: &Config) -> Vec<Finding> {
+    let dir = &config.data.dir;
+    if !dir.join(DATABASE).exists() {
+        return Vec::new();
+    }
+    let report = match check(dir, &data_folder::settings(config)) {
+        Ok(report) => report,
+        Err(error @ OpenError::Unusable { .. }) => {
+            return vec![warn(RECORDS, error.to_string(), "run doctor as the user who runs Signalbox")];
+        }
+        Err(error) => return vec![fail(RECORDS, error.to_string(), DAMAGED)],
+    };
+    let Report { records, bytes, unsummed, damaged, database } = &report;
+    let mut findings: Vec<Finding> =
+        database.iter().map(|complaint| fail(RECORDS, format!("SQLite: {complaint}"), DAMAGED)).collect();
+    findings.extend(damaged.iter().take(NAMED).map(|record| fail(RECORDS, record.to_string(), DAMAGED)));
+    if damaged.len() > NAMED {
+        let more = format!("{} more records are damaged", damaged.len() - NAMED);
+        findings.push(fail(RECORDS, more, "list them: signalbox data check"));
+    }
+    if findings.is_empty() {
+        let found = format!("all {records} records ({}) are whole", mib(*bytes));
+        findings.push(match unsummed {
+            0 => ok(RECORDS, found),
+            unsummed => ok(
+                RECORDS,
+                format!("{found}; {unsummed} of them get a checksum at the next start of `serve`"),
+            ),
+        });
+    }
+    findings
 }
 
 /// The folder, or its nearest existing parent.
@@ -92,6 +156,7 @@ fn space(place: &Path) -> Finding {
     let found = format!("{} free at {}", mib(free), place.display());
     let advice = "free disk space: with a full disk, no event is accepted and no activeflow advances";
     match free {
+        0 => fail(SPACE, format!("the disk is full: {found}"), advice),
         free if free < VERY_LITTLE => fail(SPACE, found, advice),
         free if free < LITTLE => warn(SPACE, found, advice),
         _ => ok(SPACE, found),
@@ -104,6 +169,11 @@ fn writes(place: &Path) -> Finding {
     let _ = fs::remove_file(&path);
     let advice = "every answer waits for such a write: use a faster disk for data.dir (an SSD with power-loss protection)";
     match measured {
+        Err(error) if error.kind() == ErrorKind::StorageFull => fail(
+            WRITES,
+            format!("{} cannot be written: the disk is full", place.display()),
+            "free disk space: until then no event is accepted and no activeflow advances",
+        ),
         Err(error) => fail(
             WRITES,
             format!("{} cannot be written: {error}", place.display()),
@@ -158,7 +228,7 @@ mod tests {
             "{:?}",
             absent.findings
         );
-        let _disk = adapters::embedded::disk::Disk::open(&dir, |_, _| {}).unwrap();
+        let _disk = adapters::embedded::disk::Disk::open(&dir, |_, _| Ok(())).unwrap();
         let used = examine(&config);
         assert!(used.in_use);
         assert!(

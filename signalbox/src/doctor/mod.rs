@@ -6,6 +6,8 @@ mod engine;
 mod finding;
 mod folder;
 mod promises;
+mod queues;
+mod readiness;
 mod redis;
 mod settings;
 
@@ -14,6 +16,7 @@ pub use promises::Promises;
 
 use crate::client;
 use crate::config::Config;
+use crate::failure::Failure;
 use crate::services::reason;
 use common::ports::StateStore;
 use engine::EngineSnapshot;
@@ -37,7 +40,11 @@ pub async fn examine(config: &Config) -> Report {
     if !config.amqp.url.is_empty() {
         findings.extend(broker::examine(config).await);
     } else if !config.redis.url.is_empty() {
-        findings.extend(folder::examine(config).findings);
+        let report = folder::examine(config);
+        findings.extend(report.findings);
+        if report.in_use {
+            findings.extend(command_queues(config).await);
+        }
     }
     Report { findings, promises }
 }
@@ -70,7 +77,7 @@ async fn embedded(config: &Config, findings: &mut Vec<Finding>) -> Option<Promis
     let report = folder::examine(config);
     findings.extend(report.findings);
     findings.extend(match report.in_use {
-        true => watch_api(config).await,
+        true => [readiness::examine(config).await, watch_api(config).await].concat(),
         false => vec![ok("members", "no process uses this folder; start `signalbox serve`")],
     });
     Some(promises::row(None, report.volatile))
@@ -82,14 +89,24 @@ async fn watch_api(config: &Config) -> Vec<Finding> {
         let first = EngineSnapshot::at_api(&client).await?;
         sleep(config.engine.heartbeat_interval.0 * engine::HEARTBEATS).await;
         let second = EngineSnapshot::at_api(&client).await?;
-        Ok::<_, crate::failure::Failure>(engine::judge(&first, &second, config.dispatcher.backlog_high))
+        let mut findings = engine::judge(&first, &second, config.dispatcher.backlog_high);
+        if config.amqp.url.is_empty() {
+            findings.extend(queues::examine(&client).await?);
+        }
+        Ok(findings)
     };
-    match checks.await {
-        Ok(judged) => judged,
-        Err(failure) => vec![fail(
-            "api",
-            failure.to_string(),
-            "the process that uses the data folder does not answer: check its log, api.listen and api.key",
-        )],
-    }
+    checks.await.unwrap_or_else(no_api)
+}
+
+async fn command_queues(config: &Config) -> Vec<Finding> {
+    let checks = async { queues::examine(&client::open(config).await?).await };
+    checks.await.unwrap_or_else(no_api)
+}
+
+fn no_api(failure: Failure) -> Vec<Finding> {
+    vec![fail(
+        "api",
+        failure.to_string(),
+        "the process that uses the data folder does not answer: check its log, api.listen and api.key",
+    )]
 }

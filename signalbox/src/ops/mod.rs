@@ -111,14 +111,17 @@ async fn render(State(ops): State<Ops>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 
-/// 200 or 503; `?verbose` lists every check, otherwise only the failed ones are listed.
+/// 200 or 503; `?verbose` lists every check, otherwise only failures and warnings are listed.
 async fn ready(State(ops): State<Ops>, RawQuery(query): RawQuery) -> impl IntoResponse {
     let verbose =
         query.is_some_and(|query| query.split('&').any(|part| part.split('=').next() == Some("verbose")));
     let checks = ops.checks().await;
     let is_ready = checks.iter().all(|check| check.ok);
-    let mut text: String =
-        checks.iter().filter(|check| verbose || !check.ok).map(|check| format!("{check}\n")).collect();
+    let mut text: String = checks
+        .iter()
+        .filter(|check| verbose || !check.ok || check.warns)
+        .map(|check| format!("{check}\n"))
+        .collect();
     text.push_str(if is_ready { "ready\n" } else { "not ready\n" });
     (if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, text)
 }

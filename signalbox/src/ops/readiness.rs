@@ -4,15 +4,23 @@
 use crate::services::BackendKinds;
 use crate::services::backends::Ping;
 use crate::services::reason;
+use adapters::embedded::MemoryUse;
 use common::StoreError;
 use common::member::{Member, MemberId, Role};
-use common::ports::StateStore;
+use common::ports::commands::QueueCondition;
+use common::ports::{Commands, StateStore};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// Share of data.max_memory, in percent, that is worth a warning.
+const NEARLY_FULL: u64 = 80;
+/// Difference between the store's time and the wall clock that is worth a warning.
+const CLOCK_OFF_US: i64 = 1_000_000;
+/// Name of the check of the command queues.
+const QUEUES: &str = "command queues";
 /// Maximum time of one check.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -21,6 +29,10 @@ pub struct ReadinessConfig {
     pub store: Arc<dyn StateStore>,
     pub ping: Ping,
     pub is_broker_up: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Command queues of the embedded bus.
+    pub commands: Option<Arc<dyn Commands>>,
+    /// The embedded state store.
+    pub embedded: Option<Arc<adapters::embedded::Store>>,
     pub kinds: BackendKinds,
     /// Roles of this process.
     pub roles: Vec<Role>,
@@ -41,12 +53,18 @@ pub struct Readiness {
 pub struct Check {
     pub name: String,
     pub ok: bool,
+    /// Whether an operator must know it although it is ok.
+    pub warns: bool,
     pub detail: String,
 }
 
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (sign, word) = if self.ok { ('+', "ok") } else { ('-', "failed") };
+        let (sign, word) = match (self.ok, self.warns) {
+            (false, _) => ('-', "failed"),
+            (true, true) => ('!', "warning"),
+            (true, false) => ('+', "ok"),
+        };
         write!(f, "[{sign}] {} {word}: {}", self.name, self.detail)
     }
 }
@@ -75,6 +93,10 @@ impl Readiness {
         let members = with_timeout("members", self.config.store.members());
         let (store, members) = tokio::join!(self.store_check(), members);
         let mut checks = vec![store, broker];
+        checks.extend(self.config.commands.as_deref().map(queue_check));
+        if let Some(store) = &self.config.embedded {
+            checks.extend([memory_check(store.memory()), clock_check(store.ahead_us())]);
+        }
         match members {
             Ok(members) => {
                 for role in &self.config.roles {
@@ -142,7 +164,55 @@ impl Readiness {
 }
 
 fn check(name: &str, ok: bool, detail: impl Into<String>) -> Check {
-    Check { name: name.to_owned(), ok, detail: detail.into() }
+    Check { name: name.to_owned(), ok, warns: false, detail: detail.into() }
+}
+
+/// Above the mark the process is ready: what runs goes on, and starts are refused with an explanation.
+fn memory_check(memory: MemoryUse) -> Check {
+    let MemoryUse { bytes, limit } = memory;
+    let share = (u128::from(bytes) * 100 / u128::from(limit.max(1))) as u64;
+    let detail = format!("state and queues count {} KiB, {share}% of data.max_memory", bytes >> 10);
+    match share {
+        100.. => Check { warns: true, ..check("memory", true, format!("{detail}: no activeflow starts")) },
+        NEARLY_FULL.. => Check { warns: true, ..check("memory", true, detail) },
+        _ => check("memory", true, detail),
+    }
+}
+
+fn clock_check(ahead_us: i64) -> Check {
+    let seconds = ahead_us as f64 / 1e6;
+    let detail = if ahead_us < 0 {
+        format!("the store's time is {:.1} s behind this machine's clock", -seconds)
+    } else {
+        format!("the store's time is {seconds:.1} s ahead of this machine's clock")
+    };
+    if ahead_us.saturating_abs() < CLOCK_OFF_US {
+        return check("clock", true, detail);
+    }
+    let why = "the clock was set; the store's time goes on evenly and approaches it by 6 s each minute";
+    Check { warns: true, ..check("clock", true, format!("{detail}: {why}")) }
+}
+
+/// A full queue holds up activeflows, so the process is not ready. A queue that is set aside holds up nobody.
+fn queue_check(commands: &dyn Commands) -> Check {
+    let queues = commands.list();
+    let names = |condition| -> Vec<String> {
+        let named = queues.iter().filter(|queue| queue.condition == condition);
+        named.map(|queue| format!("`{}`", queue.name)).collect()
+    };
+    let (full, aside) = (names(QueueCondition::Full), names(QueueCondition::SetAside));
+    let advice = "see signalbox queue list";
+    match (full.as_slice(), aside.as_slice()) {
+        ([], []) => check(QUEUES, true, format!("{} of them, none is full", queues.len())),
+        ([], aside) => {
+            let detail =
+                format!("{} full and set aside, because nobody reads it: {advice}", aside.join(", "));
+            Check { warns: true, ..check(QUEUES, true, detail) }
+        }
+        (full, _) => {
+            check(QUEUES, false, format!("{} full, and activeflows wait for it: {advice}", full.join(", ")))
+        }
+    }
 }
 
 async fn with_timeout<T>(
@@ -161,12 +231,16 @@ mod tests {
     use super::*;
     use adapters::memory::{Limits, ManualTime, Store};
     use common::ports::Members;
+    use common::ports::commands::{CommandQueue, CommandReader};
+    use common::ports::error::{QueueError, Unusable};
 
     fn readiness(store: Arc<Store>, is_up: bool) -> Readiness {
         Readiness::new(ReadinessConfig {
             store,
             ping: Arc::new(|| Box::pin(async { Ok(Duration::from_millis(1)) })),
             is_broker_up: Box::new(move || is_up),
+            commands: None,
+            embedded: None,
             kinds: BackendKinds { store: "redis", bus: "amqp" },
             roles: vec![Role::Dispatcher],
             instance: "here:1".into(),
@@ -210,5 +284,69 @@ mod tests {
         let checks = readiness(store, false).check().await;
         assert_eq!(failing(&checks), ["broker"]);
         assert_eq!(checks[1].to_string(), "[-] broker failed: no connection to the broker (amqp.url)");
+    }
+
+    /// Command queues in the given conditions.
+    struct Queues(Vec<(&'static str, QueueCondition)>);
+
+    #[async_trait::async_trait]
+    impl Commands for Queues {
+        async fn open(
+            &self,
+            _: &str,
+            _: &[String],
+            _: Option<u64>,
+        ) -> Result<Box<dyn CommandReader>, QueueError> {
+            Err(Unusable { what: "opening".into(), reason: "not part of this test".into() }.into())
+        }
+
+        async fn ack(&self, _: &str, _: u64) -> Result<u64, QueueError> {
+            Ok(0)
+        }
+
+        async fn delete(&self, _: &str) -> Result<Option<u64>, Unusable> {
+            Ok(None)
+        }
+
+        fn list(&self) -> Vec<CommandQueue> {
+            let queue = |(name, condition): &(&str, QueueCondition)| CommandQueue {
+                name: (*name).into(),
+                patterns: vec!["#".into()],
+                commands: 1,
+                bytes: 1,
+                limit: 1,
+                is_read: false,
+                stalled: Duration::ZERO,
+                condition: *condition,
+                missed: 0,
+            };
+            self.0.iter().map(queue).collect()
+        }
+    }
+
+    #[test]
+    fn a_set_clock_and_little_memory_are_warnings() {
+        let memory = |bytes| memory_check(MemoryUse { bytes, limit: 1_000 });
+        assert_eq!([memory(799), memory(800), memory(1_000)].map(|check| check.warns), [false, true, true]);
+        assert!(memory(1_000).detail.ends_with("no activeflow starts"));
+        assert!(!memory_check(MemoryUse { bytes: 5, limit: u64::MAX }).warns);
+        assert_eq!([0, 999_999, -999_999].map(|us| clock_check(us).warns), [false; 3]);
+        let behind = clock_check(-3_600_000_000);
+        assert!(behind.warns && behind.ok && behind.detail.contains("3600.0 s behind"), "{behind}");
+    }
+
+    #[test]
+    fn a_full_queue_fails_and_one_that_is_set_aside_warns_and_both_are_named() {
+        use QueueCondition::{Full, Open, SetAside};
+        let check = |queues: &[(&'static str, QueueCondition)]| queue_check(&Queues(queues.to_vec()));
+        let (open, aside) = (check(&[("a", Open)]), check(&[("a", Open), ("b", SetAside)]));
+        assert_eq!((open.ok, open.warns), (true, false));
+        assert_eq!((aside.ok, aside.warns), (true, true));
+        assert!(
+            aside.to_string().starts_with("[!] command queues warning: `b` full and set aside"),
+            "{aside}"
+        );
+        let full = check(&[("c", Full), ("b", SetAside)]);
+        assert!(!full.ok && full.detail.starts_with("`c` full"), "{full}");
     }
 }

@@ -86,6 +86,12 @@ impl Backends {
         self.folder.is_some()
     }
 
+    /// The embedded state store.
+    pub fn embedded_store(&self) -> Option<Arc<adapters::embedded::Store>> {
+        let is_used = self.kinds.store == "embedded";
+        self.folder.as_ref().filter(|_| is_used).map(|folder| folder.store.clone())
+    }
+
     pub fn api_ports(&self) -> api::Ports {
         api::Ports {
             intake: self.store.clone(),
@@ -99,13 +105,16 @@ impl Backends {
         }
     }
 
-    /// Starts updating the gauges of the queues.
+    /// Starts updating the gauges of the queues and of the embedded store.
     pub fn watch_queues(&self, config: &Config) {
         let every = config.scheduler.depth_interval.0;
         match (&self.broker, &self.folder) {
             (Some(broker), _) => broker.watch_queues(every),
             (None, Some(folder)) => folder.bus.watch_queues(every),
             (None, None) => {}
+        }
+        if let Some(store) = self.embedded_store() {
+            store.watch(every);
         }
     }
 

@@ -96,7 +96,7 @@ fn unused(config: &Config) -> String {
     )
 }
 
-fn settings(config: &Config) -> embedded::Settings {
+pub fn settings(config: &Config) -> embedded::Settings {
     let limits = Limits {
         ended_retention: config.engine.ended_retention.0,
         dedup_rotation: config.engine.dedup_rotation.0,
@@ -106,12 +106,15 @@ fn settings(config: &Config) -> embedded::Settings {
     let bus = embedded::bus::Settings {
         prefetch: config.amqp.prefetch,
         confirm_timeout: config.amqp.confirm_timeout.0,
+        queue_idle_limit: config.data.queue_idle_limit.0,
         ..embedded::bus::Settings::default()
     };
-    embedded::Settings { limits, bus, ..embedded::Settings::new(config.engine.shards) }
+    let max_memory = config.data.max_memory.0;
+    embedded::Settings { limits, max_memory, bus, ..embedded::Settings::new(config.engine.shards) }
 }
 
-fn refused(error: &OpenError) -> Failure {
+/// The error with what to do.
+pub fn refused(error: &OpenError) -> Failure {
     let what = match error {
         OpenError::InUse { .. } => {
             "stop that process first; commands such as `signalbox activeflow list` connect to it while it runs. \
@@ -121,7 +124,11 @@ fn refused(error: &OpenError) -> Failure {
         OpenError::Unusable { .. } => {
             "check that this user owns the folder and that the disk is not full, or set another folder: SIGNALBOX_DATA__DIR=DIR"
         }
-        _ => "the folder was not changed; set another folder: SIGNALBOX_DATA__DIR=DIR",
+        OpenError::Damaged { .. } | OpenError::BrokenDatabase { .. } => {
+            "nothing was changed. Restore a backup, or copy what is whole into a new folder: \
+             signalbox data salvage --to NEW-FOLDER (docs/data-folder.md)"
+        }
+        OpenError::TooNew { .. } => "the folder was not changed; set another folder: SIGNALBOX_DATA__DIR=DIR",
     };
     Failure::failed(format!("data.dir: {error}; {what}"))
 }

@@ -16,7 +16,9 @@ pub fn unreachable_store(config: &Config, error: &StoreError) -> Failure {
 /// Reason of a store error on one line, without the name of the operation.
 pub fn reason(error: &StoreError) -> String {
     let why = match error {
-        StoreError::Unanswered { reason, .. } | StoreError::Refused { reason, .. } => reason,
+        StoreError::Unanswered { reason, .. }
+        | StoreError::Refused { reason, .. }
+        | StoreError::Full { reason, .. } => reason,
         StoreError::Corrupt { what, .. } => what,
         StoreError::TooNew { .. } => return error.to_string(),
     };

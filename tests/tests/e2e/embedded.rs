@@ -1,7 +1,8 @@
 //! Signalbox with only a data folder: first commands, a kill, and the refusal of a second process on the same folder.
 
-use crate::standalone::{Standalone, TIMEOUT, sample};
+use crate::standalone::{Standalone, TIMEOUT, sample, text_of};
 use std::net::TcpListener;
+use std::time::Instant;
 
 const CALL: &str = r#"{"from":"+15550100","to":"+15550111"}"#;
 
@@ -157,4 +158,88 @@ fn only_a_known_key_is_accepted() {
         ("SIGNALBOX_API__KEY", key.trim()),
     ];
     assert!(standalone.try_run(&["flow", "list"], &by_url).status.success());
+}
+
+#[test]
+fn above_the_memory_mark_a_publisher_is_refused_at_once_and_a_call_goes_on() {
+    let standalone = Standalone::open(&[("SIGNALBOX_DATA__MAX_MEMORY", "16MiB")]);
+    standalone.deploy_ivr();
+    // Each activeflow keeps its first event.
+    let long = "x".repeat(50_000);
+    let data = format!(r#"{{"from":"+15550100","to":"+15550111","note":"{long}"}}"#);
+    let send = |n: u32| {
+        let subject = format!("call-{n}");
+        let sent = ["event", "send", "--type", "call.incoming", "--subject", &subject, "--data", &data];
+        standalone.try_run(&sent, &[])
+    };
+    let refused = (0..2_000).map(send).find(|output| !output.status.success()).expect("a refusal");
+    let text = text_of(&refused);
+    assert!(text.contains("data.max_memory") && text.contains("those that run go on"), "{text}");
+    let taken = standalone.send("call.digits", "call-0", r#"{"digits":"3"}"#);
+    assert_eq!(taken["outcome"], "applied", "{taken}");
+}
+
+/// A single `curl` on the commands stream must not be able to stop the others for long.
+#[test]
+fn a_forgotten_command_queue_is_shown_and_removed_and_its_metrics_are_exported() {
+    let standalone = Standalone::open(&[("SIGNALBOX_SCHEDULER__DEPTH_INTERVAL", "50ms")]);
+    assert!(standalone.run(&["queue", "list"]).contains("There is no command queue"));
+    let path = "/v1/commands?queue=forgotten&types=call.%23";
+    standalone.get_until(&standalone.api, path, "the queue is yours");
+    standalone.deploy_ivr();
+    standalone.send("call.incoming", "call-1", CALL);
+    let deadline = Instant::now() + TIMEOUT;
+    let queue = loop {
+        let queue = standalone.json(&["queue", "list"])[0].clone();
+        if queue["waiting"] == 2 && queue["reading"] == false {
+            break queue;
+        }
+        assert!(Instant::now() < deadline, "{queue}");
+    };
+    assert_eq!((queue["name"].as_str(), queue["condition"].as_str()), (Some("forgotten"), Some("open")));
+    let table = standalone.run(&["queue", "list"]);
+    assert!(table.contains("forgotten") && table.contains("none"), "{table}");
+    for metric in [
+        "signalbox_queue_full{queue=\"forgotten\"} 0",
+        "signalbox_memory_counted_bytes ",
+        "signalbox_memory_limit_bytes 1073741824",
+        "signalbox_store_time_ahead_seconds ",
+    ] {
+        let deadline = Instant::now() + TIMEOUT;
+        while !standalone.get_until(&standalone.ops(), "/metrics", "process_start").contains(metric) {
+            assert!(Instant::now() < deadline, "{metric} is not exported");
+        }
+    }
+    let ready = standalone.get_until(&standalone.ops(), "/readyz?verbose", "ready\n");
+    assert!(ready.contains("[+] command queues ok: 1 of them") && ready.contains("[+] memory ok"), "{ready}");
+    assert!(standalone.run(&["queue", "remove", "forgotten"]).contains("with 2 commands"));
+    assert!(standalone.refused(&["queue", "remove", "forgotten"], &[], 1).contains("no command queue"));
+}
+
+#[test]
+fn a_damaged_folder_is_named_by_every_command_that_reads_it_and_salvaged() {
+    let mut standalone = Standalone::open(&[]);
+    standalone.deploy_ivr();
+    standalone.send("call.incoming", "call-1", CALL);
+    standalone.wait_for("the greeting", |row| row["state"] == "waiting");
+    assert!(standalone.run(&["data", "check"]).contains("records"));
+    assert!(standalone.run(&["doctor"]).contains("are whole"));
+    assert!(standalone.stop());
+    let database = standalone.data().join("signalbox.db");
+    let mut bytes = std::fs::read(&database).unwrap();
+    let text = b"Welcome to Example Telecom";
+    let places: Vec<usize> =
+        (0..bytes.len() - text.len()).filter(|at| bytes[*at..].starts_with(text)).collect();
+    assert!(!places.is_empty());
+    places.iter().for_each(|at| bytes[*at] ^= 1);
+    std::fs::write(&database, bytes).unwrap();
+
+    let serve = standalone.refused(&["serve"], &[], 1);
+    assert!(serve.contains("table state, key x'") && serve.contains("signalbox data salvage"), "{serve}");
+    assert!(standalone.refused(&["data", "check"], &[], 1).contains("are damaged"));
+    assert!(standalone.refused(&["doctor"], &[], 1).contains("checksum"));
+    let to = standalone.folder.path().join("salvaged").display().to_string();
+    let salvaged = standalone.json(&["data", "salvage", "--to", &to]);
+    assert!(!salvaged["left_out"].as_array().unwrap().is_empty(), "{salvaged}");
+    assert!(standalone.try_run(&["data", "check"], &[("SIGNALBOX_DATA__DIR", &to)]).status.success());
 }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -67,6 +69,33 @@ impl Standalone {
     /// Port of `/metrics` of the running process.
     pub fn ops_port(&self) -> u16 {
         self.fleet.as_ref().unwrap().members[0].ops_port
+    }
+
+    /// Sends a GET without waiting for the end of the answer; returns what arrives until `wanted` is in it.
+    pub fn get_until(&self, address: &str, path: &str, wanted: &str) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        let key = std::fs::read_to_string(self.data().join("api-key")).unwrap();
+        let key = key.trim();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n\r\n")
+            .unwrap();
+        let mut answer = Vec::new();
+        loop {
+            let text = String::from_utf8_lossy(&answer).into_owned();
+            if text.contains(wanted) {
+                return text;
+            }
+            let mut part = [0; 4_096];
+            let length =
+                stream.read(&mut part).unwrap_or_else(|error| panic!("{path}: {error} after {text}"));
+            assert!(length > 0, "{path} ended without `{wanted}`: {text}");
+            answer.extend_from_slice(&part[..length]);
+        }
+    }
+
+    /// Address of the listener for operators.
+    pub fn ops(&self) -> String {
+        format!("127.0.0.1:{}", self.fleet.as_ref().unwrap().members[0].ops_port)
     }
 
     pub fn data(&self) -> PathBuf {

@@ -131,6 +131,21 @@ fn no_secret_is_in_the_file_and_each_service_has_only_its_own() {
 }
 
 #[test]
+fn every_service_gives_up_privileges_and_has_limits() {
+    for service in Compose::open().services() {
+        let name = service.name;
+        assert_eq!(service.texts("cap_drop"), ["ALL"], "{name}");
+        assert!(service.texts("security_opt").contains(&"no-new-privileges:true"), "{name}");
+        assert!(service.field("pids_limit").is_u64() && service.field("ulimits").is_object(), "{name}");
+        // The image of RabbitMQ writes its settings when it starts.
+        assert_eq!(service.field("read_only") == true, name != "rabbitmq", "{name}");
+        if OURS.contains(&name) {
+            assert!(service.field("cap_add").is_null() && service.field("mem_limit").is_string(), "{name}");
+        }
+    }
+}
+
+#[test]
 fn mounted_files_exist() {
     for service in Compose::open().services() {
         for volume in service.texts("volumes").into_iter().filter(|volume| volume.starts_with("./")) {

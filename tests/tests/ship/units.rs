@@ -39,6 +39,39 @@ fn units_start_existing_commands_with_existing_settings() {
 }
 
 #[test]
+fn every_unit_is_confined_alike() {
+    const CONFINED: [&str; 12] = [
+        "DynamicUser=yes",
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "ProtectHome=yes",
+        "PrivateTmp=yes",
+        "PrivateDevices=yes",
+        "MemoryDenyWriteExecute=yes",
+        "SystemCallFilter=@system-service",
+        "CapabilityBoundingSet=",
+        "UMask=0077",
+        "LimitCORE=0",
+        "TasksMax=200",
+    ];
+    for name in UNITS {
+        let unit = read(&format!("deploy/systemd/{name}"));
+        for line in CONFINED {
+            assert!(unit.lines().any(|found| found == line), "{name}: {line} is missing");
+        }
+    }
+}
+
+/// Another user of the machine could have made the file before.
+#[test]
+fn no_script_uses_a_predictable_name_in_a_shared_folder() {
+    for script in ["check", "demo", "deploy/make-secrets", "tests/campaign", "tests/mutants/run"] {
+        let text = read(script);
+        assert!(!text.contains("/tmp/"), "{script}");
+    }
+}
+
+#[test]
 fn systemd_understands_the_units() {
     if Command::new("systemd-analyze").arg("--version").output().is_err() {
         eprintln!("skipped: systemd-analyze is not installed");

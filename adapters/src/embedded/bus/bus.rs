@@ -9,6 +9,7 @@ use common::command::Message;
 use common::ports::bus::{Bus as Port, Confirm, Deliveries, Rejection};
 use metrics::counter;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The bus without a broker. Clones share its state.
 #[derive(Clone)]
@@ -34,7 +35,9 @@ impl Bus {
         let disk = self.inner.check_disk(routing_key);
         let (published, written) = self.inner.change(|state, changes| {
             let published = match disk {
-                Ok(()) => state.queues.publish(&message, changes).map_err(|queue| nacked(&queue)),
+                Ok(()) => {
+                    state.queues.publish(&message, Instant::now(), changes).map_err(|queue| nacked(&queue))
+                }
                 Err(error) => Err(error),
             };
             if published.is_err() {

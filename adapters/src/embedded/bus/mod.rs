@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! offer ────► events.rs: signalbox.events ────────► consume.rs: session of the consumer
-//! publish ──► queues.rs: command queues ──────────► reader.rs: session of a reader, for gateways
+//! publish ──► queues.rs, queue.rs: command queues ► reader.rs: session of a reader, for gateways
 //!                └ signalbox.unrouted until a queue matches
 //! reject ───► rejected.rs: signalbox.rejected ────► rejects.rs: list, replay, discard
 //! ```
@@ -19,6 +19,7 @@ mod durable_position;
 mod event;
 mod events;
 mod names;
+mod queue;
 mod queue_metrics;
 mod queues;
 mod reader;
@@ -32,6 +33,8 @@ mod topic;
 
 pub use bus::Bus;
 pub use event::Event;
+pub(super) use record::{command_of, describe, queue_of};
+pub(super) use recover::check;
 pub use settings::Settings;
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
-//! Command queues with their patterns and commands. Commands that match no queue wait in [`UNROUTED`](super::names::UNROUTED)
-//! until a matching queue is opened; if it is full, the oldest are dropped.
+//! The command queues. Commands that match no queue wait in [`UNROUTED`](super::names::UNROUTED) until a matching queue is
+//! opened; if it is full, the oldest are dropped.
 
 use super::backlog::Backlog;
+use super::queue::{Definition, Queue, QueueRecord};
 use super::record::{Key, encode};
-use super::topic;
 use crate::embedded::disk::Change;
 use common::command::Message;
-use serde::{Deserialize, Serialize};
+use common::ports::commands::CommandQueue;
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 /// Number of the queue of unrouted commands; command queues start at the next number.
 const UNROUTED_NUMBER: u32 = 0;
@@ -17,43 +18,37 @@ pub struct Queues {
     unrouted: Backlog<Message>,
     /// Last position over all queues. Positions are never reused.
     last_position: u64,
-    /// Maximum size of each command queue in bytes.
-    queue_limit: u64,
+    limits: Limits,
     /// Last reader number over all queues. A reader of a deleted queue cannot read a new queue of the same name.
     last_reader: u64,
     /// Number of refused commands per activeflow whose publisher has not received the result yet.
     refused: BTreeMap<String, usize>,
 }
 
-pub struct Queue {
-    pub definition: Definition,
-    pub waiting: Backlog<Message>,
-    /// Number of the reader that owns the queue.
-    pub reader: u64,
-    /// Whether the warning that the queue is full was logged.
-    is_full_logged: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Definition {
-    pub name: String,
-    pub patterns: Vec<String>,
+#[derive(Clone, Copy)]
+pub struct Limits {
+    /// Maximum size of each command queue in bytes.
+    pub queue: u64,
+    /// Maximum size of the queue of unrouted commands in bytes.
+    pub unrouted: u64,
+    /// Time without an acknowledgement after which a full queue is set aside.
+    pub idle: Duration,
 }
 
 impl Queues {
-    pub fn new(queue_limit: u64, unrouted_limit: u64) -> Queues {
+    pub fn new(limits: Limits) -> Queues {
         Queues {
             by_number: BTreeMap::new(),
-            unrouted: Backlog::new(unrouted_limit),
+            unrouted: Backlog::new(limits.unrouted),
             last_position: 0,
-            queue_limit,
+            limits,
             last_reader: 0,
             refused: BTreeMap::new(),
         }
     }
 
-    pub fn recover_queue(&mut self, number: u32, definition: Definition) {
-        self.by_number.insert(number, Queue::new(definition, self.queue_limit));
+    pub fn recover_queue(&mut self, number: u32, record: QueueRecord) {
+        self.by_number.insert(number, Queue::new(record, self.limits.queue));
     }
 
     /// # Errors
@@ -66,14 +61,11 @@ impl Queues {
         message: Message,
     ) -> Result<(), String> {
         self.recover_last(position);
-        let waiting = match number {
-            UNROUTED_NUMBER => &mut self.unrouted,
-            _ => match self.by_number.get_mut(&number) {
-                Some(queue) => &mut queue.waiting,
-                None => return Err(format!("is in queue {number}, which does not exist")),
-            },
-        };
-        waiting.push(position, size, message);
+        match (number, self.by_number.get_mut(&number)) {
+            (UNROUTED_NUMBER, _) => self.unrouted.push(position, size, message),
+            (_, Some(queue)) => queue.push(position, size, message, Instant::now()),
+            (_, None) => return Err(format!("is in queue {number}, which does not exist")),
+        }
         Ok(())
     }
 
@@ -89,57 +81,84 @@ impl Queues {
         &self.unrouted
     }
 
+    /// Bytes of all commands.
+    pub fn bytes(&self) -> u64 {
+        self.unrouted.bytes() + self.all().map(|queue| queue.waiting.bytes()).sum::<u64>()
+    }
+
     pub fn all(&self) -> impl Iterator<Item = &Queue> {
         self.by_number.values()
     }
 
     pub fn get(&self, name: &str) -> Option<&Queue> {
-        self.all().find(|queue| queue.definition.name == name)
+        self.all().find(|queue| queue.name() == name)
     }
 
-    fn get_mut(&mut self, name: &str) -> Option<&mut Queue> {
-        self.by_number.values_mut().find(|queue| queue.definition.name == name)
+    pub fn list(&self, now: Instant) -> Vec<CommandQueue> {
+        self.all().map(|queue| queue.status(now)).collect()
     }
 
-    /// Puts a copy into every matching queue. Returns the number of unrouted commands that were dropped.
+    /// Puts a copy into every matching queue that is not set aside. Returns the number of unrouted commands that were
+    /// dropped.
     ///
     /// # Errors
     /// A matching queue is full (the error names it), or an earlier command of the activeflow was refused. Then no
     /// queue has a copy.
-    pub fn publish(&mut self, message: &Message, changes: &mut Vec<Change>) -> Result<u64, String> {
+    pub fn publish(
+        &mut self,
+        message: &Message,
+        now: Instant,
+        changes: &mut Vec<Change>,
+    ) -> Result<u64, String> {
         let record = encode(message, b"");
-        let matches = |queue: &Queue| queue.definition.matches(&message.routing_key);
-        let full = self.all().find(|queue| matches(queue) && !queue.waiting.has_room(record.len()));
-        let full = full.map(|queue| queue.definition.name.clone());
-        if let Some(queue) = full.as_ref().and_then(|name| self.get_mut(name)) {
-            queue.log_full();
-        }
-        let refused = match full {
-            Some(name) => Some(name),
-            None if self.refused.contains_key(&message.correlation_id) => {
-                Some("an earlier command of this activeflow".into())
+        let mut takers = Vec::new();
+        let mut missing = Vec::new();
+        for (number, queue) in
+            self.by_number.iter_mut().filter(|(_, queue)| queue.matches(&message.routing_key))
+        {
+            let is_full = !queue.is_set_aside() && !queue.waiting.has_room(record.len());
+            if is_full && !queue.overflow(self.limits.idle, now) {
+                return Err(queue.name().to_owned());
             }
-            None => None,
-        };
-        if let Some(reason) = refused {
-            return Err(reason);
+            if is_full {
+                changes.push(queue.change(*number));
+            }
+            if queue.is_set_aside() { missing.push(*number) } else { takers.push(*number) }
         }
-        let numbers: Vec<u32> =
-            self.by_number.iter().filter(|(_, queue)| matches(queue)).map(|(number, _)| *number).collect();
-        for number in &numbers {
-            self.put(*number, message.clone(), record.clone(), changes);
+        if self.refused.contains_key(&message.correlation_id) {
+            return Err("an earlier command of this activeflow".into());
         }
-        if !numbers.is_empty() {
-            return Ok(0);
+        if takers.is_empty() {
+            return Ok(self.put_unrouted(message, record, now, changes));
         }
+        for number in missing {
+            if let Some(queue) = self.by_number.get_mut(&number) {
+                queue.miss();
+                changes.push(queue.change(number));
+            }
+        }
+        for number in takers {
+            self.put(number, message.clone(), record.clone(), now, changes);
+        }
+        Ok(0)
+    }
+
+    /// Returns the number of commands that were dropped for it.
+    fn put_unrouted(
+        &mut self,
+        message: &Message,
+        record: Vec<u8>,
+        now: Instant,
+        changes: &mut Vec<Change>,
+    ) -> u64 {
         let mut dropped = 0;
         while !self.unrouted.has_room(record.len()) {
-            let Some(oldest) = self.unrouted.pop() else { return Ok(dropped + 1) };
+            let Some(oldest) = self.unrouted.pop() else { return dropped + 1 };
             changes.push(delete(UNROUTED_NUMBER, oldest.position));
             dropped += 1;
         }
-        self.put(UNROUTED_NUMBER, message.clone(), record, changes);
-        Ok(dropped)
+        self.put(UNROUTED_NUMBER, message.clone(), record, now, changes);
+        dropped
     }
 
     /// Records that a command of this activeflow was refused. Later commands of it are refused too until
@@ -158,43 +177,68 @@ impl Queues {
         }
     }
 
-    /// Creates the queue or replaces its patterns, and moves matching unrouted commands into it, regardless of its limit.
-    /// Returns the number of the new reader.
-    pub fn open(&mut self, definition: Definition, changes: &mut Vec<Change>) -> u64 {
-        let present = self.by_number.iter().find(|(_, queue)| queue.definition.name == definition.name);
+    /// Creates the queue or replaces its patterns, and moves matching unrouted commands into it, regardless of its limit,
+    /// unless it is set aside. Returns the number of the new reader.
+    pub fn open(&mut self, definition: Definition, now: Instant, changes: &mut Vec<Change>) -> u64 {
+        let present = self.by_number.iter().find(|(_, queue)| queue.name() == definition.name);
         let number = match present {
             Some((number, _)) => *number,
             None => self.by_number.last_key_value().map_or(UNROUTED_NUMBER, |(number, _)| *number) + 1,
         };
-        changes.push(Change::Put { key: Key::Queue(number).to_bytes(), value: encode(&definition, b"") });
-        let matching = self.unrouted.take(|message| definition.matches(&message.routing_key));
-        let limit = self.queue_limit;
-        let queue = self.by_number.entry(number).or_insert_with(|| Queue::new(definition.clone(), limit));
-        queue.definition = definition;
+        let limit = self.limits.queue;
+        let queue = self.by_number.entry(number).or_insert_with(|| {
+            Queue::new(QueueRecord { definition: definition.clone(), set_aside: None }, limit)
+        });
+        queue.record.definition = definition;
+        queue.take_in();
         self.last_reader += 1;
         queue.reader = self.last_reader;
+        queue.is_read = true;
         let reader = queue.reader;
-        for entry in matching {
-            changes.push(delete(UNROUTED_NUMBER, entry.position));
-            let record = encode(&entry.item, b"");
-            self.put(number, entry.item, record, changes);
-        }
+        changes.push(queue.change(number));
+        self.move_unrouted(number, now, changes);
         reader
     }
 
-    /// Returns the number of commands that remain; `None` if the queue does not exist.
-    pub fn ack(&mut self, name: &str, through: u64, changes: &mut Vec<Change>) -> Option<usize> {
-        let (number, queue) = self.by_number.iter_mut().find(|(_, queue)| queue.definition.name == name)?;
-        while queue.waiting.first().is_some_and(|position| position <= through) {
-            let Some(entry) = queue.waiting.pop() else { break };
-            changes.push(delete(*number, entry.position));
+    /// The reader with this number disconnected.
+    pub fn close(&mut self, reader: u64) {
+        if let Some(queue) = self.by_number.values_mut().find(|queue| queue.reader == reader) {
+            queue.is_read = false;
         }
-        Some(queue.waiting.len())
+    }
+
+    /// Moves matching unrouted commands into the queue, unless it is set aside.
+    fn move_unrouted(&mut self, number: u32, now: Instant, changes: &mut Vec<Change>) {
+        let Some(queue) = self.by_number.get(&number).filter(|queue| !queue.is_set_aside()) else { return };
+        for entry in self.unrouted.take(|message| queue.matches(&message.routing_key)) {
+            changes.push(delete(UNROUTED_NUMBER, entry.position));
+            let record = encode(&entry.item, b"");
+            self.put(number, entry.item, record, now, changes);
+        }
+    }
+
+    /// Returns the number of commands that remain; `None` if the queue does not exist.
+    pub fn ack(
+        &mut self,
+        name: &str,
+        through: u64,
+        now: Instant,
+        changes: &mut Vec<Change>,
+    ) -> Option<usize> {
+        let (number, queue) = self.by_number.iter_mut().find(|(_, queue)| queue.name() == name)?;
+        let number = *number;
+        changes.extend(queue.ack(through, now).into_iter().map(|position| delete(number, position)));
+        let waiting = queue.waiting.len();
+        if queue.take_in() {
+            changes.push(queue.change(number));
+            self.move_unrouted(number, now, changes);
+        }
+        Some(waiting)
     }
 
     /// Deletes the queue with its commands. Returns the number of commands; `None` if the queue does not exist.
     pub fn delete(&mut self, name: &str, changes: &mut Vec<Change>) -> Option<usize> {
-        let (number, _) = self.by_number.iter().find(|(_, queue)| queue.definition.name == name)?;
+        let (number, _) = self.by_number.iter().find(|(_, queue)| queue.name() == name)?;
         let number = *number;
         let queue = self.by_number.remove(&number)?;
         changes.push(Change::Delete { key: Key::Queue(number).to_bytes() });
@@ -202,42 +246,22 @@ impl Queues {
         Some(queue.waiting.len())
     }
 
-    fn put(&mut self, number: u32, message: Message, record: Vec<u8>, changes: &mut Vec<Change>) {
-        let waiting = match self.by_number.get_mut(&number) {
-            Some(queue) => {
-                queue.is_full_logged = false;
-                &mut queue.waiting
-            }
-            None => &mut self.unrouted,
-        };
+    fn put(
+        &mut self,
+        number: u32,
+        message: Message,
+        record: Vec<u8>,
+        now: Instant,
+        changes: &mut Vec<Change>,
+    ) {
         self.last_position += 1;
         let position = self.last_position;
-        waiting.push(position, record.len(), message);
+        match self.by_number.get_mut(&number) {
+            Some(queue) => queue.push(position, record.len(), message, now),
+            None => self.unrouted.push(position, record.len(), message),
+        }
         changes.push(Change::Put { key: Key::LastCommand.to_bytes(), value: encode(&position, b"") });
         changes.push(Change::Put { key: Key::Command { queue: number, position }.to_bytes(), value: record });
-    }
-}
-
-impl Queue {
-    fn new(definition: Definition, limit: u64) -> Queue {
-        Queue { definition, waiting: Backlog::new(limit), reader: 0, is_full_logged: false }
-    }
-
-    /// Logs once until a command fits again. Activeflows that send commands to this queue wait.
-    fn log_full(&mut self) {
-        if !std::mem::replace(&mut self.is_full_logged, true) {
-            let name = &self.definition.name;
-            tracing::warn!(
-                queue = name,
-                "command queue `{name}` is full and activeflows wait for it: acknowledge its commands, or delete it with DELETE /v1/commands?queue={name}"
-            );
-        }
-    }
-}
-
-impl Definition {
-    fn matches(&self, routing_key: &str) -> bool {
-        self.patterns.iter().any(|pattern| topic::matches(pattern, routing_key))
     }
 }
 

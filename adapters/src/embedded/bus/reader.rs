@@ -3,12 +3,13 @@
 use super::bus::Bus;
 use super::durable_position::DurablePosition;
 use super::names::{EVENTS, REJECTED, UNROUTED};
-use super::queues::Definition;
+use super::queue::Definition;
 use super::shared::Inner;
 use async_trait::async_trait;
-use common::ports::commands::{CommandReader, Commands, QueuedCommand};
+use common::ports::commands::{CommandQueue, CommandReader, Commands, QueuedCommand};
 use common::ports::error::{QueueError, Unusable};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::watch::Receiver;
 
 /// Maximum number of command queues: each has its own copies of commands, in memory and on disk.
@@ -51,11 +52,11 @@ impl Commands for Bus {
             if state.queues.get(queue).is_none() && state.queues.all().count() == MAX_QUEUES {
                 return None;
             }
-            Some((state.queues.open(definition, changes), state.queues.last_position()))
+            Some((state.queues.open(definition, Instant::now(), changes), state.queues.last_position()))
         });
         self.inner.wait_durable(&what, written).await?;
         let (number, last) = opened.ok_or_else(|| {
-            refused(format!("the maximum of {MAX_QUEUES} queues is reached: delete an unused queue"))
+            refused(format!("the maximum of {MAX_QUEUES} queues is reached: list the queues with `signalbox queue list`, and remove one that nobody reads"))
         })?;
         // A position past the last one belongs to another data folder: start from the beginning.
         let after = after.filter(|after| *after <= last).unwrap_or(0);
@@ -70,7 +71,7 @@ impl Commands for Bus {
             if through > last {
                 return Err(format!("no such position: the last one is {last}"));
             }
-            let waiting = state.queues.ack(queue, through, changes);
+            let waiting = state.queues.ack(queue, through, Instant::now(), changes);
             waiting.ok_or_else(|| "the queue does not exist: open it first".to_owned())
         });
         self.inner.wait_durable(&what, written).await?;
@@ -81,6 +82,16 @@ impl Commands for Bus {
         let (deleted, written) = self.inner.change(|state, changes| state.queues.delete(queue, changes));
         self.inner.wait_durable(&format!("deleting queue `{queue}`"), written).await?;
         Ok(deleted.map(|commands| commands as u64))
+    }
+
+    fn list(&self) -> Vec<CommandQueue> {
+        self.inner.state().queues.list(Instant::now())
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.inner.state().queues.close(self.number);
     }
 }
 

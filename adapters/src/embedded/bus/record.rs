@@ -8,6 +8,7 @@
 //! Numbers in keys are big-endian, so keys sort by number. A record consists of a format byte, the length of its header,
 //! the header as JSON, and the unchanged body.
 
+use crate::embedded::disk::Unreadable;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -58,10 +59,48 @@ impl Key {
     }
 }
 
+/// Number of the queue whose record has this key.
+pub fn queue_of(key: &[u8]) -> Option<u32> {
+    match Key::from_bytes(key)? {
+        Key::Queue(queue) => Some(queue),
+        _ => None,
+    }
+}
+
+/// Number of the queue that the command under this key is in; `None` for unrouted commands, whose queue has no record.
+pub fn command_of(key: &[u8]) -> Option<u32> {
+    match Key::from_bytes(key)? {
+        Key::Command { queue, .. } if queue != 0 => Some(queue),
+        _ => None,
+    }
+}
+
+/// Words for a key of the bus.
+pub fn describe(key: &[u8]) -> Option<String> {
+    Some(match Key::from_bytes(key)? {
+        Key::Event(position) => format!("event {position} in signalbox.events"),
+        Key::Session(number) => format!("session {number} of the event consumer"),
+        Key::Queue(queue) => format!("command queue {queue}"),
+        Key::Command { queue: 0, position } => format!("command {position} in signalbox.unrouted"),
+        Key::Command { queue, position } => format!("command {position} in command queue {queue}"),
+        Key::LastCommand => "the last position of a command".to_owned(),
+        Key::Rejection(position) => format!("rejected event {position}"),
+    })
+}
+
 pub fn encode(header: &impl Serialize, body: &[u8]) -> Vec<u8> {
     let header = common::json::to_bytes(header);
     let length = u32::try_from(header.len()).unwrap_or(u32::MAX).to_be_bytes();
     [[FORMAT].as_slice(), &length, &header, body].concat()
+}
+
+/// # Errors
+/// The record has a newer format.
+pub fn check_format(record: &[u8]) -> Result<(), Unreadable> {
+    match record.first() {
+        Some(&found) if found > FORMAT => Err(Unreadable::TooNew { found, supported: FORMAT }),
+        _ => Ok(()),
+    }
 }
 
 /// # Errors

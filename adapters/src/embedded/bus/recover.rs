@@ -3,14 +3,16 @@
 use super::bus::Bus;
 use super::event::Event;
 use super::events::Events;
-use super::queues::{Definition, Queues};
-use super::record::{Key, decode};
+use super::queue::QueueRecord;
+use super::queues::{Limits, Queues};
+use super::record::{Key, check_format, decode};
 use super::rejected::{RejectionHeader, Rejections};
 use super::settings::Settings;
 use super::shared::{Inner, State};
-use crate::embedded::disk::Disk;
+use crate::embedded::disk::{Disk, Unreadable};
 use common::command::Message;
 use common::ports::error::Unusable;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
@@ -27,7 +29,11 @@ impl Bus {
     ) -> Result<Bus, Unusable> {
         let mut state = State {
             events: Events::new(settings.events_max_bytes, settings.prefetch),
-            queues: Queues::new(settings.commands_max_bytes, settings.unrouted_max_bytes),
+            queues: Queues::new(Limits {
+                queue: settings.commands_max_bytes,
+                unrouted: settings.unrouted_max_bytes,
+                idle: settings.queue_idle_limit,
+            }),
             rejections: Rejections::new(settings.rejected_max_bytes),
         };
         let parse_key = |(key, record): (Vec<u8>, Vec<u8>)| Some((Key::from_bytes(&key)?, record));
@@ -42,6 +48,7 @@ impl Bus {
             })?;
         }
         state.events.end();
+        let bytes = Arc::new(AtomicU64::new(state.bytes()));
         Ok(Bus {
             inner: Arc::new(Inner {
                 disk,
@@ -49,9 +56,32 @@ impl Bus {
                 state: Mutex::new(state),
                 changed: watch::Sender::new(()),
                 consumer: Arc::default(),
+                bytes,
             }),
         })
     }
+
+    /// Bytes of all queues, kept up to date.
+    pub(in crate::embedded) fn bytes(&self) -> Arc<AtomicU64> {
+        self.inner.bytes.clone()
+    }
+}
+
+/// Checks one record without the others.
+///
+/// # Errors
+/// The record has a newer format or is damaged.
+pub fn check(key: &[u8], record: &[u8]) -> Result<(), Unreadable> {
+    check_format(record)?;
+    let read = match Key::from_bytes(key) {
+        None => return Err(Unreadable::Damaged { what: "its key is unknown to this version".into() }),
+        Some(Key::Event(_)) => decode::<Event>(record).map(drop),
+        Some(Key::Session(_) | Key::LastCommand) => decode::<u64>(record).map(drop),
+        Some(Key::Queue(_)) => decode::<QueueRecord>(record).map(drop),
+        Some(Key::Command { .. }) => decode::<Message>(record).map(drop),
+        Some(Key::Rejection(_)) => decode::<RejectionHeader>(record).map(drop),
+    };
+    read.map_err(|what| Unreadable::Damaged { what: format!("it {what}") })
 }
 
 impl State {
@@ -63,7 +93,7 @@ impl State {
                 self.events.recover_event(position, size, Event { body: body.to_vec(), ..event });
             }
             Key::Session(number) => self.events.recover_session(number, decode(record)?.0),
-            Key::Queue(number) => self.queues.recover_queue(number, decode::<Definition>(record)?.0),
+            Key::Queue(number) => self.queues.recover_queue(number, decode::<QueueRecord>(record)?.0),
             Key::Command { queue, position } => {
                 self.queues.recover_command(queue, position, size, decode::<Message>(record)?.0)?;
             }

@@ -10,6 +10,8 @@ pub struct Settings {
     pub rejected_max_bytes: u64,
     /// Maximum size of each command queue in bytes.
     pub commands_max_bytes: u64,
+    /// Time without an acknowledgement after which a full command queue is set aside.
+    pub queue_idle_limit: Duration,
     /// Maximum size of the queue of unrouted commands in bytes; if it is full, the oldest commands are dropped.
     pub unrouted_max_bytes: u64,
     /// Maximum unacknowledged deliveries of a consumer.
@@ -25,6 +27,7 @@ impl Default for Settings {
             events_max_bytes: 64 * MIB,
             rejected_max_bytes: 64 * MIB,
             commands_max_bytes: 64 * MIB,
+            queue_idle_limit: Duration::from_secs(300),
             unrouted_max_bytes: 16 * MIB,
             prefetch: 64,
             confirm_timeout: Duration::from_secs(10),

@@ -6,6 +6,7 @@ use super::rejected::Rejections;
 use crate::embedded::disk::{Change, Disk, DiskError, PendingWrite};
 use common::ports::bus::Confirm;
 use common::ports::error::{BusError, Unusable};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch::Sender;
@@ -18,12 +19,20 @@ pub(super) struct Inner {
     pub changed: Sender<()>,
     /// Lock held by the consumer of the event queue: there is one at a time.
     pub consumer: Arc<tokio::sync::Mutex<()>>,
+    /// Bytes of all queues.
+    pub bytes: Arc<AtomicU64>,
 }
 
 pub(super) struct State {
     pub events: Events,
     pub queues: Queues,
     pub rejections: Rejections,
+}
+
+impl State {
+    pub fn bytes(&self) -> u64 {
+        self.events.waiting().bytes() + self.queues.bytes() + self.rejections.waiting().bytes()
+    }
 }
 
 impl Inner {
@@ -37,6 +46,9 @@ impl Inner {
         let mut changes = Vec::new();
         let outcome = change(&mut state, &mut changes);
         let is_changed = !changes.is_empty();
+        if is_changed {
+            self.bytes.store(state.bytes(), Ordering::Relaxed);
+        }
         let written = self.disk.write(changes);
         drop(state);
         if is_changed {

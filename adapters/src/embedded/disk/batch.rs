@@ -1,5 +1,6 @@
 //! Changes of records, collected for one transaction.
 
+use super::checksum::checksum;
 use rusqlite::{Connection, TransactionBehavior, params};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -53,11 +54,12 @@ impl Batch {
             for keys in &self.ranges {
                 range.execute(params![keys.start, keys.end])?;
             }
-            let mut put = transaction.prepare_cached("INSERT OR REPLACE INTO state VALUES (?1, ?2)")?;
+            let mut put = transaction
+                .prepare_cached("INSERT OR REPLACE INTO state (key, value, sum) VALUES (?1, ?2, ?3)")?;
             let mut delete = transaction.prepare_cached("DELETE FROM state WHERE key = ?1")?;
             for (key, value) in &self.records {
                 match value {
-                    Some(value) => put.execute(params![key, value])?,
+                    Some(value) => put.execute(params![key, value, checksum(key, value)])?,
                     None => delete.execute(params![key])?,
                 };
             }

@@ -16,7 +16,11 @@ fn folder(name: &str) -> PathBuf {
 fn open(dir: &Path) -> (Disk, Vec<(String, String)>) {
     let mut rows = Vec::new();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let disk = Disk::open(dir, |key, value| rows.push((text(key), text(value)))).unwrap();
+    let disk = Disk::open(dir, |key, value| {
+        rows.push((text(key), text(value)));
+        Ok(())
+    })
+    .unwrap();
     (disk, rows)
 }
 
@@ -55,7 +59,7 @@ async fn who_changed_nothing_waits_for_what_was_written_before() {
 fn opening_a_folder_twice_names_the_process_that_uses_it() {
     let dir = folder("second");
     let (_disk, _) = open(&dir);
-    let Err(refused) = Disk::open(&dir, |_, _| {}) else { panic!("the folder was opened twice") };
+    let Err(refused) = Disk::open(&dir, |_, _| Ok(())) else { panic!("the folder was opened twice") };
     assert!(refused.to_string().contains(&format!("process {}", std::process::id())), "{refused}");
     let _ = fs::remove_dir_all(&dir);
 }

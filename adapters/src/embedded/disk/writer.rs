@@ -1,19 +1,20 @@
 //! The writer thread: it commits one batch of changes after another.
 
 use super::batch::{Batch, Change};
-use super::error::{DiskError, OpenError};
-use super::folder::{DATABASE, connect, lock};
+use super::error::{DiskError, OpenError, Unreadable, io_reason, reason};
+use super::folder::{connect, create, lock};
 use rusqlite::Connection;
-use std::fs::{DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Pause between a failed commit and the next attempt.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// Minimum time between two logs of the same error.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The SQLite table of a data folder, locked by this process.
 pub struct Disk {
@@ -48,14 +49,15 @@ impl Disk {
     /// Opens or creates the table in `dir`, and passes every record to `visit`, ordered by key.
     ///
     /// # Errors
-    /// Another process uses the folder, or it cannot be read or written.
-    pub fn open(dir: &Path, mut visit: impl FnMut(&[u8], &[u8])) -> Result<Disk, OpenError> {
-        let unusable = |reason: String| OpenError::Unusable { dir: dir.to_owned(), reason };
-        // The data includes the contents of calls and messages: only the owner may read it.
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-        made.map_err(|e| unusable(e.to_string()))?;
+    /// Another process uses the folder, it cannot be read or written, or a record is damaged, or `visit` cannot read one.
+    pub fn open(
+        dir: &Path,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), Unreadable>,
+    ) -> Result<Disk, OpenError> {
+        let unusable = |e: std::io::Error| OpenError::Unusable { dir: dir.to_owned(), reason: io_reason(&e) };
+        create(dir)?;
         let lock = lock(dir)?;
-        let connection = connect(&dir.join(DATABASE), &mut visit).map_err(|e| unusable(e.to_string()))?;
+        let connection = connect(dir, &mut visit)?;
         let shared = Arc::new(Shared {
             queue: Mutex::new(Queue { batch: Batch::default(), number: 1, closing: false }),
             filled: Condvar::new(),
@@ -68,7 +70,7 @@ impl Disk {
                 let shared = shared.clone();
                 move || shared.write_all(connection)
             })
-            .map_err(|e| unusable(e.to_string()))?;
+            .map_err(unusable)?;
         Ok(Disk { shared, writer: Some(writer), _lock: lock })
     }
 
@@ -89,6 +91,17 @@ impl Disk {
     /// Error of the last failed commit; `None` after a successful one.
     pub fn write_error(&self) -> Option<String> {
         self.shared.write_error.borrow().clone()
+    }
+
+    /// Waits until everything is on disk, and closes the folder.
+    ///
+    /// # Errors
+    /// The last write failed.
+    pub fn close(self) -> Result<(), String> {
+        let shared = self.shared.clone();
+        drop(self);
+        let write_error = shared.write_error.borrow().clone();
+        write_error.map_or(Ok(()), Err)
     }
 
     fn pending(&self, number: u64) -> PendingWrite {
@@ -140,16 +153,27 @@ impl Shared {
 
     /// Commits one batch after another until the folder is closed and the last batch is committed.
     fn write_all(&self, mut connection: Connection) {
+        let mut logged: Option<(Instant, String)> = None;
         while let Some((number, batch)) = self.next() {
             while let Err(error) = batch.commit(&mut connection) {
-                tracing::error!(%error, "writing to the data folder failed; trying again");
-                self.write_error.send_replace(Some(error.to_string()));
+                let reason = reason(&error);
+                if logged.as_ref().is_none_or(|(at, last)| *last != reason || at.elapsed() >= LOG_INTERVAL) {
+                    tracing::error!(
+                        error = reason,
+                        "writing to the data folder failed: {reason}; trying again"
+                    );
+                    logged = Some((Instant::now(), reason.clone()));
+                }
+                self.write_error.send_replace(Some(reason));
                 if self.lock().closing {
                     return;
                 }
                 std::thread::sleep(RETRY_PAUSE);
             }
-            self.write_error.send_if_modified(|write_error| write_error.take().is_some());
+            if self.write_error.send_if_modified(|write_error| write_error.take().is_some()) {
+                tracing::warn!("writing to the data folder succeeds again");
+                logged = None;
+            }
             self.durable.send_replace(number);
         }
     }

@@ -78,11 +78,17 @@ fn shard_changes(shard: &mut ShardState, changes: &mut Vec<Change>) {
 fn activeflow_changes(shard: &mut ShardState, changes: &mut Vec<Change>) {
     let at = shard.id;
     let (removed, changed) = shard.activeflows.take_changes();
-    changes
-        .extend(removed.iter().map(|(_, held)| Change::DeleteRange(Key::activeflow_range(at, held.number))));
+    for (_, held) in removed {
+        shard.activeflow_bytes -= held.bytes;
+        changes.push(Change::DeleteRange(Key::activeflow_range(at, held.number)));
+    }
     for id in changed {
         let Some(held) = shard.activeflows.get_mut_untracked(&id) else { continue };
-        changes.push(put(&Key::Activeflow(at, held.number), records::activeflow(id, held)));
+        let record = records::activeflow(id, held);
+        let bytes = records::activeflow_bytes(record.len(), held);
+        shard.activeflow_bytes = shard.activeflow_bytes - held.bytes + bytes;
+        held.bytes = bytes;
+        changes.push(put(&Key::Activeflow(at, held.number), record));
         let number = held.number;
         let (gone, came) = held.journal.take_changes();
         changes.extend(gone.map(|entry| delete(&Key::Journal(at, number, entry))));

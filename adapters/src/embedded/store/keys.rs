@@ -130,6 +130,29 @@ impl Key {
     }
 }
 
+/// Words for a key of the store.
+pub fn describe(key: &[u8]) -> Option<String> {
+    Some(match Key::from_bytes(key)? {
+        Key::Store => "the number of shards".to_owned(),
+        Key::Activeflow(shard, number) => format!("activeflow {number} of shard {shard}"),
+        Key::Journal(shard, number, entry) => {
+            format!("entry {entry} of the journal of activeflow {number} of shard {shard}")
+        }
+        Key::Bundle(hash) => format!("the flow bundle {hash}"),
+        Key::Dead(shard, member) => format!("the death of member {member} in shard {shard}"),
+        Key::RouteTransition(transition) => {
+            format!("a transition of the route {} at {}", transition.route_id, transition.at)
+        }
+        Key::Feed(shard, entry) => format!("entry {entry} of the feed of shard {shard}"),
+        Key::Definitions => "the definitions (flows and routes)".to_owned(),
+        Key::Head(shard) => format!("the counters of shard {shard}"),
+        Key::Member(member) => format!("member {member}"),
+        Key::Nonce(shard, member) => format!("the last claim of {member} in shard {shard}"),
+        Key::Marks(shard, ..) => format!("marks of applied events of shard {shard}"),
+        Key::Attempts(shard, _) => format!("attempts at an event of shard {shard}"),
+    })
+}
+
 /// Reads the parts of a key or a record from the front.
 pub struct Parts<'a>(pub &'a [u8]);
 

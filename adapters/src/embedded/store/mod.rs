@@ -13,15 +13,18 @@ mod records;
 mod recovery;
 
 use super::disk::{Change, Disk, PendingWrite};
+use super::memory_mark::{MemoryMark, MemoryUse};
 use crate::memory::model::Model;
 use crate::memory::time::Time;
-use crate::memory::{self, ManualTime, Persistence};
+use crate::memory::{self, Persistence};
 use common::member::MemberId;
 use common::ports::{Members, Upkeep};
 use common::{Shard, StoreError};
+use flow::Timestamp;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub(super) use keys::describe;
 pub(super) use recovery::Recovery;
 
 /// The in-memory model, stored on disk.
@@ -29,6 +32,7 @@ pub type Store = memory::Store<OnDisk>;
 
 pub struct OnDisk {
     disk: Arc<Disk>,
+    mark: Arc<MemoryMark>,
 }
 
 impl Persistence for OnDisk {
@@ -42,6 +46,12 @@ impl Persistence for OnDisk {
         }
     }
 
+    /// Redis refuses writes above its `maxmemory` too; here only those that start something.
+    fn admit_start(&self, model: &Model) -> Result<(), StoreError> {
+        let full = |reason| StoreError::Full { operation: "deliver", reason };
+        self.mark.admit(model.bytes()).map_err(full)
+    }
+
     fn write(&self, model: &mut Model) -> PendingWrite {
         self.disk.write(changes::take(model))
     }
@@ -52,13 +62,24 @@ impl Persistence for OnDisk {
 }
 
 impl Store {
-    pub(super) fn recovered(recovery: Recovery, disk: Arc<Disk>, clock: Option<ManualTime>) -> Store {
+    /// `time` gets the last time in any record.
+    pub(super) fn recovered(
+        recovery: Recovery,
+        disk: Arc<Disk>,
+        mark: Arc<MemoryMark>,
+        time: impl FnOnce(Timestamp) -> Time,
+    ) -> Store {
         let (model, newest, found) = recovery.finish();
         if !found {
             disk.write([store_record(model.shards())]);
         }
-        let time = clock.map_or_else(|| Time::system(newest), Time::Manual);
-        Store::over(model, time, OnDisk { disk })
+        Store::over(model, time(newest), OnDisk { disk, mark })
+    }
+
+    /// Counted bytes of state and queues.
+    pub fn memory(&self) -> MemoryUse {
+        let state = self.lock().bytes();
+        self.persistence.mark.with_state(state)
     }
 
     /// Error of the last failed write to disk; `None` after a successful one.
@@ -109,6 +130,14 @@ impl Store {
         }
         Ok(suspects)
     }
+}
+
+/// Key of the record with the number of shards.
+pub(super) const SHARDS_KEY: &[u8] = b"s";
+
+/// The number of shards in that record.
+pub(super) fn shards(record: &[u8]) -> Option<u16> {
+    records::open(record).ok()?.shard().map(|shard| shard.0)
 }
 
 fn store_record(shards: u16) -> Change {

@@ -23,6 +23,9 @@ use std::collections::VecDeque;
 /// Format that this binary writes, and the highest format that it reads.
 pub const FORMAT: u8 = 1;
 
+/// Bytes that the indexes of an activeflow are counted with.
+const INDEX_BYTES: u64 = 512;
+
 fn damaged(what: &str) -> Unreadable {
     Unreadable::Damaged { what: format!("{what} is truncated or damaged") }
 }
@@ -75,6 +78,12 @@ pub fn activeflow(id: ActiveflowId, held: &ActiveflowEntry) -> Vec<u8> {
     bytes
 }
 
+/// Bytes that an activeflow with a record of `length` bytes is counted with.
+pub fn activeflow_bytes(length: usize, held: &ActiveflowEntry) -> u64 {
+    let journal: usize = held.journal.iter().map(Vec::len).sum();
+    (length + journal) as u64 + INDEX_BYTES
+}
+
 fn put_counted(bytes: &mut Vec<u8>, part: &[u8]) {
     bytes.extend((part.len() as u32).to_be_bytes());
     bytes.extend(part);
@@ -98,6 +107,7 @@ pub fn from_activeflow(
         number,
         place: prefix.place,
         fresh: prefix.fresh,
+        bytes: 0,
     };
     Ok((prefix.id, held))
 }

@@ -43,7 +43,8 @@ impl Recovery {
         match key {
             Key::Store => self.store(parts.0)?,
             Key::Activeflow(shard, number) => {
-                let (id, held) = records::from_activeflow(parts, number)?;
+                let (id, mut held) = records::from_activeflow(parts, number)?;
+                held.bytes = records::activeflow_bytes(value.len(), &held);
                 self.last = Some((shard, number, id));
                 self.activeflow(shard, id, held)?;
             }
@@ -52,6 +53,8 @@ impl Recovery {
                 let held = id.and_then(|id| self.model.shard(shard).activeflows.get_mut_untracked(&id));
                 let held = held.ok_or_else(|| damaged("a journal entry without its activeflow"))?;
                 held.journal.restore(entry, parts.0.to_vec());
+                held.bytes += parts.0.len() as u64;
+                self.model.shard(shard).activeflow_bytes += parts.0.len() as u64;
             }
             Key::Bundle(hash) => self.model.bundles.insert_untracked(hash, parts.0.to_vec()),
             Key::Definitions => self.model.definitions = records::from_json(parts, "the definitions")?,
@@ -108,7 +111,7 @@ impl Recovery {
             let what = format!(
                 "the store has {found} shards and engine.shards is {wanted}: set engine.shards to {found}, it cannot be changed"
             );
-            return Err(Unreadable::Damaged { what });
+            return Err(Unreadable::Unsuitable { what });
         }
         self.found = true;
         Ok(())
@@ -139,7 +142,9 @@ impl Recovery {
         if record.state == State::Ready {
             self.ready[usize::from(at.0)].push((held.place, id));
         }
-        self.shard(at)?.activeflows.insert_untracked(id, held);
+        let shard = self.shard(at)?;
+        shard.activeflow_bytes += held.bytes;
+        shard.activeflows.insert_untracked(id, held);
         Ok(())
     }
 

@@ -21,4 +21,6 @@ pub(crate) struct ActiveflowEntry {
     pub place: u64,
     /// While ready: whether it has never been claimed.
     pub fresh: bool,
+    /// Bytes of the record and the journal when they were last written.
+    pub bytes: u64,
 }

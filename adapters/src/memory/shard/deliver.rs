@@ -36,6 +36,13 @@ impl ShardState {
         answer
     }
 
+    /// Whether the event would start an activeflow.
+    pub fn would_start(&self, event: &Deliver) -> bool {
+        let Destination::Reference { key, owner, sides } = &event.to else { return false };
+        let starts = !sides.is_empty() || (owner.is_some() && !self.owners.contains_key(key));
+        starts && event.generation >= self.generation && !self.dedup.contains(&event.key)
+    }
+
     pub fn count_attempt(&mut self, key: EventKey, attempt: u64) -> u32 {
         let attempts = self.attempts.get_or_insert_with(key.0, BTreeSet::new);
         attempts.insert(attempt);
@@ -160,6 +167,7 @@ impl ShardState {
             number: self.started,
             place: 0,
             fresh: true,
+            bytes: 0,
         };
         self.started += 1;
         self.activeflows.insert(start.id, activeflow);

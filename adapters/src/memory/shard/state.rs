@@ -14,11 +14,18 @@ use common::{ActiveflowId, Shard};
 use flow::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Bytes that a mark of an applied event is counted with: the mark and its share of the map.
+const MARK_BYTES: u64 = 24;
+/// Bytes that an entry of the feed is counted with.
+const FEED_ENTRY_BYTES: u64 = 512;
+
 pub(crate) struct ShardState {
     pub id: Shard,
     pub(super) limits: Limits,
     pub generation: u64,
     pub activeflows: TrackedMap<ActiveflowId, ActiveflowEntry>,
+    /// Bytes of all activeflows when they were last written.
+    pub activeflow_bytes: u64,
     /// Number of the next activeflow.
     pub started: u64,
     /// Place of the next activeflow that becomes ready.
@@ -62,6 +69,7 @@ impl ShardState {
             limits,
             generation: 0,
             activeflows: TrackedMap::default(),
+            activeflow_bytes: 0,
             started: 0,
             readied: 0,
             owners: BTreeMap::new(),
@@ -79,6 +87,11 @@ impl ShardState {
             wakeups: Vec::new(),
             written: Head::default(),
         }
+    }
+
+    /// Bytes that the activeflows, the marks of applied events and the feed are counted with.
+    pub fn bytes(&self) -> u64 {
+        self.activeflow_bytes + self.dedup.len() * MARK_BYTES + self.feed.len() as u64 * FEED_ENTRY_BYTES
     }
 
     pub fn take_wakeups(&mut self) -> Vec<Wakeup> {

@@ -2,6 +2,7 @@
 
 use super::args::InspectArgs;
 use crate::client::Path;
+use crate::commands::clock::when;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, Format, line, text};
@@ -25,7 +26,7 @@ pub async fn run(args: InspectArgs, context: &Context) -> Result<(), Failure> {
         ("WHEN", |row| row.when.to_owned()),
         ("ACTION", |row| text(&row.action["id"])),
         ("TYPE", |row| text(&row.action["type"])),
-        ("ENDED", |row| text(&row.action["ended_at"])),
+        ("ENDED", |row| when(&row.action["ended_at"])),
         ("RESULT", result),
     ];
     if rows.is_empty() {

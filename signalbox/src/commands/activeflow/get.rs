@@ -3,6 +3,7 @@
 use super::args::InspectArgs;
 use super::columns::{action, reference, state};
 use crate::client::Path;
+use crate::commands::clock::exact_and_relative;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::text;
@@ -37,13 +38,13 @@ fn shown(it: &Value) -> String {
         row("waits for", waits_for.join(", "));
     }
     if !it["waiting_until"].is_null() {
-        row("waits until", text(&it["waiting_until"]));
+        row("waits until", exact_and_relative(&it["waiting_until"]));
     }
     if !it["error"].is_null() {
         row("error", format!("{}: {}", text(&it["error"]["code"]), text(&it["error"]["message"])));
     }
-    row("created", text(&it["tm_create"]));
-    row("updated", text(&it["tm_update"]));
+    row("created", exact_and_relative(&it["tm_create"]));
+    row("updated", exact_and_relative(&it["tm_update"]));
     let (inbox, outbox) = (it["inbox"].as_u64().unwrap_or(0), it["outbox"].as_u64().unwrap_or(0));
     if inbox + outbox > 0 {
         row("waiting", format!("{inbox} inputs, {outbox} commands"));

@@ -2,6 +2,7 @@
 
 use super::args::FilterArgs;
 use super::columns::{action, reference, state};
+use crate::commands::clock::when;
 use crate::commands::pages::{self, Pages};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -35,7 +36,7 @@ pub async fn run(args: ListArgs, context: &Context) -> Result<(), Failure> {
         ("FLOW", |row| format!("{} v{}", text(&row["flow_name"]), text(&row["flow_version"]))),
         ("REFERENCE", reference),
         ("ACTION", action),
-        ("CREATED", |row| text(&row["tm_create"])),
+        ("CREATED", |row| when(&row["tm_create"])),
     ];
     let empty = if args.filter.is_given() {
         "No activeflow matches. To list all: signalbox activeflow list"

@@ -22,7 +22,7 @@ use std::path::PathBuf;
     Running activeflows finish on the version they started with; new ones use this version.\n\
     Flows that call this flow are updated too. Deploying the same file again changes nothing.")]
 pub struct DeployArgs {
-    /// Flow file
+    /// Flow file; `-` is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Address to route to the flow; may be repeated
@@ -44,7 +44,7 @@ pub async fn run(args: DeployArgs, context: &Context) -> Result<(), Failure> {
             "--active-from and --active-until apply to routes only: add --route KIND=ADDRESS",
         ));
     }
-    let shown = args.file.display().to_string();
+    let shown = file::shown(&args.file);
     let document = file::read(&args.file)?;
     let errors = file::print(&shown, &flow::validate(&document));
     if errors > 0 {

@@ -8,20 +8,31 @@ use serde_json::Value;
 use std::io::Read;
 use std::path::Path;
 
-/// Reads a flow file.
+/// The path that stands for standard input.
+const STDIN: &str = "-";
+
+/// Name of the file in messages.
+pub fn shown(path: &Path) -> String {
+    if path == Path::new(STDIN) { "(standard input)".to_owned() } else { path.display().to_string() }
+}
+
+/// Reads a flow file; `-` is standard input.
 ///
 /// # Errors
 /// The file cannot be read, is too long, or is not UTF-8.
 pub fn read(path: &Path) -> Result<String, Failure> {
-    let shown = path.display();
+    let shown = shown(path);
     let unreadable =
         |error: std::io::Error| Failure::failed(format!("the flow file {shown} cannot be read: {error}"));
-    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let file: Box<dyn Read> = match path == Path::new(STDIN) {
+        true => Box::new(std::io::stdin()),
+        false => Box::new(std::fs::File::open(path).map_err(unreadable)?),
+    };
     let mut bytes = Vec::new();
     // Reading one byte more than the limit detects a longer file.
     file.take(MAX_DOCUMENT_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() > MAX_DOCUMENT_BYTES {
-        let size = std::fs::metadata(path).map_or(bytes.len() as u64, |found| found.len());
+        let size = std::fs::metadata(path).map_or("more".to_owned(), |found| format!("{}", found.len()));
         return Err(Failure::failed(format!(
             "{shown}: error[SBX0102] the file has {size} bytes, the limit is {MAX_DOCUMENT_BYTES} (2 MiB)\n       help: Move parts of the flow into subroutines."
         )));

@@ -1,6 +1,7 @@
 //! `signalbox flow list`.
 
 use crate::client::Path;
+use crate::commands::clock::when;
 use crate::commands::pages;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -27,7 +28,7 @@ pub async fn run(args: ListArgs, context: &Context) -> Result<(), Failure> {
         ("VERSION", |row| text(&row["version"])),
         ("TRIGGER", |row| row["trigger"].as_str().unwrap_or("(subroutine)").to_owned()),
         ("ROUTES", routes),
-        ("DEPLOYED", |row| text(&row["deployed_at"])),
+        ("DEPLOYED", |row| when(&row["deployed_at"])),
         ("ID", |row| text(&row["id"])),
     ];
     let empty = "No flow is deployed yet. Deploy one: signalbox flow deploy samples/opening-hours.json, and then signalbox flow deploy samples/ivr.json --route call=+15550111";

@@ -4,6 +4,7 @@ mod deploy;
 mod export;
 mod file;
 mod list;
+pub mod schema;
 pub mod validate;
 mod window;
 
@@ -21,6 +22,8 @@ pub enum Command {
     Deploy(deploy::DeployArgs),
     /// List deployed flows
     List(list::ListArgs),
+    /// Print the JSON Schema of flow documents
+    Schema(schema::SchemaArgs),
     /// Print the document of a deployed flow
     Export(export::ExportArgs),
 }
@@ -28,6 +31,10 @@ pub enum Command {
 pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
     match command {
         Command::Validate(args) => validate::run(&args),
+        Command::Schema(_) => {
+            schema::run();
+            Ok(())
+        }
         Command::Deploy(args) => deploy::run(args, context).await,
         Command::List(args) => list::run(args, context).await,
         Command::Export(args) => export::run(args, context).await,

@@ -11,10 +11,11 @@ use std::path::PathBuf;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     signalbox flow validate samples/*.json\n  \
+    generate-flow | signalbox flow validate -\n  \
     signalbox flow validate flow.json --output ndjson | jq .finding.code\n\n\
     Errors give exit code 1, warnings do not. `flow deploy` also checks that the subroutines a flow calls exist.")]
 pub struct ValidateArgs {
-    /// Flow files
+    /// Flow files; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -31,7 +32,7 @@ pub fn run(args: &ValidateArgs) -> Result<(), Failure> {
     let mut rows = Vec::new();
     let mut wrong = 0;
     for path in &args.files {
-        let shown = path.display().to_string();
+        let shown = file::shown(path);
         let findings = match file::read(path) {
             Ok(text) => flow::validate(&text),
             Err(failure) => {

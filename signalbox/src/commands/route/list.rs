@@ -1,7 +1,7 @@
 //! `signalbox route list`.
 
 use crate::client::Path;
-use crate::commands::clock::now;
+use crate::commands::clock::{now, when};
 use crate::commands::pages;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -29,8 +29,8 @@ pub async fn run(args: ListArgs, context: &Context) -> Result<(), Failure> {
         ("FLOW", |row| text(&row["flow_name"])),
         ("STATE", |row| state(row, now()).to_owned()),
         ("PRIORITY", |row| text(&row["priority"])),
-        ("FROM", |row| text(&row["active_from"])),
-        ("UNTIL", |row| text(&row["active_until"])),
+        ("FROM", |row| when(&row["active_from"])),
+        ("UNTIL", |row| when(&row["active_until"])),
     ];
     let empty = "There is no route yet. Set one: signalbox route set call=+15550111 --flow NAME";
     args.output.list(&rows, &columns, empty);

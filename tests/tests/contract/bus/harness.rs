@@ -219,7 +219,10 @@ fn opened(dir: &Path) -> (Arc<Disk>, Records) {
     let started = Instant::now();
     loop {
         let mut records = Vec::new();
-        match Disk::open(dir, |key, value| records.push((key.to_vec(), value.to_vec()))) {
+        match Disk::open(dir, |key, value| {
+            records.push((key.to_vec(), value.to_vec()));
+            Ok(())
+        }) {
             Ok(disk) => return (Arc::new(disk), records),
             Err(OpenError::InUse { .. }) if started.elapsed() < SOON => {
                 std::thread::sleep(Duration::from_millis(5));

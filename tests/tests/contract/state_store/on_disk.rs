@@ -4,12 +4,12 @@
 use super::harness::*;
 use adapters::embedded::disk::OpenError;
 use adapters::embedded::{self, Settings, Store};
-use adapters::memory::ManualTime;
+use adapters::memory::{Clocks, ManualClocks, ManualTime};
 use common::StoreError;
 use common::member::{Member, MemberId, Role};
 use common::ports::intake::{Deliver, Delivered};
 use common::ports::work::{ClaimRequest, Claimed, Disposition, Transition};
-use common::ports::{Catalogue, Intake, Lookup, Members, Work};
+use common::ports::{Catalogue, Intake, Lookup, Members, Upkeep, Work};
 use common::record::{State, Suspect};
 use flow::Timestamp;
 use std::collections::BTreeMap;
@@ -209,7 +209,8 @@ async fn a_record_of_a_newer_format_is_refused_with_both_numbers_and_a_damaged_o
     let activeflow = "WHERE substr(key, 1, 2) = x'7361'";
     let sql = |sql: &str| {
         let table = rusqlite::Connection::open(folder.path().join("signalbox.db")).unwrap();
-        table.execute(&format!("UPDATE state SET value = {sql} {activeflow}"), []).unwrap()
+        // A record without a checksum is one that an earlier version wrote.
+        table.execute(&format!("UPDATE state SET value = {sql}, sum = NULL {activeflow}"), []).unwrap()
     };
     assert_eq!(sql("CAST(x'02' || substr(value, 2) AS BLOB)"), 1);
     let refused = refusal(folder.path(), SHARDS);
@@ -225,6 +226,103 @@ fn refusal(folder: &Path, shards: u16) -> OpenError {
     match embedded::open(folder, &Settings::new(shards)) {
         Ok(_) => panic!("the folder was opened"),
         Err(error) => error,
+    }
+}
+
+#[tokio::test]
+async fn every_record_that_was_changed_on_disk_is_named_and_no_other_is_changed() {
+    let folder = Folder::new();
+    let w = StoreHarness::on_folder(folder.path(), &manual());
+    for n in 0..3 {
+        w.parked(&call(&format!("call-{n}")), None).await;
+    }
+    drop(w);
+    let path = folder.path().join("signalbox.db");
+    let table = rusqlite::Connection::open(&path).unwrap();
+    // The last byte of each activeflow's record, as a failing disk would change it.
+    let changed = "UPDATE state SET value = CAST(substr(value, 1, length(value) - 1) || x'7e' AS BLOB)
+        WHERE substr(key, 1, 2) = x'7361' AND length(key) = 12";
+    assert_eq!(table.execute(changed, []).unwrap(), 3);
+    drop(table);
+    let refused = refusal(folder.path(), SHARDS);
+    let OpenError::Damaged { records, .. } = &refused else { panic!("{refused}") };
+    let activeflows = records.iter().filter(|record| record.kind.starts_with("activeflow"));
+    assert_eq!(activeflows.count(), 3, "{refused}");
+    let to = folder.path().join("salvaged");
+    let report = embedded::salvage::salvage(folder.path(), &to, &Settings::new(SHARDS)).unwrap();
+    assert_eq!(&report.damaged, records);
+    let store = embedded::open(&to, &Settings::new(SHARDS)).unwrap().store;
+    assert!(store.everything().is_empty());
+    store.check_invariants().unwrap();
+}
+
+/// Redis refuses every write above its `maxmemory`; this store only those that start something.
+#[tokio::test]
+async fn above_the_memory_mark_nothing_starts_and_what_runs_goes_on() {
+    let folder = Folder::new();
+    let time = manual();
+    let settings = Settings { max_memory: 20_000, ..embedded_settings(&time) };
+    let store = embedded::open(folder.path(), &settings).unwrap().store;
+    let mut started = 0;
+    let refused = loop {
+        match store.deliver(&call(&format!("call-{started}")).incoming("e1")).await {
+            Ok(_) => started += 1,
+            Err(error) => break error,
+        }
+        assert!(started < 1_000, "the mark has no effect");
+    };
+    assert!(matches!(refused, StoreError::Full { .. }) && refused.to_string().contains("data.max_memory"));
+    let first = call("call-0");
+    assert_eq!(store.deliver(&first.incoming("e1")).await.unwrap(), Delivered::Duplicate);
+    let digits = store.deliver(&first.event("e2", "call.digits")).await.unwrap();
+    assert!(matches!(digits, Delivered::Applied { .. }), "{digits:?}");
+    let counted = store.memory();
+    drop(store);
+
+    let store = embedded::open(folder.path(), &settings).unwrap().store;
+    assert_eq!(store.memory(), counted, "after a restart the same is counted");
+    for shard in (0..SHARDS).map(common::Shard) {
+        let want = ClaimRequest { max: 1_000, idle: true };
+        let Claimed::Rows { rows, .. } = store.claim(shard, worker(1), 1, want).await.unwrap() else {
+            panic!("declared dead")
+        };
+        for row in rows {
+            let (version, end) = (row.record.version, Disposition::End { rest: vec![] });
+            store.commit(&row.claim, version, &taking(&row), &end).await.unwrap();
+        }
+    }
+    time.advance(settings.limits.ended_retention * 2);
+    for shard in (0..SHARDS).map(common::Shard) {
+        while store.sweep(shard, &[]).await.unwrap().more {}
+    }
+    assert!(store.everything().is_empty());
+    let again = store.deliver(&call("call-x").incoming("e1")).await.unwrap();
+    assert!(matches!(again, Delivered::Applied { .. }), "there is room again: {again:?}");
+}
+
+/// Time goes on evenly: a wait that is due in ten seconds fires after about ten seconds.
+#[tokio::test]
+async fn a_jump_of_the_wall_clock_neither_fires_nor_freezes_a_wait() {
+    let folder = Folder::new();
+    let clocks = ManualClocks::at("2026-11-27T12:00:00Z".parse().unwrap());
+    let settings = Settings { clocks: Arc::new(clocks.clone()), ..Settings::new(SHARDS) };
+    let store = embedded::open(folder.path(), &settings).unwrap().store;
+    let hour = Duration::from_secs(3_600).as_micros() as i64;
+    for (n, jump) in [hour, -hour, -hour, hour].into_iter().enumerate() {
+        let call = call(&format!("call-{n}"));
+        store.deliver(&call.incoming("e1")).await.unwrap();
+        let want = ClaimRequest { max: 1, idle: false };
+        let claimed = store.claim(call.shard(), worker(1), n as u64 + 1, want).await.unwrap();
+        let Claimed::Rows { rows, now, .. } = claimed else { panic!("declared dead") };
+        let park = Disposition::Park { wait: 1, until: Some(now.plus_millis(10_000)) };
+        store.commit(&rows[0].claim, rows[0].record.version, &taking(&rows[0]), &park).await.unwrap();
+        clocks.set_wall(clocks.wall().plus_micros(jump));
+        let fired = async || store.sweep(call.shard(), &[]).await.unwrap().late_us.len();
+        assert_eq!(fired().await, 0, "jump {jump}: it fired early");
+        clocks.advance(Duration::from_secs(9));
+        assert_eq!(fired().await, 0, "jump {jump}: it fired early");
+        clocks.advance(Duration::from_secs(3));
+        assert_eq!(fired().await, 1, "jump {jump}: it stands still");
     }
 }
 
