@@ -47,7 +47,7 @@ impl OutputArgs {
     /// Prints one value; `text` is its form for people.
     pub fn one<T: Serialize>(self, thing: &T, text: impl FnOnce() -> String) {
         match self.output {
-            Format::Table => line(printable::lines(text().trim_end()).as_ref()),
+            Format::Table => line(text().trim_end()),
             Format::Json => line(&pretty(thing)),
             Format::Ndjson => line(&compact(thing)),
         }

@@ -71,7 +71,7 @@ impl Rejected {
 
 /// An id of 16 hexadecimal digits: a hash of the parts and the body.
 pub fn derived_id(first: &str, second: &str, body: &[u8]) -> String {
-    let hash = EventKey::derive(first, second, &String::from_utf8_lossy(body));
+    let hash = EventKey::of(&[first, second, &String::from_utf8_lossy(body)]);
     hash.0[..8].iter().fold(String::new(), |mut id, byte| {
         let _ = write!(id, "{byte:02x}");
         id
