@@ -25,7 +25,7 @@ type Row = (&'static str, &'static str, Role, Scope, bool);
 use Role::{Admin, Operate, Read};
 use Scope::{Customer, Installation};
 
-const OPERATIONS: [Row; 26] = [
+const OPERATIONS: [Row; 28] = [
     ("GET", "/v1/activeflows", Read, Customer, false),
     ("GET", "/v1/activeflows/events", Read, Customer, false),
     ("GET", "/v1/activeflows/{id}", Read, Customer, false),
@@ -47,10 +47,12 @@ const OPERATIONS: [Row; 26] = [
     ("GET", "/v1/routes", Read, Customer, false),
     ("PUT", "/v1/routes/{address}", Admin, Customer, true),
     ("DELETE", "/v1/routes/{address}", Admin, Customer, true),
+    ("GET", "/v1/schemas/flow", Read, Customer, false),
     ("GET", "/v1/status", Read, Customer, false),
     // Routes determine the customer of an event, so a sender can reach all customers.
     ("POST", "/v1/events", Operate, Installation, false),
     ("GET", "/v1/commands", Operate, Installation, false),
+    ("GET", "/v1/commands/queues", Read, Installation, false),
     ("POST", "/v1/commands/ack", Operate, Installation, false),
     ("DELETE", "/v1/commands", Operate, Installation, true),
 ];

@@ -229,9 +229,7 @@ async fn remove_command_queue(
         (status = 409, description = "This installation sends commands by AMQP; list the queues at the broker", body = Problem),
     )
 )]
-async fn list_command_queues(
-    State(api): State<Arc<Api>>,
-) -> Result<Json<QueueList>, Problem> {
+async fn list_command_queues(State(api): State<Arc<Api>>) -> Result<Json<QueueList>, Problem> {
     let queues = port(&api)?.list();
     Ok(Json(QueueList { result: queues.into_iter().map(QueueStatus::from).collect() }))
 }

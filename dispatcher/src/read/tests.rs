@@ -102,7 +102,8 @@ fn a_message_with_an_unreadable_property_is_refused_whatever_its_body() {
 #[test]
 fn an_event_without_an_address_is_refused_with_a_reason() {
     let refused =
-        read(&published("call.digits", None, serde_json::json!({ "digits": "1" })), &Realms::default()).unwrap_err();
+        read(&published("call.digits", None, serde_json::json!({ "digits": "1" })), &Realms::default())
+            .unwrap_err();
     assert_eq!(refused.reason.name(), "unaddressable");
     assert!(refused.message.contains("subject"));
 }

@@ -150,6 +150,7 @@ pub fn describe(key: &[u8]) -> Option<String> {
         Key::Nonce(shard, member) => format!("the last claim of {member} in shard {shard}"),
         Key::Marks(shard, ..) => format!("marks of applied events of shard {shard}"),
         Key::Attempts(shard, _) => format!("attempts at an event of shard {shard}"),
+        Key::Used(shard, _) => format!("a used reference of shard {shard}"),
     })
 }
 
