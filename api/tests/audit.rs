@@ -1,5 +1,7 @@
 //! The audit log. Alone in its executable: a test that logs without a subscriber would switch the lines off for this one.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use axum::body::Body;

@@ -112,3 +112,15 @@ async fn rejected_events_are_listed_replayed_and_discarded() {
     assert_eq!(count("replay", json!({"ids": ["entry-b", "x"]})).await, 1);
     assert_eq!(count("discard", json!({"all": true})).await, 2);
 }
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_is_a_timeout() {
+    use std::io;
+    let harness = ApiHarness::new();
+    for path in ["/v1/events", "/v1/events/rejected/replay"] {
+        let late = async { Err::<&'static str, _>(io::Error::new(io::ErrorKind::TimedOut, "late")) };
+        let request = Request::post(path).header("authorization", "Bearer secret");
+        let body = Body::from_stream(futures_util::stream::once(late));
+        is_problem(&harness.send(request.body(body).unwrap()).await, 408, "request_timeout");
+    }
+}

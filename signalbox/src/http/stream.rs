@@ -94,10 +94,10 @@ impl AsyncRead for TimedStream {
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.inner).poll_read(context, buffer);
         let has_read = buffer.filled().len() > before;
-        if read.is_pending() || has_read {
-            if let Poll::Ready(late) = this.poll_header_timer(context, has_read) {
-                return Poll::Ready(Err(late));
-            }
+        if (read.is_pending() || has_read)
+            && let Poll::Ready(late) = this.poll_header_timer(context, has_read)
+        {
+            return Poll::Ready(Err(late));
         }
         read
     }
