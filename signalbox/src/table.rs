@@ -2,7 +2,7 @@
 
 use common::printable;
 
-/// Columns up to this width stay whole if others can be cut: ids, which people copy.
+/// Columns of this width stay whole: ids, which people copy.
 const ID_WIDTH: usize = 36;
 /// Width to which a column is cut at most, unless its heading is longer.
 const NARROW: usize = 8;
@@ -40,24 +40,16 @@ impl Table {
         text
     }
 
-    /// Cuts the widest columns until the table fits: first those that are wider than an id, then all others that are not
-    /// ids.
+    /// Cuts the widest columns until the table fits. Ids stay whole.
     fn narrow(&self, widths: &mut [usize], width: usize) {
-        for keeps_ids in [true, false] {
-            let gaps = GAP * widths.len().saturating_sub(1);
-            let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(width);
-            while excess > 0 {
-                let least = |at: usize| self.headings[at].len().max(NARROW);
-                let may_shrink = |at: &usize| {
-                    let is_kept = if keeps_ids { widths[*at] <= ID_WIDTH } else { widths[*at] == ID_WIDTH };
-                    !is_kept && widths[*at] > least(*at)
-                };
-                let Some(widest) = (0..widths.len()).filter(may_shrink).max_by_key(|at| widths[*at]) else {
-                    break;
-                };
-                widths[widest] -= 1;
-                excess -= 1;
-            }
+        let gaps = GAP * widths.len().saturating_sub(1);
+        let excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(width);
+        let least = |at: usize| self.headings[at].len().max(NARROW);
+        let may_shrink: Vec<usize> = (0..widths.len()).filter(|at| widths[*at] != ID_WIDTH).collect();
+        for _ in 0..excess {
+            let shrinkable = may_shrink.iter().filter(|at| widths[**at] > least(**at));
+            let Some(widest) = shrinkable.max_by_key(|at| widths[**at]) else { return };
+            widths[*widest] -= 1;
         }
     }
 }
@@ -104,7 +96,7 @@ mod tests {
             assert!(text.lines().all(|line| length(line) <= width), "{width}: {text}");
             assert!(text.contains(id) && text.contains('…'), "{width}: {text}");
         }
-        assert!(table.text(Some(100), false).contains(flow), "the widest column is cut first");
+        assert!(table.text(Some(120), false).contains(flow), "the widest column is cut first");
         assert!(table.text(None, false).contains(&detail));
     }
 
