@@ -4,6 +4,10 @@
 //! repeats a run. What once went wrong is kept in `tests/corpus/documents`, one document a file.
 
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the environment says how long to fuzz; the core is not asked"
+)]
 
 mod support;
 

@@ -1,7 +1,5 @@
 //! The work of a step: what is counted, and what happens when it is used up.
 
-#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
-
 mod support;
 
 use flow::cursor::{Cursor, CursorState, Identity, Input};

@@ -193,7 +193,7 @@ impl Context for Run<'_> {
     }
 
     fn command(&mut self, kind: &str, data: Map<String, Value>) -> u32 {
-        self.work.count(NOTE + encoded_len(&data) / 4);
+        self.work.count(NOTE + encoded_len(&data) / 16);
         self.cursor.sequence = self.cursor.sequence.saturating_add(1);
         let action_id = self.cursor.current_action().unwrap_or_default().to_owned();
         self.cursor.hung_up |= kind == HANGUP && !data.contains_key("reference_id");

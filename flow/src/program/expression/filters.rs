@@ -16,6 +16,9 @@ type Run = for<'v, 'w, 'e> fn(
     &'e Arguments<'v>,
 ) -> Result<Operand<'v>, Fault>;
 
+/// Maximum length of the path of a field in bytes.
+const MAX_PATH: usize = 256;
+
 /// A filter: `value | name(parameters)`.
 pub(super) struct Filter {
     pub name: &'static str,
@@ -136,6 +139,14 @@ impl<'v> Arguments<'v> {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => Err(self.wrong(at, "a text")),
+        }
+    }
+
+    /// The path of a field such as `address.city`, which each item is asked for.
+    pub fn path(&self, at: usize) -> Result<Option<&str>, Fault> {
+        match self.text(at)? {
+            Some(path) if path.len() > MAX_PATH => Err(self.wrong(at, "at most 256 bytes")),
+            path => Ok(path),
         }
     }
 

@@ -3,6 +3,11 @@
 //! `FUZZ_SECONDS=600 cargo test -p flow expression::fuzz -- --nocapture` runs longer than a few thousand rounds;
 //! `FUZZ_SEED` repeats a run. What once went wrong is kept, one expression a line, in `tests/corpus/expressions.txt`.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the environment says how long to fuzz; the core is not asked"
+)]
+
 use super::*;
 use serde_json::json;
 use std::time::{Duration, Instant};

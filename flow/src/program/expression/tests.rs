@@ -141,8 +141,10 @@ fn on_a_small_stack<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static)
     std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap()
 }
 
-/// Each way in which an expression can grow without an end: the text with `n` of it.
-fn growing() -> Vec<(&'static str, fn(usize) -> String)> {
+/// A way in which an expression can grow without an end: the text with `n` of it.
+type Growing = (&'static str, fn(usize) -> String);
+
+fn growing() -> Vec<Growing> {
     fn chain(of: &str, sign: &str, n: usize) -> String {
         vec![of; n.max(1)].join(sign)
     }
@@ -260,6 +262,10 @@ fn what_is_too_large_or_costs_too_much_is_an_error() {
         "list | map('string') | map('indent', 40000, true)",
         "(list, list) | tojson | tojson | tojson",
         "big | tojson | tojson ~ big",
+        "list | join('', big)",
+        "list | sort(attribute=big)",
+        "list | map(attribute=big) | list",
+        "list | selectattr(big, 'eq', 1) | list",
         "2 ** 1000000000",
         "10 ** 300 * 10 ** 300",
         "9223372036854775807 * 9223372036854775807",

@@ -95,7 +95,7 @@ pub(super) fn reverse<'v>(e: &mut Evaluator<'v, '_>, value: Operand<'v>, a: &Arg
 
 pub(super) fn join<'v>(e: &mut Evaluator<'v, '_>, value: Operand<'v>, a: &Arguments<'v>) -> Outcome<'v> {
     let between = e.text(a.get(0))?;
-    let path = a.text(1)?;
+    let path = a.path(1)?;
     let mut joined = String::new();
     for (number, item) in e.iterated(value, a)?.iter().enumerate() {
         let item = match path {
@@ -142,7 +142,7 @@ pub(super) fn dictsort<'v>(e: &mut Evaluator<'v, '_>, value: Operand<'v>, a: &Ar
 
 pub(super) fn sort<'v>(e: &mut Evaluator<'v, '_>, value: Operand<'v>, a: &Arguments<'v>) -> Outcome<'v> {
     let items = e.iterated(value, a)?;
-    sorted(e, items, a.text(2)?, a.flag(1), a.flag(0))
+    sorted(e, items, a.path(2)?, a.flag(1), a.flag(0))
 }
 
 fn sorted<'v>(
@@ -212,7 +212,7 @@ fn extreme<'v>(
     let mut best: Option<(Operand, Value)> = None;
     for item in e.iterated(value, a)? {
         e.size(&item)?;
-        let key = key(&item, a.text(1)?, a.flag(0)).map(Cow::Owned);
+        let key = key(&item, a.path(1)?, a.flag(0)).map(Cow::Owned);
         let is_better = match &best {
             None => true,
             Some((best, _)) => e.order(&key, best)? == wanted,
@@ -230,7 +230,7 @@ pub(super) fn sum<'v>(e: &mut Evaluator<'v, '_>, value: Operand<'v>, a: &Argumen
     let mut total = a.get(1).as_deref().map_or(Ok(Numeric::Whole(0)), number)?;
     for item in e.iterated(value, a)? {
         e.charge(COMPARISON)?;
-        let item = match a.text(0)? {
+        let item = match a.path(0)? {
             Some(path) => attribute(&item, path),
             None => Some(&item),
         };
@@ -245,7 +245,7 @@ pub(super) fn unique<'v>(e: &mut Evaluator<'v, '_>, value: Operand<'v>, a: &Argu
     let mut seen = BTreeSet::new();
     let mut unique = Vec::new();
     for item in e.iterated(value, a)? {
-        let key = key(&item, a.text(1)?, a.flag(0)).unwrap_or(Value::Null);
+        let key = key(&item, a.path(1)?, a.flag(0)).unwrap_or(Value::Null);
         let size = e.size(&key)?;
         e.charge(size + 16 * COMPARISON)?;
         if seen.insert(key.to_string()) {
@@ -302,7 +302,7 @@ fn filled(e: &mut Evaluator, items: &[Value], fill: Option<&Value>, times: usize
 /// `map('filter', …)` or `map(attribute='name', default=…)`
 pub(super) fn map<'v>(e: &mut Evaluator<'v, '_>, value: Operand<'v>, a: &Arguments<'v>) -> Outcome<'v> {
     let mut list = e.list();
-    if let Some(path) = a.text(1)?.filter(|_| a.get(0).is_none()) {
+    if let Some(path) = a.path(1)?.filter(|_| a.get(0).is_none()) {
         for item in e.iterated(value, a)? {
             let found = attribute(&item, path).or(a.get(2).as_deref()).unwrap_or(&Value::Null);
             list.copy(e, found)?;
@@ -342,7 +342,7 @@ pub(super) fn selectattr<'v>(
     value: Operand<'v>,
     a: &Arguments<'v>,
 ) -> Outcome<'v> {
-    chosen(e, value, a, a.text(0)?, 1, true)
+    chosen(e, value, a, a.path(0)?, 1, true)
 }
 
 pub(super) fn rejectattr<'v>(
@@ -350,7 +350,7 @@ pub(super) fn rejectattr<'v>(
     value: Operand<'v>,
     a: &Arguments<'v>,
 ) -> Outcome<'v> {
-    chosen(e, value, a, a.text(0)?, 1, false)
+    chosen(e, value, a, a.path(0)?, 1, false)
 }
 
 /// The items for which a test (or without one, their own truth) comes to `wanted`.
