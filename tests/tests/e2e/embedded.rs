@@ -1,6 +1,6 @@
 //! Signalbox with only a data folder: first commands, a kill, and the refusal of a second process on the same folder.
 
-use crate::standalone::{Standalone, TIMEOUT, sample, text_of};
+use crate::standalone::{Standalone, TIMEOUT, sample};
 use std::net::TcpListener;
 use std::time::Instant;
 
@@ -158,25 +158,6 @@ fn only_a_known_key_is_accepted() {
         ("SIGNALBOX_API__KEY", key.trim()),
     ];
     assert!(standalone.try_run(&["flow", "list"], &by_url).status.success());
-}
-
-#[test]
-fn above_the_memory_mark_a_publisher_is_refused_at_once_and_a_call_goes_on() {
-    let standalone = Standalone::open(&[("SIGNALBOX_DATA__MAX_MEMORY", "16MiB")]);
-    standalone.deploy_ivr();
-    // Each activeflow keeps its first event.
-    let long = "x".repeat(50_000);
-    let data = format!(r#"{{"from":"+15550100","to":"+15550111","note":"{long}"}}"#);
-    let send = |n: u32| {
-        let subject = format!("call-{n}");
-        let sent = ["event", "send", "--type", "call.incoming", "--subject", &subject, "--data", &data];
-        standalone.try_run(&sent, &[])
-    };
-    let refused = (0..2_000).map(send).find(|output| !output.status.success()).expect("a refusal");
-    let text = text_of(&refused);
-    assert!(text.contains("data.max_memory") && text.contains("those that run go on"), "{text}");
-    let taken = standalone.send("call.digits", "call-0", r#"{"digits":"3"}"#);
-    assert_eq!(taken["outcome"], "applied", "{taken}");
 }
 
 /// A single `curl` on the commands stream must not be able to stop the others for long.
