@@ -91,7 +91,8 @@ impl<'v> Evaluator<'v, '_> {
                 Ok(Cow::Borrowed(text))
             }
             Some(value) => {
-                self.size(value)?;
+                let size = self.size(value)?;
+                self.charge(size)?;
                 Ok(Cow::Owned(as_text(value)))
             }
         }
