@@ -45,7 +45,7 @@ async fn an_event_that_cannot_be_used_says_why() {
     is_problem(&refused(json!("text")).await, 422, "wrong_type");
     is_problem(&harness.send_as("application/json", "{").await, 422, "malformed_json");
     is_problem(&harness.send_as("application/json", "").await, 422, "malformed_json");
-    is_problem(&harness.send_as("application/json", "{\"id\":\"\\ud800\"}").await, 422, "malformed_json");
+    is_problem(&harness.send_as("application/json", "{\"id\":\"\\ud800\"}").await, 422, "missing_field");
     is_problem(&harness.send_as("text/plain", "{}").await, 415, "unsupported_media_type");
     is_problem(
         &refused(event("1", "call.incoming", "c", json!({"x": "x".repeat(70_000)}))).await,

@@ -103,7 +103,10 @@ fn an_action_that_needs_more_than_a_whole_step_fails() {
         let actions = json!([{ "id": "a", "type": kind, "option": option }]);
         let variables = json!({ "big": big() });
         let trigger = json!({ "event": "call.incoming" });
-        bundle_of(&json!({ "trigger": trigger, "variables": variables, "actions": actions }), &[])
+        bundle_of(
+            &json!({ "on_end": "leave", "trigger": trigger, "variables": variables, "actions": actions }),
+            &[],
+        )
     };
     let mut call = Drive::call(document(json!({ "key": "x", "value": list }), "variable_set"));
     resume(&mut call);

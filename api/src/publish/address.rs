@@ -190,7 +190,7 @@ mod tests {
             ("+15550111", "`+15550111` is not KIND=ADDRESS"),
             ("fax=+15550111", "`fax` is not a kind of address; known are call, sms"),
             ("call=", "`` is not an address of kind call"),
-            ("call=+1555-0111", "write a number such as +15550111"),
+            ("call=+1555x0111", "write a number such as +15550111"),
             ("call=+1*5*", "write a number"),
             ("call=+1234567890123456", "write a number"),
             ("sim=12345", "18 to 22 digits"),

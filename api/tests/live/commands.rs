@@ -151,7 +151,7 @@ async fn the_queues_are_listed_with_what_waits_in_them() {
         (&json!("gateway"), &json!(["call.#"]), &json!("open"), &json!(true), &json!(1))
     );
     assert!(queue["bytes"].as_u64() > Some(0) && queue["bytes"].as_u64() < queue["max_bytes"].as_u64());
-    is_problem(harness.get(PLAIN, "/v1/commands/queues", None).await, 403, "forbidden", "administrator")
+    is_problem(harness.get(PLAIN, "/v1/commands/queues", None).await, 403, "forbidden", "whole installation")
         .await;
     let amqp = LiveHarness::of(Shape { commands: false, ..Shape::default() }).await;
     let refused = amqp.get(ADMIN, "/v1/commands/queues", None).await;

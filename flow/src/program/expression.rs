@@ -9,45 +9,37 @@
 //! becomes text.
 
 mod evaluate;
+mod evaluator;
+mod filter;
 mod filters;
 mod kinds;
+mod operator;
 mod operators;
 mod parse;
 mod predicates;
+mod refusal;
 mod syntax;
 mod token;
+mod values;
 
 use super::work::Work;
-use evaluate::Evaluator;
+use evaluator::Evaluator;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use syntax::Node;
+use values::{MAX_DEPTH, MAX_OUTPUT_BYTES, MAX_WORK, cut, too_long};
 
-pub(crate) use evaluate::Fault;
+pub(crate) use evaluator::Fault;
 pub(crate) use kinds::Kind;
-pub(crate) use syntax::Refusal;
+pub(crate) use refusal::Refusal;
+pub(crate) use values::{Lookup, as_text, is_identifier, is_true};
 
-/// Maximum of levels of an expression: brackets, operators in a row, filters in a row, fields in a row.
-const MAX_DEPTH: usize = 64;
-/// Maximum work of one expression, in units of [`Work`].
-const MAX_WORK: usize = 400_000;
-/// Maximum size of a value in bytes of its JSON, of a text in bytes.
-const MAX_OUTPUT_BYTES: usize = 64 * 1024;
 /// Maximum size of a template in bytes.
 const MAX_SOURCE_BYTES: usize = 16 * 1024;
-/// Maximum number of missing variables that one text names.
-const MAX_MISSING: usize = 256;
-
 /// Root names that the engine sets; a flow cannot give them to variables of its own.
 pub const RESERVED: &[&str] =
     &["call", "message", "sim", "event", "activeflow", "flow", "customer", "actions", "error", "voipbin"];
-
-/// Lookup of variables by expressions.
-pub(crate) trait Lookup {
-    /// The value at a path, for example `["call", "from"]`.
-    fn path(&self, path: &[String]) -> Option<Cow<'_, Value>>;
-}
 
 /// Result of a template, and the paths that had no value.
 #[derive(Debug, PartialEq)]
@@ -258,41 +250,6 @@ fn plain_path(source: &str) -> Option<Vec<String>> {
     });
     let word = ["true", "false", "none", "True", "False", "None", "not"].contains(&source);
     (plain && !word && parts.len() <= MAX_DEPTH).then(|| parts.into_iter().map(str::to_owned).collect())
-}
-
-pub(crate) fn is_identifier(text: &str) -> bool {
-    let mut chars = text.chars();
-    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
-/// A value as part of a text.
-pub(crate) fn as_text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// Whether a value counts as true: everything except false, null, zero and empty values.
-pub(crate) fn is_true(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(yes) => *yes,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(fields) => !fields.is_empty(),
-    }
-}
-
-fn too_long() -> String {
-    format!("a value has more than {MAX_OUTPUT_BYTES} bytes, the limit of an expression")
-}
-
-fn cut(text: &str) -> String {
-    text.chars().take(60).collect()
 }
 
 #[cfg(test)]

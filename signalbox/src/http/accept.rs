@@ -11,6 +11,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -21,6 +22,10 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 const PAUSE: Duration = Duration::from_millis(100);
 /// Time for a connection to close that is evicted.
 const EVICTION: Duration = Duration::from_secs(1);
+/// Refused connections that are read at the same time, and for how long and how much.
+const MAX_REFUSED: usize = 16;
+const REFUSED_FOR: Duration = Duration::from_secs(1);
+const REFUSED_BYTES: u64 = 64 * 1024;
 /// Answer to a connection for which there is no slot.
 const BUSY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n";
@@ -72,6 +77,8 @@ struct Acceptor {
     shared: Arc<Shared>,
     tasks: TaskTracker,
     accepted: u64,
+    /// Refused connections that are read until their client has the answer.
+    refused: Arc<Semaphore>,
     /// Without an acceptor, no connection stays.
     _kill: DropGuard,
 }
@@ -90,6 +97,7 @@ impl Acceptor {
             shared: Arc::new(Shared { routes, limits, troubles, shutdown, kill: kill.clone() }),
             tasks: TaskTracker::new(),
             accepted: 0,
+            refused: Arc::new(Semaphore::new(MAX_REFUSED)),
             _kill: kill.drop_guard(),
         }
     }
@@ -128,9 +136,7 @@ impl Acceptor {
     async fn admit(&mut self, stream: TcpStream, peer: SocketAddr) {
         let Some(slot) = self.slot().await else {
             self.shared.troubles.count(Trouble::Refused);
-            // The client sees a closed connection if this answer does not fit.
-            let _ = stream.try_write(BUSY);
-            return;
+            return self.refuse(stream);
         };
         // The workers' reactor watches the stream from now on.
         let Ok(stream) = stream.into_std() else { return };
@@ -138,6 +144,22 @@ impl Acceptor {
         let registered = self.connections.add(self.accepted, self.name, slot);
         let serving = connection::serve(stream, peer, registered, self.shared.clone());
         self.tasks.spawn_on(serving, &self.workers);
+    }
+
+    /// Answers 503 and closes. A connection that is closed with unread bytes is reset, and the answer is lost: so a few of
+    /// them are read for a moment. The client of any other may see a closed connection only.
+    fn refuse(&self, mut stream: TcpStream) {
+        let (Ok(_), Ok(permit)) = (stream.try_write(BUSY), self.refused.clone().try_acquire_owned()) else {
+            return;
+        };
+        self.tasks.spawn(async move {
+            let _permit = permit;
+            let read = async {
+                stream.shutdown().await?;
+                tokio::io::copy(&mut stream.take(REFUSED_BYTES), &mut tokio::io::sink()).await
+            };
+            let _ = tokio::time::timeout(REFUSED_FOR, read).await;
+        });
     }
 
     /// A slot for one more connection. If all are taken, a connection without a request in progress gives up its slot.

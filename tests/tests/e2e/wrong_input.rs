@@ -129,7 +129,7 @@ fn files_flags_and_settings_are_refused_before_any_service_is_contacted() {
             "`fax` is not a kind of address",
         ),
         case(
-            &["flow", "deploy", "fine.json", "--route", "call=555-0111"],
+            &["flow", "deploy", "fine.json", "--route", "call=555x0111"],
             &[],
             2,
             "write a number such as +15550111",

@@ -1,150 +1,18 @@
-//! The evaluator of expressions. Every value is counted while it is made: in units of work, and in bytes of its JSON.
+//! The walk of the evaluator through the syntax tree.
 
-use super::operators::{kind, negative};
-use super::syntax::{Node, Operator};
-use super::{Lookup, MAX_OUTPUT_BYTES, as_text, filters, is_true, too_long};
-use crate::json::encoded_within;
-use crate::program::Work;
+use super::evaluator::{Evaluator, Fault, Operand, PART, field, kind, owned, whole, wrong};
+use super::filter::{Arguments, Filter};
+use super::filters;
+use super::operator::Operator;
+use super::operators::negative;
+use super::predicates::Predicate;
+use super::syntax::Node;
+use super::values::{MAX_MISSING, MAX_OUTPUT_BYTES, is_true, too_long};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
-/// Units of work of one part of an expression.
-const PART: usize = 8;
 /// Units of work of a variable that is made for its lookup, besides its bytes.
 const MADE: usize = 32;
-
-/// A value while it is computed; `None` is what has no value.
-pub(super) type Operand<'v> = Option<Cow<'v, Value>>;
-
-/// Why there is no result.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Fault {
-    /// The expression cannot be computed from these values.
-    Wrong(String),
-    /// The step has no work left.
-    Exhausted,
-}
-
-pub(super) fn wrong(message: impl Into<String>) -> Fault {
-    Fault::Wrong(message.into())
-}
-
-/// One evaluation.
-pub(super) struct Evaluator<'v, 'w> {
-    pub variables: &'v dyn Lookup,
-    pub work: &'w mut Work,
-    /// Units that this expression may still use.
-    pub left: usize,
-    /// Paths that had no value.
-    pub missing: Vec<String>,
-}
-
-/// Work and sizes.
-impl<'v> Evaluator<'v, '_> {
-    pub fn charge(&mut self, units: usize) -> Result<(), Fault> {
-        self.left = self.left.checked_sub(units).ok_or_else(|| {
-            let most = super::MAX_WORK;
-            wrong(format!("it needs more than {most} units of work; compute less in one expression"))
-        })?;
-        self.work.charge(units).map_err(|_| Fault::Exhausted)
-    }
-
-    /// Bytes of a value's JSON, which must be within the limit.
-    pub fn size(&mut self, value: &Value) -> Result<usize, Fault> {
-        let size = match value {
-            Value::String(text) => text.len() + 2,
-            value => encoded_within(value, MAX_OUTPUT_BYTES).ok_or_else(|| wrong(too_long()))?,
-        };
-        self.charge(size / 4 + 1)?;
-        Ok(size)
-    }
-
-    /// Texts one behind the other.
-    pub fn joined(&mut self, parts: &[&str]) -> Result<String, Fault> {
-        let mut joined = String::new();
-        for part in parts {
-            self.push(&mut joined, part)?;
-        }
-        Ok(joined)
-    }
-
-    /// Appends to a text, within the limit.
-    pub fn push(&mut self, text: &mut String, more: &str) -> Result<(), Fault> {
-        self.charge(more.len() / 8 + 1)?;
-        if text.len() + more.len() > MAX_OUTPUT_BYTES {
-            return Err(wrong(too_long()));
-        }
-        text.push_str(more);
-        Ok(())
-    }
-
-    pub fn list(&self) -> List {
-        List { items: Vec::new(), size: 2 }
-    }
-
-    /// A value as text: a text as it is, nothing as an empty one, anything else as JSON.
-    pub fn text<'a>(&mut self, operand: &'a Operand) -> Result<Cow<'a, str>, Fault> {
-        match operand.as_deref() {
-            None => Ok(Cow::Borrowed("")),
-            Some(Value::String(text)) => {
-                self.charge(text.len() / 8 + 1)?;
-                Ok(Cow::Borrowed(text))
-            }
-            Some(value) => {
-                let size = self.size(value)?;
-                self.charge(size)?;
-                Ok(Cow::Owned(as_text(value)))
-            }
-        }
-    }
-}
-
-/// A list while it is made, within the limit of bytes.
-pub(super) struct List {
-    items: Vec<Value>,
-    size: usize,
-}
-
-impl List {
-    /// Adds a copy.
-    pub fn copy(&mut self, evaluator: &mut Evaluator, value: &Value) -> Result<(), Fault> {
-        self.take(evaluator, value)?;
-        self.items.push(value.clone());
-        Ok(())
-    }
-
-    pub fn push(&mut self, evaluator: &mut Evaluator, value: Value) -> Result<(), Fault> {
-        self.take(evaluator, &value)?;
-        self.items.push(value);
-        Ok(())
-    }
-
-    fn take(&mut self, evaluator: &mut Evaluator, value: &Value) -> Result<(), Fault> {
-        evaluator.charge(PART)?;
-        self.size += evaluator.size(value)? + 1;
-        if self.size > MAX_OUTPUT_BYTES { Err(wrong(too_long())) } else { Ok(()) }
-    }
-
-    pub fn done<'v>(self) -> Operand<'v> {
-        Some(Cow::Owned(Value::Array(self.items)))
-    }
-
-    pub fn into_value(self) -> Value {
-        Value::Array(self.items)
-    }
-}
-
-pub(super) fn owned<'v>(value: impl Into<Value>) -> Operand<'v> {
-    Some(Cow::Owned(value.into()))
-}
-
-/// A field of an object, or an item of a list by its number.
-pub(super) fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
-    match value {
-        Value::Array(items) => items.get(name.parse::<usize>().ok()?),
-        value => value.get(name),
-    }
-}
 
 /// The walk of the tree. Each kind of part has its own function, so that one level needs little of the stack.
 impl<'v> Evaluator<'v, '_> {
@@ -187,7 +55,7 @@ impl<'v> Evaluator<'v, '_> {
             None => {
                 let name = path.join(".");
                 self.charge(self.missing.len() / 4)?;
-                if !self.missing.contains(&name) && self.missing.len() < super::MAX_MISSING {
+                if !self.missing.contains(&name) && self.missing.len() < MAX_MISSING {
                     self.missing.push(name);
                 }
             }
@@ -349,7 +217,7 @@ impl<'v> Evaluator<'v, '_> {
 
     fn is(
         &mut self,
-        predicate: &'static super::predicates::Predicate,
+        predicate: &'static Predicate,
         value: &'v Node,
         arguments: &'v [Node],
     ) -> Result<Operand<'v>, Fault> {
@@ -366,7 +234,7 @@ impl<'v> Evaluator<'v, '_> {
 
     fn filter(
         &mut self,
-        filter: &'static filters::Filter,
+        filter: &'static Filter,
         value: &'v Node,
         arguments: &'v [Option<Node>],
     ) -> Result<Operand<'v>, Fault> {
@@ -382,7 +250,12 @@ impl<'v> Evaluator<'v, '_> {
                 None => None,
             });
         }
-        (filter.run)(self, value, &filters::Arguments { of: filter, given })
+        let arguments = Arguments { of: filter, given, applied: None };
+        let applied = match filter.name {
+            "map" => arguments.text(0)?.and_then(filters::find),
+            _ => None,
+        };
+        (filter.run)(self, value, &Arguments { applied, ..arguments })
     }
 
     fn default_of(
@@ -405,16 +278,6 @@ impl<'v> Evaluator<'v, '_> {
 
 fn borrowed<'v>(value: &'v Value, find: impl FnOnce(&Value) -> Option<&Value>) -> Operand<'v> {
     find(value).map(Cow::Borrowed)
-}
-
-/// A whole number, or none.
-pub(super) fn whole(operand: &Operand, what: &str) -> Result<Option<i64>, Fault> {
-    match operand.as_deref() {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => value.as_i64().map(Some).ok_or_else(|| {
-            wrong(format!("{what} is {}, expected a whole number", crate::json::shown(value)))
-        }),
-    }
 }
 
 /// The position that an index names; a negative one counts from the end.

@@ -20,7 +20,7 @@ struct Variables(Value);
 
 impl Lookup for Variables {
     fn path(&self, path: &[String]) -> Option<Cow<'_, Value>> {
-        path.iter().try_fold(&self.0, |value, key| evaluate::field(value, key)).map(Cow::Borrowed)
+        path.iter().try_fold(&self.0, |value, key| evaluator::field(value, key)).map(Cow::Borrowed)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is known of an expression's values before the flow runs: comparisons that can only fail.
 
-use super::syntax::{Node, Operator};
+use super::operator::Operator;
+use super::syntax::Node;
 
 /// The kind of a value, as far as it is known before the flow runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

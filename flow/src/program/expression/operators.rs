@@ -1,7 +1,7 @@
 //! Arithmetic and comparison of JSON values. A text is never compared with a number: the answer would be a guess.
 
-use super::evaluate::{Evaluator, Fault, Operand, wrong};
-use super::syntax::Operator;
+use super::evaluator::{Evaluator, Fault, Operand, kind, wrong};
+use super::operator::Operator;
 use serde_json::{Number, Value};
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -45,19 +45,6 @@ impl Numeric {
             (Whole(one), Whole(other)) => one.cmp(&other),
             (one, other) => one.as_f64().partial_cmp(&other.as_f64()).unwrap_or(Ordering::Equal),
         }
-    }
-}
-
-/// The kind of a value, for messages.
-pub(super) fn kind(operand: &Operand) -> &'static str {
-    match operand.as_deref() {
-        None => "nothing",
-        Some(Value::Null) => "none",
-        Some(Value::Bool(_)) => "true or false",
-        Some(Value::Number(_)) => "a number",
-        Some(Value::String(_)) => "a text",
-        Some(Value::Array(_)) => "a list",
-        Some(Value::Object(_)) => "an object",
     }
 }
 

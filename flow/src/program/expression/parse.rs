@@ -1,11 +1,14 @@
 //! The parser of expressions. Depth and chains are bounded while they are read, so that neither the parser nor whoever
 //! walks the tree can exhaust a stack.
 
-use super::filters::{self, Filter};
+use super::filter::Filter;
+use super::filters;
+use super::operator::{COMPARISON, NOT, OPERATORS, Operator};
 use super::predicates;
-use super::syntax::{COMPARISON, NOT, Node, OPERATORS, Operator, Refusal};
+use super::refusal::Refusal;
+use super::syntax::Node;
 use super::token::{Token, tokens};
-use super::{MAX_DEPTH, cut};
+use super::values::{MAX_DEPTH, cut};
 use crate::finding::did_you_mean;
 use serde_json::Value;
 

@@ -1,8 +1,8 @@
 //! The tests of expressions: `value is defined`, `value is divisibleby 3`.
 
-use super::evaluate::{Evaluator, Fault, Operand, wrong};
-use super::operators::{Numeric, kind};
-use super::syntax::Operator;
+use super::evaluator::{Evaluator, Fault, Operand, kind, wrong};
+use super::operator::Operator;
+use super::operators::Numeric;
 use serde_json::Value;
 
 type Holds =

@@ -1,10 +1,12 @@
 //! The syntax tree of an expression.
 
-use super::filters::Filter;
+use super::filter::Filter;
+use super::operator::Operator;
 use super::predicates::Predicate;
+use super::values::cut;
 use serde_json::Value;
 
-/// An expression or a part of it. At most [`super::MAX_DEPTH`] levels deep, so that whoever walks it may recurse.
+/// An expression or a part of it. At most [`super::values::MAX_DEPTH`] levels deep, so that whoever walks it may recurse.
 #[derive(Debug)]
 pub(super) enum Node {
     Constant(Value),
@@ -33,99 +35,12 @@ pub(super) enum Node {
     Range(Vec<Node>),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operator {
-    Or,
-    And,
-    Equal,
-    Unequal,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-    In,
-    NotIn,
-    Add,
-    Subtract,
-    Join,
-    Multiply,
-    Divide,
-    DivideWhole,
-    Remainder,
-    Power,
-}
-
-use Operator::{
-    Add, And, Divide, DivideWhole, Equal, Greater, GreaterOrEqual, In, Join, Less, LessOrEqual, Multiply,
-    NotIn, Or, Power, Remainder, Subtract, Unequal,
-};
-
-/// Every operator with its sign and how tightly it binds.
-pub(super) const OPERATORS: &[(Operator, &str, u8)] = &[
-    (Or, "or", 1),
-    (And, "and", 2),
-    (Equal, "==", 4),
-    (Unequal, "!=", 4),
-    (LessOrEqual, "<=", 4),
-    (GreaterOrEqual, ">=", 4),
-    (Less, "<", 4),
-    (Greater, ">", 4),
-    (In, "in", 4),
-    (NotIn, "not in", 4),
-    (Add, "+", 5),
-    (Subtract, "-", 5),
-    (Join, "~", 6),
-    (Multiply, "*", 7),
-    (Divide, "/", 7),
-    (DivideWhole, "//", 7),
-    (Remainder, "%", 7),
-    (Power, "**", 8),
-];
-
-/// How tightly comparisons bind, and `not` just below them.
-pub(super) const COMPARISON: u8 = 4;
-pub(super) const NOT: u8 = 3;
-
-impl Operator {
-    pub fn sign(self) -> &'static str {
-        OPERATORS.iter().find(|(operator, ..)| *operator == self).map_or("", |(_, sign, _)| sign)
-    }
-
-    pub fn is_comparison(self) -> bool {
-        matches!(self, Equal | Unequal | Less | LessOrEqual | Greater | GreaterOrEqual | In | NotIn)
-    }
-}
-
-/// Why a text is no expression.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    /// Whether it names a filter, a test or a function that does not exist.
-    pub is_unknown_name: bool,
-    pub message: String,
-}
-
-impl Refusal {
-    pub fn unreadable(message: impl Into<String>) -> Refusal {
-        Refusal { is_unknown_name: false, message: message.into() }
-    }
-
-    pub fn unknown(message: impl Into<String>) -> Refusal {
-        Refusal { is_unknown_name: true, message: message.into() }
-    }
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
 impl Node {
     /// The part as a message names it.
     pub fn shown(&self) -> String {
         match self {
             Node::Constant(value) => crate::json::shown(value),
-            Node::Path(path) => format!("`{}`", super::cut(&path.join("."))),
+            Node::Path(path) => format!("`{}`", cut(&path.join("."))),
             Node::Filter(filter, ..) => format!("the result of `{}`", filter.name),
             Node::Binary(operator, ..) => format!("the result of `{}`", operator.sign()),
             Node::List(_) => "the list".to_owned(),

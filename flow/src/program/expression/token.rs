@@ -1,6 +1,7 @@
 //! The tokens of an expression.
 
-use super::syntax::Refusal;
+use super::refusal::Refusal;
+use super::values::cut;
 use serde_json::{Number, Value};
 
 /// A token; `Sign` is an operator or a bracket.
@@ -15,8 +16,8 @@ pub(super) enum Token {
 impl std::fmt::Display for Token {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Token::Word(word) => write!(f, "`{}`", super::cut(word)),
-            Token::Text(text) => write!(f, "the text `{}`", super::cut(text)),
+            Token::Word(word) => write!(f, "`{}`", cut(word)),
+            Token::Text(text) => write!(f, "the text `{}`", cut(text)),
             Token::Number(number) => write!(f, "the number `{number}`"),
             Token::Sign(sign) => write!(f, "`{sign}`"),
         }
@@ -73,7 +74,7 @@ fn number(text: &str, is_index: bool) -> Result<(Token, usize), Refusal> {
         }
     }
     let shown = &text[..end];
-    let wrong = || Refusal::unreadable(format!("the number `{}` is too large", super::cut(shown)));
+    let wrong = || Refusal::unreadable(format!("the number `{}` is too large", cut(shown)));
     let number = match shown.parse::<u64>() {
         Ok(whole) => Number::from(whole),
         Err(_) if shown.contains(['.', 'e', 'E']) => {

@@ -1,10 +1,11 @@
 //! Filters of lists and objects.
 
-use super::super::evaluate::{Evaluator, Fault, Operand, field, owned, wrong};
-use super::super::operators::{Numeric, arithmetic, kind};
-use super::super::syntax::Operator;
-use super::super::{cut, is_true, predicates};
-use super::{Arguments, find};
+use super::super::evaluator::{Evaluator, Fault, Operand, field, kind, owned, wrong};
+use super::super::filter::Arguments;
+use super::super::operator::Operator;
+use super::super::operators::{Numeric, arithmetic};
+use super::super::predicates;
+use super::super::values::{cut, is_true};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -311,7 +312,7 @@ pub(super) fn map<'v>(e: &mut Evaluator<'v, '_>, value: Operand<'v>, a: &Argumen
     }
     let name =
         a.text(0)?.ok_or_else(|| wrong("the filter `map` needs the name of a filter or `attribute`"))?;
-    let filter = find(name).ok_or_else(|| wrong(format!("there is no filter `{}`", cut(name))))?;
+    let filter = a.applied.ok_or_else(|| wrong(format!("there is no filter `{}`", cut(name))))?;
     if filter.takes_more {
         return Err(wrong(format!("the filter `map` cannot apply `{}`", filter.name)));
     }
@@ -320,7 +321,7 @@ pub(super) fn map<'v>(e: &mut Evaluator<'v, '_>, value: Operand<'v>, a: &Argumen
     if let Some(at) = missing {
         return Err(wrong(format!("the filter `{}` needs `{}`", filter.name, filter.parameters[at])));
     }
-    let arguments = Arguments { of: filter, given };
+    let arguments = Arguments { of: filter, given, applied: None };
     for item in e.iterated(value, a)? {
         e.charge(COMPARISON)?;
         let mapped = (filter.run)(e, Some(Cow::Owned(item)), &arguments)?;

@@ -1,9 +1,9 @@
 //! Filters of numbers.
 
-use super::super::evaluate::{Evaluator, Fault, Operand, owned, wrong};
-use super::super::is_true;
+use super::super::evaluator::{Evaluator, Fault, Operand, owned, wrong};
+use super::super::filter::Arguments;
 use super::super::operators::Numeric;
-use super::Arguments;
+use super::super::values::is_true;
 use crate::json::shown;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -141,7 +141,7 @@ pub(super) fn round<'v>(
         "ceil" => (number * factor).ceil() / factor,
         "floor" => (number * factor).floor() / factor,
         other => {
-            let what = format!("`method` of the filter `round` is `{}`", super::super::cut(other));
+            let what = format!("`method` of the filter `round` is `{}`", super::super::values::cut(other));
             return Err(wrong(format!("{what}, expected `common`, `ceil` or `floor`")));
         }
     };

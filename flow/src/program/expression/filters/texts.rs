@@ -1,8 +1,8 @@
 //! Filters of texts.
 
-use super::super::evaluate::{Evaluator, Fault, Operand, owned, wrong};
-use super::super::{MAX_OUTPUT_BYTES, too_long};
-use super::Arguments;
+use super::super::evaluator::{Evaluator, Fault, Operand, owned, wrong};
+use super::super::filter::Arguments;
+use super::super::values::{MAX_OUTPUT_BYTES, too_long};
 use serde_json::Value;
 
 type Outcome<'v> = Result<Operand<'v>, Fault>;
