@@ -170,9 +170,9 @@ fn files_flags_and_settings_are_refused_before_any_service_is_contacted() {
         case(&["route", "set", "call=*"], &[], 2, "--flow"),
         event(&["--type", "call.incoming", "--data", "{to"], 2, "--data is not JSON"),
         event(
-            &["--type", "call.incoming", "--subject", "c", "--data", "{\"to\":5}"],
+            &["--type", "call.incoming", "--subject", "c", "--data", "{\"to\":[5]}"],
             2,
-            "`data.to` of call.incoming is `5`",
+            "`data.to` of call.incoming is `[5]`",
         ),
         event(
             &["--type", "call.incoming", "--data", "{\"to\":\"+15550111\"}"],

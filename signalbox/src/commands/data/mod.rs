@@ -1,14 +1,12 @@
 //! `signalbox data …`: check and salvage a data folder.
 
 mod check;
+mod damaged;
 mod salvage;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::Column;
-use adapters::embedded::disk::DamagedRecord;
 use clap::Subcommand;
-use serde::Serialize;
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
@@ -26,26 +24,3 @@ pub fn run(command: &Command, context: &Context) -> Result<(), Failure> {
         Command::Salvage(args) => salvage::run(args, context),
     }
 }
-
-/// A damaged record, as it is printed.
-#[derive(Serialize)]
-struct Row {
-    record: String,
-    table: String,
-    key: String,
-    what: String,
-}
-
-impl From<DamagedRecord> for Row {
-    fn from(record: DamagedRecord) -> Row {
-        let key = record.key_text();
-        Row { record: record.kind, table: record.table.to_owned(), key, what: record.what }
-    }
-}
-
-const COLUMNS: [Column<Row>; 4] = [
-    ("RECORD", |row| row.record.clone()),
-    ("TABLE", |row| row.table.clone()),
-    ("KEY", |row| row.key.clone()),
-    ("DAMAGE", |row| row.what.clone()),
-];

@@ -1,6 +1,6 @@
 //! `signalbox data salvage --to FOLDER`.
 
-use super::{COLUMNS, Row};
+use super::damaged::{COLUMNS, Row};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Format, OutputArgs, line};
