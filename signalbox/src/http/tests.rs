@@ -26,6 +26,8 @@ struct Fixture {
     address: SocketAddr,
     /// Permits of requests to `/wait`.
     go: Arc<Semaphore>,
+    /// One permit for each request to `/wait` that has begun.
+    begun: Arc<Semaphore>,
     _stop: DropGuard,
 }
 
@@ -33,19 +35,24 @@ impl Fixture {
     fn new(limits: Limits) -> Fixture {
         let workers = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let go = Arc::new(Semaphore::new(0));
-        let waiting = go.clone();
+        let begun = Arc::new(Semaphore::new(0));
+        let (waiting, counted) = (go.clone(), begun.clone());
+        let wait = move || async move {
+            counted.add_permits(1);
+            waiting.acquire().await.map(|_| "done").unwrap()
+        };
         let routes = Router::new()
             .route("/", get(|| async { "hello" }))
             .route("/large", get(|| async { "x".repeat(64 << 20) }))
             .route("/body", post(|body: Bytes| async move { body.len().to_string() }))
-            .route("/wait", get(move || async move { waiting.acquire().await.map(|_| "done").unwrap() }));
+            .route("/wait", get(wait));
         let listener = workers.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let server =
             Server { name: "api", limited_by: "a test", routes, limits, workers: workers.handle().clone() };
         workers.spawn(serve(listener, server, shutdown.clone()));
-        Fixture { workers, address, go, _stop: shutdown.drop_guard() }
+        Fixture { workers, address, go, begun, _stop: shutdown.drop_guard() }
     }
 
     fn connect(&self) -> TcpStream {
@@ -170,15 +177,10 @@ fn clients_that_ask_for_nothing_give_way_to_those_that_do() {
 fn a_connection_above_the_limit_is_refused_and_the_others_go_on() {
     let fixture = Fixture::new(Limits { connections: 2, ..limits() });
     let mut waiting: Vec<TcpStream> = (0..2).map(|_| fixture.get("/wait")).collect();
-    let answer = loop {
-        // Until the workers have begun both requests, a connection may give way.
-        let answer = first_bytes(&mut fixture.get("/"));
-        if answer.starts_with("HTTP/1.1 503") {
-            break answer;
-        }
-        waiting = (0..2).map(|_| fixture.get("/wait")).collect();
-    };
-    assert!(answer.contains("retry-after: 1"), "{answer}");
+    // A connection gives way until its request has begun.
+    let _ = fixture.workers.block_on(fixture.begun.acquire_many(2)).unwrap();
+    let answer = first_bytes(&mut fixture.get("/"));
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1"), "{answer}");
     fixture.go.add_permits(1_000);
     for stream in &mut waiting {
         is_ok(&first_bytes(stream));
