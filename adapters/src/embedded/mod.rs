@@ -53,6 +53,17 @@ impl Settings {
 pub struct Folder {
     pub store: Arc<Store>,
     pub bus: Bus,
+    disk: Arc<Disk>,
+}
+
+impl Folder {
+    /// Writes everything to the table and closes it, whoever still holds the store or the bus: their later writes fail.
+    ///
+    /// # Errors
+    /// The last write failed.
+    pub fn close(&self) -> Result<(), String> {
+        self.disk.close()
+    }
 }
 
 /// Opens or creates the data folder `dir`.
@@ -78,10 +89,10 @@ pub fn open(dir: &Path, settings: &Settings) -> Result<Folder, OpenError> {
         .map_err(|error| OpenError::Unusable { dir: dir.to_owned(), reason: error.to_string() })?;
     let mark = Arc::new(MemoryMark::new(settings.max_memory, bus.bytes()));
     let Settings { clock, clocks, .. } = settings.clone();
-    let store = Store::recovered(store, disk, mark, |newest| {
+    let store = Store::recovered(store, disk.clone(), mark, |newest| {
         clock.map_or_else(|| Time::even(newest, clocks), Time::Manual)
     });
-    Ok(Folder { store: Arc::new(store), bus })
+    Ok(Folder { store: Arc::new(store), bus, disk })
 }
 
 #[cfg(test)]

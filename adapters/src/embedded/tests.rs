@@ -31,7 +31,7 @@ fn marker(number: u32) -> String {
 /// A folder with 200 events and 200 commands, on many pages.
 async fn filled(name: &str) -> PathBuf {
     let dir = folder(name);
-    let Folder { bus, store } = open(&dir, &settings()).unwrap();
+    let Folder { bus, store, .. } = open(&dir, &settings()).unwrap();
     drop(bus.open("gateway", &["call.#".to_owned()], None).await.unwrap());
     for number in 0..200 {
         let event = Event { body: marker(number).into_bytes(), ..Event::default() };
@@ -87,7 +87,7 @@ async fn every_flipped_byte_is_named_and_what_is_whole_can_be_salvaged() {
     let to = folder("flipped-salvaged");
     let report = salvage(&dir, &to, &settings()).unwrap();
     assert_eq!(report.damaged, *records);
-    let Folder { bus, store } = open(&to, &settings()).unwrap();
+    let Folder { bus, store, .. } = open(&to, &settings()).unwrap();
     assert_eq!(bus.list()[0].commands, 199);
     drop((bus, store));
     let salvaged = check(&to, &settings()).unwrap();

@@ -118,11 +118,15 @@ impl Backends {
         }
     }
 
-    /// Waits for a bounded time until accepted messages are confirmed. Embedded backends have already stored everything that
-    /// they confirmed.
+    /// Waits for a bounded time until the broker has confirmed accepted messages, and closes the data folder.
     pub async fn close(&self) {
         if let Some(broker) = &self.broker {
             broker.close().await;
+        }
+        if let Some(folder) = &self.folder
+            && let Err(reason) = tokio::task::block_in_place(|| folder.close())
+        {
+            tracing::error!(error = reason, "the last write to the data folder failed: {reason}");
         }
     }
 }

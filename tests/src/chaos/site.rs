@@ -1,7 +1,7 @@
 //! A site: a private Redis, a private RabbitMQ, and the real binary configured for both.
 
 use super::fleet::Fleet;
-use crate::support::process::{Folder, Process};
+use crate::support::process::{Folder, Process, output_of};
 use crate::support::{Rabbit, RabbitOptions, Redis, RedisOptions};
 use anyhow::{Context, ensure};
 use std::path::{Path, PathBuf};
@@ -59,7 +59,7 @@ impl Site {
     pub fn try_run(&self, arguments: &[&str]) -> anyhow::Result<Output> {
         let mut command = Command::new(binary()?);
         command.args(arguments).envs(self.env.iter().cloned()).env("SIGNALBOX_OPS__LISTEN", "");
-        command.output().context("running signalbox")
+        output_of(&mut command).context("running signalbox")
     }
 
     /// Starts roles, one process for each mention, and waits until they say that they are ready.

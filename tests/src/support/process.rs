@@ -7,8 +7,12 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
+
+/// Longest time for a command that is expected to end by itself.
+const COMMAND_LIMIT: Duration = Duration::from_secs(300);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
@@ -121,6 +125,33 @@ impl Drop for Process {
         drop(self.guard.stdin.take());
         let _ = self.guard.wait();
     }
+}
+
+/// Runs `command` to its end, with its output captured. Without a limit, one command that should have been refused would stop
+/// the whole run.
+///
+/// # Errors
+/// It cannot be started, or it still ran after five minutes and was killed; then the error has its output.
+pub fn output_of(command: &mut Command) -> std::io::Result<Output> {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let id = child.id().to_string();
+    let (ended, end) = channel::<()>();
+    let watchdog = std::thread::spawn(move || {
+        let is_late = end.recv_timeout(COMMAND_LIMIT) == Err(RecvTimeoutError::Timeout);
+        if is_late {
+            send(Signal::Kill, &id);
+        }
+        is_late
+    });
+    let output = child.wait_with_output();
+    drop(ended);
+    if !watchdog.join().unwrap_or_default() {
+        return output;
+    }
+    let output = output?;
+    let [printed, errors] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    let text = format!("{command:?} still ran after {COMMAND_LIMIT:?}. It printed:\n{printed}{errors}");
+    Err(std::io::Error::new(std::io::ErrorKind::TimedOut, text))
 }
 
 /// A folder in the system's temporary folder that is removed even if the test's process is killed.

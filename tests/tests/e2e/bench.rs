@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use tests::chaos::Site;
 use tests::chaos::site::binary;
-use tests::support::process::Folder;
+use tests::support::process::{Folder, output_of};
 
 /// Small enough for a test. The rate of 100/s, the ten seconds of waits and the four idle seconds cannot be reduced.
 const SIZE: [&str; 4] = ["--events", "60", "--output", "json"];
@@ -44,7 +44,7 @@ async fn services_that_hold_data_are_left_alone_without_yes() {
 fn without_configured_services_every_measurement_has_its_figures_in_a_folder_that_is_removed() {
     let folder = Folder::new("bench");
     let mut command = Command::new(binary().unwrap());
-    let output = command.arg("bench").args(SIZE).current_dir(folder.path()).output().unwrap();
+    let output = output_of(command.arg("bench").args(SIZE).current_dir(folder.path())).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_complete(&report, &["L1", "M1", "M2", "P1a", "P1b", "P2a", "P3", "S1", "T1"]);

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 use tests::chaos::site::binary;
+use tests::support::process::output_of;
 
 /// A running demo whose output is read line by line.
 struct Demo {
@@ -92,7 +93,7 @@ fn the_commands_that_the_demo_suggests_work_in_another_terminal_and_ctrl_c_ends_
     assert!(script.lines().count() >= 6, "{text}");
     let mut shell = Command::new("/bin/sh");
     shell.args(["-eu", "-c", &script]).current_dir(standalone.folder.path());
-    let output = shell.env("SIGNALBOX_OPS__LISTEN", "").output().unwrap();
+    let output = output_of(shell.env("SIGNALBOX_OPS__LISTEN", "")).unwrap();
     assert!(output.status.success(), "{script}\n{}", text_of(&output));
     assert!(text_of(&output).contains("{\"result\":["), "curl shows activeflows: {}", text_of(&output));
 

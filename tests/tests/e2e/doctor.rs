@@ -9,7 +9,7 @@ use tests::carrier::link::{EVENTS, connect};
 use tests::chaos::Site;
 use tests::chaos::site::binary;
 use tests::support::ports;
-use tests::support::process::{Folder, Process};
+use tests::support::process::{Folder, Process, output_of};
 
 /// The exit code and the report of one run.
 struct DoctorRun {
@@ -110,7 +110,7 @@ fn the_process_that_has_the_data_folder_is_asked_over_its_api() {
     let run = || {
         let mut command = Command::new(binary().unwrap());
         DoctorRun::read(
-            &command.args(["doctor", "--output", "json"]).envs(settings.clone()).output().unwrap(),
+            &output_of(command.args(["doctor", "--output", "json"]).envs(settings.clone())).unwrap(),
         )
     };
     let before = run();

@@ -208,21 +208,9 @@ fn a_damaged_folder_is_named_by_every_command_that_reads_it_and_salvaged() {
     assert!(standalone.stop());
     let database = standalone.data().join("signalbox.db");
     let text = b"For our opening hours press 3";
-    let read = || {
-        let bytes = std::fs::read(&database).unwrap();
-        let places: Vec<usize> =
-            (0..bytes.len() - text.len()).filter(|at| bytes[*at..].starts_with(text)).collect();
-        (bytes, places)
-    };
-    let (mut bytes, mut places) = read();
-    // A loaded machine may leave the last writes in the write-ahead log; the next process moves them.
-    for _ in 0..5 {
-        if places.is_empty() {
-            standalone.start();
-            assert!(standalone.stop());
-            (bytes, places) = read();
-        }
-    }
+    let mut bytes = std::fs::read(&database).unwrap();
+    let places: Vec<usize> =
+        (0..bytes.len() - text.len()).filter(|at| bytes[*at..].starts_with(text)).collect();
     assert!(!places.is_empty());
     places.iter().for_each(|at| bytes[*at] ^= 1);
     std::fs::write(&database, bytes).unwrap();

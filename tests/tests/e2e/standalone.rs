@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tests::chaos::Fleet;
 use tests::chaos::site::binary;
-use tests::support::process::Folder;
+use tests::support::process::{Folder, output_of};
 use tests::support::{Process, Signal, ports};
 
 /// Limit against a hanging test.
@@ -112,7 +112,7 @@ impl Standalone {
         command.args(arguments).stdin(Stdio::null());
         command.env_clear().envs(std::env::vars_os().filter(|(name, _)| !is_setting(name)));
         command.env("SIGNALBOX_OPS__LISTEN", "").envs(self.env.iter().cloned());
-        command.envs(settings.iter().copied()).output().unwrap()
+        output_of(command.envs(settings.iter().copied())).unwrap()
     }
 
     /// Standard output of a command that must succeed.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use tests::chaos::Site;
 use tests::chaos::site::binary;
-use tests::support::process::Folder;
+use tests::support::process::{Folder, output_of};
 use tests::support::{Redis, RedisOptions};
 
 struct Case<'a> {
@@ -35,7 +35,8 @@ fn check(folder: &Path, environment: &[(String, String)], cases: &[Case]) {
 
 fn difference(folder: &Path, environment: &[(String, String)], case: &Case) -> Option<String> {
     let inherited = std::env::vars().filter(|(name, _)| !name.starts_with("SIGNALBOX_"));
-    let output = Command::new(binary().unwrap())
+    let mut command = Command::new(binary().unwrap());
+    command
         .args(&case.arguments)
         .env_clear()
         .envs(inherited)
@@ -44,9 +45,8 @@ fn difference(folder: &Path, environment: &[(String, String)], case: &Case) -> O
         .envs(environment.iter().cloned())
         .envs(case.settings.iter().copied())
         .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+        .stdin(Stdio::null());
+    let output = output_of(&mut command).unwrap();
     let text =
         String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
     let is_right = output.status.code() == Some(case.code) && text.contains(case.says);

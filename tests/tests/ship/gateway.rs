@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tests::chaos::site::binary;
-use tests::support::process::Folder;
+use tests::support::process::{Folder, output_of};
 use tests::support::{Process, ports};
 
 const START: Duration = Duration::from_secs(60);
@@ -38,7 +38,7 @@ impl Serve {
     fn run(&self, arguments: &[&str]) {
         let mut command = Command::new(binary().unwrap());
         command.args(arguments).envs(self.settings.iter().cloned()).current_dir(self.folder.path());
-        let output = command.output().unwrap();
+        let output = output_of(&mut command).unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 

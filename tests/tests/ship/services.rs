@@ -11,7 +11,7 @@ use tests::carrier::event::now;
 use tests::carrier::gateway::{COMMANDS, bind, keep_consuming};
 use tests::carrier::{Link, Outgoing};
 use tests::chaos::site::binary;
-use tests::support::process::Folder;
+use tests::support::process::{Folder, output_of};
 use tests::support::{Process, Rabbit, RabbitOptions, ports};
 use tokio_util::sync::CancellationToken;
 
@@ -80,7 +80,7 @@ impl ComposeHarness {
     /// Runs a command as `docker compose run --rm migrate …` does.
     fn run(&self, arguments: &[&str]) -> Output {
         let mut command = self.command(&self.compose.service("migrate"), [ports::free(), 0]);
-        command.args(arguments).env("SIGNALBOX_OPS__LISTEN", "").output().unwrap()
+        output_of(command.args(arguments).env("SIGNALBOX_OPS__LISTEN", "")).unwrap()
     }
 
     fn run_successfully(&self, arguments: &[&str]) -> String {
@@ -125,8 +125,8 @@ async fn a_call_goes_through_the_services_of_the_compose_file() {
     let (harness, running) = tokio::task::block_in_place(|| {
         let harness = ComposeHarness::open();
         let migrate = harness.compose.service("migrate");
-        let migrated = harness.command(&migrate, [ports::free(), 0]).args(migrate.texts("command")).output();
-        let migrated = migrated.unwrap();
+        let mut command = harness.command(&migrate, [ports::free(), 0]);
+        let migrated = output_of(command.args(migrate.texts("command"))).unwrap();
         assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
 
         let mut running = Vec::new();

@@ -55,6 +55,24 @@ async fn who_changed_nothing_waits_for_what_was_written_before() {
     let _ = fs::remove_dir_all(&dir);
 }
 
+/// A task that still holds the folder at the end of the process must not keep the last writes in the write-ahead log.
+#[tokio::test]
+async fn a_closed_folder_has_everything_in_its_table_and_refuses_later_writes() {
+    let dir = folder("closed");
+    let (disk, _) = open(&dir);
+    let pending = disk.write([put("a", "new")]);
+    assert_eq!(disk.close(), Ok(()));
+    assert_eq!(pending.durable().await, Ok(()));
+    let files: Vec<_> = fs::read_dir(&dir).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert!(files.iter().all(|file| !file.to_string_lossy().ends_with("-wal")), "{files:?}");
+    let refused = disk.write([put("b", "late")]).durable().await.unwrap_err();
+    assert_eq!(refused.to_string(), "the data folder does not take writes (it is closed)");
+    assert_eq!(disk.close(), Ok(()));
+    drop(disk);
+    assert_eq!(open(&dir).1, [("a".into(), "new".into())]);
+    let _ = fs::remove_dir_all(&dir);
+}
+
 #[test]
 fn opening_a_folder_twice_names_the_process_that_uses_it() {
     let dir = folder("second");

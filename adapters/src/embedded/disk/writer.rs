@@ -15,11 +15,14 @@ use tokio::sync::watch;
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// Minimum time between two logs of the same error.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
+/// Error of a write to a closed folder.
+const CLOSED: &str = "it is closed";
 
 /// The SQLite table of a data folder, locked by this process.
 pub struct Disk {
     shared: Arc<Shared>,
-    writer: Option<JoinHandle<()>>,
+    /// `None` once the folder is closed.
+    writer: Mutex<Option<JoinHandle<()>>>,
     _lock: File,
 }
 
@@ -71,7 +74,7 @@ impl Disk {
                 move || shared.write_all(connection)
             })
             .map_err(unusable)?;
-        Ok(Disk { shared, writer: Some(writer), _lock: lock })
+        Ok(Disk { shared, writer: Mutex::new(Some(writer)), _lock: lock })
     }
 
     /// Adds `changes` to the next transaction. A caller that needs an order between calls must hold its own lock.
@@ -93,14 +96,19 @@ impl Disk {
         self.shared.write_error.borrow().clone()
     }
 
-    /// Waits until everything is on disk, and closes the folder.
+    /// Commits the remaining changes, moves them from the write-ahead log to the table, and closes it. Later writes fail. The
+    /// folder stays locked until this is dropped.
     ///
     /// # Errors
     /// The last write failed.
-    pub fn close(self) -> Result<(), String> {
-        let shared = self.shared.clone();
-        drop(self);
-        let write_error = shared.write_error.borrow().clone();
+    pub fn close(&self) -> Result<(), String> {
+        let Some(writer) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return Ok(());
+        };
+        self.shared.lock().closing = true;
+        self.shared.filled.notify_one();
+        let _ = writer.join();
+        let write_error = self.shared.write_error.send_replace(Some(CLOSED.to_owned()));
         write_error.map_or(Ok(()), Err)
     }
 
@@ -125,24 +133,19 @@ impl PendingWrite {
             biased;
             done = self.durable.wait_for(|durable| *durable >= number) => match done {
                 Ok(_) => Ok(()),
-                Err(_) => Err(error("the data folder was closed")),
+                Err(_) => Err(error(CLOSED)),
             },
             write_error = self.write_error.wait_for(Option::is_some) => match write_error {
                 Ok(reason) => Err(error(reason.as_deref().unwrap_or_default())),
-                Err(_) => Err(error("the data folder was closed")),
+                Err(_) => Err(error(CLOSED)),
             },
         }
     }
 }
 
 impl Drop for Disk {
-    /// Commits the remaining changes.
     fn drop(&mut self) {
-        self.shared.lock().closing = true;
-        self.shared.filled.notify_one();
-        if let Some(writer) = self.writer.take() {
-            let _ = writer.join();
-        }
+        let _ = self.close();
     }
 }
 
