@@ -1,8 +1,13 @@
 //! The publishing task: it opens connections and sends messages in order.
+//!
+//! A broker also confirms a message that reached no queue. Commands are therefore published as `mandatory`: one that reaches
+//! neither a gateway's queue nor `signalbox.unrouted` is returned before it is confirmed. lapin hands it to the confirm that
+//! resolves next, which may be another message's. So the connection ends then: everything unconfirmed is repeated.
 
 use super::pending::{Batch, Entry, Pending};
 use crate::amqp::connection::{self, Backoff, Health};
 use crate::amqp::settings::Settings;
+use crate::amqp::topology::{self, COMMANDS, UNROUTED};
 use crate::amqp::wire::Publication;
 use common::ports::error::BusError;
 use futures_util::stream::{BoxStream, FuturesUnordered};
@@ -21,6 +26,9 @@ use tokio_util::sync::CancellationToken;
 const WINDOW: usize = 1_000;
 /// Maximum batches taken from the inbox at once.
 const BATCHES: usize = 256;
+/// Time without `mandatory` after `signalbox.unrouted` could not be declared: a command that nobody consumes must not end
+/// the connection for all others again and again.
+const LENIENT: Duration = Duration::from_secs(60);
 
 pub(super) struct Task {
     settings: Arc<Settings>,
@@ -32,6 +40,8 @@ pub(super) struct Task {
     waiting: VecDeque<Entry>,
     /// Interval between checks of deadlines.
     tick: Interval,
+    /// Until when commands that reach no queue are given up.
+    lenient_until: Option<Instant>,
 }
 
 /// A connection with its channel and events.
@@ -39,6 +49,13 @@ struct PublishConnection {
     connection: Connection,
     channel: Arc<Channel>,
     events: BoxStream<'static, Event>,
+}
+
+/// Reason why a connection ends.
+enum End {
+    Failed(String),
+    /// A command reached no queue.
+    Returned,
 }
 
 type PendingConfirm = Pin<Box<dyn Future<Output = (u64, lapin::Result<Confirmation>)> + Send>>;
@@ -54,7 +71,8 @@ impl Task {
             (settings.confirm_timeout / 20).clamp(Duration::from_millis(5), Duration::from_millis(500));
         let mut tick = tokio::time::interval(period);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Task { settings, health, closing, inbox, arrived: Vec::new(), waiting: VecDeque::new(), tick }
+        let (arrived, waiting) = (Vec::new(), VecDeque::new());
+        Task { settings, health, closing, inbox, arrived, waiting, tick, lenient_until: None }
     }
 
     pub async fn run(mut self) {
@@ -139,12 +157,13 @@ impl Task {
         let mut in_flight: FuturesUnordered<PendingConfirm> = FuturesUnordered::new();
         let mut sequence = 0_u64;
         let (mut blocked, mut late, mut accepting) = (false, false, true);
+        let is_strict = self.lenient_until.is_none_or(|until| until <= Instant::now());
 
-        let reason = loop {
+        let end = loop {
             while !blocked && open.len() < WINDOW {
                 let Some(entry) = self.waiting.pop_front() else { break };
                 sequence += 1;
-                let mut confirm = publish(sequence, channel.clone(), entry.publication);
+                let mut confirm = publish(sequence, channel.clone(), entry.publication, is_strict);
                 open.insert(sequence, entry.pending);
                 // The first poll queues the message on the channel, before the next message is published.
                 match (&mut confirm).now_or_never() {
@@ -153,7 +172,7 @@ impl Task {
                 }
             }
             if !accepting && open.is_empty() && self.waiting.is_empty() {
-                break "the bus was closed".into();
+                break End::Failed("the bus was closed".into());
             }
             tokio::select! {
                 biased;
@@ -163,8 +182,8 @@ impl Task {
                     self.drain_inbox();
                 }
                 Some((number, outcome)) = in_flight.next(), if !in_flight.is_empty() => {
-                    if let Some(error) = settle(open.remove(&number), outcome) {
-                        break error;
+                    if let Some(end) = settle(open.remove(&number), outcome) {
+                        break end;
                     }
                 }
                 event = events.next() => match event {
@@ -177,12 +196,12 @@ impl Task {
                         self.health.set_blocked(false);
                         blocked = false;
                         if late {
-                            break "messages expired while the broker blocked publishers".into();
+                            break End::Failed("messages expired while the broker blocked publishers".into());
                         }
                     }
-                    Some(Event::Error(e)) => break e.to_string(),
+                    Some(Event::Error(e)) => break End::Failed(e.to_string()),
                     Some(_) => {}
-                    None => break "the connection was lost".into(),
+                    None => break End::Failed("the connection was lost".into()),
                 },
                 taken = self.inbox.recv_many(&mut self.arrived, BATCHES), if accepting => match taken {
                     0 => accepting = false,
@@ -197,14 +216,22 @@ impl Task {
                         std::mem::take(&mut open).into_values().for_each(|p| p.fail(cause));
                         in_flight.clear();
                     } else if late {
-                        break format!("no confirm within {} ms", self.settings.confirm_timeout.as_millis());
+                        let limit = self.settings.confirm_timeout.as_millis();
+                        break End::Failed(format!("no confirm within {limit} ms"));
                     } else if !channel.status().connected() {
-                        break "the channel was closed".into();
+                        break End::Failed("the channel was closed".into());
                     }
                 }
             }
         };
 
+        let reason = match end {
+            End::Failed(reason) => reason,
+            End::Returned => {
+                self.restore_unrouted(&connection).await;
+                format!("a command reached no queue, because {UNROUTED} did not exist")
+            }
+        };
         open.into_values().for_each(|pending| pending.fail(&reason));
         drop((in_flight, channel));
         let closed = connection::close(connection);
@@ -214,6 +241,22 @@ impl Task {
             tokio::spawn(closed);
         }
         reason
+    }
+
+    async fn restore_unrouted(&mut self, connection: &Connection) {
+        let restored = topology::restore(connection, &self.settings, UNROUTED);
+        let restored = tokio::time::timeout(self.settings.confirm_timeout, restored).await;
+        match restored.unwrap_or_else(|_| Err("no answer within the confirm timeout".into())) {
+            Ok(()) => tracing::error!(
+                "queue {UNROUTED} did not exist and was declared again; what it contained is lost"
+            ),
+            Err(reason) => {
+                self.lenient_until = Some(Instant::now() + LENIENT);
+                tracing::error!(
+                    "queue {UNROUTED} does not exist and cannot be declared again: {reason}; commands that no gateway consumes are lost until `signalbox migrate` declares it"
+                );
+            }
+        }
     }
 
     fn expire_waiting(&mut self, reason: &str) {
@@ -254,10 +297,11 @@ async fn open_connection(settings: &Settings) -> Result<PublishConnection, Strin
     Ok(PublishConnection { connection, channel: Arc::new(channel), events })
 }
 
-fn publish(number: u64, channel: Arc<Channel>, publication: Publication) -> PendingConfirm {
+fn publish(number: u64, channel: Arc<Channel>, publication: Publication, is_strict: bool) -> PendingConfirm {
     Box::pin(async move {
         let Publication { exchange, routing_key, properties, body } = publication;
-        let options = BasicPublishOptions::default();
+        let mandatory = is_strict && exchange.as_str() == COMMANDS;
+        let options = BasicPublishOptions { mandatory, ..BasicPublishOptions::default() };
         let outcome = match channel.basic_publish(exchange, routing_key, options, &body, properties).await {
             Ok(confirm) => confirm.await,
             Err(e) => Err(e),
@@ -266,10 +310,14 @@ fn publish(number: u64, channel: Arc<Channel>, publication: Publication) -> Pend
     })
 }
 
-/// Settles one message. Returns an error if it ends the connection.
-fn settle(pending: Option<Pending>, outcome: lapin::Result<Confirmation>) -> Option<String> {
+/// Settles one message. Returns a reason if it ends the connection.
+fn settle(pending: Option<Pending>, outcome: lapin::Result<Confirmation>) -> Option<End> {
     let pending = pending?;
     match outcome {
+        Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_))) => {
+            pending.fail("a command reached no queue");
+            return Some(End::Returned);
+        }
         Ok(Confirmation::Ack(_)) => pending.settle(Ok(())),
         Ok(Confirmation::Nack(_)) => {
             let to = pending.to.clone();
@@ -279,7 +327,7 @@ fn settle(pending: Option<Pending>, outcome: lapin::Result<Confirmation>) -> Opt
         Err(e) => {
             let reason = e.to_string();
             pending.fail(&reason);
-            return Some(reason);
+            return Some(End::Failed(reason));
         }
     }
     None
