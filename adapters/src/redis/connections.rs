@@ -144,13 +144,25 @@ pub fn to_store(operation: &'static str, error: &RedisError) -> StoreError {
         return StoreError::Unanswered { operation, reason };
     }
     match error.code() {
-        Some("TOONEW") => {
-            let stated = error.detail().and_then(|detail| detail.split_whitespace().next()?.parse().ok());
-            let found = stated.unwrap_or(u8::MAX);
+        Some(code) => answered(operation, code, error.detail().unwrap_or_default(), reason),
+        None => StoreError::Corrupt { operation, what: reason },
+    }
+}
+
+/// Classifies the error of one operation of a script: a code and a detail.
+pub fn of_script(operation: &'static str, error: &str) -> StoreError {
+    let (code, detail) = error.split_once(' ').unwrap_or((error, ""));
+    answered(operation, code, detail, error.to_owned())
+}
+
+fn answered(operation: &'static str, code: &str, detail: &str, reason: String) -> StoreError {
+    match code {
+        "TOONEW" => {
+            let found = detail.split_whitespace().next().and_then(|found| found.parse().ok());
+            let found = found.unwrap_or(u8::MAX);
             StoreError::TooNew { operation, found, supported: common::record::FORMAT }
         }
-        Some("CORRUPT") => StoreError::Corrupt { operation, what: reason },
-        Some(code) if TRANSIENT.contains(&code) => StoreError::Refused { operation, reason },
+        code if TRANSIENT.contains(&code) => StoreError::Refused { operation, reason },
         _ => StoreError::Corrupt { operation, what: reason },
     }
 }

@@ -1,5 +1,6 @@
 //! The intake port on Redis: `deliver` and the count of solo attempts.
 
+use super::calls::Operation;
 use super::keys;
 use super::reply::{Reply, unexpected};
 use super::store::Store;
@@ -19,7 +20,7 @@ impl Intake for Store {
     }
 
     async fn deliver(&self, event: &Deliver) -> Result<Delivered, StoreError> {
-        let mut call = self.on(&self.scripts.deliver, event.shard);
+        let mut call = Operation::new("deliver");
         call.arg(event.generation)
             .arg(event.key.mark())
             .arg(event.key.bucket() % keys::DEDUP_BUCKETS)
@@ -43,7 +44,7 @@ impl Intake for Store {
                 }
             }
         }
-        delivered(Reply::new("deliver", self.invoke("deliver", &call).await?)?)
+        delivered(self.list_of(event.shard, call).await?)
     }
 
     async fn count_attempt(&self, shard: Shard, key: EventKey, attempt: u64) -> Result<u32, StoreError> {

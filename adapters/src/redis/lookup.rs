@@ -1,5 +1,6 @@
 //! The lookup port on Redis: reads of activeflows and of the feed, and `control`.
 
+use super::calls::Operation;
 use super::keys;
 use super::reply::{Reply, bad};
 use super::store::Store;
@@ -61,9 +62,9 @@ impl Lookup for Store {
     }
 
     async fn control(&self, id: ActiveflowId, control: &Control) -> Result<Controlled, StoreError> {
-        let mut call = self.on(&self.scripts.control, self.shard_of(id));
+        let mut call = Operation::new("control");
         call.arg(id.as_bytes()).arg(control.to_bytes()).arg(self.settings.feed_length);
-        let answer = self.invoke("control", &call).await?;
+        let answer = self.call(self.shard_of(id), call).await?;
         let text = Reply::new("control", Value::Array(vec![answer]))?.text()?;
         Ok(match text.as_str() {
             "accepted" => Controlled::Accepted,

@@ -1,8 +1,9 @@
-//! The state store on Redis 7: one Lua script per operation, all keys of a shard in one cluster slot.
+//! The state store on Redis 7: operations in Lua, many of a shard in one call; all keys of a shard are in one cluster slot.
 //!
 //! Every operation may be repeated with the same arguments after an unanswered call. A command that a dead connection
 //! delivers late is refused by claim and version.
 
+mod calls;
 mod catalogue;
 mod connections;
 mod inspect;

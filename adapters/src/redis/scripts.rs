@@ -1,8 +1,8 @@
-//! Builds the Lua scripts, one per operation: a preamble of constants, the shared files, and the file of the operation.
+//! Builds the Lua scripts: one for all operations on records, each a function, and two for definitions.
 //!
 //! ```text
-//! #!lua  constants  keys.lua  record.lua  lanes.lua  lifecycle.lua  deliver.lua
-//! #!lua  constants  keys.lua                                        publish.lua
+//! #!lua  constants  keys.lua  record.lua  lanes.lua  lifecycle.lua  deliver() claim() commit() …  batch.lua
+//! #!lua  constants  keys.lua                                                                      publish.lua
 //! ```
 //!
 //! A script is loaded when the server does not know it.
@@ -20,14 +20,8 @@ use common::token::{ID_BYTES, NONCE_BYTES};
 use redis::Script;
 
 pub struct Scripts {
-    pub deliver: Script,
-    pub claim: Script,
-    pub commit: Script,
-    pub finish: Script,
-    pub release: Script,
-    pub sweep: Script,
-    pub control: Script,
-    pub depth: Script,
+    /// Performs operations on the records of a shard.
+    pub batch: Script,
     pub publish: Script,
     pub raise_generation: Script,
 }
@@ -35,27 +29,32 @@ pub struct Scripts {
 impl Default for Scripts {
     fn default() -> Self {
         Scripts {
-            deliver: on_records(include_str!("lua/deliver.lua")),
-            claim: on_records(include_str!("lua/claim.lua")),
-            commit: on_records(include_str!("lua/commit.lua")),
-            finish: on_records(include_str!("lua/finish.lua")),
-            release: on_records(include_str!("lua/release.lua")),
-            sweep: on_records(include_str!("lua/sweep.lua")),
-            control: on_records(include_str!("lua/control.lua")),
-            depth: on_records(include_str!("lua/depth.lua")),
+            batch: batch(),
             publish: assembled(&[include_str!("lua/publish.lua")]),
             raise_generation: assembled(&[include_str!("lua/raise_generation.lua")]),
         }
     }
 }
 
-/// A script that reads and writes records of activeflows.
-fn on_records(script: &str) -> Script {
+/// The file of an operation is the body of a function of its arguments, which it calls ARGV.
+fn batch() -> Script {
+    let operations = [
+        ("deliver", include_str!("lua/deliver.lua")),
+        ("claim", include_str!("lua/claim.lua")),
+        ("commit", include_str!("lua/commit.lua")),
+        ("finish", include_str!("lua/finish.lua")),
+        ("release", include_str!("lua/release.lua")),
+        ("sweep", include_str!("lua/sweep.lua")),
+        ("control", include_str!("lua/control.lua")),
+        ("depth", include_str!("lua/depth.lua")),
+    ];
+    let functions = operations.map(|(name, body)| format!("{name} = function(ARGV)\n{body}\nend,"));
     assembled(&[
         include_str!("lua/record.lua"),
         include_str!("lua/lanes.lua"),
         include_str!("lua/lifecycle.lua"),
-        script,
+        &format!("local OPERATIONS = {{\n{}\n}}", functions.join("\n")),
+        include_str!("lua/batch.lua"),
     ])
 }
 

@@ -1,17 +1,21 @@
 //! The store: connections, scripts and wakeups of one Redis server.
 
+use super::calls::{Calls, Operation};
 use super::connections::Connections;
+use super::metrics;
+use super::reply::Reply;
 use super::scripts::Scripts;
 use super::settings::Settings;
 use super::wakeups::Subscription;
-use super::{keys, metrics};
 use common::{ActiveflowId, Shard, StoreError};
-use redis::{Script, ScriptInvocation, Value};
+use redis::Value;
+use std::sync::Arc;
 
 pub struct Store {
     pub(super) settings: Settings,
-    pub(super) connections: Connections,
-    pub(super) scripts: Scripts,
+    pub(super) connections: Arc<Connections>,
+    pub(super) scripts: Arc<Scripts>,
+    calls: Arc<Calls>,
     pub(super) wakeups: Subscription,
 }
 
@@ -22,25 +26,21 @@ impl Store {
     /// The URL is invalid.
     pub fn connect(settings: Settings) -> Result<Store, StoreError> {
         metrics::describe();
-        let connections = Connections::new(&settings)?;
+        let connections = Arc::new(Connections::new(&settings)?);
+        let scripts = Arc::new(Scripts::default());
+        let calls = Arc::new(Calls::new(connections.clone(), scripts.clone(), settings.clone()));
         let wakeups = Subscription::new(&settings)?;
-        Ok(Store { settings, connections, scripts: Scripts::default(), wakeups })
+        Ok(Store { settings, connections, scripts, calls, wakeups })
     }
 
-    /// Starts an invocation on a shard, with the two arguments that record.lua reads.
-    pub(super) fn on<'a>(&self, script: &'a Script, shard: Shard) -> ScriptInvocation<'a> {
-        let mut call = script.key(keys::shard(shard));
-        let now = self.settings.clock.as_ref().map(|clock| clock.now().as_micros().to_string());
-        call.arg(now.unwrap_or_default()).arg(self.settings.format);
-        call
+    pub(super) async fn call(&self, shard: Shard, operation: Operation) -> Result<Value, StoreError> {
+        self.calls.call(shard, operation).await
     }
 
-    pub(super) async fn invoke(
-        &self,
-        operation: &'static str,
-        call: &ScriptInvocation<'_>,
-    ) -> Result<Value, StoreError> {
-        self.connections.run(operation, async |connection| call.invoke_async(connection).await).await
+    /// Like [`Store::call`], for an operation that answers with a list.
+    pub(super) async fn list_of(&self, shard: Shard, operation: Operation) -> Result<Reply, StoreError> {
+        let name = operation.name();
+        Reply::new(name, self.call(shard, operation).await?)
     }
 
     pub(super) fn shard_of(&self, id: ActiveflowId) -> Shard {

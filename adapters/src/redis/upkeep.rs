@@ -1,8 +1,9 @@
 //! The upkeep port on Redis: `sweep` and `depth`.
 
-use super::reply::Reply;
+use super::calls::Operation;
 use super::store::Store;
 use async_trait::async_trait;
+use common::limits::SWEEP_BATCH;
 use common::member::MemberId;
 use common::ports::Upkeep;
 use common::ports::upkeep::{Depth, SweepReport};
@@ -12,12 +13,12 @@ use common::{Shard, StoreError};
 #[async_trait]
 impl Upkeep for Store {
     async fn sweep(&self, shard: Shard, dead: &[MemberId]) -> Result<SweepReport, StoreError> {
-        let mut call = self.on(&self.scripts.sweep, shard);
+        let mut call = Operation::new("sweep").weight(SWEEP_BATCH as u32);
         call.arg(self.settings.ended_retention.as_micros() as u64).arg(self.settings.feed_length);
         for id in dead {
             call.arg(id.as_bytes());
         }
-        let mut reply = Reply::new("sweep", self.invoke("sweep", &call).await?)?;
+        let mut reply = self.list_of(shard, call).await?;
         let now = reply.time()?;
         let [suspects, quarantined, overdue, forgotten] =
             [reply.number()? as u32, reply.number()? as u32, reply.number()? as u32, reply.number()? as u32];
@@ -29,8 +30,8 @@ impl Upkeep for Store {
     }
 
     async fn depth(&self, shard: Shard) -> Result<Depth, StoreError> {
-        let call = self.on(&self.scripts.depth, shard);
-        let mut reply = Reply::new("depth", self.invoke("depth", &call).await?)?;
+        let call = Operation::new("depth");
+        let mut reply = self.list_of(shard, call).await?;
         Ok(Depth {
             now: reply.time()?,
             resumed: reply.number()?,

@@ -1,5 +1,6 @@
 //! The work port on Redis: `claim`, `commit`, `finish`, `release`.
 
+use super::calls::Operation;
 use super::reply::{Reply, token, unexpected};
 use super::store::Store;
 use async_trait::async_trait;
@@ -10,7 +11,6 @@ use common::ports::work::{
 };
 use common::record::Entry;
 use common::{Shard, StoreError};
-use redis::ScriptInvocation;
 
 #[async_trait]
 impl Work for Store {
@@ -21,9 +21,9 @@ impl Work for Store {
         nonce: u64,
         request: ClaimRequest,
     ) -> Result<Claimed, StoreError> {
-        let mut call = self.on(&self.scripts.claim, shard);
+        let mut call = Operation::new("claim").weight(request.max);
         call.arg(&token(worker, nonce)).arg(request.max).arg(u8::from(request.idle));
-        let mut reply = Reply::new("claim", self.invoke("claim", &call).await?)?;
+        let mut reply = self.list_of(shard, call).await?;
         if reply.text()? == "dead" {
             return Ok(Claimed::Dead);
         }
@@ -48,7 +48,7 @@ impl Work for Store {
         transition: &Transition,
         after: &Disposition,
     ) -> Result<CommitOutcome, StoreError> {
-        let mut call = self.on(&self.scripts.commit, claim.shard);
+        let mut call = Operation::new("commit");
         call.arg(claim.id.as_bytes())
             .arg(&claim.token.to_bytes())
             .arg(version)
@@ -62,7 +62,7 @@ impl Work for Store {
             call.arg(command);
         }
         put_after(&mut call, after);
-        outcome(Reply::new("commit", self.invoke("commit", &call).await?)?)
+        outcome(self.list_of(claim.shard, call).await?)
     }
 
     async fn finish(
@@ -72,20 +72,20 @@ impl Work for Store {
         unsettled: u32,
         after: &Disposition,
     ) -> Result<CommitOutcome, StoreError> {
-        let mut call = self.on(&self.scripts.finish, claim.shard);
+        let mut call = Operation::new("finish");
         call.arg(claim.id.as_bytes())
             .arg(&claim.token.to_bytes())
             .arg(version)
             .arg(unsettled)
             .arg(self.settings.feed_length);
         put_after(&mut call, after);
-        outcome(Reply::new("finish", self.invoke("finish", &call).await?)?)
+        outcome(self.list_of(claim.shard, call).await?)
     }
 
     async fn release(&self, claim: &Claim) -> Result<(), StoreError> {
-        let mut call = self.on(&self.scripts.release, claim.shard);
+        let mut call = Operation::new("release");
         call.arg(claim.id.as_bytes()).arg(&claim.token.to_bytes());
-        self.invoke("release", &call).await.map(|_| ())
+        self.call(claim.shard, call).await.map(|_| ())
     }
 
     async fn listen_ready(&self) -> Box<dyn Wakeups> {
@@ -93,7 +93,7 @@ impl Work for Store {
     }
 }
 
-fn put_after(call: &mut ScriptInvocation<'_>, after: &Disposition) {
+fn put_after(call: &mut Operation, after: &Disposition) {
     match after {
         Disposition::KeepClaim => call.arg("k"),
         Disposition::Park { wait, until } => {

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 /// Failure of a store operation. Every operation may be repeated with the same arguments; it then has the same answer.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum StoreError {
     /// No answer: the operation may have happened. Repeat it with the same arguments.
     #[error("{operation}: no answer from the state store ({reason}); it may have happened")]
@@ -26,6 +26,19 @@ impl StoreError {
     /// Whether repeating the same call can succeed without intervention.
     pub fn is_transient(&self) -> bool {
         matches!(self, StoreError::Unanswered { .. } | StoreError::Refused { .. } | StoreError::Full { .. })
+    }
+
+    /// The same failure of another operation, which was part of the same call.
+    #[must_use]
+    pub fn of(mut self, name: &'static str) -> StoreError {
+        match &mut self {
+            StoreError::Unanswered { operation, .. }
+            | StoreError::Refused { operation, .. }
+            | StoreError::Full { operation, .. }
+            | StoreError::TooNew { operation, .. }
+            | StoreError::Corrupt { operation, .. } => *operation = name,
+        }
+        self
     }
 }
 

@@ -28,10 +28,10 @@ if r.state == 'c' and r.version == version then
     if redis.call('RPUSH', journal_key, journal) > JOURNAL_ENTRIES then redis.call('LTRIM', journal_key, -JOURNAL_ENTRIES, -1) end
     note(r.id, 'moved', journal, feed_length)
   end
-  return settle(r, after, feed_length)
+  return settle(r, ARGV, after, feed_length)
 elseif r.version == version + 1 then
   -- The same commit again: its answer was lost.
-  if r.state == 'c' then return settle(r, after, feed_length) end
+  if r.state == 'c' then return settle(r, ARGV, after, feed_length) end
   return { 'released', r.version }
 end
 return { 'fenced' }

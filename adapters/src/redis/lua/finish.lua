@@ -13,4 +13,4 @@ if unsettled == 0 then
 else
   redis.call('LTRIM', key(OUTBOX, r.id), -unsettled, -1)
 end
-return settle(r, after, feed_length)
+return settle(r, ARGV, after, feed_length)

@@ -68,9 +68,9 @@ local function end_activeflow(r, rest, feed_length)
   for _, entry in ipairs(left) do redeliver(ref, entry, owned, feed_length) end
 end
 
--- Applies the disposition ARGV[i] to a claim: k(eep), p(ark) wait until, z (pause), y(ield), e(nd) n entries.
-local function settle(r, i, feed_length)
-  local after = ARGV[i]
+-- Applies the disposition arguments[i] to a claim: k(eep), p(ark) wait until, z (pause), y(ield), e(nd) n entries.
+local function settle(r, arguments, i, feed_length)
+  local after = arguments[i]
   if after == 'k' then
     save(r)
     return { 'kept', r.version }
@@ -90,7 +90,7 @@ local function settle(r, i, feed_length)
   drop_claim(r)
   if after == 'p' then
     drop_wait(r)
-    r.state, r.wait, r.deadline = 'w', tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+    r.state, r.wait, r.deadline = 'w', tonumber(arguments[i + 1]), tonumber(arguments[i + 2])
     if r.deadline ~= 0 then
       local first = redis.call('ZRANGE', P .. WAITS, 0, 0, 'WITHSCORES')
       redis.call('ZADD', P .. WAITS, int(r.deadline), r.id)
@@ -105,7 +105,7 @@ local function settle(r, i, feed_length)
     save(r)
   else
     local rest = {}
-    for n = 1, tonumber(ARGV[i + 1]) do rest[n] = ARGV[i + 1 + n] end
+    for n = 1, tonumber(arguments[i + 1]) do rest[n] = arguments[i + 1 + n] end
     end_activeflow(r, rest, feed_length)
   end
   return { 'released', r.version }

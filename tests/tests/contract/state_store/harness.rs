@@ -1,6 +1,7 @@
 //! A store under test with its clock, and helpers for the cases.
 
 use super::ambiguous::Ambiguous;
+use super::crowded::Crowded;
 use super::killed::Killed;
 use adapters::embedded::{self, Settings as Embedded};
 use adapters::memory::{Limits, ManualTime, Store as Memory};
@@ -70,6 +71,17 @@ impl StoreHarness {
 
     pub async fn redis_cluster() -> StoreHarness {
         StoreHarness::on_server(&CLUSTER, true, false).await
+    }
+
+    /// Every operation shares its call with those of strangers.
+    pub async fn redis_crowded(ambiguous: bool) -> StoreHarness {
+        let mut harness = StoreHarness::redis(false).await;
+        let crowded = Crowded::over(harness.store, harness.url.as_deref().unwrap_or_default()).await;
+        let StoreHarness { store, .. } =
+            StoreHarness::over(Arc::new(Intercepted(crowded)), harness.time.clone(), ambiguous);
+        harness.store = store;
+        harness.ambiguous = ambiguous;
+        harness
     }
 
     async fn on_server(slot: &'static Mutex<Option<Server>>, cluster: bool, ambiguous: bool) -> StoreHarness {

@@ -1,10 +1,12 @@
 //! The promises of every state store. Each case runs on every adapter, and again with every answer lost once and the call
-//! repeated; on the embedded store also with its process killed between any two calls.
+//! repeated; on the embedded store also with its process killed between any two calls, on Redis also in one call of the script
+//! with operations of strangers.
 
 mod ambiguous;
 mod batches;
 mod catalogue;
 mod control;
+mod crowded;
 mod deliver;
 mod formats;
 mod harness;
@@ -29,6 +31,8 @@ macro_rules! contract {
         contract!(@on embedded_killed, StoreHarness::embedded_killed(), $($module::$case,)*);
         contract!(@on redis, StoreHarness::redis(false).await, $($module::$case,)*);
         contract!(@on redis_ambiguous, StoreHarness::redis(true).await, $($module::$case,)*);
+        contract!(@on redis_crowded, StoreHarness::redis_crowded(false).await, $($module::$case,)*);
+        contract!(@on redis_crowded_ambiguous, StoreHarness::redis_crowded(true).await, $($module::$case,)*);
         contract!(@on redis_cluster, StoreHarness::redis_cluster().await, $($module::$case,)*);
     };
     (@on $adapter:ident, $harness:expr, $($module:ident::$case:ident,)*) => {

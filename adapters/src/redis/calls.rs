@@ -1,0 +1,176 @@
+//! Calls of the script for operations on records. At most one call of a shard is under way: the operations that arrive
+//! meanwhile go together in the next one.
+//!
+//! ```text
+//! call ─► queue of the shard ─► task of the shard: up to 64 operations ─► EVALSHA ─► answers, in order
+//! ```
+//! Each operation answers for itself. If the call has no answer, none of its operations has one.
+
+use super::connections::{Connections, of_script};
+use super::reply::unexpected;
+use super::scripts::Scripts;
+use super::settings::Settings;
+use super::{keys, metrics};
+use common::{Shard, StoreError};
+use redis::{ToRedisArgs, Value};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use tokio::sync::oneshot;
+
+/// Maximum weight of one call: a shard's other callers wait for about a millisecond.
+const MAX_WEIGHT: u32 = 64;
+/// Maximum bytes of arguments in one call.
+const MAX_BYTES: usize = 256 * 1_024;
+
+/// An operation on records, with its arguments as its Lua file lists them from ARGV 3.
+pub struct Operation {
+    name: &'static str,
+    /// Activeflows that it reads and writes, roughly.
+    weight: u32,
+    arguments: Vec<Vec<u8>>,
+}
+
+impl Operation {
+    pub fn new(name: &'static str) -> Operation {
+        Operation { name, weight: 1, arguments: Vec::new() }
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub fn weight(self, weight: u32) -> Operation {
+        Operation { weight, ..self }
+    }
+
+    pub fn arg(&mut self, argument: impl ToRedisArgs) -> &mut Operation {
+        argument.write_redis_args(&mut self.arguments);
+        self
+    }
+
+    fn bytes(&self) -> usize {
+        self.arguments.iter().map(Vec::len).sum()
+    }
+}
+
+pub struct Calls {
+    connections: Arc<Connections>,
+    scripts: Arc<Scripts>,
+    settings: Settings,
+    shards: Vec<Mutex<Queue>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Waiting>,
+    /// Whether a task sends the operations of this shard.
+    is_served: bool,
+}
+
+struct Waiting {
+    operation: Operation,
+    reply: oneshot::Sender<Result<Value, StoreError>>,
+}
+
+impl Calls {
+    pub fn new(connections: Arc<Connections>, scripts: Arc<Scripts>, settings: Settings) -> Calls {
+        let shards = (0..settings.shards).map(|_| Mutex::default()).collect();
+        Calls { connections, scripts, settings, shards }
+    }
+
+    /// Performs one operation. It is performed although its caller is gone.
+    ///
+    /// # Errors
+    /// The server did not answer, or refused the operation.
+    pub async fn call(self: &Arc<Self>, shard: Shard, operation: Operation) -> Result<Value, StoreError> {
+        let (name, begun) = (operation.name, Instant::now());
+        let (reply, answer) = oneshot::channel();
+        let starts = {
+            let mut queue = self.queue(shard).ok_or_else(|| self.no_shard(name, shard))?;
+            queue.waiting.push_back(Waiting { operation, reply });
+            !std::mem::replace(&mut queue.is_served, true)
+        };
+        if starts {
+            tokio::spawn(self.clone().serve(shard));
+        }
+        let answer = answer.await.unwrap_or_else(|_| {
+            Err(StoreError::Unanswered { operation: name, reason: "the process ends".into() })
+        });
+        metrics::called(name, begun.elapsed());
+        if answer.is_err() {
+            metrics::failed(name);
+        }
+        answer
+    }
+
+    /// Sends the operations of a shard until none waits.
+    async fn serve(self: Arc<Self>, shard: Shard) {
+        while let Some(batch) = self.queue(shard).and_then(|mut queue| queue.next()) {
+            self.send(shard, batch).await;
+        }
+    }
+
+    async fn send(&self, shard: Shard, batch: Vec<Waiting>) {
+        let mut call = self.scripts.batch.key(keys::shard(shard));
+        let now = self.settings.clock.as_ref().map(|clock| clock.now().as_micros().to_string());
+        call.arg(now.unwrap_or_default()).arg(self.settings.format);
+        let mut replies = Vec::with_capacity(batch.len());
+        for Waiting { operation, reply } in batch {
+            call.arg(operation.name).arg(operation.arguments.len());
+            for argument in operation.arguments {
+                call.arg(argument);
+            }
+            replies.push((operation.name, reply));
+        }
+        metrics::batch(replies.len());
+        let answer =
+            self.connections.run("batch", async |connection| call.invoke_async(connection).await).await;
+        let mut answers = match answer {
+            Ok(Value::Array(answers)) if answers.len() == replies.len() => Ok(answers.into_iter()),
+            Ok(_) => Err(unexpected("batch", "an answer for each operation")),
+            Err(error) => Err(error),
+        };
+        for (name, reply) in replies {
+            let _ = reply.send(match &mut answers {
+                Ok(answers) => of_operation(name, answers.next().unwrap_or(Value::Nil)),
+                Err(error) => Err(error.clone().of(name)),
+            });
+        }
+    }
+
+    fn queue(&self, shard: Shard) -> Option<MutexGuard<'_, Queue>> {
+        let queue = self.shards.get(usize::from(shard.0))?;
+        Some(queue.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn no_shard(&self, operation: &'static str, shard: Shard) -> StoreError {
+        let reason = format!("shard {shard} does not exist: there are {}", self.shards.len());
+        StoreError::Refused { operation, reason }
+    }
+}
+
+impl Queue {
+    /// The operations of the next call. `None` ends the task of the shard.
+    fn next(&mut self) -> Option<Vec<Waiting>> {
+        let (mut batch, mut weight, mut bytes) = (Vec::new(), 0, 0);
+        while let Some(next) = self.waiting.front() {
+            weight = u32::saturating_add(weight, next.operation.weight);
+            bytes += next.operation.bytes();
+            if !batch.is_empty() && (weight > MAX_WEIGHT || bytes > MAX_BYTES) {
+                break;
+            }
+            batch.extend(self.waiting.pop_front());
+        }
+        self.is_served = !batch.is_empty();
+        self.is_served.then_some(batch)
+    }
+}
+
+fn of_operation(name: &'static str, answer: Value) -> Result<Value, StoreError> {
+    match answer {
+        Value::Array(mut answer) if answer.len() == 1 => Ok(answer.remove(0)),
+        Value::BulkString(error) => Err(of_script(name, &String::from_utf8_lossy(&error))),
+        _ => Err(unexpected(name, "an answer or an error")),
+    }
+}
