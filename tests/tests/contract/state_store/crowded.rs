@@ -26,7 +26,8 @@ impl Crowded {
         for shard in 0..SHARDS {
             let mut key = format!("sb:{{{shard}}}:a:").into_bytes();
             key.extend(unreadable().as_bytes());
-            let _: () = redis::cmd("SET").arg(key).arg([u8::MAX]).query_async(&mut connection).await.unwrap();
+            let _: () =
+                redis::cmd("SET").arg(key).arg(&[u8::MAX]).query_async(&mut connection).await.unwrap();
         }
         Crowded { store, nonce: AtomicU64::new(1) }
     }
