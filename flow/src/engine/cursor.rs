@@ -15,6 +15,7 @@ use crate::format::FormatError;
 use crate::json;
 use crate::program::{Bundle, Wait};
 use crate::routing::Event;
+use crate::routing::route::is_single_use;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -244,7 +245,7 @@ impl Cursor {
 
     /// Whether the reference starts one activeflow only.
     pub(crate) fn is_single_use(&self) -> bool {
-        ["call", "form", "job"].contains(&self.identity.reference_type.as_str())
+        is_single_use(&self.identity.reference_type)
     }
 
     pub(crate) fn is_of_a_call(&self) -> bool {
