@@ -25,7 +25,7 @@ type Row = (&'static str, &'static str, Role, Scope, bool);
 use Role::{Admin, Operate, Read};
 use Scope::{Customer, Installation};
 
-const OPERATIONS: [Row; 28] = [
+const OPERATIONS: &[Row] = &[
     ("GET", "/v1/activeflows", Read, Customer, false),
     ("GET", "/v1/activeflows/events", Read, Customer, false),
     ("GET", "/v1/activeflows/{id}", Read, Customer, false),
@@ -57,7 +57,7 @@ const OPERATIONS: [Row; 28] = [
     ("DELETE", "/v1/commands", Operate, Installation, true),
 ];
 
-const REJECTED: [Row; 3] = [
+const REJECTED: &[Row] = &[
     ("GET", "/v1/events/rejected", Read, Installation, false),
     ("POST", "/v1/events/rejected/discard", Operate, Installation, true),
     ("POST", "/v1/events/rejected/replay", Operate, Installation, true),
@@ -67,7 +67,7 @@ const REJECTED: [Row; 3] = [
 pub fn listed(method: &str, path: &str) -> Option<Access> {
     // The answer to HEAD is the header of the answer to GET.
     let method = if method == "HEAD" { "GET" } else { method };
-    let mut rows = OPERATIONS.iter().chain(&REJECTED);
+    let mut rows = OPERATIONS.iter().chain(REJECTED);
     rows.find(|row| row.0 == method && row.1 == path).map(|(_, _, role, scope, is_audited)| Access {
         role: *role,
         scope: *scope,

@@ -130,7 +130,7 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
                 let pointer = pointer(error.path());
                 let part = ProblemPart {
                     pointer,
-                    detail: inner.to_string(),
+                    detail: common::json::reason(inner),
                     code: "invalid_body".into(),
                     line: None,
                     column: None,

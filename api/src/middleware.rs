@@ -34,7 +34,8 @@ pub async fn serve(State(clock): State<Arc<dyn Clock>>, mut request: Request, ne
     let started_at = clock.monotonic();
     let id = request_id(&request);
     request.extensions_mut().insert(RequestId(id.clone()));
-    let path = request.uri().path().to_owned();
+    // A target that is only a host has an empty path.
+    let path = Some(request.uri().path()).filter(|path| !path.is_empty()).unwrap_or("/").to_owned();
     let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let result = AssertUnwindSafe(next.run(request)).catch_unwind().await;

@@ -3,6 +3,7 @@
 mod support;
 
 use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
 use support::{ApiHarness, call, event, is_problem};
 
 #[tokio::test]
@@ -76,6 +77,20 @@ async fn an_array_is_answered_one_by_one_in_its_order() {
     );
     is_problem(&harness.send_as("application/cloudevents+json", batch.to_string()).await, 422, "wrong_type");
     is_problem(&harness.post("/v1/events", json!(vec![1; 101])).await, 422, "too_many");
+}
+
+#[tokio::test]
+async fn the_events_of_a_request_arrive_at_one_time() {
+    let harness = ApiHarness::new();
+    harness.deploy_desk(json!([])).await;
+    let reads = || harness.clock_reads.load(Ordering::SeqCst);
+    let before = reads();
+    harness.post("/v1/events", json!([call("1", "call-1"), call("2", "call-2"), call("3", "call-3")])).await;
+    assert_eq!(reads() - before, 1, "three events, one question for the time");
+    harness.post("/v1/events", call("4", "call-4")).await;
+    assert_eq!(reads() - before, 2);
+    harness.post("/v1/events", json!([{ "specversion": "1.0" }])).await;
+    assert_eq!(reads() - before, 2, "a malformed event needs no time");
 }
 
 #[tokio::test]

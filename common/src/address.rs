@@ -6,7 +6,7 @@ use crate::record::{ActiveflowSpec, FlowRef, Start};
 use crate::refusal::{Refusal, RefusalReason};
 use crate::{ActiveflowId, EventKey, Shard, json};
 use flow::definitions::Deployed;
-use flow::route::{Addressee, Reference, Route};
+use flow::route::{Addressee, Reference, Route, is_single_use};
 use flow::{Definitions, Event, Timestamp};
 
 /// Realm of events whose publisher has no realm of its own.
@@ -112,9 +112,9 @@ fn event_key(read: &ParsedEvent) -> EventKey {
     }
 }
 
-/// Whether the reference is of a kind whose every object starts one activeflow. Conversations and SIMs start many.
+/// Whether the event is for a reference that starts one activeflow only.
 fn single_use(addressee: &Addressee) -> bool {
-    matches!(addressee, Addressee::Reference { reference, .. } if ["call", "form", "job"].contains(&reference.kind.as_str()))
+    matches!(addressee, Addressee::Reference { reference, .. } if is_single_use(&reference.kind))
 }
 
 fn start(event: &Event, reference: &Reference, route: &Route, flow: &Deployed) -> Result<Start, Refusal> {

@@ -24,7 +24,7 @@ impl fmt::Display for CommandId {
 /// Error of stored bytes that are not a command.
 #[derive(Debug, thiserror::Error)]
 #[error("a stored command is not readable: {0}")]
-pub struct UnreadableCommand(serde_json::Error);
+pub struct UnreadableCommand(String);
 
 /// A message for the bus. Publishing it again sends the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +80,6 @@ impl Message {
     /// # Errors
     /// The stored bytes are not a message.
     pub fn from_bytes(bytes: &[u8]) -> Result<Message, UnreadableCommand> {
-        serde_json::from_slice(bytes).map_err(UnreadableCommand)
+        serde_json::from_slice(bytes).map_err(|error| UnreadableCommand(json::reason(&error)))
     }
 }

@@ -9,7 +9,7 @@ const DURATION: &str = "signalbox_event_duration_seconds";
 const UNMATCHED: &str = "signalbox_unmatched_total";
 const LATE: &str = "signalbox_late_total";
 
-/// The outcome of one event.
+/// The outcome of one event. Every outcome of the dispatcher is final: the delivery may be acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CountedOutcome {
     Applied,

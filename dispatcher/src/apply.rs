@@ -4,13 +4,12 @@
 use crate::backlog_gate::BacklogGate;
 use crate::dispatcher::Dispatcher;
 use crate::metrics;
-use crate::outcome::EventOutcome;
 use crate::ports::Ports;
 use crate::read::{key, panicked, read};
 use crate::reject::reject;
 use common::address::ParsedEvent;
 use common::deliver::{DeliveryContext, DeliveryOutcome, deliver};
-use common::event_metrics::type_label;
+use common::event_metrics::{self, CountedOutcome, type_label};
 use common::mask::masked;
 use common::ports::bus::Delivery;
 use common::ports::intake::{Deliver, Destination};
@@ -35,13 +34,13 @@ pub async fn apply(
     dispatcher: &Dispatcher,
     delivery: &Delivery,
     read: Result<ParsedEvent, Refusal>,
-) -> EventOutcome {
+) -> CountedOutcome {
     handle(dispatcher, delivery, read, Concurrency::Shared).await
 }
 
 /// Handles a suspect: an event that was in process when dispatchers died. No other event may run meanwhile. Each attempt
 /// is counted before it is made; while the store cannot count, the event is neither tried nor rejected.
-pub async fn apply_alone(dispatcher: &Dispatcher, delivery: &Delivery) -> EventOutcome {
+pub async fn apply_alone(dispatcher: &Dispatcher, delivery: &Delivery) -> CountedOutcome {
     let Dispatcher { config, handled_suspects, .. } = dispatcher;
     let key = attempt_key(delivery);
     let counted =
@@ -77,7 +76,7 @@ async fn handle(
     delivery: &Delivery,
     read: Result<ParsedEvent, Refusal>,
     concurrency: Concurrency,
-) -> EventOutcome {
+) -> CountedOutcome {
     let started_at = dispatcher.ports.clock.monotonic();
     let kind = type_label(read.as_ref().map_or("", |read| &read.event.kind));
     let stored = match read {
@@ -91,7 +90,7 @@ async fn handle(
         Ok(outcome) => outcome,
         Err(refusal) => reject(dispatcher, delivery, refusal).await,
     };
-    metrics::event(kind, outcome, dispatcher.ports.clock.monotonic().saturating_sub(started_at));
+    event_metrics::record(kind, outcome, dispatcher.ports.clock.monotonic().saturating_sub(started_at));
     outcome
 }
 
@@ -99,7 +98,7 @@ async fn store(
     dispatcher: &Dispatcher,
     read: &ParsedEvent,
     concurrency: Concurrency,
-) -> Result<EventOutcome, Refusal> {
+) -> Result<CountedOutcome, Refusal> {
     let Dispatcher { ports, definitions, backlog_gate, .. } = dispatcher;
     let gated = concurrency == Concurrency::Shared && BacklogGate::applies_to(&read.event.kind);
     let context = Context { dispatcher, gated };
@@ -126,12 +125,12 @@ async fn store(
                 started = ?started,
                 "Event applied"
             );
-            Ok(EventOutcome::Applied)
+            Ok(CountedOutcome::Applied)
         }
-        DeliveryOutcome::Duplicate => Ok(EventOutcome::Duplicate),
-        DeliveryOutcome::Copy => Ok(EventOutcome::Copy),
+        DeliveryOutcome::Duplicate => Ok(CountedOutcome::Duplicate),
+        DeliveryOutcome::Copy => Ok(CountedOutcome::Copy),
         DeliveryOutcome::Unmatched => Ok(unmatched(read)),
-        DeliveryOutcome::Late => Ok(EventOutcome::Late),
+        DeliveryOutcome::Late => Ok(CountedOutcome::Late),
         DeliveryOutcome::InboxFull { owner } => {
             let message =
                 format!("the inbox of activeflow {owner} is full; replay the event when there is room again");
@@ -201,13 +200,13 @@ fn would_start(deliver: &Deliver) -> bool {
 }
 
 /// Carriers publish many events that no flow uses: they are counted, and logged only at debug level.
-fn unmatched(read: &ParsedEvent) -> EventOutcome {
+fn unmatched(read: &ParsedEvent) -> CountedOutcome {
     tracing::debug!(
         event_type = read.event.kind,
         subject = masked(&key(read).1),
         "No activeflow hears the event and no route takes its address"
     );
-    EventOutcome::Unmatched
+    CountedOutcome::Unmatched
 }
 
 async fn count_attempt(

@@ -23,7 +23,6 @@ mod fakes;
 mod handled_suspects;
 mod key_queues;
 mod metrics;
-mod outcome;
 mod ports;
 mod read;
 mod realms;

@@ -1,9 +1,7 @@
 //! Metrics of the dispatcher.
 
-use crate::outcome::EventOutcome;
-use common::event_metrics::{self, CountedOutcome};
+use common::event_metrics;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
-use std::time::Duration;
 
 const REJECTED: &str = "signalbox_rejected_total";
 const DROPPED: &str = "signalbox_rejected_dropped_total";
@@ -37,19 +35,6 @@ pub fn describe() {
     counter!(UNREFERENCED).absolute(0);
     counter!(TOO_NEW).absolute(0);
     closed_shards(0);
-}
-
-pub fn event(kind: &'static str, outcome: EventOutcome, took: Duration) {
-    let counted = match outcome {
-        EventOutcome::Applied => CountedOutcome::Applied,
-        EventOutcome::Duplicate => CountedOutcome::Duplicate,
-        EventOutcome::Copy => CountedOutcome::Copy,
-        EventOutcome::Unmatched => CountedOutcome::Unmatched,
-        EventOutcome::Late => CountedOutcome::Late,
-        EventOutcome::Rejected => CountedOutcome::Rejected,
-        EventOutcome::Dropped => CountedOutcome::Dropped,
-    };
-    event_metrics::record(kind, counted, took);
 }
 
 /// `reason` comes from a fixed vocabulary.

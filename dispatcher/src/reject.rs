@@ -2,16 +2,16 @@
 
 use crate::dispatcher::Dispatcher;
 use crate::metrics;
-use crate::outcome::EventOutcome;
 use common::BusError;
 use common::backoff::Backoff;
+use common::event_metrics::CountedOutcome;
 use common::ports::bus::{Delivery, Rejection};
 use common::ports::rejects::derived_id;
 use common::refusal::Refusal;
 use std::collections::BTreeMap;
 
 /// Rejects `delivery`. Retries until the broker confirms it or reports that the rejected queue is full.
-pub async fn reject(dispatcher: &Dispatcher, delivery: &Delivery, refusal: Refusal) -> EventOutcome {
+pub async fn reject(dispatcher: &Dispatcher, delivery: &Delivery, refusal: Refusal) -> CountedOutcome {
     let Refusal { reason, message } = refusal;
     let reason = reason.name().to_owned();
     let id = rejection_id(dispatcher, delivery);
@@ -29,7 +29,7 @@ pub async fn reject(dispatcher: &Dispatcher, delivery: &Delivery, refusal: Refus
                     bytes = delivery.body.len(),
                     "Event rejected"
                 );
-                return EventOutcome::Rejected;
+                return CountedOutcome::Rejected;
             }
             Err(BusError::Nacked { .. }) => {
                 metrics::dropped();
@@ -37,7 +37,7 @@ pub async fn reject(dispatcher: &Dispatcher, delivery: &Delivery, refusal: Refus
                     reason = rejection.reason,
                     "The rejected queue is full; the event was dropped"
                 );
-                return EventOutcome::Dropped;
+                return CountedOutcome::Dropped;
             }
             Err(error @ BusError::Unconfirmed { .. }) => {
                 tracing::debug!(%error, "The broker did not confirm a rejected event; publishing it again");

@@ -46,6 +46,14 @@ pub(crate) fn object<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, V
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
+/// The first characters of a text of others, for a message.
+pub fn beginning(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
 /// The first 60 characters of a value, for a message. Serialises no more than it needs.
 pub(crate) fn shown(value: &Value) -> String {
     struct Head(Vec<u8>);

@@ -115,6 +115,11 @@ fn options_are_judged_one_by_one() {
     assert_eq!(recording(json!({ "end_of_key": "5" })), ["SBX0203 /actions/0/option/end_of_key"]);
     let of_voipbin = json!({ "format": "ogg", "end_of_silence": 3, "end_of_key": "any", "duration": 60, "beep_start": true, "on_end_flow_id": "00000000-0000-0000-0000-000000000000" });
     assert_eq!(recording(of_voipbin), [""; 0]);
+    // A key may contain what separates the parts of a pointer, or serde's quotes.
+    assert_eq!(
+        talk(json!({ "text": "x", "voice/~": 1, "a`b": 2 })),
+        ["SBX0202 /actions/0/option/a`b", "SBX0202 /actions/0/option/voice~1~0"]
+    );
     let help =
         only(&document(&json!([{ "id": "a", "type": "talk", "option": { "text": "x", "langauge": "en" } }])))
             .help;
@@ -123,6 +128,19 @@ fn options_are_judged_one_by_one() {
         json!([{ "id": "a", "type": "message_send", "option": { "text": "x", "destinations": [{ "target": "+1", "tpye": "tel" }] } }]),
     );
     assert_eq!(message, ["SBX0202 /actions/0/option/destinations/0/tpye"]);
+}
+
+/// In a document of voipbin an unknown key is a warning, and a refusal without an error would say nothing.
+#[test]
+fn a_document_that_is_refused_has_an_error() {
+    let many: serde_json::Map<_, _> = (0..30).map(|n| (format!("tm_{n}"), json!(1))).collect();
+    for unknown in [many, json!({ "actions/~": 1, "a`b": 2 }).as_object().unwrap().clone()] {
+        let mut document = json!({ "name": "x", "trigger": { "event": "call.incoming" }, "actions": [] });
+        document.as_object_mut().unwrap().extend(unknown);
+        if let Err(errors) = Bundle::compile(("main", &document.to_string()), &BTreeMap::new()) {
+            assert!(!errors.is_empty(), "{document}");
+        }
+    }
 }
 
 #[test]

@@ -1,24 +1,17 @@
-//! Fuzzing of the document reader from a seed, on a thread with half the stack of a worker.
-//!
-//! `FUZZ_SECONDS=600 cargo test -p flow --test fuzz -- --nocapture` runs longer than a few hundred rounds; `FUZZ_SEED`
-//! repeats a run. What once went wrong is kept in `tests/corpus/documents`, one document a file.
+//! Fuzzing of the document reader, and of stored cursors and bundles (CONTRIBUTING.md). What once went wrong is kept in
+//! `tests/corpus/`, one input a file.
 
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the environment says how long to fuzz; the core is not asked"
-)]
 
 mod support;
 
-use flow::Bundle;
-use flow::cursor::{CursorState, Input};
+use flow::cursor::{Cursor, CursorState, Input};
+use flow::{Bundle, preview, step};
+use fuzz::{Rng, Target, mutate};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::time::Instant;
 use support::{Drive, event};
 
-const ROUNDS: u64 = 500;
 const EXPRESSIONS: &str = include_str!("corpus/expressions.txt");
 const SAMPLES: [&str; 5] = [
     include_str!("../../samples/ivr.json"),
@@ -28,97 +21,58 @@ const SAMPLES: [&str; 5] = [
     include_str!("../../samples/opening-hours.json"),
 ];
 
-/// Splitmix64.
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, most: usize) -> usize {
-        usize::try_from(self.next() % most.max(1) as u64).unwrap()
-    }
+fn target(folder: &str) -> Target {
+    Target::new(&format!("{}/tests/corpus/{folder}", env!("CARGO_MANIFEST_DIR")))
 }
 
 fn value(rng: &mut Rng) -> Value {
     let expressions: Vec<&str> = EXPRESSIONS.lines().collect();
-    match rng.below(9) {
-        0 => Value::Null,
-        1 => json!(rng.next()),
-        2 => json!(-1.5),
-        3 => json!(["a", { "b": "${call.from}" }]),
-        4 => (0..rng.below(60)).fold(json!("${x}"), |inner, _| json!([inner])),
-        5 => json!("x".repeat(rng.below(20_000))),
-        6 => json!("${call.from}".repeat(rng.below(2_500))),
-        7 => json!(format!("${{{}}}", expressions[rng.below(expressions.len())])),
-        _ => json!("a\u{0}\u{202e}ä/~1"),
+    match rng.index(8) {
+        0 => json!(["a", { "b": "${call.from}" }]),
+        1 => (0..rng.index(60)).fold(json!("${x}"), |inner, _| json!([inner])),
+        2 => json!("${call.from}".repeat(rng.index(2_500))),
+        3 | 4 => json!(format!("${{{}}}", rng.pick(&expressions))),
+        _ => mutate::any_json(rng),
     }
 }
 
-/// Replaces, removes or adds somewhere in the document.
-fn change(rng: &mut Rng, at: &mut Value) {
-    match at {
-        Value::Object(fields) if !fields.is_empty() && rng.below(6) > 0 => {
-            let key = fields.keys().nth(rng.below(fields.len())).unwrap().clone();
-            match rng.below(8) {
-                0 => drop(fields.remove(&key)),
-                1 => drop(fields.insert(format!("{key}/~"), value(rng))),
-                _ => change(rng, &mut fields[&key]),
-            }
-        }
-        Value::Array(items) if !items.is_empty() && rng.below(6) > 0 => {
-            let index = rng.below(items.len());
-            match rng.below(8) {
-                0 => drop(items.remove(index)),
-                1 => items.push(items[index].clone()),
-                2 if items.len() < 3_000 => {
-                    let item = items[index].clone();
-                    items.extend(vec![item; 300]);
-                }
-                _ => change(rng, &mut items[index]),
-            }
-        }
-        at => *at = value(rng),
+fn changed(rng: &mut Rng, known: &str) -> Vec<u8> {
+    let mut document: Value = serde_json::from_str(known).unwrap();
+    for _ in 0..=rng.index(4) {
+        mutate::json(rng, &mut document, &mut value);
     }
+    mutate::text(rng, &document)
 }
 
-/// A document's text, sometimes with its syntax broken.
-fn document(rng: &mut Rng) -> String {
-    let mut document: Value = serde_json::from_str(SAMPLES[rng.below(SAMPLES.len())]).unwrap();
-    for _ in 0..=rng.below(4) {
-        change(rng, &mut document);
-    }
-    let mut text = document.to_string();
-    match rng.below(8) {
-        0 => text = text.chars().take(rng.below(text.len())).collect(),
-        1 => text.insert_str(
-            0,
-            &["[", "{\"a\":", "\u{feff}", "/*", "\"", "-"][rng.below(6)].repeat(rng.below(5_000)),
-        ),
-        _ => {}
-    }
-    text
+fn subroutines() -> BTreeMap<String, String> {
+    [("opening-hours".to_owned(), SAMPLES[4].to_owned())].into()
+}
+
+/// The event that starts the flow.
+fn start(bundle: &Bundle) -> Input {
+    let data = json!({ "from": "+15550100", "to": "+15550111", "text": "yes", "total_bytes": 2e9, "period": "2026-11" });
+    Input::Started(event(bundle.trigger().unwrap_or("call.incoming"), data))
 }
 
 /// Everything that is done with a document: findings with places, compilation, storage, and a run.
-fn exercise(text: &str) {
-    for finding in flow::validate(text) {
+fn document(text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    for finding in flow::validate(&text) {
         assert!(finding.what.chars().count() <= 1_001 && !finding.code.is_empty(), "{finding}");
     }
-    let _ = flow::calls(text);
-    let subroutines = BTreeMap::from([("opening-hours".to_owned(), SAMPLES[4].to_owned())]);
-    let Ok(bundle) = Bundle::compile(("main", text), &subroutines) else { return };
+    let _ = flow::calls(&text);
+    let bundle = match Bundle::compile(("main", &text), &subroutines()) {
+        Ok(bundle) => bundle,
+        Err(errors) => return assert!(!errors.is_empty(), "refused without an error"),
+    };
     let again = Bundle::from_bytes(bundle.to_bytes()).unwrap();
     assert_eq!((again.hash(), again.memory()), (bundle.hash(), bundle.memory()));
-    let trigger = bundle.trigger().unwrap_or("call.incoming").to_owned();
-    let data = json!({ "from": "+15550100", "to": "+15550111", "text": "yes", "total_bytes": 2e9, "period": "2026-11" });
+    run(bundle);
+}
+
+fn run(bundle: Bundle) {
     let mut drive = Drive::new(bundle);
-    drive.input(Input::Started(event(&trigger, data)));
+    drive.input(start(&drive.bundle));
     for _ in 0..20 {
         match drive.cursor.state() {
             CursorState::Yielded => drop(drive.input(Input::Resumed)),
@@ -128,38 +82,115 @@ fn exercise(text: &str) {
     }
 }
 
-fn on_a_worker(run: impl FnOnce() + Send + 'static) {
-    std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap();
+/// Everything that is done with the bytes of a bundle.
+fn bundle(bytes: &[u8]) {
+    let _ = Bundle::document_in(bytes);
+    match Bundle::from_bytes(bytes) {
+        Ok(bundle) => {
+            assert_eq!(bundle.to_bytes(), bytes);
+            run(bundle);
+        }
+        Err(error) => assert!(error.to_string().len() < 2_000, "{error}"),
+    }
+}
+
+/// Everything that is done with the bytes of a cursor: it is shown, and it moves, with the bundle that it belongs to or another.
+fn cursor(bytes: &[u8], bundles: &[Bundle]) {
+    let cursor = match Cursor::from_bytes(bytes) {
+        Ok(cursor) => cursor,
+        Err(error) => return assert!(error.to_string().len() < 2_000, "{error}"),
+    };
+    assert_eq!(Cursor::from_bytes(&cursor.to_bytes()).as_ref(), Ok(&cursor));
+    let _ = (cursor.state(), cursor.current_action(), cursor.early(), cursor.variables());
+    let digits = event("call.digits", json!({ "digits": "12" }));
+    let wait = if let CursorState::Waiting { wait, .. } = cursor.state() { wait } else { 1 };
+    for bundle in bundles {
+        let _ = (
+            cursor.line_release(bundle),
+            preview::current(bundle, &cursor),
+            preview::jumps(bundle, Some(&cursor)),
+        );
+        let _ = (preview::waiting_for(bundle, &cursor), preview::pending(bundle, &cursor));
+        for input in [
+            start(bundle),
+            Input::Event { event: digits.clone(), start: Some(vec![1]) },
+            Input::Timer { wait },
+            Input::Resumed,
+            Input::Continued,
+            Input::Forwarded { action_id: "menu".into() },
+            Input::Stopped,
+        ] {
+            let step = step(bundle, cursor.clone(), input, flow::Timestamp::from_micros(1 << 50));
+            assert_eq!(Cursor::from_bytes(&step.cursor.to_bytes()), Ok(step.cursor));
+        }
+    }
+}
+
+/// The bundles of the samples, and the bytes of cursors on their way through them.
+fn stored() -> (Vec<Bundle>, Vec<String>) {
+    let compiled = || SAMPLES.map(|text| Bundle::compile(("main", text), &subroutines()).unwrap());
+    let mut cursors = Vec::new();
+    for bundle in compiled() {
+        let mut drive = Drive::new(bundle);
+        drive.input(start(&drive.bundle));
+        for turn in 0..8 {
+            cursors.push(String::from_utf8(drive.cursor.to_bytes()).unwrap());
+            match drive.cursor.state() {
+                CursorState::Waiting { .. } if turn % 3 == 0 => drop(drive.digits("1")),
+                CursorState::Waiting { .. } if turn % 3 == 1 => drop(drive.completed()),
+                CursorState::Waiting { wait, .. } => drop(drive.input(Input::Timer { wait })),
+                _ => break,
+            }
+        }
+    }
+    (compiled().into(), cursors)
 }
 
 #[test]
 fn what_once_went_wrong_stays_right() {
-    on_a_worker(|| {
-        for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/documents")).unwrap()
-        {
-            exercise(&std::fs::read_to_string(file.unwrap().path()).unwrap());
-        }
-    });
+    target("documents").replay(document);
+    target("bundles").replay(bundle);
+    let (bundles, _) = stored();
+    target("cursors").replay(|bytes| cursor(bytes, &bundles));
 }
 
 #[test]
 fn any_document_is_refused_by_place_or_runs() {
-    let setting = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    let seconds = setting("FUZZ_SECONDS");
-    let seed = setting("FUZZ_SEED").unwrap_or(match seconds {
-        Some(_) => std::process::id().into(),
-        None => 7,
-    });
-    println!("FUZZ_SEED={seed}");
-    on_a_worker(move || {
-        let began = Instant::now();
-        let mut rounds = 0;
-        while seconds.map_or(rounds < ROUNDS, |seconds| began.elapsed().as_secs() < seconds) {
-            let text = document(&mut Rng(seed.wrapping_add(rounds).wrapping_mul(0x2545_F491_4F6C_DD1D)));
-            let outcome = std::panic::catch_unwind(|| exercise(&text));
-            outcome.unwrap_or_else(|_| panic!("FUZZ_SEED={seed}, round {rounds}: {text}"));
-            rounds += 1;
+    target("documents").fuzz(
+        500,
+        |rng| {
+            let known = rng.pick(&SAMPLES);
+            changed(rng, known)
+        },
+        |text| document(text),
+    );
+}
+
+#[test]
+fn any_bundle_is_refused_or_runs() {
+    let (bundles, _) = stored();
+    let known: Vec<&[u8]> = bundles.iter().map(Bundle::to_bytes).collect();
+    let draw = |rng: &mut Rng| {
+        let (one, other) = (rng.pick(&known), rng.pick(&known));
+        if rng.one_in(3) {
+            return mutate::bytes(rng, one, other, &mutate::PIECES);
         }
-        println!("{rounds} rounds");
-    });
+        let json = changed(rng, std::str::from_utf8(&one[1..]).unwrap());
+        [&one[..1], &json].concat()
+    };
+    target("bundles").fuzz(300, draw, |bytes| bundle(bytes));
+}
+
+#[test]
+fn any_cursor_is_refused_or_moves() {
+    let (bundles, cursors) = stored();
+    let known: Vec<&str> = cursors.iter().map(String::as_str).collect();
+    let draw = |rng: &mut Rng| {
+        let (one, other) = (rng.pick(&known), rng.pick(&known));
+        match rng.one_in(3) {
+            true => mutate::bytes(rng, one.as_bytes(), other.as_bytes(), &mutate::PIECES),
+            false => changed(rng, one),
+        }
+    };
+    target("cursors").fuzz(300, draw, |bytes| cursor(bytes, &bundles));
 }

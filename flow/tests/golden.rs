@@ -5,7 +5,7 @@
 
 mod support;
 
-use flow::cursor::{Cursor, Input};
+use flow::cursor::{Cursor, FORMAT, Input};
 use flow::{Bundle, FormatError, Timestamp};
 use serde_json::json;
 use std::path::PathBuf;
@@ -70,13 +70,14 @@ fn what_an_earlier_version_stored_can_be_read() {
 
 #[test]
 fn a_newer_format_is_refused_with_both_numbers() {
-    assert_eq!(
-        Bundle::from_bytes(&[2, b'{', b'}']).unwrap_err(),
-        FormatError::Newer { found: 2, supported: 1 }
-    );
-    let newer = Cursor::from_bytes(br#"{"format":2}"#).unwrap_err();
-    assert_eq!(newer, FormatError::Newer { found: 2, supported: 1 });
-    assert_eq!(newer.to_string(), "format 2 is newer than 1, the newest that this binary reads");
+    let supported = bundle().to_bytes()[0];
+    let newer = Bundle::from_bytes(&[supported + 1, b'{', b'}']).unwrap_err();
+    assert_eq!(newer, FormatError::Newer { found: u32::from(supported) + 1, supported: supported.into() });
+    let (found, supported) = (FORMAT + 1, FORMAT);
+    let newer = Cursor::from_bytes(format!(r#"{{"format":{found}}}"#).as_bytes()).unwrap_err();
+    assert_eq!(newer, FormatError::Newer { found, supported });
+    let said = format!("format {found} is newer than {supported}, the newest that this binary reads");
+    assert_eq!(newer.to_string(), said);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod support;
 use flow::cursor::{Cursor, CursorState, Identity, Input};
 use flow::step::{Effect, step};
 use flow::{Bundle, Event, Timestamp};
+use fuzz::{Rng, mutate};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use support::ID;
@@ -36,16 +37,16 @@ fn the_same_seed_gives_the_same_history() {
 fn a_cursor_that_nobody_wrote_moves_without_a_panic() {
     for seed in 0..60 {
         let mut rng = Rng::new(seed);
-        let (own, other) = (rng.bundle(), rng.bundle());
+        let (own, other) = (bundle(&mut rng), bundle(&mut rng));
         let stored = one_life(seed);
         for bytes in stored.iter().take(20) {
             let mut json: Value = serde_json::from_slice(bytes).unwrap();
             for _ in 0..=rng.below(3) {
-                rng.damage(&mut json);
+                mutate::json(&mut rng, &mut json, &mut mutate::any_json);
             }
             let Ok(cursor) = Cursor::from_bytes(json.to_string().as_bytes()) else { continue };
             for bundle in [&own, &other] {
-                let input = rng.any_input();
+                let input = any_input(&mut rng);
                 let step =
                     step(bundle, cursor.clone(), input, Timestamp::from_micros(rng.below(1 << 40) as i64));
                 assert_eq!(Cursor::from_bytes(&step.cursor.to_bytes()), Ok(step.cursor), "seed {seed}");
@@ -66,7 +67,7 @@ fn a_damaged_document_has_findings_and_no_panic() {
         let mut rng = Rng::new(seed);
         let mut document: Value = serde_json::from_str(samples[rng.below(3) as usize]).unwrap();
         for _ in 0..=rng.below(4) {
-            rng.damage(&mut document);
+            mutate::json(&mut rng, &mut document, &mut mutate::any_json);
         }
         let mut text = serde_json::to_string_pretty(&document).unwrap();
         if rng.one_in(4) {
@@ -92,7 +93,7 @@ fn setting(name: &str) -> Option<u64> {
 /// One activeflow from start to end. Returns the bytes of every cursor, so that runs can be compared.
 fn one_life(seed: u64) -> Vec<Vec<u8>> {
     let mut rng = Rng::new(seed);
-    let bundle = rng.bundle();
+    let bundle = bundle(&mut rng);
     let bundle = Bundle::from_bytes(bundle.to_bytes()).unwrap();
     let mut run = RandomRun {
         cursor: Cursor::new(&bundle, identity()),
@@ -102,12 +103,12 @@ fn one_life(seed: u64) -> Vec<Vec<u8>> {
         history: vec![],
     };
     if rng.one_in(10) {
-        run.input(rng.input(&run));
+        run.input(input(&mut rng, &run));
     }
-    run.input(Input::Started(rng.event("call.incoming")));
+    run.input(Input::Started(event(&mut rng, "call.incoming")));
     for _ in 0..rng.below(60) {
         run.now = run.now.plus_millis(rng.below(4_000) as i64);
-        let input = rng.input(&run);
+        let input = input(&mut rng, &run);
         run.input(input.clone());
         if rng.one_in(5) {
             run.input(input);
@@ -117,7 +118,7 @@ fn one_life(seed: u64) -> Vec<Vec<u8>> {
     assert!(matches!(run.cursor.state(), CursorState::Ended(_)), "{:?}", run.cursor.state());
     let ended = run.cursor.clone();
     for _ in 0..5 {
-        run.input(rng.input(&run));
+        run.input(input(&mut rng, &run));
         assert_eq!(run.cursor, ended, "an ended activeflow does not change");
     }
     run.history
@@ -177,206 +178,149 @@ fn hangup() -> Input {
     Input::Event { event: support::event("call.hangup", json!({})), start: None }
 }
 
-/// xorshift64*
-struct Rng(u64);
+/// A main flow and two subroutines, the first of which calls the second.
+fn bundle(rng: &mut Rng) -> Bundle {
+    let texts = BTreeMap::from([
+        ("one".to_owned(), document(rng, None, &["two"]).to_string()),
+        ("two".to_owned(), document(rng, None, &[]).to_string()),
+    ]);
+    let main = document(rng, Some("call.incoming"), &["one", "two"]);
+    Bundle::compile(("main", &main.to_string()), &texts).unwrap_or_else(|findings| {
+        // An endless loop is the only thing that random actions can have wrong with them: leave the loops out.
+        assert!(findings.iter().all(|finding| finding.code == "SBX0303"), "{findings:#?}");
+        support::voice(json!([{ "id": "a0", "type": "digits_receive" }, { "id": "a1", "type": "sleep", "option": { "duration": 5 } }]))
+    })
+}
 
-impl Rng {
-    fn new(seed: u64) -> Rng {
-        Rng(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+fn document(rng: &mut Rng, trigger: Option<&str>, callable: &[&str]) -> Value {
+    let count = rng.below(10);
+    let actions: Vec<Value> = (0..count).map(|index| action(rng, index, count, callable)).collect();
+    let mut document =
+        json!({ "schema": "signalbox.flow/v1", "variables": { "x": 1, "list": [] }, "actions": actions });
+    if let Some(trigger) = trigger {
+        document["trigger"] = json!({ "event": trigger });
     }
+    document
+}
 
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % n
+fn action(rng: &mut Rng, index: u64, count: u64, callable: &[&str]) -> Value {
+    let target = |rng: &mut Rng| match rng.below(12) {
+        0 => format!("00000000-0000-0000-0000-00000000000{}", rng.below(4)),
+        _ => format!("a{}", rng.below(count)),
+    };
+    let value = rng.pick(&[
+        "${x + 1}",
+        "${x ~ 'abc'}",
+        "${call.digits}",
+        "${call.nothing | default(x)}",
+        "${1 / 0}",
+        "${list + [x]}",
+        "plain",
+    ]);
+    let (kind, option) = match rng.below(17) {
+        0 => ("answer", json!({})),
+        1 => ("hangup", json!({ "reason": "busy" })),
+        2 | 3 => (
+            "talk",
+            json!({ "text": value, "async": rng.one_in(3), "digits_handle": rng.pick(&["", "next"]) }),
+        ),
+        4 => ("play", json!({ "stream_urls": [value], "digits_handle": rng.pick(&["", "next"]) })),
+        5 | 6 => (
+            "digits_receive",
+            json!({ "length": rng.below(4), "key": rng.pick(&["", "#", "12"]), "duration": rng.below(5_000) }),
+        ),
+        7 => (
+            "message_send",
+            json!({ "text": value, "wait_delivery": rng.one_in(2), "destinations": [{ "target": "+1" }, { "target": value }] }),
+        ),
+        8 => (
+            "branch",
+            json!({ "target_ids": { "1": target(rng), "2": target(rng) }, "default_target_id": target(rng) }),
+        ),
+        9 => (
+            "condition",
+            json!({ "expression": rng.pick(&["x > 5", "call.digits == '1'", "x / 0", "${x}"]), "false_target_id": target(rng) }),
+        ),
+        10 => ("goto", json!({ "target_id": target(rng), "loop_count": rng.below(4) })),
+        11 => ("sleep", json!({ "duration": rng.pick(&["${x * 10}", "${x ~ 'no'}", "${500}"]) })),
+        12 => (
+            "variable_set",
+            json!({ "key": rng.pick(&["x", "list", "list.deep"]), "value": [value, { "y": value }] }),
+        ),
+        13 if !callable.is_empty() => (
+            "subroutine",
+            json!({ "flow_id": rng.pick(callable), "arguments": { "x": value }, "results": { "x": "${x}" } }),
+        ),
+        14 => (
+            "recording_start",
+            json!({ "name": value, "duration": "${x}", "end_of_key": rng.pick(&["", "none", "any", "#"]) }),
+        ),
+        15 => ("recording_stop", json!({ "wait": rng.one_in(2) })),
+        _ => ("variable_set", json!({ "key": "x", "value": value })),
+    };
+    let mut action = json!({ "id": format!("a{index}"), "type": kind, "option": option });
+    if rng.one_in(4) {
+        action["on_error"] =
+            json!(if rng.one_in(2) { rng.pick(&["stop", "continue"]).to_owned() } else { target(rng) });
     }
-
-    fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
+    if rng.one_in(6) {
+        action["next_id"] = json!(target(rng));
     }
+    action
+}
 
-    fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.below(of.len() as u64) as usize]
-    }
+fn input(rng: &mut Rng, run: &RandomRun) -> Input {
+    let wait = match run.cursor.state() {
+        CursorState::Waiting { wait, .. } => wait,
+        _ => 0,
+    };
+    input_at(rng, wait)
+}
 
-    /// A main flow and two subroutines, the first of which calls the second.
-    fn bundle(&mut self) -> Bundle {
-        let texts = BTreeMap::from([
-            ("one".to_owned(), self.document(None, &["two"]).to_string()),
-            ("two".to_owned(), self.document(None, &[]).to_string()),
-        ]);
-        let main = self.document(Some("call.incoming"), &["one", "two"]);
-        Bundle::compile(("main", &main.to_string()), &texts).unwrap_or_else(|findings| {
-            // An endless loop is the only thing that random actions can have wrong with them: leave the loops out.
-            assert!(findings.iter().all(|finding| finding.code == "SBX0303"), "{findings:#?}");
-            support::voice(json!([{ "id": "a0", "type": "digits_receive" }, { "id": "a1", "type": "sleep", "option": { "duration": 5 } }]))
-        })
-    }
+fn any_input(rng: &mut Rng) -> Input {
+    let wait = rng.below(4);
+    input_at(rng, wait)
+}
 
-    fn document(&mut self, trigger: Option<&str>, callable: &[&str]) -> Value {
-        let count = self.below(10);
-        let actions: Vec<Value> = (0..count).map(|index| self.action(index, count, callable)).collect();
-        let mut document =
-            json!({ "schema": "signalbox.flow/v1", "variables": { "x": 1, "list": [] }, "actions": actions });
-        if let Some(trigger) = trigger {
-            document["trigger"] = json!({ "event": trigger });
+fn input_at(rng: &mut Rng, wait: u64) -> Input {
+    match rng.below(24) {
+        0..=4 => heard(rng, "call.digits"),
+        5..=9 => heard(rng, "command.completed"),
+        10 => heard(rng, "command.failed"),
+        11..=14 => Input::Timer { wait },
+        15 => Input::Timer { wait: rng.below(30) },
+        16..=18 => Input::Resumed,
+        19 => Input::Forwarded { action_id: format!("a{}", rng.below(12)) },
+        20 => Input::Continued,
+        21 => {
+            let kind = rng
+                .pick(&["message.received", "sim.usage", "call.incoming", "nonsense", "command."])
+                .to_owned();
+            heard(rng, &kind)
         }
-        document
-    }
-
-    fn action(&mut self, index: u64, count: u64, callable: &[&str]) -> Value {
-        let target = |rng: &mut Rng| match rng.below(12) {
-            0 => format!("00000000-0000-0000-0000-00000000000{}", rng.below(4)),
-            _ => format!("a{}", rng.below(count)),
-        };
-        let value = self.pick(&[
-            "${x + 1}",
-            "${x ~ 'abc'}",
-            "${call.digits}",
-            "${call.nothing | default(x)}",
-            "${1 / 0}",
-            "${list + [x]}",
-            "plain",
-        ]);
-        let (kind, option) = match self.below(17) {
-            0 => ("answer", json!({})),
-            1 => ("hangup", json!({ "reason": "busy" })),
-            2 | 3 => (
-                "talk",
-                json!({ "text": value, "async": self.one_in(3), "digits_handle": self.pick(&["", "next"]) }),
-            ),
-            4 => ("play", json!({ "stream_urls": [value], "digits_handle": self.pick(&["", "next"]) })),
-            5 | 6 => (
-                "digits_receive",
-                json!({ "length": self.below(4), "key": self.pick(&["", "#", "12"]), "duration": self.below(5_000) }),
-            ),
-            7 => (
-                "message_send",
-                json!({ "text": value, "wait_delivery": self.one_in(2), "destinations": [{ "target": "+1" }, { "target": value }] }),
-            ),
-            8 => (
-                "branch",
-                json!({ "target_ids": { "1": target(self), "2": target(self) }, "default_target_id": target(self) }),
-            ),
-            9 => (
-                "condition",
-                json!({ "expression": self.pick(&["x > 5", "call.digits == '1'", "x / 0", "${x}"]), "false_target_id": target(self) }),
-            ),
-            10 => ("goto", json!({ "target_id": target(self), "loop_count": self.below(4) })),
-            11 => ("sleep", json!({ "duration": self.pick(&["${x * 10}", "${x ~ 'no'}", "${500}"]) })),
-            12 => (
-                "variable_set",
-                json!({ "key": self.pick(&["x", "list", "list.deep"]), "value": [value, { "y": value }] }),
-            ),
-            13 if !callable.is_empty() => (
-                "subroutine",
-                json!({ "flow_id": self.pick(callable), "arguments": { "x": value }, "results": { "x": "${x}" } }),
-            ),
-            14 => (
-                "recording_start",
-                json!({ "name": value, "duration": "${x}", "end_of_key": self.pick(&["", "none", "any", "#"]) }),
-            ),
-            15 => ("recording_stop", json!({ "wait": self.one_in(2) })),
-            _ => ("variable_set", json!({ "key": "x", "value": value })),
-        };
-        let mut action = json!({ "id": format!("a{index}"), "type": kind, "option": option });
-        if self.one_in(4) {
-            action["on_error"] = json!(if self.one_in(2) {
-                self.pick(&["stop", "continue"]).to_owned()
-            } else {
-                target(self)
-            });
-        }
-        if self.one_in(6) {
-            action["next_id"] = json!(target(self));
-        }
-        action
-    }
-
-    /// Changes a random part of `value`.
-    fn damage(&mut self, value: &mut Value) {
-        match value {
-            Value::Array(items) if !items.is_empty() && !self.one_in(8) => {
-                let index = self.below(items.len() as u64) as usize;
-                self.damage(&mut items[index]);
-            }
-            Value::Object(fields) if !fields.is_empty() && !self.one_in(8) => {
-                let index = self.below(fields.len() as u64) as usize;
-                if let Some(field) = fields.values_mut().nth(index) {
-                    self.damage(field);
-                }
-            }
-            _ => {
-                *value = match self.below(9) {
-                    0 => json!(null),
-                    1 => json!([]),
-                    2 => json!({}),
-                    3 => json!(u32::MAX),
-                    4 => json!(u64::MAX),
-                    5 => json!(-1.5),
-                    6 => json!("a0"),
-                    7 => json!("${x ~ } ä"),
-                    _ => json!({ "a": [{ "b": "call.talk" }] }),
-                }
-            }
+        22 => Input::Started(event(rng, "call.incoming")),
+        _ => {
+            Input::Event { event: event(rng, "call.digits"), start: Some(vec![7; rng.below(3_000) as usize]) }
         }
     }
+}
 
-    fn input(&mut self, run: &RandomRun) -> Input {
-        let wait = match run.cursor.state() {
-            CursorState::Waiting { wait, .. } => wait,
-            _ => 0,
-        };
-        self.input_at(wait)
-    }
+fn heard(rng: &mut Rng, kind: &str) -> Input {
+    Input::Event { event: event(rng, kind), start: None }
+}
 
-    fn any_input(&mut self) -> Input {
-        let wait = self.below(4);
-        self.input_at(wait)
-    }
-
-    fn input_at(&mut self, wait: u64) -> Input {
-        match self.below(24) {
-            0..=4 => self.heard("call.digits"),
-            5..=9 => self.heard("command.completed"),
-            10 => self.heard("command.failed"),
-            11..=14 => Input::Timer { wait },
-            15 => Input::Timer { wait: self.below(30) },
-            16..=18 => Input::Resumed,
-            19 => Input::Forwarded { action_id: format!("a{}", self.below(12)) },
-            20 => Input::Continued,
-            21 => {
-                let kind = self
-                    .pick(&["message.received", "sim.usage", "call.incoming", "nonsense", "command."])
-                    .to_owned();
-                self.heard(&kind)
-            }
-            22 => Input::Started(self.event("call.incoming")),
-            _ => Input::Event {
-                event: self.event("call.digits"),
-                start: Some(vec![7; self.below(3_000) as usize]),
-            },
-        }
-    }
-
-    fn heard(&mut self, kind: &str) -> Input {
-        Input::Event { event: self.event(kind), start: None }
-    }
-
-    fn event(&mut self, kind: &str) -> Event {
-        let data = match self.below(9) {
-            0 => json!({}),
-            1 => json!({ "digits": 7, "command_id": [], "from": null }),
-            2 => json!({ "digits": "ä#", "command_id": format!("other:{}", self.below(9)), "error": "text" }),
-            _ => json!({
-                "digits": self.pick(&["1", "2", "12", "3#4", "", "999999", "*"]),
-                "command_id": format!("{ID}:{}", self.below(20)),
-                "error": { "code": "busy", "message": "no" },
-                "from": "+15550100", "to": "+15550111",
-            }),
-        };
-        let data: Map<String, Value> = data.as_object().cloned().unwrap();
-        Event { data, ..support::event(kind, json!({})) }
-    }
+fn event(rng: &mut Rng, kind: &str) -> Event {
+    let data = match rng.below(9) {
+        0 => json!({}),
+        1 => json!({ "digits": 7, "command_id": [], "from": null }),
+        2 => json!({ "digits": "ä#", "command_id": format!("other:{}", rng.below(9)), "error": "text" }),
+        _ => json!({
+            "digits": rng.pick(&["1", "2", "12", "3#4", "", "999999", "*"]),
+            "command_id": format!("{ID}:{}", rng.below(20)),
+            "error": { "code": "busy", "message": "no" },
+            "from": "+15550100", "to": "+15550111",
+        }),
+    };
+    let data: Map<String, Value> = data.as_object().cloned().unwrap();
+    Event { data, ..support::event(kind, json!({})) }
 }

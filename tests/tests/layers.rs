@@ -26,6 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("api", &["common", "flow"]),
     ("carrier", &["common", "flow"]),
     ("signalbox", &["flow", "common", "adapters", "dispatcher", "executor", "scheduler", "api", "carrier"]),
+    ("fuzz", &[]),
     (
         "tests",
         &["flow", "common", "adapters", "dispatcher", "executor", "scheduler", "api", "carrier", "signalbox"],

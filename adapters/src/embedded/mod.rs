@@ -4,6 +4,8 @@ pub mod bus;
 pub mod check;
 mod describe;
 pub mod disk;
+#[cfg(test)]
+mod fuzz;
 mod memory_mark;
 pub mod salvage;
 pub mod store;

@@ -131,5 +131,6 @@ fn field(transition: &RouteTransition) -> String {
 }
 
 fn decode<T: DeserializeOwned>(operation: &'static str, bytes: &[u8]) -> Result<T, StoreError> {
-    serde_json::from_slice(bytes).map_err(|error| StoreError::Corrupt { operation, what: error.to_string() })
+    serde_json::from_slice(bytes)
+        .map_err(|error| StoreError::Corrupt { operation, what: json::reason(&error) })
 }

@@ -11,8 +11,8 @@ use common::address::{DEFAULT_REALM, ParsedEvent, read};
 use common::deliver::{DeliveryContext, DeliveryOutcome, deliver};
 use common::event_metrics::{self, CountedOutcome};
 use common::retry::until_answered;
-use flow::Definitions;
 use flow::event::{MAX_EVENT_BYTES, traceparent, without_mark};
+use flow::{Definitions, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -153,7 +153,22 @@ async fn send_events(State(api): State<Arc<Api>>, request: Request) -> Result<Js
     if media_type.as_deref() == Some(BATCH) || is_array && media_type.as_deref() != Some(SINGLE) {
         return many(&api, bytes, trace.as_deref()).await.map(EventsAnswer::Many).map(Json);
     }
-    one(&api, bytes, trace.as_deref()).await.map(EventsAnswer::One).map(Json)
+    one(&api, bytes, trace.as_deref(), &mut Arrival::default()).await.map(EventsAnswer::One).map(Json)
+}
+
+/// The store's time when a request arrived. Read when the first event of the request needs it.
+#[derive(Default)]
+struct Arrival(Option<Timestamp>);
+
+impl Arrival {
+    async fn time(&mut self, api: &Api) -> Result<Timestamp, Problem> {
+        let time = match self.0 {
+            Some(time) => time,
+            None => until_answered(&*api.ports.clock, || api.ports.catalogue.now()).await?,
+        };
+        self.0 = Some(time);
+        Ok(time)
+    }
 }
 
 async fn many(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<Vec<EventAnswer>, Problem> {
@@ -166,12 +181,13 @@ async fn many(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<Vec<EventA
         return Err(Problem::unprocessable("too_many", detail));
     }
     let mut answers = Vec::with_capacity(events.len());
+    let mut arrival = Arrival::default();
     let mut unavailable: Option<Problem> = None;
     for event in events {
         // If the store does not answer, every further event would wait for the timeout again.
         let answer = match &unavailable {
             Some(problem) => Err(problem.clone()),
-            None => one(api, event.get().as_bytes(), trace).await,
+            None => one(api, event.get().as_bytes(), trace, &mut arrival).await,
         };
         answers.push(answer.map_or_else(
             |mut problem| {
@@ -188,12 +204,17 @@ async fn many(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<Vec<EventA
 }
 
 /// Stores one event and counts it.
-async fn one(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<EventOutcome, Problem> {
+async fn one(
+    api: &Api,
+    bytes: &[u8],
+    trace: Option<&str>,
+    arrival: &mut Arrival,
+) -> Result<EventOutcome, Problem> {
     let started_at = api.ports.clock.monotonic();
     let read = read(bytes, DEFAULT_REALM, trace);
     let kind = event_metrics::type_label(read.as_ref().map_or("", |read| &read.event.kind));
     let answer = match read {
-        Ok(read) => apply(api, read).await,
+        Ok(read) => apply(api, read, arrival).await,
         Err(refusal) => Err(refusal.into()),
     };
     let took = api.ports.clock.monotonic().saturating_sub(started_at);
@@ -216,8 +237,8 @@ fn counted(answer: &Result<EventOutcome, Problem>) -> CountedOutcome {
     }
 }
 
-async fn apply(api: &Api, read: ParsedEvent) -> Result<EventOutcome, Problem> {
-    let stored = api.within_timeout(store(api, &read)).await.unwrap_or_else(|| Err(unanswered()))?;
+async fn apply(api: &Api, read: ParsedEvent, arrival: &mut Arrival) -> Result<EventOutcome, Problem> {
+    let stored = api.within_timeout(store(api, &read, arrival)).await.unwrap_or_else(|| Err(unanswered()))?;
     let (outcome, activeflow_id, started) = match stored {
         DeliveryOutcome::Applied { to, started, .. } => (EventResult::Applied, to, started),
         DeliveryOutcome::Duplicate => (EventResult::Duplicate, None, Vec::new()),
@@ -240,10 +261,9 @@ async fn apply(api: &Api, read: ParsedEvent) -> Result<EventOutcome, Problem> {
     })
 }
 
-async fn store(api: &Api, read: &ParsedEvent) -> Result<DeliveryOutcome, Problem> {
-    let clock = &*api.ports.clock;
-    let arrival = until_answered(clock, || api.ports.catalogue.now()).await?;
-    deliver(api, &*api.ports.intake, clock, read, arrival).await
+async fn store(api: &Api, read: &ParsedEvent, arrival: &mut Arrival) -> Result<DeliveryOutcome, Problem> {
+    let arrival = arrival.time(api).await?;
+    deliver(api, &*api.ports.intake, &*api.ports.clock, read, arrival).await
 }
 
 impl DeliveryContext for Api {

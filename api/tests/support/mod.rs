@@ -14,13 +14,17 @@ use api::{AllowedHosts, Config, Key, Ports, Role};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
+use common::StoreError;
 use common::command::Message;
-use common::ports::Bus;
 use common::ports::bus::{Confirm, Deliveries, Rejection};
 use common::ports::error::Unusable;
+use common::ports::intercepted::{Intercepted, Interceptor, Operation, Run};
 use common::ports::rejects::{Rejected, Rejects, Selection};
+use common::ports::{Bus, StateStore};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use std::any::Any;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +39,8 @@ pub struct ApiHarness {
     pub store: Arc<Store>,
     pub time: ManualTime,
     pub rejects: Arc<InMemoryRejects>,
+    /// Number of times that the API asked the store for the time.
+    pub clock_reads: Arc<AtomicUsize>,
     router: Router,
 }
 
@@ -60,9 +66,11 @@ impl ApiHarness {
 
     fn over(store: Arc<Store>, time: ManualTime) -> ApiHarness {
         let rejects = Arc::new(InMemoryRejects::default());
+        let clock_reads = Arc::new(AtomicUsize::new(0));
+        let counted = CountingTimes { store: store.clone(), clock_reads: clock_reads.clone() };
         let ports = Ports {
             intake: store.clone(),
-            catalogue: store.clone(),
+            catalogue: Arc::new(Intercepted(counted)),
             lookup: store.clone(),
             members: store.clone(),
             upkeep: store.clone(),
@@ -90,7 +98,7 @@ impl ApiHarness {
             feed_length: Limits::default().feed_length,
             shutdown: CancellationToken::new(),
         };
-        ApiHarness { store, time, rejects, router: api::router(ports, config) }
+        ApiHarness { store, time, rejects, clock_reads, router: api::router(ports, config) }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
@@ -131,6 +139,30 @@ impl ApiHarness {
     pub async fn send_as(&self, kind: &str, body: impl Into<Body>) -> Answer {
         let request = Request::post("/v1/events").header("authorization", "Bearer secret");
         self.send(request.header("content-type", kind).body(body.into()).unwrap()).await
+    }
+}
+
+/// A store that counts how often it is asked for the time.
+struct CountingTimes {
+    store: Arc<Store>,
+    clock_reads: Arc<AtomicUsize>,
+}
+
+#[async_trait::async_trait]
+impl Interceptor for CountingTimes {
+    fn store(&self) -> Arc<dyn StateStore> {
+        self.store.clone()
+    }
+
+    async fn call<T: Any + Send + Sync>(
+        &self,
+        operation: Arc<Operation>,
+        run: Run<T>,
+    ) -> Result<T, StoreError> {
+        if matches!(*operation, Operation::Now {}) {
+            self.clock_reads.fetch_add(1, Ordering::SeqCst);
+        }
+        run(self.store(), operation).await
     }
 }
 

@@ -30,7 +30,7 @@ async fn waits(kind: &'static str) -> bool {
     assert!(would_start(
         &address(&read.clone().unwrap(), &dispatcher.definitions.get(), Timestamp::default(), 4).unwrap()
     ));
-    assert_eq!(apply(&dispatcher, &delivery, read).await, EventOutcome::Applied);
+    assert_eq!(apply(&dispatcher, &delivery, read).await, CountedOutcome::Applied);
     harness.log().iter().any(|line| line == "depth")
 }
 
@@ -46,6 +46,6 @@ async fn in_a_full_shard_a_call_waits_and_an_event_that_a_running_activeflow_may
 async fn an_event_that_is_handled_alone_does_not_wait_for_a_full_shard() {
     let harness = Arc::new(Harness::default());
     let dispatcher = crowded(&harness, "call.incoming").await;
-    assert_eq!(apply_alone(&dispatcher, &of("call.incoming")).await, EventOutcome::Applied);
+    assert_eq!(apply_alone(&dispatcher, &of("call.incoming")).await, CountedOutcome::Applied);
     assert!(!harness.log().iter().any(|line| line == "depth"), "{:?}", harness.log());
 }

@@ -15,6 +15,7 @@ use crate::format::FormatError;
 use crate::json;
 use crate::program::{Bundle, Wait};
 use crate::routing::Event;
+use crate::routing::route::is_single_use;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -35,6 +36,8 @@ pub struct Identity {
 pub(super) const HANGUP: &str = "call.hangup";
 /// The format of the bytes that this binary writes.
 pub const FORMAT: u32 = 1;
+/// The oldest format that this binary reads.
+const OLDEST_FORMAT: u32 = 1;
 
 /// State of an activeflow. Only [`crate::step()`] changes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -196,13 +199,15 @@ impl Cursor {
             format: u32,
         }
         let damaged = |place: &str, e: &dyn std::fmt::Display| {
-            FormatError::Damaged(format!("the cursor's bytes cannot be read{place}: {e}"))
+            FormatError::damaged(format_args!("the cursor's bytes cannot be read{place}: {e}"))
         };
         let Format { format } = serde_json::from_slice(bytes).map_err(|e| damaged("", &e))?;
-        FormatError::check("the cursor", format, FORMAT)?;
+        FormatError::check("the cursor", format, OLDEST_FORMAT..=FORMAT)?;
         let mut reader = serde_json::Deserializer::from_slice(bytes);
-        serde_path_to_error::deserialize(&mut reader)
-            .map_err(|e| damaged(&format!(" at {}", e.path()), e.inner()))
+        let read: Cursor = serde_path_to_error::deserialize(&mut reader)
+            .map_err(|e| damaged(&format!(" at {}", e.path()), e.inner()))?;
+        // It is written again in the current format.
+        Ok(Cursor { format: FORMAT, ..read })
     }
 
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -244,7 +249,7 @@ impl Cursor {
 
     /// Whether the reference starts one activeflow only.
     pub(crate) fn is_single_use(&self) -> bool {
-        ["call", "form", "job"].contains(&self.identity.reference_type.as_str())
+        is_single_use(&self.identity.reference_type)
     }
 
     pub(crate) fn is_of_a_call(&self) -> bool {

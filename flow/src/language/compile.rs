@@ -3,7 +3,7 @@
 use super::{document, lint, source};
 use crate::finding::{self, Finding, Report, Severity, did_you_mean};
 use crate::format::FormatError;
-use crate::program::{Bundle, FORMAT, Flow, StoredBundle};
+use crate::program::{Bundle, FORMAT, Flow, OLDEST_FORMAT, StoredBundle};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -73,10 +73,10 @@ impl Bundle {
 
 fn stored(bytes: &[u8]) -> Result<StoredBundle, FormatError> {
     let (format, json) =
-        bytes.split_first().ok_or_else(|| FormatError::Damaged("the bundle has no bytes".to_owned()))?;
-    FormatError::check("the bundle", u32::from(*format), u32::from(FORMAT))?;
+        bytes.split_first().ok_or_else(|| FormatError::damaged("the bundle has no bytes"))?;
+    FormatError::check("the bundle", u32::from(*format), OLDEST_FORMAT.into()..=FORMAT.into())?;
     serde_json::from_slice(json)
-        .map_err(|e| FormatError::Damaged(format!("the bundle's bytes cannot be read: {e}")))
+        .map_err(|e| FormatError::damaged(format_args!("the bundle's bytes cannot be read: {e}")))
 }
 
 /// The flows that a document calls, by id or name. Compiles nothing, and knows nothing of what is no document.
@@ -105,11 +105,11 @@ pub fn validate(text: &str) -> Vec<Finding> {
 fn stored_flow(key: &str, document: &Value) -> Result<Flow, FormatError> {
     let mut report = Report::default();
     let flow = document::read(key, document, &mut report);
-    flow.ok_or_else(|| {
-        FormatError::Damaged(match report.into_findings().first() {
-            Some(finding) => format!("the bundle's flow `{key}` cannot be read: {finding}"),
-            None => format!("the bundle's flow `{key}` cannot be read"),
-        })
+    flow.ok_or_else(|| match report.into_findings().first() {
+        Some(finding) => {
+            FormatError::damaged(format_args!("the bundle's flow `{key}` cannot be read: {finding}"))
+        }
+        None => FormatError::damaged(format_args!("the bundle's flow `{key}` cannot be read")),
     })
 }
 

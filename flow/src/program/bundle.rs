@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The first byte of a bundle that this binary writes.
 pub const FORMAT: u8 = 1;
+/// The oldest format that this binary reads.
+pub const OLDEST_FORMAT: u8 = 1;
 
 /// A compiled flow with its subroutines: immutable, shared, and fixed for the whole run of an activeflow.
 #[derive(Debug)]

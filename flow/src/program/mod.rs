@@ -13,7 +13,7 @@ pub use bundle::Bundle;
 pub use execute::Failure;
 
 pub(crate) use action_type::{ActionType, CatalogueEntry, Category, ErrorPolicy};
-pub(crate) use bundle::{FORMAT, StoredBundle};
+pub(crate) use bundle::{FORMAT, OLDEST_FORMAT, StoredBundle};
 pub(crate) use compile::{Compile, OptionCheck};
 pub(crate) use execute::{CommandReply, Context, Execute, Next, Reaction, Signal, Wait};
 pub(crate) use flow::{Flow, NextNode, Node, OnError, ReservedId};

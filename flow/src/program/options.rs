@@ -56,23 +56,16 @@ pub(crate) fn read<T: DeserializeOwned>(
         };
         let path = pointer_of(error.path());
         let message = error.inner().to_string();
-        if let Some((key, known)) = unknown_field(&message) {
-            let parent = path.strip_suffix(&format!("/{key}")).unwrap_or(&path).to_owned();
-            let what = format!("The key `{key}` is unknown here.");
-            report.add(
-                unknown,
-                format!("{pointer}{}", child(&parent, &key)),
-                what,
-                did_you_mean(&key, known.iter().map(String::as_str)),
-            );
-            let removed = value
-                .pointer_mut(&parent)
-                .and_then(Value::as_object_mut)
-                .and_then(|fields| fields.remove(&key));
-            if removed.is_some() {
-                continue;
+        if let Some(UnknownKey { parent, key, known }) = UnknownKey::find(&value, &path, &message) {
+            if let Some(fields) = value.pointer_mut(&parent).and_then(Value::as_object_mut) {
+                fields.remove(&key);
             }
-        } else if let Some(what) = message.strip_prefix(NOT_AN_EXPRESSION) {
+            let what = format!("The key `{key}` is unknown here.");
+            let help = did_you_mean(&key, known.iter().map(String::as_str));
+            report.add(unknown, format!("{pointer}{}", child(&parent, &key)), what, help);
+            continue;
+        }
+        if let Some(what) = message.strip_prefix(NOT_AN_EXPRESSION) {
             let help = "Expressions are written `${…}` with the syntax of Jinja, for example `${call.from}`.";
             let what = format!("The expression {what}.");
             report.add(finding::EXPRESSION, format!("{pointer}{path}"), what, help);
@@ -90,6 +83,8 @@ pub(crate) fn read<T: DeserializeOwned>(
         }
         return None;
     }
+    let what = format!("More than {MAX_UNKNOWN_KEYS} keys are unknown here.");
+    report.add(wrong, pointer, what, "Remove them; the document's schema lists the keys.");
     None
 }
 
@@ -107,11 +102,30 @@ fn pointer_of(path: &serde_path_to_error::Path) -> String {
     })
 }
 
-/// Parses serde's message: "unknown field `x`, expected one of `a`, `b`".
-fn unknown_field(message: &str) -> Option<(String, Vec<String>)> {
-    let mut quoted = message.strip_prefix("unknown field `")?.split('`').step_by(2).map(str::to_owned);
-    let key = quoted.next()?;
-    Some((key, quoted.filter(|name| !name.is_empty()).collect()))
+/// A key that a struct does not have.
+struct UnknownKey {
+    /// Pointer to the object with the key.
+    parent: String,
+    key: String,
+    /// The keys that the struct has.
+    known: Vec<String>,
+}
+
+impl UnknownKey {
+    /// From serde's message: "unknown field `x`, expected one of `a`, `b`". The key may contain anything, a backtick too, so
+    /// it is one of the object's keys. The object is at `path` or above it.
+    fn find(value: &Value, path: &str, message: &str) -> Option<UnknownKey> {
+        let named = message.strip_prefix("unknown field `")?;
+        let above = path.rsplit_once('/').map(|(above, _)| above);
+        let mut objects = above.into_iter().chain([path]).filter_map(|parent| {
+            let fields = value.pointer(parent)?.as_object()?;
+            let rest = |key: &String| named.strip_prefix(key.as_str())?.strip_prefix('`');
+            let key = fields.keys().filter(|key| rest(key).is_some()).max_by_key(|key| key.len())?;
+            let known = rest(key)?.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+            Some(UnknownKey { parent: parent.to_owned(), key: key.clone(), known })
+        });
+        objects.next()
+    }
 }
 
 impl<'de> Deserialize<'de> for Text {

@@ -14,6 +14,14 @@ pub struct Reference {
     pub subject: String,
 }
 
+/// Kinds of references that start one activeflow only: each object happens once. Conversations and SIMs start many.
+const SINGLE_USE: [&str; 3] = ["call", "form", "job"];
+
+/// Whether a reference of this kind starts one activeflow only.
+pub fn is_single_use(kind: &str) -> bool {
+    SINGLE_USE.contains(&kind)
+}
+
 /// The address that routes match: `call=+15550111` is kind `call`, value `+15550111`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {

@@ -101,7 +101,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         while let Some(key) = entries.next_key_seed(std::marker::PhantomData::<String>)? {
             if fields.contains_key(&key) {
                 self.reason.replace(MalformedReason::DuplicateKey);
-                return Err(A::Error::custom(format!("the key `{key}` occurs twice")));
+                return Err(A::Error::custom(format!("the key {} occurs twice", shown(&key.into()))));
             }
             fields.insert(key, entries.next_value_seed(self.deeper()?)?);
         }

@@ -9,6 +9,8 @@
 //! ```
 
 mod frames;
+#[cfg(test)]
+mod fuzz;
 mod reactor;
 mod repair;
 

@@ -114,7 +114,10 @@ pub fn decode<H: DeserializeOwned>(record: &[u8]) -> Result<(H, &[u8]), String> 
     let parts = parts.and_then(|(length, rest)| rest.split_at_checked(u32::from_be_bytes(*length) as usize));
     let (header, body) =
         parts.ok_or_else(|| format!("of {} bytes is shorter than its header states", record.len()))?;
-    Ok((serde_json::from_slice(header).map_err(|e| format!("is not valid: {e}"))?, body))
+    Ok((
+        serde_json::from_slice(header).map_err(|e| format!("is not valid: {}", common::json::reason(&e)))?,
+        body,
+    ))
 }
 
 #[cfg(test)]

@@ -56,8 +56,9 @@ pub fn json(value: &impl Serialize) -> Vec<u8> {
 /// # Errors
 /// The record is not valid JSON for `what`.
 pub fn from_json<T: DeserializeOwned>(mut parts: Parts<'_>, what: &str) -> Result<T, Unreadable> {
-    serde_json::from_slice(parts.rest())
-        .map_err(|error| Unreadable::Damaged { what: format!("{what} is not valid: {error}") })
+    serde_json::from_slice(parts.rest()).map_err(|error| Unreadable::Damaged {
+        what: format!("{what} is not valid: {}", common::json::reason(&error)),
+    })
 }
 
 pub fn activeflow(id: ActiveflowId, held: &ActiveflowEntry) -> Vec<u8> {

@@ -40,6 +40,9 @@ fn what_is_refused_names_its_reason() {
     assert_eq!(reason(&with(r#""subject":"""#)), "missing_field");
     assert_eq!(reason(&with(&format!(r#""subject":"{}""#, "x".repeat(257)))), "too_long");
     assert_eq!(reason(&with(r#""data":{"a":1,"a":2}"#)), "duplicate_key");
+    let long = "k".repeat(20_000);
+    let twice = Event::parse(with(&format!(r#""data":{{"{long}":1,"{long}":2}}"#)).as_bytes()).unwrap_err();
+    assert!(twice.message.len() < 200, "{} bytes", twice.message.len());
     assert_eq!(
         reason(&with(&format!(r#""data":{{"a":{}1{}}}"#, "[".repeat(40), "]".repeat(40)))),
         "too_deep"

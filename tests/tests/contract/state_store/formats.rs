@@ -3,6 +3,9 @@
 use super::harness::*;
 use common::StoreError;
 use common::ports::work::{ClaimRequest, Control, Disposition};
+use common::record::FORMAT;
+
+const NEWER: u8 = FORMAT + 1;
 
 #[tokio::test]
 async fn a_newer_record_stops_every_script_before_it_writes() {
@@ -13,10 +16,11 @@ async fn a_newer_record_stops_every_script_before_it_writes() {
     w.store.release(&row.claim).await.unwrap();
     w.advance(1);
     let newer = Raw::of(&w).await;
-    newer.set_format(&row.claim.id, 2).await;
+    newer.set_format(&row.claim.id, NEWER).await;
     let before = newer.everything().await;
 
-    let too_new = |error: StoreError| matches!(error, StoreError::TooNew { found: 2, supported: 1, .. });
+    let too_new =
+        |error: StoreError| matches!(error, StoreError::TooNew { found: NEWER, supported: FORMAT, .. });
     assert!(too_new(w.store.deliver(&call.event("e2", "call.digits")).await.unwrap_err()));
     let want = ClaimRequest { max: 10, idle: false };
     assert!(too_new(w.store.claim(call.shard(), worker(2), 9, want).await.unwrap_err()));
@@ -39,13 +43,13 @@ async fn a_newer_record_in_one_lane_leaves_the_other_lane_as_it_is() {
     w.applied(&calls[0].event("d1", "call.digits")).await;
     w.applied(&calls[1].incoming("e1")).await;
     let newer = Raw::of(&w).await;
-    newer.set_format(&calls[1].start("e1").id, 2).await;
+    newer.set_format(&calls[1].start("e1").id, NEWER).await;
     let want = ClaimRequest { max: 10, idle: false };
     let before = newer.everything().await;
     let error = w.store.claim(shard, worker(2), 9, want).await.unwrap_err();
     assert!(matches!(error, StoreError::TooNew { .. }), "{error}");
     assert_eq!(newer.everything().await, before);
-    newer.set_format(&calls[1].start("e1").id, 1).await;
+    newer.set_format(&calls[1].start("e1").id, FORMAT).await;
     assert_eq!(w.claim_as(worker(2), shard, 10).await.len(), 2, "both are still in their lanes");
 }
 
@@ -60,11 +64,11 @@ async fn one_that_ends_without_its_reference_changes_nothing_before_the_owner_is
     let alone = ClaimRequest { max: 1, idle: true };
     let retried = w.claim_wanting(worker(2), call.shard(), alone).await.remove(0);
     let newer = Raw::of(&w).await;
-    newer.set_format(&next.claim.id, 2).await;
+    newer.set_format(&next.claim.id, NEWER).await;
     let before = newer.everything().await;
     let ended =
         w.store.commit(&retried.claim, 0, &taking(&retried), &Disposition::End { rest: vec![] }).await;
-    assert!(matches!(ended.unwrap_err(), StoreError::TooNew { found: 2, .. }));
+    assert!(matches!(ended.unwrap_err(), StoreError::TooNew { found: NEWER, .. }));
     assert_eq!(newer.everything().await, before);
 }
 
