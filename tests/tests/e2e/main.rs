@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod away;
 mod bench;
 mod clients;
 mod demo;
@@ -17,6 +18,7 @@ mod real_life;
 mod shutdown;
 mod simulate;
 mod standalone;
+mod tls;
 mod versions;
 mod windows;
 mod wrong_input;

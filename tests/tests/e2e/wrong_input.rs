@@ -286,6 +286,11 @@ async fn services_that_are_missing_wrong_or_configured_differently_are_named() {
                 "no rejected event has the id or message id 7",
             ),
             case(&["executor"], &[("SIGNALBOX_OPS__LISTEN", &taken)], 1, "another program uses it"),
+            // A role waits for a server that is away, and not for a wrong setting.
+            case(&["executor"], &[(AMQP, &wrong_password)], 1, "ACCESS_REFUSED"),
+            case(&["serve"], &[(AMQP, &wrong_vhost)], 1, "vhost `nowhere`"),
+            case(&["scheduler"], &[(REDIS, &not_redis)], 1, "Is it Redis"),
+            case(&["migrate"], &[(REDIS, "redis://127.0.0.1:1")], 1, "Connection refused"),
             case(&["executor", "--set", "ops.listen=nowhere:80"], &[], 2, "ops.listen is `nowhere:80`"),
             case(
                 &["executor", "--set", "engine.shards=32"],
