@@ -18,6 +18,7 @@ mod real_life;
 mod shutdown;
 mod simulate;
 mod standalone;
+mod standby;
 mod tls;
 mod versions;
 mod windows;
