@@ -179,7 +179,17 @@ fn files_flags_and_settings_are_refused_before_any_service_is_contacted() {
             2,
             "`subject` of call.incoming is missing",
         ),
-        event(&["--type", "weather.rain"], 2, "`weather.rain`, which has no addressee"),
+        event(&["--type", "weather.rain"], 2, "`weather.rain`, which has no addressee; send one of"),
+        event(
+            &["--type", "cal.incoming"],
+            2,
+            "`cal.incoming`, which has no addressee; did you mean `call.incoming`?",
+        ),
+        event(
+            &["--type", "call.incomming", "--subject", "c"],
+            1,
+            "The event type call.incomming is not one that Signalbox knows. Did you mean call.incoming?",
+        ),
         event(&["--type", "call.incoming", "--time", "noon"], 2, "`noon` is not an RFC 3339 time"),
         event(&["event.json", "--type", "call.incoming"], 2, "cannot be used with"),
         event(&["event.json"], 1, "reserved_source"),
