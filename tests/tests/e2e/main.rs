@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod embedded;
 mod foreign_client;
+mod full_memory;
 mod golden_path;
 mod harness;
 mod mixed;
