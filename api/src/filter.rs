@@ -2,6 +2,7 @@
 
 use common::ports::lookup::ActiveflowSnapshot;
 use common::record::State as ActiveflowState;
+use flow::Cursor;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -21,6 +22,8 @@ pub struct Filter {
     pub reference_type: Option<String>,
     /// Id of the reference, for example the call's id
     pub reference_id: Option<String>,
+    /// Whether an action has failed, also where the flow went on
+    pub failed: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -56,7 +59,12 @@ impl Filter {
             && same(&self.flow_id, &record.spec.flow.id)
             && same(&self.reference_type, &reference.kind)
             && same(&self.reference_id, &reference.subject)
+            && self.failed.is_none_or(|failed| failed == has_failed(&record.body))
     }
+}
+
+fn has_failed(body: &[u8]) -> bool {
+    Cursor::from_bytes(body).is_ok_and(|cursor| cursor.failed_actions() > 0)
 }
 
 impl StateName {

@@ -55,6 +55,11 @@ pub struct ProblemPart {
     pub column: Option<u32>,
 }
 
+/// Code: the state store does not answer, or refuses for now.
+pub const STORE_AWAY: &str = "store_away";
+/// Code: the state store has no room for another activeflow. What needs none is still accepted.
+pub const STORE_FULL: &str = "store_full";
+
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -124,10 +129,18 @@ impl IntoResponse for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Problem {
+        if let StoreError::Full { .. } = error {
+            return Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                STORE_FULL,
+                format!("{error}. Trying again later is safe"),
+            )
+            .retry_after(1);
+        }
         if error.is_transient() {
             return Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "store_away",
+                STORE_AWAY,
                 format!("{error}. Trying again is safe"),
             )
             .retry_after(1);

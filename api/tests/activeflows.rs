@@ -215,3 +215,23 @@ async fn stop_waits_for_the_end_or_says_that_it_was_asked_for() {
     let asked = harness.ask(KEY, "POST", &format!("/v1/activeflows/{waits}/stop"), None).await;
     assert_eq!((asked.status.as_u16(), &asked.json["state"]), (202, &json!("ready")));
 }
+
+#[tokio::test]
+async fn an_action_that_failed_is_shown_also_where_the_flow_went_on() {
+    let harness = ApiHarness::new();
+    let actions = json!([
+        {"id": "sum", "type": "variable_set", "option": {"key": "x", "value": "${1 / 0}"}, "on_error": "continue"},
+        {"id": "wait", "type": "sleep", "option": {"duration": 1000}}
+    ]);
+    harness.deploy_desk(actions).await;
+    let id = harness.call("call-1").await;
+    harness.settle().await;
+    let one = harness.get(&format!("/v1/activeflows/{id}")).await.json;
+    assert_eq!((&one["state"], &one["failed_actions"]), (&json!("waiting"), &json!(1)), "{one}");
+    assert_eq!((&one["last_failure"]["action_id"], &one["error"]), (&json!("sum"), &json!(null)), "{one}");
+    let listed = async |query: &str| {
+        let page = harness.get(&format!("/v1/activeflows?{query}")).await.json;
+        page["result"].as_array().unwrap().len()
+    };
+    assert_eq!((listed("failed=true").await, listed("failed=false").await, listed("").await), (1, 0, 1));
+}

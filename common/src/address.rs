@@ -99,6 +99,11 @@ pub fn credible_time(event: &Event, arrival: Timestamp) -> Option<Timestamp> {
     event.time.filter(|time| credible.contains(time))
 }
 
+/// Whether the event's own time is so far from its arrival that its arrival decides instead.
+pub fn is_judged_by_arrival(event: &Event, arrival: Timestamp) -> bool {
+    event.time.is_some() && credible_time(event, arrival).is_none()
+}
+
 fn event_key(read: &ParsedEvent) -> EventKey {
     let ParsedEvent { event, realm, addressee } = read;
     match addressee {
@@ -169,6 +174,9 @@ mod tests {
         };
         assert_eq!([-7, 0, 1].map(dated), [-7, 0, 1].map(|days| Some(day(days))));
         assert_eq!([-8, 2, 20_000].map(dated), [None; 3]);
+        let far =
+            |time| is_judged_by_arrival(&Event { time, ..event("call.incoming", "c", "1").event }, day(0));
+        assert_eq!([None, Some(day(1)), Some(day(2))].map(far), [false, false, true]);
     }
 
     #[test]

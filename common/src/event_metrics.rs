@@ -1,6 +1,7 @@
 //! Metrics of events, however they come: the dispatcher and `POST /v1/events` both use them. Event types outside a fixed
 //! list share one label, so that publishers cannot add labels.
 
+use flow::event::KNOWN_TYPES;
 use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ const EVENTS: &str = "signalbox_events_total";
 const DURATION: &str = "signalbox_event_duration_seconds";
 const UNMATCHED: &str = "signalbox_unmatched_total";
 const LATE: &str = "signalbox_late_total";
+const FAR_TIME: &str = "signalbox_events_far_time_total";
 
 /// The outcome of one event. Every outcome of the dispatcher is final: the delivery may be acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,31 +55,20 @@ pub fn describe() {
     );
     describe_counter!(UNMATCHED, "Events that no activeflow hears and no route takes, by type");
     describe_counter!(LATE, "command.* events for activeflows that had ended");
+    describe_counter!(
+        FAR_TIME,
+        "Events whose time is far from now, so that their arrival decides instead, by type"
+    );
 }
 
 /// Label of an event type.
 pub fn type_label(kind: &str) -> &'static str {
-    const KNOWN: [&str; 18] = [
-        "call.incoming",
-        "call.outgoing",
-        "call.answered",
-        "call.digits",
-        "call.speech",
-        "call.hangup",
-        "message.received",
-        "message.delivered",
-        "conversation.message",
-        "sim.usage",
-        "sim.status",
-        "sim.attached",
-        "sim.detached",
-        "form.requested",
-        "form.submitted",
-        "job.due",
-        "command.completed",
-        "command.failed",
-    ];
-    KNOWN.into_iter().find(|known| *known == kind).unwrap_or("other")
+    KNOWN_TYPES.into_iter().find(|known| *known == kind).unwrap_or("other")
+}
+
+/// Counts an event whose arrival decides instead of its time; `kind` is a [`type_label`].
+pub fn judged_by_arrival(kind: &'static str) {
+    counter!(FAR_TIME, "type" => kind).increment(1);
 }
 
 /// Counts one event; `kind` is a [`type_label`].

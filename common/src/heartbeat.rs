@@ -1,6 +1,6 @@
 //! Sends the heartbeats of one member: a process instance in one role.
 
-use crate::member::{Member, MemberId, Role};
+use crate::member::{Consuming, Member, MemberId, Role};
 use crate::ports::Members;
 use crate::record::{FORMAT, OLDEST_FORMAT};
 
@@ -13,12 +13,18 @@ pub struct Heartbeat {
 impl Heartbeat {
     pub fn new(id: MemberId, role: Role, instance: &str) -> Heartbeat {
         let formats = (OLDEST_FORMAT, FORMAT);
-        let me = Member { id, role, instance: instance.to_owned(), heartbeats: 0, generation: 0, formats };
+        let instance = instance.to_owned();
+        let me = Member { id, role, instance, heartbeats: 0, generation: 0, formats, consuming: None };
         Heartbeat { me, unanswered: false }
     }
 
     pub fn id(&self) -> MemberId {
         self.me.id
+    }
+
+    /// Reports the consumer of the event queue from the next heartbeat on.
+    pub fn set_consuming(&mut self, consuming: Consuming) {
+        self.me.consuming = Some(consuming);
     }
 
     /// Sends one heartbeat with the loaded `generation` and removes `gone` from the members. Returns the member list, or

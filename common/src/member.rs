@@ -71,6 +71,62 @@ pub struct Member {
     pub generation: u64,
     /// Lowest and highest record format that the member reads.
     pub formats: (u8, u8),
+    /// A dispatcher's consumer of the event queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consuming: Option<Consuming>,
+}
+
+/// State of a consumer of the event queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Consuming {
+    /// There is no consumer at the moment.
+    Connecting,
+    /// No event has come on this connection.
+    Waiting,
+    /// Events have come on this connection.
+    Receiving,
+}
+
+/// What a dispatcher does: the broker gives the events to one of several consumers until that one is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// It receives the events.
+    Active,
+    /// Another one receives the events; it takes over if that one is gone.
+    Standby,
+    /// No event has come yet, so it is not known which of several receives the events.
+    Idle,
+    /// It has no connection to the event queue.
+    Disconnected,
+}
+
+impl fmt::Display for Activity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Activity::Active => "active",
+            Activity::Standby => "standby",
+            Activity::Idle => "idle",
+            Activity::Disconnected => "disconnected",
+        })
+    }
+}
+
+/// Activity of a dispatcher among `members`. `None` for other roles, and for a version that does not report it. The broker
+/// does not tell its consumers which of them is active; whoever receives events is.
+pub fn activity(me: &Member, members: &[Member]) -> Option<Activity> {
+    let others = || members.iter().filter(|other| other.role == me.role && other.id != me.id);
+    Some(match me.consuming? {
+        Consuming::Connecting => Activity::Disconnected,
+        Consuming::Receiving => Activity::Active,
+        Consuming::Waiting if others().any(|other| other.consuming == Some(Consuming::Receiving)) => {
+            Activity::Standby
+        }
+        Consuming::Waiting if others().all(|other| other.consuming == Some(Consuming::Connecting)) => {
+            Activity::Active
+        }
+        Consuming::Waiting => Activity::Idle,
+    })
 }
 
 /// Detects dead members by the observer's own monotonic clock, between its own successful heartbeats.
@@ -125,7 +181,39 @@ mod tests {
             heartbeats,
             generation: 0,
             formats: (1, 1),
+            consuming: None,
         }
+    }
+
+    #[test]
+    fn the_dispatcher_that_receives_events_is_active_and_the_others_are_on_standby() {
+        use super::Consuming::{Connecting, Receiving, Waiting};
+        let activities = |consuming: &[Option<Consuming>]| -> Vec<String> {
+            let of = |(n, consuming): (u128, &Option<Consuming>)| Member {
+                role: Role::Dispatcher,
+                consuming: *consuming,
+                ..member(n, 1)
+            };
+            let members: Vec<Member> = (0..).zip(consuming).map(of).chain([member(99, 1)]).collect();
+            let shown = |member| activity(member, &members).map_or("-".to_owned(), |it| it.to_string());
+            members.iter().map(shown).collect()
+        };
+        assert_eq!(activities(&[Some(Receiving), Some(Waiting)]), ["active", "standby", "-"]);
+        assert_eq!(activities(&[Some(Waiting)]), ["active", "-"]);
+        assert_eq!(activities(&[Some(Waiting), Some(Waiting)]), ["idle", "idle", "-"]);
+        assert_eq!(activities(&[Some(Connecting), Some(Waiting)]), ["disconnected", "active", "-"]);
+        // A dispatcher of an earlier release does not report it.
+        assert_eq!(activities(&[None, Some(Waiting)]), ["-", "idle", "-"]);
+    }
+
+    #[test]
+    fn a_member_of_an_earlier_release_is_read_and_only_a_dispatcher_has_the_new_field() {
+        let stored = serde_json::to_string(&member(1, 1)).unwrap();
+        assert!(!stored.contains("consuming"), "{stored}");
+        assert_eq!(serde_json::from_str::<Member>(&stored).unwrap(), member(1, 1));
+        let dispatcher = Member { consuming: Some(Consuming::Receiving), ..member(1, 1) };
+        let stored = serde_json::to_string(&dispatcher).unwrap();
+        assert_eq!(serde_json::from_str::<Member>(&stored).unwrap(), dispatcher);
     }
 
     const LEASE: Duration = Duration::from_secs(10);

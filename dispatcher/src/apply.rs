@@ -7,9 +7,9 @@ use crate::metrics;
 use crate::ports::Ports;
 use crate::read::{key, panicked, read};
 use crate::reject::reject;
-use common::address::ParsedEvent;
+use common::address::{ParsedEvent, is_judged_by_arrival};
 use common::deliver::{DeliveryContext, DeliveryOutcome, deliver};
-use common::event_metrics::{self, CountedOutcome, type_label};
+use common::event_metrics::{self, CountedOutcome, judged_by_arrival, type_label};
 use common::mask::masked;
 use common::ports::bus::Delivery;
 use common::ports::intake::{Deliver, Destination};
@@ -103,6 +103,9 @@ async fn store(
     let gated = concurrency == Concurrency::Shared && BacklogGate::applies_to(&read.event.kind);
     let context = Context { dispatcher, gated };
     let arrival = definitions.store_time();
+    if is_judged_by_arrival(&read.event, arrival) {
+        judged_by_arrival(type_label(&read.event.kind));
+    }
     let mut attempts = 0;
     let outcome = loop {
         match deliver(&context, &*ports.intake, &*ports.clock, read, arrival).await {

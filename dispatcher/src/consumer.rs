@@ -20,7 +20,7 @@ const SUSPECT_DELIVERY_COUNT: u64 = 3;
 
 pub struct Consumer<'a> {
     dispatcher: &'a Dispatcher,
-    source: Source,
+    source: Source<'a>,
     /// Number of the consumer session. Tags are unique only within one session.
     session: u64,
     acks: Acks,
@@ -55,7 +55,7 @@ impl<'a> Consumer<'a> {
     pub fn new(dispatcher: &'a Dispatcher) -> Consumer<'a> {
         Consumer {
             dispatcher,
-            source: Source::new(dispatcher.ports.bus.clone()),
+            source: Source::new(dispatcher.ports.bus.clone(), &dispatcher.consuming),
             session: 0,
             acks: Acks::default(),
             key_queues: KeyQueues::default(),

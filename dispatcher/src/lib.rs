@@ -70,6 +70,7 @@ async fn keep_current(dispatcher: &Dispatcher, id: MemberId) {
         if let Err(error) = definitions.refresh().await {
             tracing::debug!(%error, "Could not check for new definitions");
         }
+        heartbeat.set_consuming(*dispatcher.consuming.borrow());
         heartbeat.heartbeat(&*ports.members, definitions.generation(), &[]).await;
         ports.clock.sleep(config.heartbeat_interval).await;
     }

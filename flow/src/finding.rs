@@ -1,8 +1,8 @@
 //! Findings: errors and warnings about a flow document, with their place and a remedy.
 //!
-//! Every kind of finding has a stable code. The list below is complete, and codes are never reused:
+//! Every kind of finding has a stable code. The list below is complete, docs/findings.md shows it, and codes are never reused:
 //! `01xx` is about the document, `02xx` about actions and options, `03xx` about the graph, `04xx` about expressions,
-//! `05xx` about the flow's type and its subroutines.
+//! `05xx` about the flow's type and its subroutines (`SBX0506` was never given).
 
 use serde::{Deserialize, Serialize};
 
@@ -92,7 +92,6 @@ codes! {
     NEEDS_TRIGGER      "SBX0503" Error   "The action needs another trigger.";
     UNKNOWN_SUBROUTINE "SBX0504" Error   "The subroutine does not exist.";
     SUBROUTINE_CYCLE   "SBX0505" Error   "Subroutines call each other in a circle.";
-    SUBROUTINE_TRIGGER "SBX0506" Warning "The called flow has a trigger of its own.";
 }
 
 /// Maximum number of errors, and of warnings, that one report contains.
@@ -168,18 +167,22 @@ pub(crate) fn child(pointer: &str, key: &str) -> String {
 pub(crate) fn did_you_mean<'a>(got: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     // A document can have very many ids; comparing them all would take too long.
     let known: Vec<&str> = known.into_iter().take(500).collect();
-    let nearest = known
-        .iter()
-        .map(|name| (distance(got, name), got.chars().next() != name.chars().next(), *name))
-        .min();
-    match nearest {
-        Some((far, _, name)) if far <= 1 + name.len() / 3 => format!("Did you mean `{name}`?"),
+    match nearest(got, known.iter().copied()) {
+        Some(name) => format!("Did you mean `{name}`?"),
         _ if known.is_empty() => "Nothing is allowed here.".to_owned(),
         _ => format!(
             "Known names: {}.",
             known.iter().take(40).map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
         ),
     }
+}
+
+/// The most similar of the known names, if one is similar: a third of the letters and one may differ.
+pub(crate) fn nearest<'a>(got: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let distances =
+        known.into_iter().map(|name| (distance(got, name), got.chars().next() != name.chars().next(), name));
+    let (far, _, name) = distances.min()?;
+    (far <= 1 + name.len() / 3).then_some(name)
 }
 
 /// Levenshtein distance of the first 64 characters, computed with one row.

@@ -118,6 +118,7 @@ mod tests {
             heartbeats: 7,
             generation: 0,
             formats: (1, 1),
+            consuming: None,
         };
         let members = [silent];
         assert!(workers.detect_dead(&members, Duration::ZERO).is_empty());

@@ -26,6 +26,17 @@ pub enum AdminError {
     Invalid { what: &'static str, reason: String },
 }
 
+impl AdminError {
+    /// Whether the broker is away for now, if this is the error of a [`probe`]: after the login it refuses nothing there.
+    pub fn is_away(&self) -> bool {
+        match self {
+            AdminError::Connect(error) => error.is_away(),
+            AdminError::Failed { .. } => true,
+            AdminError::Invalid { .. } => false,
+        }
+    }
+}
+
 /// Publishes an event like an event source, and waits for the publisher confirm.
 pub async fn send_event(
     url: &str,

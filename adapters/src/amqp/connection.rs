@@ -3,8 +3,9 @@
 
 use super::settings::Settings;
 use super::stream;
+use lapin::protocol::{AMQPErrorKind, AMQPHardError};
 use lapin::uri::AMQPUri;
-use lapin::{Connection, ConnectionProperties};
+use lapin::{Connection, ConnectionProperties, ErrorKind};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
@@ -23,7 +24,14 @@ pub enum ConnectError {
     )]
     Url,
     #[error("connecting to RabbitMQ at {endpoint} as user `{user}`, vhost `{vhost}`: {reason}")]
-    Failed { endpoint: String, user: String, vhost: String, reason: String },
+    Failed { endpoint: String, user: String, vhost: String, reason: String, is_away: bool },
+}
+
+impl ConnectError {
+    /// Whether the broker is away for now. Any other error lasts until somebody changes a setting.
+    pub fn is_away(&self) -> bool {
+        matches!(self, ConnectError::Failed { is_away: true, .. })
+    }
 }
 
 /// `host:port` of a broker's URL, for messages. Never contains the password.
@@ -43,22 +51,39 @@ pub(super) async fn open(url: &str, name: &str, heartbeat: u16) -> Result<Connec
     let mut uri = parse(url)?;
     // lapin's default is the broker's 60 s.
     uri.query.heartbeat = Some(heartbeat);
-    let failed = |reason: String| ConnectError::Failed {
+    let failed = |reason: String, is_away: bool| ConnectError::Failed {
         endpoint: endpoint_of(&uri),
         user: uri.authority.userinfo.username.clone(),
         vhost: uri.vhost.clone(),
         reason,
+        is_away,
     };
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     match timeout(CONNECT_TIMEOUT, stream::connect(uri.clone(), properties)).await {
         Ok(Ok(connection)) => Ok(connection),
-        Ok(Err(e)) => Err(failed(e.to_string())),
-        Err(_) => Err(failed(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()))),
+        Ok(Err(e)) => Err(failed(e.to_string(), is_away(&e))),
+        Err(_) => Err(failed(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()), true)),
     }
 }
 
 pub(super) async fn open_for(settings: &Settings, purpose: &str) -> Result<Connection, ConnectError> {
     open(&settings.url, &format!("{} {purpose}", settings.name), settings.heartbeat).await
+}
+
+/// Whether the broker is away for now: it does not answer, or it is starting or stopping. It refuses a wrong password, vhost
+/// or permission with other errors, and a certificate that is not trusted is invalid data.
+pub(super) fn is_away(error: &lapin::Error) -> bool {
+    use AMQPHardError::{CONNECTIONFORCED, INTERNALERROR, RESOURCEERROR};
+    match error.kind() {
+        ErrorKind::IOError(error) => error.kind() != std::io::ErrorKind::InvalidData,
+        ErrorKind::ProtocolError(error) => {
+            matches!(error.kind(), AMQPErrorKind::Hard(CONNECTIONFORCED | INTERNALERROR | RESOURCEERROR))
+        }
+        ErrorKind::MissingHeartbeatError
+        | ErrorKind::InvalidConnectionState(_)
+        | ErrorKind::InvalidChannelState(..) => true,
+        _ => false,
+    }
 }
 
 /// Closes the connection, within a time limit.

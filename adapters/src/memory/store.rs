@@ -130,6 +130,7 @@ mod tests {
             heartbeats: 1,
             generation: 0,
             formats: (1, 1),
+            consuming: None,
         };
         store.heartbeat(&member, &[]).await.unwrap();
         store.sweep(Shard(0), &[me]).await.unwrap();

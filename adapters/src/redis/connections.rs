@@ -4,11 +4,13 @@
 //! replaced. While the server is unreachable, one call at a time connects and the others share its failure.
 
 use super::metrics;
-use super::settings::Settings;
+use super::settings::{Address, Settings};
 use common::StoreError;
 use deadpool_redis::{Connection, Manager, Pool, PoolError};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, IntoConnectionInfo, RedisError};
+use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, TlsCertificates};
+use std::error::Error;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -40,7 +42,7 @@ impl Connections {
             .set_response_timeout(Some(settings.response_timeout))
             .set_pipeline_buffer_size(1_024)
             .set_write_backpressure_boundary(256 * 1_024);
-        let info = connection_info(&settings.url)?;
+        let info = connection_info(&settings.address)?;
         let manager = Manager::new_with_config(info, config).map_err(|e| to_store("connect to Redis", &e))?;
         let pool = Pool::builder(manager)
             .max_size(settings.connections.max(1))
@@ -126,20 +128,51 @@ impl Slot {
     }
 }
 
-/// Parses the address and adds the TCP settings that redis-rs leaves off.
-pub fn connection_info(url: &str) -> Result<redis::ConnectionInfo, StoreError> {
-    let info = url.into_connection_info().map_err(|e| StoreError::Refused {
+/// Parses the address, and adds the trusted certificates and the TCP settings that redis-rs leaves off.
+pub fn connection_info(address: &Address) -> Result<redis::ConnectionInfo, StoreError> {
+    let info = address.url.as_str().into_connection_info().map_err(|e| StoreError::Refused {
         operation: "read redis.url",
         reason: format!("{}; expected redis://[user:password@]host:port/", plain(&e)),
     })?;
+    let info = match &address.ca_file {
+        Some(path) => with_trusted(info, path)?,
+        None => info,
+    };
     let tcp =
         redis::io::tcp::TcpSettings::default().set_nodelay(true).set_user_timeout(Duration::from_secs(5));
     Ok(info.set_tcp_settings(tcp))
 }
 
+fn with_trusted(info: redis::ConnectionInfo, path: &Path) -> Result<redis::ConnectionInfo, StoreError> {
+    let refused = |reason: String| StoreError::Refused {
+        operation: "read redis.ca_file",
+        reason: format!("{}: {reason}", path.display()),
+    };
+    let pem = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
+    if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
+        return Err(refused("it has no certificate in PEM form (-----BEGIN CERTIFICATE-----)".into()));
+    }
+    let certificates = TlsCertificates { client_tls: None, root_cert: Some(pem) };
+    let client = Client::build_with_tls(info, certificates).map_err(|error| refused(plain(&error)))?;
+    Ok(client.get_connection_info().clone())
+}
+
+/// Whether the handshake of TLS failed: a certificate is not trusted, or one side does not speak TLS.
+fn is_tls(error: &RedisError) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<Arc<dyn Error + Send + Sync>>());
+    source.is_some_and(|source| match source.downcast_ref::<std::io::Error>() {
+        Some(io) => io.kind() == std::io::ErrorKind::InvalidData,
+        // Certificates of the system that cannot be read, or a host that no certificate can be for.
+        None => error.is_io_error(),
+    })
+}
+
 /// Classifies an error for the caller: unknown outcome, refused, too new, or damaged.
 pub fn to_store(operation: &'static str, error: &RedisError) -> StoreError {
     let reason = plain(error);
+    if is_tls(error) {
+        return StoreError::Refused { operation, reason: format!("{TLS}: {reason}") };
+    }
     if error.is_timeout() || error.is_io_error() || error.is_connection_dropped() {
         return StoreError::Unanswered { operation, reason };
     }
@@ -162,14 +195,29 @@ fn answered(operation: &'static str, code: &str, detail: &str, reason: String) -
             let found = found.unwrap_or(u8::MAX);
             StoreError::TooNew { operation, found, supported: common::record::FORMAT }
         }
-        code if TRANSIENT.contains(&code) => StoreError::Refused { operation, reason },
+        code if PASSING.contains(&code) || LASTING.contains(&code) => StoreError::Refused { operation, reason },
         _ => StoreError::Corrupt { operation, what: reason },
     }
 }
 
-/// Refusals that end by themselves or when an operator fixes the server: callers repeat the call and no event is rejected.
-/// All other errors concern stored data.
-const TRANSIENT: &[&str] = &[
+/// How the reason of a failed handshake begins.
+pub const TLS: &str = "no trusted TLS connection";
+
+/// Whether the server is away for now: it does not answer, or says that it cannot serve yet. Any other error lasts until
+/// somebody changes a setting.
+pub fn is_away(error: &StoreError) -> bool {
+    match error {
+        StoreError::Unanswered { .. } => true,
+        StoreError::Refused { reason, .. } => {
+            reason.split(' ').next().is_some_and(|code| PASSING.contains(&code))
+        }
+        _ => false,
+    }
+}
+
+/// Refusals that end by themselves, or when an operator fixes the server. Callers repeat the call and no event is rejected,
+/// as for [`LASTING`]. All other errors concern stored data.
+const PASSING: &[&str] = &[
     "OOM",
     "MISCONF",
     "READONLY",
@@ -179,15 +227,13 @@ const TRANSIENT: &[&str] = &[
     "MASTERDOWN",
     "CLUSTERDOWN",
     "TRYAGAIN",
-    "MOVED",
-    "ASK",
     "EXECABORT",
-    "NOPERM",
-    "NOAUTH",
-    "WRONGPASS",
     // The server lost the script between loading and calling.
     "NOSCRIPT",
 ];
+
+/// Refusals that last until somebody changes a setting.
+const LASTING: &[&str] = &["MOVED", "ASK", "NOPERM", "NOAUTH", "WRONGPASS"];
 
 /// Text of an error in the server's words, without the arguments of the script.
 pub fn plain(error: &RedisError) -> String {
@@ -202,8 +248,37 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_server_that_does_not_serve_yet_is_away_and_one_that_refuses_the_user_is_not() {
+        let refused = |reason: &str| StoreError::Refused { operation: "claim", reason: reason.into() };
+        let unanswered = StoreError::Unanswered { operation: "claim", reason: "refused".into() };
+        assert!(is_away(&unanswered) && is_away(&refused("LOADING Redis is loading the dataset in memory")));
+        for reason in
+            ["NOAUTH Authentication required.", "WRONGPASS invalid username", "NOPERM no", "LOADINGX"]
+        {
+            assert!(!is_away(&refused(reason)), "{reason}");
+        }
+        assert!(!is_away(&StoreError::Corrupt {
+            operation: "claim",
+            what: "Password authentication failed".into()
+        }));
+    }
+
+    #[test]
+    fn a_file_without_certificates_is_refused_with_its_name() {
+        let refused = |path: &str| {
+            let address = Address { url: "rediss://127.0.0.1".into(), ca_file: Some(path.into()) };
+            connection_info(&address).err().map_or(String::new(), |error| error.to_string())
+        };
+        assert!(
+            refused("/nowhere").contains("read redis.ca_file") && refused("/nowhere").contains("/nowhere: ")
+        );
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        assert!(refused(manifest).contains("has no certificate in PEM form"));
+    }
+
+    #[test]
     fn connections_have_the_tcp_settings_that_redis_rs_leaves_off() {
-        let Ok(info) = connection_info("redis://127.0.0.1:6379/") else { panic!("the URL is valid") };
+        let Ok(info) = connection_info(&"redis://127.0.0.1:6379/".into()) else { panic!("the URL is valid") };
         assert!(info.tcp_settings().nodelay());
         assert_eq!(info.tcp_settings().user_timeout(), Some(Duration::from_secs(5)));
     }

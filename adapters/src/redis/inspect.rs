@@ -1,6 +1,7 @@
 //! Reads the settings of a Redis server that start-up refuses or warns about.
 
 use super::connections::{connection_info, to_store};
+use super::settings::Address;
 use common::StoreError;
 use redis::Client;
 use std::collections::BTreeMap;
@@ -18,13 +19,13 @@ pub struct Facts {
     pub cluster_enabled: bool,
 }
 
-/// Reads version and settings of the server at `url`.
+/// Reads version and settings of the server.
 ///
 /// # Errors
 /// The server does not answer within three seconds, or refuses; the reason is in its words.
-pub async fn inspect(url: &str) -> Result<Facts, StoreError> {
+pub async fn inspect(address: &Address) -> Result<Facts, StoreError> {
     let operation = "inspect Redis";
-    let client = Client::open(connection_info(url)?).map_err(|e| to_store(operation, &e))?;
+    let client = Client::open(connection_info(address)?).map_err(|e| to_store(operation, &e))?;
     let reading = async {
         let mut connection = client.get_multiplexed_async_connection().await?;
         let info: String = redis::cmd("INFO").query_async(&mut connection).await?;

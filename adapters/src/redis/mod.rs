@@ -22,7 +22,8 @@ mod upkeep;
 mod wakeups;
 mod work;
 
+pub use connections::{TLS, is_away};
 pub use inspect::{Facts, inspect};
 pub use server::{Footprint, Server};
-pub use settings::Settings;
+pub use settings::{Address, Settings};
 pub use store::Store;

@@ -1,5 +1,6 @@
 //! Administration of a Redis server: its state, the memory that the keys of the store take, and their removal.
 
+use super::settings::Address;
 use super::{connections, keys};
 use common::StoreError;
 use redis::aio::MultiplexedConnection;
@@ -28,9 +29,9 @@ pub struct Footprint {
 impl Server {
     /// # Errors
     /// The server cannot be reached, or refuses; the reason is in its words.
-    pub async fn connect(url: &str) -> Result<Server, StoreError> {
+    pub async fn connect(address: &Address) -> Result<Server, StoreError> {
         let operation = "connect to Redis";
-        let client = Client::open(connections::connection_info(url)?)
+        let client = Client::open(connections::connection_info(address)?)
             .map_err(|e| connections::to_store(operation, &e))?;
         let connection = in_time(operation, client.get_multiplexed_async_connection()).await?;
         Ok(Server { connection })

@@ -2,12 +2,27 @@
 
 use crate::memory::{Limits, ManualTime};
 use common::record::FORMAT;
+use std::path::PathBuf;
 use std::time::Duration;
+
+/// Where a server is, and whom to trust.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// `redis://[user:password@]host:port/`; with TLS `rediss://…`.
+    pub url: String,
+    /// Certificates (PEM) of the authorities that are trusted; `None` for those of the system.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl From<&str> for Address {
+    fn from(url: &str) -> Address {
+        Address { url: url.to_owned(), ca_file: None }
+    }
+}
 
 #[derive(Clone)]
 pub struct Settings {
-    /// `redis://[user:password@]host:port/`.
-    pub url: String,
+    pub address: Address,
     /// Number of multiplexed connections; two keep a server busy.
     pub connections: usize,
     pub response_timeout: Duration,
@@ -25,7 +40,7 @@ impl Settings {
     pub fn new(url: &str, shards: u16) -> Settings {
         let limits = Limits::default();
         Settings {
-            url: url.into(),
+            address: url.into(),
             connections: 2,
             response_timeout: Duration::from_secs(2),
             shards,

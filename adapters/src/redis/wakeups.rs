@@ -24,7 +24,7 @@ pub struct Subscription {
 impl Subscription {
     pub fn new(settings: &Settings) -> Result<Subscription, StoreError> {
         let (ready, due) = (broadcast::channel(1_024).0, broadcast::channel(1_024).0);
-        let client = Client::open(connections::connection_info(&settings.url)?)
+        let client = Client::open(connections::connection_info(&settings.address)?)
             .map_err(|error| connections::to_store("listen for wakeups", &error))?;
         let listener = listen(client, settings.shards, ready.clone(), due.clone());
         Ok(Subscription { ready, due, _listener: AbortOnDropHandle::new(tokio::spawn(listener)) })

@@ -2,12 +2,12 @@
 
 use crate::api::{Api, STORE_TIMEOUT};
 use crate::extract::TypedBytes;
-use crate::problem::Problem;
+use crate::problem::{Problem, STORE_AWAY, STORE_FULL};
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, StatusCode};
-use common::address::{DEFAULT_REALM, ParsedEvent, read};
+use common::address::{DEFAULT_REALM, ParsedEvent, is_judged_by_arrival, read};
 use common::deliver::{DeliveryContext, DeliveryOutcome, deliver};
 use common::event_metrics::{self, CountedOutcome};
 use common::retry::until_answered;
@@ -191,7 +191,7 @@ async fn many(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<Vec<EventA
         };
         answers.push(answer.map_or_else(
             |mut problem| {
-                if problem.status == StatusCode::SERVICE_UNAVAILABLE {
+                if *problem.code == *STORE_AWAY {
                     unavailable = Some(problem.clone());
                 }
                 problem.instance = PATH.into();
@@ -232,7 +232,7 @@ fn counted(answer: &Result<EventOutcome, Problem>) -> CountedOutcome {
             EventResult::Unmatched => CountedOutcome::Unmatched,
             EventResult::Late => CountedOutcome::Late,
         },
-        Err(problem) if problem.status < 500 => CountedOutcome::Refused,
+        Err(problem) if problem.status < 500 || *problem.code == *STORE_FULL => CountedOutcome::Refused,
         Err(_) => CountedOutcome::Unanswered,
     }
 }
@@ -263,6 +263,9 @@ async fn apply(api: &Api, read: ParsedEvent, arrival: &mut Arrival) -> Result<Ev
 
 async fn store(api: &Api, read: &ParsedEvent, arrival: &mut Arrival) -> Result<DeliveryOutcome, Problem> {
     let arrival = arrival.time(api).await?;
+    if is_judged_by_arrival(&read.event, arrival) {
+        event_metrics::judged_by_arrival(event_metrics::type_label(&read.event.kind));
+    }
     deliver(api, &*api.ports.intake, &*api.ports.clock, read, arrival).await
 }
 
@@ -288,7 +291,7 @@ fn unanswered() -> Problem {
         "the state store did not answer within {} s, so the event may or may not be stored. Send it again with the same source and id, which is safe",
         STORE_TIMEOUT.as_secs()
     );
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_away", detail).retry_after(1)
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, STORE_AWAY, detail).retry_after(1)
 }
 
 fn trace_of(headers: &HeaderMap) -> Option<String> {

@@ -6,6 +6,7 @@ use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
 use common::Shard;
+use common::member::activity;
 use common::ports::upkeep::Depth;
 use flow::Timestamp;
 use futures_util::future::try_join_all;
@@ -56,6 +57,11 @@ pub struct MemberStatus {
     /// The generation of the definitions that it has loaded.
     #[schema(example = 4)]
     pub generation: u64,
+    /// Of a dispatcher: `active` (it receives the events), `standby` (another one does), `idle` (no event has come yet, so it is not
+    /// known which of several is active) or `disconnected`. Otherwise null.
+    #[serde(default)]
+    #[schema(required = true, example = json!(null))]
+    pub activity: Option<String>,
 }
 
 /// Number of activeflows by state, over all shards.
@@ -91,17 +97,19 @@ async fn status(State(api): State<Arc<Api>>) -> Result<Json<Status>, Problem> {
     let members = api.ask(|| ports.members.members()).await?;
     let depths = try_join_all((0..shards).map(|shard| api.ask(move || ports.upkeep.depth(Shard(shard)))));
     let depth = depths.await?.into_iter().fold(DepthStatus::default(), with);
-    let members = members.into_iter().map(|member| MemberStatus {
+    let members = members.iter().map(|member| MemberStatus {
         id: member.id.to_string(),
         role: member.role.to_string(),
-        instance: member.instance,
+        instance: member.instance.clone(),
         heartbeats: member.heartbeats,
         generation: member.generation,
+        activity: activity(member, &members).map(|activity| activity.to_string()),
     });
+    let members = members.collect();
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         generation: definitions.generation,
-        members: members.collect(),
+        members,
         shards,
         depth,
         store: api.config.store.to_owned(),

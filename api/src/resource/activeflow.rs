@@ -3,7 +3,7 @@
 use common::ports::lookup::ActiveflowSnapshot;
 use common::ports::work::Control;
 use common::record::State;
-use flow::cursor::CursorState;
+use flow::cursor::{CursorState, Failure};
 use flow::preview::{self, Planned};
 use flow::{Bundle, Cursor, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,14 @@ pub struct Activeflow {
     /// The error that ended it.
     #[schema(required = true)]
     pub error: Option<ActionError>,
+    /// Number of actions that have failed, also where the flow went on.
+    #[serde(default)]
+    #[schema(example = 0)]
+    pub failed_actions: u32,
+    /// The error of the last action that has failed, also where the flow went on.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub last_failure: Option<ActionError>,
     /// Event types that can end the current wait; `command.completed` for missing answers, `timer` for the deadline.
     #[schema(example = json!(["call.digits", "timer"]))]
     pub waiting_for: Vec<String>,
@@ -131,6 +139,8 @@ impl Activeflow {
             state: record.state.name().to_owned(),
             end_reason,
             error,
+            failed_actions: cursor.as_ref().map_or(0, Cursor::failed_actions),
+            last_failure: cursor.as_ref().and_then(Cursor::last_failure).cloned().map(ActionError::from),
             waiting_for: match (record.state, &cursor, bundle) {
                 (State::Waiting, Some(cursor), Some(bundle)) => preview::waiting_for(bundle, cursor),
                 _ => Vec::new(),
@@ -156,6 +166,12 @@ impl Activeflow {
     }
 }
 
+impl From<Failure> for ActionError {
+    fn from(failure: Failure) -> ActionError {
+        ActionError { code: failure.code, message: failure.message, action_id: failure.action_id }
+    }
+}
+
 impl From<Planned> for CurrentAction {
     fn from(planned: Planned) -> CurrentAction {
         CurrentAction {
@@ -173,14 +189,7 @@ const NEVER: Timestamp = Timestamp::from_micros(253_370_764_800_000_000);
 /// One that was quarantined and then stopped ended without a step.
 fn ending(state: State, cursor: Option<&Cursor>) -> (Option<String>, Option<ActionError>) {
     match (state, cursor.map(Cursor::state)) {
-        (_, Some(CursorState::Ended(ending))) => {
-            let error = ending.error.map(|failure| ActionError {
-                code: failure.code,
-                message: failure.message,
-                action_id: failure.action_id,
-            });
-            (Some(ending.reason), error)
-        }
+        (_, Some(CursorState::Ended(ending))) => (Some(ending.reason), ending.error.map(ActionError::from)),
         (State::Ended, _) => (Some("quarantined".to_owned()), None),
         _ => (None, None),
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::fakes::{Harness, delivery};
+use common::member::Consuming;
 use common::ports::intake::Delivered;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -156,4 +157,24 @@ async fn stale_definitions_are_loaded_and_the_event_is_addressed_again() {
     serve_until(&harness, "ack 1").await;
     assert_eq!(harness.log(), ["begin e1", "end e1", "begin e1", "end e1", "ack 1"]);
     assert_eq!(*harness.generations.lock().unwrap(), [0, 4]);
+}
+
+#[tokio::test]
+async fn the_heartbeats_know_whether_events_come() {
+    let harness = Arc::new(Harness::default());
+    let (first, _second) = (harness.session(), harness.session());
+    let dispatcher = harness.dispatcher();
+    let mut source = Source::new(harness.clone(), &dispatcher.consuming);
+    let now = || *dispatcher.consuming.borrow();
+    assert_eq!(now(), Consuming::Connecting);
+    assert!(source.next().now_or_never().is_none());
+    assert_eq!(now(), Consuming::Waiting);
+    first.send(delivery(1, "e1", "a")).unwrap();
+    assert!(source.next().await.is_some());
+    assert_eq!(now(), Consuming::Receiving);
+    drop(first);
+    assert!(source.next().await.is_none());
+    assert_eq!(now(), Consuming::Connecting);
+    assert!(source.next().now_or_never().is_none());
+    assert_eq!(now(), Consuming::Waiting);
 }

@@ -71,6 +71,9 @@ pub struct Cursor {
     pub(crate) message: Option<Map<String, Value>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<Failure>,
+    /// Number of actions that have failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) failed: u32,
     /// Whether the flow has hung its call up.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) hung_up: bool,
@@ -185,6 +188,7 @@ impl Cursor {
             digits: None,
             message: None,
             error: None,
+            failed: 0,
             hung_up: false,
             early: Vec::new(),
             ended: None,
@@ -232,6 +236,17 @@ impl Cursor {
         &self.early
     }
 
+    /// Number of actions that have failed, also where the flow went on.
+    pub fn failed_actions(&self) -> u32 {
+        // A cursor of an earlier release has no count.
+        self.failed.max(u32::from(self.error.is_some()))
+    }
+
+    /// Failure of the last action that has failed.
+    pub fn last_failure(&self) -> Option<&Failure> {
+        self.error.as_ref()
+    }
+
     /// The command that ends the call, when the activeflow ends and the call would go on without a flow.
     pub fn line_release(&self, bundle: &Bundle) -> Option<Command> {
         let flow = bundle.main();
@@ -256,6 +271,10 @@ impl Cursor {
         self.identity.reference_type == "call"
             || self.trigger.as_ref().is_some_and(|event| event.kind.starts_with("call."))
     }
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Opaque bytes as hexadecimal text, so that the cursor is readable JSON.

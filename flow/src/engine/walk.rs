@@ -96,6 +96,7 @@ impl<'a> Run<'a> {
         let failure = Failure { action_id: Some(node.id.clone()), ..failure };
         self.note(NoteKind::Failed, json!({ "code": failure.code, "message": failure.message }));
         self.cursor.error = Some(failure.clone());
+        self.cursor.failed = self.cursor.failed.saturating_add(1);
         match (&node.on_error, node.kind.on_error) {
             (Some(OnError::Stop), _) | (None, ErrorPolicy::Stop) => self.end("failed", Some(failure)),
             (Some(OnError::Continue), _) | (None, ErrorPolicy::Continue) => self.go(node.next),

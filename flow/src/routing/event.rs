@@ -3,6 +3,7 @@
 //! [`Event::parse`] reads all bytes from outside. It rejects with a machine-readable reason, because rejected events are
 //! kept for inspection.
 
+pub use super::event_types::{KNOWN_TYPES, similar_type};
 use super::malformed::malformed;
 pub use super::malformed::{Malformed, MalformedReason};
 use super::printable::is_deceptive;

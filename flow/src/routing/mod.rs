@@ -3,6 +3,7 @@
 pub mod definitions;
 pub mod event;
 mod event_data;
+mod event_types;
 mod malformed;
 pub mod normal_form;
 mod printable;

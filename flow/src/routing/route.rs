@@ -1,6 +1,6 @@
 //! Addressees of events, and routes. Dispatcher, executor and API share these rules.
 
-use super::event::{Event, MAX_ATTRIBUTE_BYTES};
+use super::event::{Event, MAX_ATTRIBUTE_BYTES, similar_type};
 use super::normal_form::subject_part;
 use crate::json::shown;
 use crate::time::Timestamp;
@@ -154,9 +154,11 @@ pub fn addressee(event: &Event, realm: &str) -> Result<Addressee, String> {
             (kind, event.subject.clone().unwrap_or_default(), Some(address("custom", &event.kind)))
         }
         _ => {
+            let meant = similar_type(&event.kind).map(|known| format!("did you mean `{known}`? Otherwise "));
             return Err(format!(
-                "`type` is `{}`, which has no addressee; send one of command.*, call.*, message.*, conversation.*, sim.*, form.*, job.*, custom.*",
-                event.kind
+                "`type` is `{}`, which has no addressee; {}send one of command.*, call.*, message.*, conversation.*, sim.*, form.*, job.*, custom.*",
+                event.kind,
+                meant.unwrap_or_default()
             ));
         }
     };

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, masked_url};
 use crate::failure::Failure;
-use crate::services::{unreachable_store, unusable_broker};
+use crate::services::{redis_address, unreachable_store, unusable_broker};
 use adapters::amqp::inspect;
 use adapters::redis::Server;
 
@@ -45,7 +45,7 @@ pub async fn check_unused(config: &Config, yes: bool) -> Result<bool, Failure> {
 }
 
 async fn keys(config: &Config) -> Result<u64, Failure> {
-    let server = Server::connect(&config.redis.url).await;
+    let server = Server::connect(&redis_address(config)).await;
     let server = server.map_err(|error| unreachable_store(config, &error))?;
     Ok(server.keys().await?)
 }

@@ -10,8 +10,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::host::roles;
 use crate::services::backends::{self, Backends};
-use crate::services::external;
-use crate::services::unusable_broker;
+use crate::services::{external, redis_address, unusable_broker};
 use adapters::amqp::admin;
 use adapters::redis::Server;
 use common::member::Role;
@@ -74,15 +73,15 @@ impl BenchHarness {
         if let Some(scratch) = &scratch {
             config.data.dir = scratch.path().to_owned();
         }
-        external::migrate(&config).await?;
-        let mut backends = backends::open(&config, "bench").await?;
+        external::migrate(&config, None).await?;
+        let mut backends = backends::open(&config, "bench", None).await?;
         let probe = Arc::new(Intercepted(probe::Probe::new(backends.store.clone())));
         backends.store = probe.clone();
         backends.bus = Arc::new(probe::Rerouted(backends.bus.clone()));
         flows::place(&*probe, steps).await?;
         let server = match config.redis.url.as_str() {
             "" => None,
-            url => Some(Server::connect(url).await?),
+            _ => Some(Server::connect(&redis_address(&config)).await?),
         };
         let (source, gateway) = match &backends.commands {
             None => {

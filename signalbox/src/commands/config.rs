@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Column, OutputArgs};
 use crate::services::preflight::{self, Problem};
-use crate::services::{BackendKinds, bus_settings, embedded, reason, store_settings};
+use crate::services::{BackendKinds, bus_settings, embedded, reason, redis_address, store_settings};
 use adapters::amqp::{admin, topology};
 use adapters::redis::{self, Store};
 use clap::{Args, Subcommand};
@@ -89,7 +89,7 @@ async fn store(config: &Config) -> Vec<Row> {
     if config.redis.url.is_empty() {
         return Vec::new();
     }
-    let facts = match redis::inspect(&config.redis.url).await {
+    let facts = match redis::inspect(&redis_address(config)).await {
         Ok(facts) => facts,
         Err(error) => {
             return vec![row(

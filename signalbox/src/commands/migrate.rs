@@ -13,7 +13,7 @@ pub async fn run(context: &Context) -> Result<(), Failure> {
         );
         return Ok(());
     }
-    for done in external::migrate(config).await? {
+    for done in external::migrate(config, None).await? {
         line(&done);
     }
     line("Migration finished: roles can start.");

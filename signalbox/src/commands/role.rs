@@ -1,30 +1,26 @@
-//! `signalbox dispatcher|executor|scheduler|api|serve`: starts the roles and the listener for operators, and runs until
-//! a stop signal.
+//! `signalbox dispatcher|executor|scheduler|api|serve`: starts the listener for operators and the roles, and runs until a
+//! stop signal.
 
 use crate::config::Config;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::host::{self, Host, Rest};
-use crate::ops::{self, Readiness, ReadinessConfig};
+use crate::ops::{Operations, Readiness, ReadinessConfig};
 use crate::services::{backends, require_servers};
 use crate::shutdown;
-use api::AllowedHosts;
 use common::member::Role;
-use metrics_exporter_prometheus::PrometheusHandle;
-use std::sync::Arc;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// Everything in one process.
 pub async fn serve(context: &Context) -> Result<(), Failure> {
     let config = context.config();
     let shutdown = shutdown::on_signals(config.engine.shutdown_grace.0)?;
-    let metrics = ops::install_metrics()?;
-    let (backends, rest) = host::open(config, &shutdown).await?;
-    let listener = ops::bind(&config.ops.listen).await?;
+    let operations = Operations::start(config).await?;
+    let opening = host::open(config, Some(operations.startup()), &shutdown);
+    let Some((backends, rest)) = unless_stopped(opening, &shutdown).await? else { return Ok(()) };
     let host = host::start(backends, rest, config, &host::ALL, shutdown);
     log_address(&host, config);
-    watch(host, config, &host::ALL, metrics, listener).await
+    watch(host, config, &host::ALL, operations).await
 }
 
 /// Single roles, on services that are shared with other processes.
@@ -32,11 +28,12 @@ pub async fn run(context: &Context, roles: &[Role]) -> Result<(), Failure> {
     let config = context.config();
     require_servers(config)?;
     let shutdown = shutdown::on_signals(config.engine.shutdown_grace.0)?;
-    let metrics = ops::install_metrics()?;
-    let backends = backends::open(config, &host::names(roles)).await?;
-    let listener = ops::bind(&config.ops.listen).await?;
+    let operations = Operations::start(config).await?;
+    let names = host::names(roles);
+    let opening = backends::open(config, &names, Some(operations.startup()));
+    let Some(backends) = unless_stopped(opening, &shutdown).await? else { return Ok(()) };
     let host = host::start(backends, None, config, roles, shutdown);
-    watch(host, config, roles, metrics, listener).await
+    watch(host, config, roles, operations).await
 }
 
 /// Only the REST interface.
@@ -48,19 +45,36 @@ pub async fn api(context: &Context) -> Result<(), Failure> {
             "api.listen is \"\", so the API has no address; set for example SIGNALBOX_API__LISTEN=127.0.0.1:8080",
         ));
     }
+    if config.api.bootstrap_key.is_empty() && config.api.keys.is_empty() {
+        return Err(without_key());
+    }
     let shutdown = shutdown::on_signals(config.engine.shutdown_grace.0)?;
-    let metrics = ops::install_metrics()?;
-    let backends = backends::open(config, "api").await?;
-    let rest = Rest::open(&backends, config, &shutdown).await?.ok_or_else(|| {
-        Failure::usage(format!("api.bootstrap_key is not set, so no client could authenticate; {CHOOSE_KEY}"))
-    })?;
-    let listener = ops::bind(&config.ops.listen).await?;
+    let operations = Operations::start(config).await?;
+    let opening = backends::open(config, "api", Some(operations.startup()));
+    let Some(backends) = unless_stopped(opening, &shutdown).await? else { return Ok(()) };
+    let rest = Rest::open(&backends, config, &shutdown).await?.ok_or_else(without_key)?;
     let host = host::start(backends, Some(rest), config, &[], shutdown);
     log_address(&host, config);
-    watch(host, config, &[], metrics, listener).await
+    watch(host, config, &[], operations).await
+}
+
+/// `None` if a stop signal came before the services were open.
+async fn unless_stopped<T>(
+    opening: impl Future<Output = Result<T, Failure>>,
+    shutdown: &CancellationToken,
+) -> Result<Option<T>, Failure> {
+    let opened = shutdown.run_until_cancelled(opening).await.transpose()?;
+    if opened.is_none() {
+        tracing::info!("Signalbox stopped before its services were there");
+    }
+    Ok(opened)
 }
 
 const CHOOSE_KEY: &str = "choose one: SIGNALBOX_API__BOOTSTRAP_KEY=$(openssl rand -hex 24)";
+
+fn without_key() -> Failure {
+    Failure::usage(format!("api.bootstrap_key is not set, so no client could authenticate; {CHOOSE_KEY}"))
+}
 
 /// Logs the address and the key of the REST interface.
 fn log_address(host: &Host, config: &Config) {
@@ -85,22 +99,18 @@ fn log_address(host: &Host, config: &Config) {
     }
 }
 
-/// Serves metrics and health while the roles run and finish.
+/// Waits until the roles have finished; `operations` answers until then.
 pub async fn watch(
     host: Host,
     config: &Config,
     roles: &[Role],
-    metrics: PrometheusHandle,
-    listener: Option<TcpListener>,
+    operations: Operations,
 ) -> Result<(), Failure> {
     let names = if roles.is_empty() { "api".to_owned() } else { host::names(roles) };
     let version = env!("CARGO_PKG_VERSION");
     tracing::info!(version, instance = %host.backends.instance, "Signalbox {version} started with the roles {names}");
-
-    // Health is served until the roles have finished.
-    let done = CancellationToken::new();
     let bus = host.backends.bus.clone();
-    let readiness = Arc::new(Readiness::new(ReadinessConfig {
+    operations.roles_run(Readiness::new(ReadinessConfig {
         store: host.backends.store.clone(),
         ping: host.backends.ping.clone(),
         is_broker_up: Box::new(move || bus.is_up()),
@@ -111,23 +121,8 @@ pub async fn watch(
         instance: host.backends.instance.clone(),
         lease: config.engine.lease.0,
     }));
-    let observer = tokio::spawn(ops::watch_process(metrics.clone(), readiness.clone()));
-    let hosts = AllowedHosts::new(&config.api.hosts);
-    let server = listener.map(|listener| {
-        let serving = ops::serve(listener, metrics, readiness, hosts, done.clone());
-        tokio::spawn(async move {
-            if let Err(failure) = serving.await {
-                tracing::error!("the listener for metrics and health stopped: {failure}");
-            }
-        })
-    });
-
     let outcome = host.ended().await;
-    observer.abort();
-    done.cancel();
-    if let Some(server) = server {
-        server.abort();
-    }
+    drop(operations);
     if outcome.is_ok() {
         tracing::info!("Signalbox stopped; roles: {names}");
     }

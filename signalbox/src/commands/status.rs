@@ -65,9 +65,10 @@ fn shown(status: &Value) -> String {
         row("members", "no member is running; start one with `signalbox serve`".to_owned());
     }
     for member in members {
+        let activity = member["activity"].as_str().map_or(String::new(), |activity| format!("{activity}, "));
         row(
             &text(&member["role"]),
-            format!("{}, generation {}", text(&member["instance"]), text(&member["generation"])),
+            format!("{}, {activity}generation {}", text(&member["instance"]), text(&member["generation"])),
         );
     }
     row("activeflows", activeflows(&status["activeflows"]));
@@ -92,6 +93,24 @@ fn activeflows(counts: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_active_dispatcher_is_told_apart_from_the_one_on_standby() {
+        let member = |instance: &str, role: &str, activity: Value| json!({ "instance": instance, "role": role, "activity": activity, "generation": 4 });
+        let members = [
+            member("a:1", "dispatcher", json!("active")),
+            member("b:2", "dispatcher", json!("standby")),
+            member("c:3", "executor", Value::Null),
+        ];
+        let shown = shown(&json!({ "members": members }));
+        for line in [
+            "dispatcher   a:1, active, gen",
+            "dispatcher   b:2, standby, gen",
+            "executor     c:3, generation 4",
+        ] {
+            assert!(shown.contains(line), "{shown}");
+        }
+    }
 
     #[test]
     fn activeflows_are_counted_by_what_became_of_them() {

@@ -25,6 +25,10 @@ impl Config {
             "redis.url does not begin with redis:// or rediss://; write redis://host:6379".into(),
         );
         require(
+            redis.ca_file.is_empty() || redis.url.starts_with("rediss://"),
+            "redis.ca_file is set, but redis.url does not begin with rediss://, so nothing would be encrypted; write rediss://host:6379, or remove redis.ca_file".into(),
+        );
+        require(
             scheme_is(&amqp.url, &["amqp://", "amqps://"]),
             "amqp.url does not begin with amqp:// or amqps://; write amqp://user:password@host:5672/%2f"
                 .into(),
@@ -259,6 +263,7 @@ mod tests {
             ),
             (vec!["ops.listen=localhost"], "ops.listen is `localhost`"),
             (vec!["redis.url=http://127.0.0.1"], "redis.url does not begin with redis://"),
+            (vec!["redis.url=redis://127.0.0.1", "redis.ca_file=/ca.pem"], "so nothing would be encrypted"),
             (vec!["amqp.confirm_timeout=10ms"], "amqp.confirm_timeout is 10ms"),
             (vec!["amqp.confirm_timeout=1h"], "amqp.confirm_timeout is 1h"),
             (vec!["executor.resumes=0"], "executor.resumes is 0"),

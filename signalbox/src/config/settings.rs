@@ -68,6 +68,7 @@ impl ApiKey {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Redis {
     pub url: String,
+    pub ca_file: String,
     pub connections: usize,
     pub response_timeout: HumanDuration,
     pub accept_loss: bool,

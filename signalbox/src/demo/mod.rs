@@ -10,7 +10,7 @@ use crate::config::{Config, HumanDuration};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::host;
-use crate::ops;
+use crate::ops::Operations;
 use crate::output::line;
 use crate::shutdown;
 use crate::simulate::progress::Progress;
@@ -56,10 +56,9 @@ pub async fn run(args: &Options, context: &Context) -> Result<(), Failure> {
     let fresh = if args.fresh { Some(Temporary::new()?) } else { None };
     let (config, notes) = settings(context.config(), fresh.as_ref());
     let stop = shutdown::on_signals(GRACE)?;
-    let metrics = ops::install_metrics()?;
+    let operations = Operations::start(&config).await?;
     let shutdown = CancellationToken::new();
     let host = host::serve(&config, shutdown.clone()).await?;
-    let listener = ops::bind(&config.ops.listen).await?;
     let Some((rest, api)) = host.rest.as_ref().and_then(|rest| Some((rest, rest.address?))) else {
         return Err(Failure::usage(
             "the demo needs the API, and api.listen is empty; set it to an address, for example 127.0.0.1:8080",
@@ -79,8 +78,7 @@ pub async fn run(args: &Options, context: &Context) -> Result<(), Failure> {
     };
     line(&guide.text());
     let served = config.clone();
-    let running =
-        tokio::spawn(async move { role::watch(host, &served, &host::ALL, metrics, listener).await });
+    let running = tokio::spawn(async move { role::watch(host, &served, &host::ALL, operations).await });
 
     let verdict = simulate_carrier(args, &config, client, stop).await;
     shutdown.cancel();

@@ -4,6 +4,7 @@ use super::finding::{Finding, fail, ok, warn};
 use crate::client::Client;
 use crate::config::Config;
 use crate::failure::Failure;
+use common::member::activity;
 use common::ports::StateStore;
 use common::{Shard, StoreError};
 use flow::Timestamp;
@@ -41,6 +42,8 @@ struct MemberSnapshot {
     instance: String,
     heartbeats: u64,
     generation: u64,
+    #[serde(default)]
+    activity: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -58,12 +61,14 @@ impl EngineSnapshot {
     /// The store does not answer, or refuses.
     pub async fn at_store(store: &dyn StateStore, config: &Config) -> Result<EngineSnapshot, StoreError> {
         let generation = store.definitions(0).await?.map_or(0, |definitions| definitions.generation);
-        let members = store.members().await?.into_iter().map(|member| MemberSnapshot {
+        let members = store.members().await?;
+        let members = members.iter().map(|member| MemberSnapshot {
             id: member.id.to_string(),
             role: member.role.to_string(),
-            instance: member.instance,
+            instance: member.instance.clone(),
             heartbeats: member.heartbeats,
             generation: member.generation,
+            activity: activity(member, &members).map(|activity| activity.to_string()),
         });
         let mut snapshot = EngineSnapshot {
             generation,
@@ -167,7 +172,11 @@ fn members(first: &EngineSnapshot, second: &EngineSnapshot) -> Vec<Finding> {
 }
 
 fn instances(members: &[&MemberSnapshot]) -> String {
-    members.iter().map(|seen| format!("{} at {}", seen.role, seen.instance)).collect::<Vec<_>>().join(", ")
+    let shown = |seen: &&MemberSnapshot| match &seen.activity {
+        Some(activity) => format!("{} at {} ({activity})", seen.role, seen.instance),
+        None => format!("{} at {}", seen.role, seen.instance),
+    };
+    members.iter().map(shown).collect::<Vec<_>>().join(", ")
 }
 
 fn lag(snapshot: &EngineSnapshot, backlog_high: u64) -> Vec<Finding> {
@@ -217,6 +226,7 @@ mod tests {
             instance: format!("host:{at}"),
             heartbeats: heartbeats[at],
             generation: generations[at],
+            activity: None,
         };
         EngineSnapshot { generation: 7, members: (0..3).map(seen).collect(), ..EngineSnapshot::default() }
     }

@@ -9,9 +9,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 const CHECK: &str = "readyz";
 const ADVICE: &str = "docs/operate.md explains the checks of /readyz";
 
-/// Nothing if the address is unknown.
 pub async fn examine(config: &Config) -> Vec<Finding> {
-    let Some(base) = base(&config.ops.listen) else { return Vec::new() };
+    let Some(base) = base(&config.ops.listen) else {
+        let found = format!(
+            "ops.listen is `{}`: memory, clock and queues of the process are not known",
+            config.ops.listen
+        );
+        return vec![warn(
+            CHECK,
+            found,
+            "set ops.listen to the address of the process that uses the data folder",
+        )];
+    };
     let client = Client::new(Transport::remote(&base), "");
     match client.ask(Method::GET, "/readyz?verbose", None).await {
         Ok(answer) => judge(&String::from_utf8_lossy(&answer.body)),

@@ -2,8 +2,9 @@
 
 use super::finding::{Finding, fail, mib, millis, ok, warn};
 use crate::config::{Config, masked_url};
+use crate::services::errors::TLS_ADVICE;
 use crate::services::preflight::{self, Problem};
-use crate::services::{reason, store_settings};
+use crate::services::{reason, redis_address, store_settings};
 use adapters::redis::{self, Facts, Server, Store};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,14 +28,18 @@ pub struct RedisReport {
 pub async fn examine(config: &Config) -> RedisReport {
     let shown = masked_url(&config.redis.url);
     let asked = async {
-        let facts = redis::inspect(&config.redis.url).await?;
-        Ok((facts, Server::connect(&config.redis.url).await?.info().await?))
+        let address = redis_address(config);
+        let facts = redis::inspect(&address).await?;
+        Ok((facts, Server::connect(&address).await?.info().await?))
     };
     let (facts, info) = match asked.await {
         Ok(answers) => answers,
         Err(error) => {
             let why = format!("the state store at {shown} (redis.url) cannot be read: {}", reason(&error));
-            let advice = "start it, or correct redis.url, its user and password";
+            let advice = match reason(&error).starts_with(redis::TLS) {
+                true => TLS_ADVICE,
+                false => "start it, or correct redis.url, its user and password",
+            };
             return RedisReport { findings: vec![fail(CHECK, why, advice)], facts: None, store: None };
         }
     };

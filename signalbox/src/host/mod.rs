@@ -9,7 +9,7 @@ pub use rest::Rest;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::services::backends::{self, Backends};
-use crate::services::external;
+use crate::services::{BackendKinds, Startup, external};
 use common::member::Role;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -27,27 +27,32 @@ pub struct Host {
     shutdown: CancellationToken,
 }
 
-/// [`open`] and [`start`] with every role.
+/// [`open`] and [`start`] with every role. Waits for no server.
 ///
 /// # Errors
 /// As [`open`].
 pub async fn serve(config: &Config, shutdown: CancellationToken) -> Result<Host, Failure> {
-    let (backends, rest) = open(config, &shutdown).await?;
+    let (backends, rest) = open(config, None, &shutdown).await?;
     Ok(start(backends, rest, config, &ALL, shutdown))
 }
 
-/// Sets up and opens the configured services, and binds the address of the REST interface.
+/// Sets up and opens the configured services, and binds the address of the REST interface. Waits for servers that are away,
+/// if this is the `startup` of a role.
 ///
 /// # Errors
 /// A service cannot be used, another process uses the data folder, or api.listen cannot be bound.
 pub async fn open(
     config: &Config,
+    startup: Option<&Startup>,
     shutdown: &CancellationToken,
 ) -> Result<(Backends, Option<Rest>), Failure> {
-    for done in external::migrate(config).await? {
+    if BackendKinds::of(config).has_data_folder() {
+        rest::must_have_key(config)?;
+    }
+    for done in external::migrate(config, startup).await? {
         tracing::info!("migrate: {done}");
     }
-    let backends = backends::open(config, &names(&ALL)).await?;
+    let backends = backends::open(config, &names(&ALL), startup).await?;
     let rest = Rest::open(&backends, config, shutdown).await?;
     Ok((backends, rest))
 }

@@ -75,18 +75,26 @@ impl Rest {
     }
 }
 
+/// # Errors
+/// The REST interface would listen for other machines, and no key was chosen.
+pub fn must_have_key(config: &Config) -> Result<(), Failure> {
+    let listen = &config.api.listen;
+    let is_local = listen.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback());
+    if listen.is_empty() || is_local || !config.api.bootstrap_key.is_empty() || !config.api.keys.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::failed(format!(
+        "api.listen is {listen}, which other machines can reach, and api.bootstrap_key is not set: choose a key, \
+         SIGNALBOX_API__BOOTSTRAP_KEY=$(openssl rand -hex 24), or listen only on this machine, SIGNALBOX_API__LISTEN=127.0.0.1:8080"
+    )))
+}
+
 async fn bind(config: &Config) -> Result<Option<TcpListener>, Failure> {
     let listen = &config.api.listen;
     if listen.is_empty() {
         return Ok(None);
     }
-    let is_local = listen.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback());
-    if !is_local && config.api.bootstrap_key.is_empty() && config.api.keys.is_empty() {
-        return Err(Failure::failed(format!(
-            "api.listen is {listen}, which other machines can reach, and api.bootstrap_key is not set: choose a key, \
-             SIGNALBOX_API__BOOTSTRAP_KEY=$(openssl rand -hex 24), or listen only on this machine, SIGNALBOX_API__LISTEN=127.0.0.1:8080"
-        )));
-    }
+    must_have_key(config)?;
     TcpListener::bind(listen).await.map(Some).map_err(|error| {
         let why = match error.kind() {
             std::io::ErrorKind::AddrInUse => "another program uses it".into(),

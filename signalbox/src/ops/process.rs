@@ -1,6 +1,6 @@
 //! The metrics recorder, and the metrics of the process itself.
 
-use super::readiness::Readiness;
+use super::health::Health;
 use crate::failure::Failure;
 use crate::http::descriptors;
 use metrics::{describe_counter, describe_gauge, gauge};
@@ -52,9 +52,9 @@ fn describe_adapters() {
 }
 
 /// Updates the readiness gauges. Never returns.
-pub async fn watch_process(metrics: PrometheusHandle, readiness: Arc<Readiness>) {
+pub async fn watch(metrics: PrometheusHandle, health: Arc<Health>) {
     loop {
-        let checks = readiness.check().await;
+        let checks = health.check().await;
         let is_ready = checks.iter().all(|check| check.ok);
         for check in checks {
             gauge!("signalbox_ready", "check" => check.name).set(f64::from(u8::from(check.ok)));

@@ -256,6 +256,7 @@ mod tests {
             heartbeats: count,
             generation: 0,
             formats: (1, 1),
+            consuming: None,
         };
         store.heartbeat(&member, &[]).await.unwrap();
     }

@@ -18,4 +18,9 @@ impl BackendKinds {
             bus: if config.amqp.url.is_empty() { "embedded" } else { "amqp" },
         }
     }
+
+    /// Whether one of them is embedded.
+    pub fn has_data_folder(self) -> bool {
+        self.store == "embedded" || self.bus == "embedded"
+    }
 }

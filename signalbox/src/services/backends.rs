@@ -1,6 +1,7 @@
 //! The backends of roles and API: a state store and a bus, each either embedded or a server.
 
 use super::backend_kinds::BackendKinds;
+use super::startup::Startup;
 use super::{embedded, external};
 use crate::config::Config;
 use crate::failure::Failure;
@@ -36,22 +37,22 @@ pub struct Backends {
 }
 
 /// Opens the configured backends. Refuses or reports settings that lose data. `name` is part of the connection name at the
-/// broker.
+/// broker. Waits for servers that are away, if this is the `startup` of a role.
 ///
 /// # Errors
 /// A service cannot be used, or would lose confirmed writes; or another process uses the data folder.
-pub async fn open(config: &Config, name: &str) -> Result<Backends, Failure> {
+pub async fn open(config: &Config, name: &str, startup: Option<&Startup>) -> Result<Backends, Failure> {
     let kinds = BackendKinds::of(config);
     let instance = instance();
     let folder = embedded::open(config, kinds).await?;
     let (store, ping) = match &folder {
         Some(folder) if kinds.store == "embedded" => of_folder(folder),
-        _ => of_redis(Arc::new(external::open_redis(config).await?)),
+        _ => of_redis(Arc::new(external::open_redis(config, startup).await?)),
     };
     let BusPorts { bus, rejects, commands, broker } = match &folder {
         Some(folder) if kinds.bus == "embedded" => BusPorts::of_folder(folder),
         _ => BusPorts::of_broker(
-            external::open_amqp(config, &format!("signalbox {name} {instance}")).await?,
+            external::open_amqp(config, &format!("signalbox {name} {instance}"), startup).await?,
             config,
         ),
     };

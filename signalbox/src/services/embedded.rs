@@ -23,7 +23,7 @@ const LOCK: &str = "lock";
 pub async fn open(config: &Config, kinds: BackendKinds) -> Result<Option<Folder>, Failure> {
     let dir = &config.data.dir;
     let shown = dir.display();
-    if kinds == (BackendKinds { store: "redis", bus: "amqp" }) {
+    if !kinds.has_data_folder() {
         if dir.join(TABLE).exists() {
             tracing::info!("{}", unused(config));
         }

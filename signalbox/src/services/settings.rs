@@ -6,9 +6,16 @@ use crate::failure::Failure;
 use adapters::{amqp, redis};
 use tokio_util::sync::CancellationToken;
 
+/// Address of Redis.
+pub fn redis_address(config: &Config) -> redis::Address {
+    let ca_file = &config.redis.ca_file;
+    redis::Address { url: config.redis.url.clone(), ca_file: (!ca_file.is_empty()).then(|| ca_file.into()) }
+}
+
 /// Settings of the Redis store.
 pub fn store_settings(config: &Config) -> redis::Settings {
     redis::Settings {
+        address: redis_address(config),
         connections: config.redis.connections,
         response_timeout: config.redis.response_timeout.0,
         dedup_rotation: config.engine.dedup_rotation.0,

@@ -104,6 +104,11 @@ impl Member {
         self.kills += 1;
     }
 
+    /// Process id of the present life.
+    pub fn id(&self) -> Option<u32> {
+        self.life.as_ref().map(Process::id)
+    }
+
     pub fn signal(&self, signal: Signal) {
         self.life.iter().for_each(|life| life.signal_one(signal));
     }

@@ -114,7 +114,15 @@ pub fn worker(number: u64) -> MemberId {
 }
 
 pub fn member(id: MemberId, heartbeats: u64, generation: u64) -> Member {
-    Member { id, role: Role::Executor, instance: "here:1".into(), heartbeats, generation, formats: (1, 1) }
+    Member {
+        id,
+        role: Role::Executor,
+        instance: "here:1".into(),
+        heartbeats,
+        generation,
+        formats: (1, 1),
+        consuming: None,
+    }
 }
 
 pub fn transition(rng: &mut Rng) -> RouteTransition {

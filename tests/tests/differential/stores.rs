@@ -136,7 +136,8 @@ impl Stores {
             ("j", held(|found| !found.journal.is_empty())),
             ("k", held(|found| found.control.is_some())),
         ]);
-        let footprints = Inspector::connect(&self.url).await.unwrap().footprints().await.unwrap();
+        let footprints =
+            Inspector::connect(&self.url.as_str().into()).await.unwrap().footprints().await.unwrap();
         let keys = |kind| footprints.get(kind).map_or(0, |footprint| footprint.keys);
         let of_redis = of_model.keys().map(|kind| (*kind, keys(*kind))).collect();
         [of_model, of_redis]

@@ -123,6 +123,7 @@ fn the_process_that_has_the_data_folder_is_asked_over_its_api() {
     });
     let during = run();
     assert_eq!(during.code, Some(0), "{}", during.report);
+    assert!(during.found("ok", "members").contains("(active)"), "{}", during.report);
     let found = during.found("ok", "data folder");
     assert!(found.contains(&format!("in use by process {}", serve.id())), "{found}");
 }

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod away;
 mod bench;
 mod clients;
 mod demo;
 mod doctor;
 mod embedded;
 mod foreign_client;
+mod full_memory;
 mod golden_path;
 mod harness;
 mod mixed;
@@ -17,6 +19,8 @@ mod real_life;
 mod shutdown;
 mod simulate;
 mod standalone;
+mod standby;
+mod tls;
 mod versions;
 mod windows;
 mod wrong_input;

@@ -112,6 +112,24 @@ fn a_call_whose_flow_ends_is_hung_up_and_a_withheld_caller_gets_no_message() {
         let journal = standalone.journal(&one["id"]);
         assert!(journal.contains("invalid_destination") && journal.contains("hung_up"), "{journal}");
     }
+    let failed = standalone.run(&["activeflow", "list", "--failed"]);
+    assert_eq!(failed.matches("1 (invalid_destination)").count(), 3, "{failed}");
+    let shown = standalone.run(&["activeflow", "get", ended[0]["id"].as_str().unwrap()]);
+    assert!(shown.contains("1 actions, the last one m: invalid_destination: "), "{shown}");
+    let counted = "signalbox_actions_total{type=\"message_send\",outcome=\"failed\"} 3";
+    standalone.get_until(&standalone.ops(), "/metrics", counted);
+}
+
+#[test]
+fn an_event_dated_far_from_now_is_counted() {
+    let standalone = Standalone::open(&[]);
+    for (id, time) in [("old", "2020-01-01T00:00:00Z"), ("ahead", "2120-01-01T00:00:00Z")] {
+        let event = json!({ "specversion": "1.0", "id": id, "source": "reports.example", "type": "call.incoming", "subject": id, "time": time, "data": numbers() });
+        assert_eq!(standalone.event(&event.to_string()).unwrap()["outcome"], "unmatched");
+    }
+    assert_eq!(standalone.outcome("now", "call.incoming", "call-1", numbers()), "unmatched");
+    let counted = "signalbox_events_far_time_total{type=\"call.incoming\"} 2";
+    standalone.get_until(&standalone.ops(), "/metrics", counted);
 }
 
 #[test]

@@ -179,7 +179,17 @@ fn files_flags_and_settings_are_refused_before_any_service_is_contacted() {
             2,
             "`subject` of call.incoming is missing",
         ),
-        event(&["--type", "weather.rain"], 2, "`weather.rain`, which has no addressee"),
+        event(&["--type", "weather.rain"], 2, "`weather.rain`, which has no addressee; send one of"),
+        event(
+            &["--type", "cal.incoming"],
+            2,
+            "`cal.incoming`, which has no addressee; did you mean `call.incoming`?",
+        ),
+        event(
+            &["--type", "call.incomming", "--subject", "c"],
+            1,
+            "The event type call.incomming is not one that Signalbox knows. Did you mean call.incoming?",
+        ),
         event(&["--type", "call.incoming", "--time", "noon"], 2, "`noon` is not an RFC 3339 time"),
         event(&["event.json", "--type", "call.incoming"], 2, "cannot be used with"),
         event(&["event.json"], 1, "reserved_source"),
@@ -286,6 +296,11 @@ async fn services_that_are_missing_wrong_or_configured_differently_are_named() {
                 "no rejected event has the id or message id 7",
             ),
             case(&["executor"], &[("SIGNALBOX_OPS__LISTEN", &taken)], 1, "another program uses it"),
+            // A role waits for a server that is away, and not for a wrong setting.
+            case(&["executor"], &[(AMQP, &wrong_password)], 1, "ACCESS_REFUSED"),
+            case(&["serve"], &[(AMQP, &wrong_vhost)], 1, "vhost `nowhere`"),
+            case(&["scheduler"], &[(REDIS, &not_redis)], 1, "Is it Redis"),
+            case(&["migrate"], &[(REDIS, "redis://127.0.0.1:1")], 1, "Connection refused"),
             case(&["executor", "--set", "ops.listen=nowhere:80"], &[], 2, "ops.listen is `nowhere:80`"),
             case(
                 &["executor", "--set", "engine.shards=32"],

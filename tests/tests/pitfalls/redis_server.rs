@@ -19,6 +19,7 @@ fn me() -> Member {
         heartbeats: 1,
         generation: 0,
         formats: (1, 1),
+        consuming: None,
     }
 }
 

@@ -31,7 +31,18 @@ pub enum TopologyError {
     #[error("the topology of RabbitMQ at {endpoint} differs; nothing was changed. {}", listed(.differences))]
     Different { endpoint: String, differences: Vec<Difference> },
     #[error("{what} at RabbitMQ at {endpoint}: {reason}")]
-    Failed { endpoint: String, what: String, reason: String },
+    Failed { endpoint: String, what: String, reason: String, is_away: bool },
+}
+
+impl TopologyError {
+    /// Whether the broker is away for now.
+    pub fn is_away(&self) -> bool {
+        match self {
+            TopologyError::Connect(error) => error.is_away(),
+            TopologyError::Failed { is_away, .. } => *is_away,
+            TopologyError::Missing { .. } | TopologyError::Different { .. } => false,
+        }
+    }
 }
 
 /// An argument that differs at the broker. The broker reports the first per queue or exchange.
@@ -148,6 +159,7 @@ impl Broker {
         }
         match self.missing(&table(settings)).await {
             Err(different @ TopologyError::Different { .. }) => Err(different),
+            Err(lost) if lost.is_away() => Err(lost),
             _ => Err(TopologyError::Missing { endpoint: self.endpoint.clone(), expected }),
         }
     }
@@ -207,7 +219,12 @@ impl Broker {
             }
             _ => "",
         };
-        TopologyError::Failed { endpoint: self.endpoint.clone(), what, reason: format!("{error}{advice}") }
+        TopologyError::Failed {
+            endpoint: self.endpoint.clone(),
+            what,
+            reason: format!("{error}{advice}"),
+            is_away: connection::is_away(error),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::lookup::{Found, find, resource, unknown};
 use crate::api::Api;
 use crate::auth::Caller;
 use crate::extract::{Body, Path};
-use crate::problem::Problem;
+use crate::problem::{Problem, STORE_AWAY};
 use crate::resource::Activeflow;
 use axum::Json;
 use axum::extract::State;
@@ -118,7 +118,7 @@ async fn once(api: &Api, id: ActiveflowId, control: &Control) -> Result<Controll
         let detail = format!(
             "{error}. Check the current action of activeflow {id} before you try again: a second request jumps again"
         );
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_away", detail)
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, STORE_AWAY, detail)
     })
 }
 

@@ -48,6 +48,9 @@ pub struct FilterArgs {
     flow: Option<String>,
     #[arg(long, value_name = "KIND[:ID]", help = REFERENCE_HELP)]
     reference: Option<Reference>,
+    /// Only activeflows in which an action has failed, also where the flow went on
+    #[arg(long)]
+    failed: bool,
     /// Customer id; the default is intake.default_customer
     #[arg(long, value_name = "ID")]
     customer: Option<uuid::Uuid>,
@@ -64,10 +67,15 @@ impl FilterArgs {
             .with("flow_id", flow)
             .with("reference_type", self.reference.as_ref().map(|reference| &reference.kind))
             .with("reference_id", self.reference.as_ref().and_then(|reference| reference.id.as_ref()))
+            .with("failed", self.failed.then_some(true))
     }
 
     pub fn is_given(&self) -> bool {
-        self.state.is_some() || self.status.is_some() || self.flow.is_some() || self.reference.is_some()
+        self.state.is_some()
+            || self.status.is_some()
+            || self.flow.is_some()
+            || self.reference.is_some()
+            || self.failed
     }
 }
 

@@ -24,5 +24,13 @@ pub fn action(row: &Value) -> String {
     }
 }
 
+/// `2 (invalid_destination)`: the number of failed actions and the code of the last one.
+pub fn failed(row: &Value) -> String {
+    match row["failed_actions"].as_u64() {
+        None | Some(0) => "-".to_owned(),
+        Some(count) => format!("{count} ({})", text(&row["last_failure"]["code"])),
+    }
+}
+
 /// The nil id: no value.
 const NIL: &str = "00000000-0000-0000-0000-000000000000";

@@ -41,7 +41,12 @@ fn shown(it: &Value) -> String {
         row("waits until", exact_and_relative(&it["waiting_until"]));
     }
     if !it["error"].is_null() {
-        row("error", format!("{}: {}", text(&it["error"]["code"]), text(&it["error"]["message"])));
+        row("error", failure(&it["error"]));
+    }
+    let last = &it["last_failure"];
+    if !last.is_null() {
+        let count = text(&it["failed_actions"]);
+        row("failed", format!("{count} actions, the last one {}", failure(last)));
     }
     row("created", exact_and_relative(&it["tm_create"]));
     row("updated", exact_and_relative(&it["tm_update"]));
@@ -51,4 +56,10 @@ fn shown(it: &Value) -> String {
     }
     row("variables", text(&it["variables"]));
     shown
+}
+
+/// `thanks: invalid_destination: the number is withheld`
+fn failure(error: &Value) -> String {
+    let action = error["action_id"].as_str().map_or(String::new(), |id| format!("{id}: "));
+    format!("{action}{}: {}", text(&error["code"]), text(&error["message"]))
 }

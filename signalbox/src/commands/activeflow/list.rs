@@ -1,7 +1,7 @@
 //! `signalbox activeflow list`.
 
 use super::args::FilterArgs;
-use super::columns::{action, reference, state};
+use super::columns::{action, failed, reference, state};
 use crate::commands::clock::when;
 use crate::commands::pages::{self, Pages};
 use crate::context::Context;
@@ -14,6 +14,7 @@ use serde_json::Value;
 #[command(after_help = "Examples:\n  \
     signalbox activeflow list\n  \
     signalbox activeflow list --state quarantined\n  \
+    signalbox activeflow list --failed\n  \
     signalbox activeflow list --flow 'Support line' --reference call:call-4711\n  \
     signalbox activeflow list --state waiting --limit 500 --output ndjson | jq -r .id")]
 pub struct ListArgs {
@@ -30,12 +31,13 @@ pub async fn run(args: ListArgs, context: &Context) -> Result<(), Failure> {
     let client = context.client().await?;
     let path = args.filter.query("/v1/activeflows", context);
     let Pages { rows, has_more } = pages::collect(&client, &path, args.limit as usize).await?;
-    let columns: [Column<Value>; 6] = [
+    let columns: [Column<Value>; 7] = [
         ("ID", |row| text(&row["id"])),
         ("STATE", state),
         ("FLOW", |row| format!("{} v{}", text(&row["flow_name"]), text(&row["flow_version"]))),
         ("REFERENCE", reference),
         ("ACTION", action),
+        ("FAILED", failed),
         ("CREATED", |row| when(&row["tm_create"])),
     ];
     let empty = if args.filter.is_given() {

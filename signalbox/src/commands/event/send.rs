@@ -9,6 +9,7 @@ use crate::output::{Format, OutputArgs, line, stderr_line, text};
 use crate::services::unusable_broker;
 use adapters::amqp::admin;
 use clap::Args;
+use flow::event::similar_type;
 use flow::route::{Addressee, addressee};
 use flow::{Event, Timestamp};
 use hyper::Method;
@@ -70,6 +71,14 @@ pub async fn run(args: SendArgs, context: &Context) -> Result<(), Failure> {
                 .map_err(|why| if args.file.is_some() { Failure::Failed(why) } else { Failure::Usage(why) })
         })
         .collect::<Result<Vec<_>, _>>()?;
+    for (event, _) in &events {
+        if let Some(meant) = similar_type(&event.kind) {
+            let kind = &event.kind;
+            stderr_line(&format!(
+                "The event type {kind} is not one that Signalbox knows. Did you mean {meant}?"
+            ));
+        }
+    }
     let publisher = Publisher::open(context).await?;
     let mut outcomes = Vec::new();
     for (body, (event, reference)) in bodies.iter().zip(events) {

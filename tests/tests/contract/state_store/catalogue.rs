@@ -101,6 +101,7 @@ pub async fn the_member_list_shows_heartbeats_and_forgets_members_that_are_gone(
         heartbeats: beat,
         generation: 3,
         formats: (1, 1),
+        consuming: None,
     };
     assert_eq!(w.store.heartbeat(&member(1, 1), &[]).await.unwrap(), [member(1, 1)]);
     assert_eq!(w.store.heartbeat(&member(2, 1), &[]).await.unwrap(), [member(1, 1), member(2, 1)]);

@@ -28,7 +28,8 @@ fn manual() -> ManualTime {
 
 fn member(n: u128, beat: u64) -> Member {
     let (instance, formats) = ("here:1".to_string(), (1, 1));
-    Member { id: worker(n), role: Role::Executor, instance, heartbeats: beat, generation: 0, formats }
+    let (role, generation, consuming) = (Role::Executor, 0, None);
+    Member { id: worker(n), role, instance, heartbeats: beat, generation, formats, consuming }
 }
 
 #[tokio::test]

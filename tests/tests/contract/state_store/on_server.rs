@@ -7,6 +7,7 @@ use tests::support::redis::{Redis, RedisOptions};
 async fn a_server_without_signalbox_keys_has_no_footprints() {
     let server = Redis::start(RedisOptions::default());
     server.ask(&["SET", "of others", "1"]);
-    let footprints = Server::connect(&server.url()).await.unwrap().footprints().await.unwrap();
+    let footprints =
+        Server::connect(&server.url().as_str().into()).await.unwrap().footprints().await.unwrap();
     assert!(footprints.is_empty(), "{footprints:?}");
 }
