@@ -224,6 +224,7 @@ impl ApiHarness {
             capacity: 64,
             resumes: 4,
             actions_per_commit: 256,
+            messages_per_minute: 20,
             confirm_timeout: SECOND,
             bundles: 8,
             heartbeat_interval: SECOND,

@@ -17,6 +17,7 @@ impl Answer {
                 CommitOutcome::Released { .. } => "released",
                 CommitOutcome::More { control: Some(_), .. } => "more, with a control",
                 CommitOutcome::More { .. } => "more",
+                CommitOutcome::RateLimited { .. } => "rate limited",
                 CommitOutcome::Fenced => "fenced",
             }],
             Answer::Controlled(controlled) => vec![match controlled {

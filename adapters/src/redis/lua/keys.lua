@@ -3,9 +3,10 @@
 -- sb:{definitions} for what belongs to no shard.
 local P = KEYS[1]
 
--- Follow the prefix, and are followed by an id.
+-- Follow the prefix, and are followed by an id (SENT: by the key of a pair of numbers).
 local RECORD, INBOX, OUTBOX, JOURNAL, CONTROL = ':a:', ':i:', ':o:', ':j:', ':k:'
 local CUSTOMER, BUNDLE, LANE = ':x:', ':bundle:', ':lane:'
+local SENT = ':m:'
 -- Follow the prefix; one of each per shard.
 local OWNERS, CLAIMS, WAITS, ENDED, DEAD = ':owners', ':claims', ':waits', ':ended', ':dead'
 local NONCES, META, FEED, USED = ':nonces', ':meta', ':feed', ':used'
