@@ -59,6 +59,18 @@ pub enum Control {
 }
 
 impl Control {
+    /// The verb in the API.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Control::Stop => "stop",
+            Control::Pause => "pause",
+            Control::Resume => "resume",
+            Control::Retry => "retry",
+            Control::Continue => "continue",
+            Control::Forward { .. } => "forward",
+        }
+    }
+
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
             Control::Stop => b"s".to_vec(),

@@ -24,6 +24,9 @@ impl Answer {
                 Controlled::Accepted => "accepted",
                 Controlled::Ended => "ended",
                 Controlled::Unknown => "unknown",
+                Controlled::Repeated => "repeated",
+                Controlled::IdReused => "id reused",
+                Controlled::Void => "void",
             }],
             Answer::SweepReport(swept) => {
                 let kinds = [
@@ -62,6 +65,8 @@ impl Answer {
             (Answer::Delivered(Delivered::Applied { .. }), Answer::Delivered(again)) => {
                 *again == Delivered::Duplicate
             }
+            // With an id; without one, a repeated control is accepted again.
+            (Answer::Controlled(Controlled::Accepted), Answer::Controlled(Controlled::Repeated)) => true,
             (Answer::SweepReport(first), Answer::SweepReport(again)) => {
                 first.more
                     || (again.late_us.is_empty() && again.suspects + again.overdue + again.forgotten == 0)

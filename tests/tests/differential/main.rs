@@ -70,6 +70,7 @@ const EXPECTED: &[(&str, &[&str])] = &[
     ("control", &["accepted", "ended", "unknown"]),
     ("control, stop", &["accepted", "ended", "unknown"]),
     ("control, retry", &["accepted", "unknown"]),
+    ("control, once", &["accepted", "ended", "unknown", "repeated", "id reused", "void"]),
     (
         "sweep",
         &["nothing to do", "fired waits", "suspects", "quarantined", "overdue", "forgotten", "more to do"],

@@ -10,6 +10,7 @@ mod embedded;
 mod foreign_client;
 mod golden_path;
 mod harness;
+mod lost_answers;
 mod mixed;
 mod paused_store;
 mod privacy;

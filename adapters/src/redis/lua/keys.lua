@@ -21,4 +21,12 @@ local function key(kind, id) return P .. kind .. id end
 -- Marks of one generation of the dedup window, in one of its buckets.
 local function marks_key(generation, bucket) return P .. ':d:' .. int(generation) .. ':' .. bucket end
 
+-- Whether the window contains a mark; `newest` is the number of its newest generation.
+local function is_marked(newest, bucket, mark)
+  for back = 0, math.min(newest, DEDUP_GENERATIONS - 1) do
+    if redis.call('HEXISTS', marks_key(newest - back, bucket), mark) == 1 then return true end
+  end
+  return false
+end
+
 local function wake(channel) redis.call('PUBLISH', channel, string.match(P, '{(%d+)}')) end
