@@ -20,6 +20,7 @@ mod document;
 mod extract;
 mod filter;
 mod hosts;
+mod idempotency;
 mod live;
 mod middleware;
 mod operations;

@@ -178,6 +178,14 @@ pub fn reference_key(reference: &Reference) -> [u8; 16] {
     key
 }
 
+/// Key of a pair of numbers between which a customer's messages are counted. The numbers are in their normal form.
+pub fn pair_key(realm: &str, customer_id: &str, from: &str, to: &str) -> [u8; 16] {
+    let digest = hash(&["pair", realm, customer_id, from, to].map(str::as_bytes));
+    let mut key = [0u8; 16];
+    key.copy_from_slice(&digest[..16]);
+    key
+}
+
 /// UUIDv8 derived from a text, for fields that must be a UUID.
 pub fn uuid_of(text: &str) -> uuid::Uuid {
     let digest = hash(&[b"uuid", text.as_bytes()]);

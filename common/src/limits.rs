@@ -20,3 +20,5 @@ pub const DEAD_ID_RETENTION: Duration = Duration::from_secs(3_600);
 pub const SWEEP_BATCH: usize = 256;
 /// Generations of marks in the dedup window; the newest takes new marks.
 pub const DEDUP_GENERATIONS: usize = 3;
+/// Time for which a message counts against its pair of numbers.
+pub const MESSAGE_WINDOW: Duration = Duration::from_secs(60);

@@ -2,6 +2,7 @@
 //! call; another worker then continues from the stored state.
 
 use crate::after::redelivered;
+use crate::brake::{self, Brake};
 use crate::commit::{AbortReason, commit, finish, release};
 use crate::config::Config;
 use crate::executor::Executor;
@@ -13,6 +14,7 @@ use common::ports::work::{Claim, CommitOutcome, Control, Disposition, Row, Trans
 use common::record::{ActiveflowSpec, Entry};
 use common::store_time::StoreTime;
 use flow::{Bundle, Cursor};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Outcome of one claim.
@@ -40,6 +42,8 @@ struct ClaimedActiveflow {
     unsettled: bool,
     /// Number of further turns under this claim for a cursor that only stopped at `actions_per_commit`.
     extra_turns: u32,
+    /// Messages that the current turn may send.
+    brake: Brake,
 }
 
 /// Moves the activeflow of `row` until its claim is released. `time` came with the claim.
@@ -55,6 +59,7 @@ pub async fn advance(executor: &Executor, row: Row, time: StoreTime) -> AdvanceO
         time,
         unsettled: false,
         extra_turns: extra_turns(&executor.config),
+        brake: Brake::default(),
     };
     match run_turns(executor, &mut activeflow, &outbox).await {
         Ok(outcome) => return outcome,
@@ -100,8 +105,11 @@ async fn run_turns(
             CommitOutcome::Released { .. } | CommitOutcome::ClaimKept { .. } => {
                 return Ok(outcome_of(&after));
             }
+            // The turn is decided again, with the messages that are left.
+            CommitOutcome::RateLimited { .. } => continue,
             CommitOutcome::Fenced => return Err(AbortReason::Fenced),
         }
+        activeflow.brake = Brake::default();
     }
 }
 
@@ -201,6 +209,7 @@ impl ClaimedActiveflow {
             now: self.time.now(&*executor.ports.clock),
             resumes: executor.config.resumes,
             actions: executor.config.actions_per_commit,
+            quota: &self.brake.quota,
         }
     }
 }
@@ -211,41 +220,36 @@ async fn perform(
     activeflow: &mut ClaimedActiveflow,
     decision: Decision,
 ) -> Result<(CommitOutcome, Disposition), AbortReason> {
-    let Decision { transition, commands, after, ending, started, failures, unused, actions } = decision;
+    let Decision { transition, commands, messages, after, ending, started, failures, unused, actions } =
+        decision;
     let after = if activeflow.take_extra_turn(&after) { Disposition::KeepClaim } else { after };
-    let claim = &activeflow.claim;
+    let claim = activeflow.claim;
     let outcome = match transition {
-        None => finish(executor, claim, activeflow.version, &after).await?,
-        Some(transition) if after == Disposition::KeepClaim => {
-            let outcome = commit(executor, claim, activeflow.version, &transition, &after).await?;
-            publish(executor, &commands).await?;
-            activeflow.unsettled |= !commands.is_empty();
-            activeflow.inbox.drain(..activeflow.inbox.len().min(transition.consumed as usize));
-            activeflow.control = None;
-            activeflow.body = transition.body;
-            outcome
-        }
-        Some(transition) if commands.is_empty() && !activeflow.unsettled => {
-            let outcome = commit(executor, claim, activeflow.version, &transition, &after).await?;
-            activeflow.body = transition.body;
-            outcome
-        }
-        Some(transition) => {
-            let kept =
-                commit(executor, claim, activeflow.version, &transition, &Disposition::KeepClaim).await?;
-            activeflow.body = transition.body;
-            if let CommitOutcome::ClaimKept { version } = kept {
-                activeflow.version = version;
+        None => finish(executor, &claim, activeflow.version, &after).await?,
+        Some(mut transition) => {
+            transition.messages =
+                brake::counted(&activeflow.spec, &messages, executor.config.messages_per_minute);
+            let is_final = commands.is_empty() && !activeflow.unsettled;
+            let first = if is_final { &after } else { &Disposition::KeepClaim };
+            let stored = commit(executor, &claim, activeflow.version, &transition, first).await?;
+            if let CommitOutcome::RateLimited { left } = &stored {
+                activeflow.brake.refused(messages.into_keys(), left);
+                return Ok((stored, after));
             }
-            publish(executor, &commands).await?;
-            let outcome = finish(executor, claim, activeflow.version, &after).await?;
-            activeflow.unsettled = false;
-            outcome
+            activeflow.body = transition.body;
+            if is_final && after != Disposition::KeepClaim {
+                stored
+            } else {
+                publish_stored(executor, activeflow, stored, &commands, transition.consumed, &after).await?
+            }
         }
     };
     metrics::actions(&actions);
     unused.into_iter().for_each(metrics::ignored);
     for failure in &failures {
+        if activeflow.brake.is_on() && failure.detail["code"] == "rate_limited" {
+            metrics::rate_limited();
+        }
         executor.failures.warn(
             executor.ports.clock.monotonic(),
             activeflow.claim.id,
@@ -261,6 +265,31 @@ async fn perform(
         tracing::info!(activeflow_id = %activeflow.claim.id, flow_name = activeflow.spec.flow.name, reason, "Activeflow ended");
     }
     Ok((outcome, after))
+}
+
+/// Publishes the commands of a transition that is stored under a kept claim, then settles them together with `after`.
+async fn publish_stored(
+    executor: &Executor,
+    activeflow: &mut ClaimedActiveflow,
+    stored: CommitOutcome,
+    commands: &[Message],
+    consumed: u32,
+    after: &Disposition,
+) -> Result<CommitOutcome, AbortReason> {
+    if *after == Disposition::KeepClaim {
+        publish(executor, commands).await?;
+        activeflow.unsettled |= !commands.is_empty();
+        activeflow.inbox.drain(..activeflow.inbox.len().min(consumed as usize));
+        activeflow.control = None;
+        return Ok(stored);
+    }
+    if let CommitOutcome::ClaimKept { version } = stored {
+        activeflow.version = version;
+    }
+    publish(executor, commands).await?;
+    let outcome = finish(executor, &activeflow.claim, activeflow.version, after).await?;
+    activeflow.unsettled = false;
+    Ok(outcome)
 }
 
 /// Ends an activeflow whose data cannot be read, whose step panics or whose step produces too much: a retry would fail
@@ -294,10 +323,12 @@ async fn fail(
         commands: commands.iter().map(Message::to_bytes).collect(),
         journal: Some(journal(activeflow.version, note.at, vec![note])),
         control: activeflow.control.clone(),
+        ..Transition::default()
     };
     let decision = Decision {
         transition: Some(transition),
         commands,
+        messages: BTreeMap::new(),
         after: Disposition::End { rest: cursor.as_ref().map(redelivered).unwrap_or_default() },
         ending: Some("failed".into()),
         started: false,

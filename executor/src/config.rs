@@ -15,6 +15,8 @@ pub struct Config {
     pub resumes: u32,
     /// Maximum number of actions in one commit, from 1 to [`flow::step::limits::ACTIONS_PER_STEP`].
     pub actions_per_commit: u32,
+    /// Maximum number of messages that activeflows send from one number to another within a minute; 0 for any number.
+    pub messages_per_minute: u32,
     /// Maximum time to wait for the oldest confirm. Then the broker counts as away.
     pub confirm_timeout: Duration,
     /// Maximum number of compiled bundles in memory.

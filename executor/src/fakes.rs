@@ -44,6 +44,8 @@ pub struct Harness {
     pub claimed: Mutex<BTreeMap<ActiveflowId, Row>>,
     /// Inputs that arrive during the first commit or finish that would park.
     pub more: Mutex<Option<Vec<Entry>>>,
+    /// Refusals of the first commits with messages: what is left of each pair.
+    pub limited: Mutex<VecDeque<Vec<u32>>>,
     /// Committing panics.
     pub panics: AtomicBool,
     /// Every claim belongs to another worker.
@@ -121,6 +123,7 @@ pub fn config() -> Config {
         capacity: 64,
         resumes: 4,
         actions_per_commit: flow::limits::ACTIONS_PER_STEP,
+        messages_per_minute: 20,
         confirm_timeout: 10 * second,
         bundles: 4,
         heartbeat_interval: second,
@@ -194,6 +197,11 @@ impl Work for Harness {
         let (consumed, commands) = (t.consumed, t.commands.len());
         assert!(!self.panics.load(Ordering::Relaxed), "scripted");
         self.note(format!("commit {v}: {consumed} inputs, {commands} commands, {}{control}", name(after)));
+        let refusal =
+            if t.messages.pairs.is_empty() { None } else { self.limited.lock().unwrap().pop_front() };
+        if let Some(left) = refusal {
+            return Ok(CommitOutcome::RateLimited { left });
+        }
         Ok(self.outcome(c, v + 1, after))
     }
     async fn finish(

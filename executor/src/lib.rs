@@ -12,6 +12,7 @@
 
 mod advance;
 mod after;
+mod brake;
 mod broker_status;
 mod bundle_cache;
 mod claim;

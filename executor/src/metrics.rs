@@ -19,9 +19,11 @@ const STARTED: &str = "signalbox_activeflows_started_total";
 const ENDED: &str = "signalbox_activeflows_ended_total";
 const ACTIONS: &str = "signalbox_actions_total";
 const IGNORED: &str = "signalbox_inputs_ignored_total";
+const RATE_LIMITED: &str = "signalbox_messages_limited_total";
 const NO_BUNDLE: &str = "signalbox_bundle_unavailable_total";
 
 pub fn describe() {
+    counter!(RATE_LIMITED).increment(0);
     describe_counter!(CLAIMS, "Activeflows claimed");
     describe_counter!(COMMITS, "Commit requests that the store answered");
     describe_counter!(FENCED, "Transitions refused because the claim belongs to another worker");
@@ -39,6 +41,10 @@ pub fn describe() {
     describe_counter!(
         IGNORED,
         "Inputs that changed nothing, or that were dropped, by note: ignored, dropped, replaced"
+    );
+    describe_counter!(
+        RATE_LIMITED,
+        "Actions that failed because a pair of numbers had its maximum of messages within a minute"
     );
     describe_counter!(NO_BUNDLE, "Turns postponed because a bundle was missing or not readable");
 }
@@ -101,6 +107,10 @@ pub fn actions(notes: &[(String, NoteKind)]) {
 /// Counts a note about an input that no action used.
 pub fn ignored(what: NoteKind) {
     counter!(IGNORED, "note" => what.as_str()).increment(1);
+}
+
+pub fn rate_limited() {
+    counter!(RATE_LIMITED).increment(1);
 }
 
 pub fn no_bundle() {

@@ -5,11 +5,12 @@ use crate::turn_output::{TurnOutput, journal_notes};
 use common::ActiveflowId;
 use common::command::Message;
 use common::journal;
-use common::ports::work::{Control, Disposition, Transition};
+use common::ports::work::{Control, Disposition, Messages, Transition};
 use common::record::{ActiveflowSpec, Entry};
 use flow::cursor::{CursorState, Identity, Input};
-use flow::step::{Command, Effect, Note, NoteKind, limits};
+use flow::step::{Command, Effect, MessageQuota, Note, NoteKind, Pair, limits};
 use flow::{Bundle, Cursor, Event, FormatError, Timestamp};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Input of one turn.
@@ -27,6 +28,8 @@ pub struct Turn<'a> {
     pub resumes: u32,
     /// Maximum number of actions per step. Below [`limits::ACTIONS_PER_STEP`], a turn is a single step.
     pub actions: u32,
+    /// Messages that the turn may send.
+    pub quota: &'a MessageQuota,
 }
 
 /// Outcome of one turn.
@@ -36,6 +39,8 @@ pub struct Decision {
     pub transition: Option<Transition>,
     /// The commands whose bytes are [`Transition::commands`].
     pub commands: Vec<Message>,
+    /// Number of messages among the commands, by pair of numbers.
+    pub messages: BTreeMap<Pair, u32>,
     /// Next state of the claim, once the commands are settled.
     pub after: Disposition,
     /// Reason of the end, if the activeflow ended.
@@ -97,6 +102,9 @@ struct Stepper<'a> {
     steps: u32,
     started: bool,
     output: TurnOutput,
+    /// Messages that further steps may send.
+    quota: MessageQuota,
+    messages: BTreeMap<Pair, u32>,
 }
 
 impl<'a> Stepper<'a> {
@@ -110,6 +118,8 @@ impl<'a> Stepper<'a> {
             steps: 0,
             started: false,
             output: TurnOutput::default(),
+            quota: turn.quota.clone(),
+            messages: BTreeMap::new(),
         };
         if !turn.body.is_empty() {
             let read = catch_unwind(AssertUnwindSafe(|| Cursor::from_bytes(turn.body)));
@@ -198,13 +208,20 @@ impl<'a> Stepper<'a> {
     fn step(&mut self, input: Input) -> Result<(), TurnFailure> {
         let Some(cursor) = self.cursor.take() else { return Ok(()) };
         let Turn { id, spec, bundle, now, actions, .. } = self.turn;
+        let quota = &self.quota;
         let action_id = cursor.current_action().map(str::to_owned);
-        let step =
-            catch_unwind(AssertUnwindSafe(|| flow::step_within(bundle, cursor, input, *now, *actions)))
-                .map_err(|panic| self.failed(NoteKind::Panic, action_id, text_of(&*panic)))?;
+        let step = catch_unwind(AssertUnwindSafe(|| {
+            flow::step_limited(bundle, cursor, input, *now, *actions, quota)
+        }))
+        .map_err(|panic| self.failed(NoteKind::Panic, action_id, text_of(&*panic)))?;
         self.cursor = Some(step.cursor);
         self.stepped = true;
         self.steps += 1;
+        for Effect::Command(command) in &step.effects {
+            let Some(pair) = command.message_pair() else { continue };
+            self.quota.take(&pair);
+            *self.messages.entry(pair).or_default() += 1;
+        }
         let to_message = |effect: Effect| match effect {
             Effect::Command(command) => message(*id, spec, &command, *now),
         };
@@ -247,6 +264,7 @@ impl<'a> Stepper<'a> {
         Decision {
             transition: Some(transition),
             commands: Vec::new(),
+            messages: BTreeMap::new(),
             after: Disposition::Pause,
             ending: None,
             started: false,
@@ -275,8 +293,19 @@ impl<'a> Stepper<'a> {
             commands: stored,
             journal,
             control: control.cloned(),
+            messages: Messages::default(),
         });
-        Decision { transition, commands, after, ending, started: self.started, failures, unused, actions }
+        Decision {
+            transition,
+            commands,
+            messages: self.messages,
+            after,
+            ending,
+            started: self.started,
+            failures,
+            unused,
+            actions,
+        }
     }
 }
 

@@ -29,7 +29,7 @@ mod routing;
 mod time;
 
 pub use class::Class;
-pub use engine::{Cursor, cursor, preview, step, step_within};
+pub use engine::{Cursor, cursor, preview, step, step_limited, step_within};
 pub use format::FormatError;
 pub use language::{MAX_DOCUMENT_BYTES, TRIGGERS, calls, schema, validate};
 pub use program::Bundle;

@@ -3,6 +3,7 @@
 mod support;
 
 use flow::cursor::{CursorState, Input};
+use flow::step::MessageQuota;
 use serde_json::{Value, json};
 use support::{Drive, bundle_of, event, voice};
 
@@ -482,6 +483,28 @@ fn no_message_is_sent_to_a_withheld_caller() {
     let call = Drive::call(flow);
     let to: Vec<_> = call.commands.iter().map(|command| command.data["to"].as_str().unwrap()).collect();
     assert_eq!(to, ["+15550199", "+15550198"], "in their normal form");
+}
+
+#[test]
+fn messages_beyond_the_quota_fail_their_action_and_nothing_of_it_is_sent() {
+    let to = |numbers: &[&str]| numbers.iter().map(|number| json!({ "target": number })).collect::<Value>();
+    let send = |id: &str, numbers: &[&str]| json!({ "id": id, "type": "message_send", "on_error": "continue", "option": { "text": "x", "destinations": to(numbers) } });
+    let flow = voice(json!([
+        send("a", &["+15550100"]),
+        send("b", &["+15550199", "00 1 555 0100"]),
+        send("c", &["+15550199"]),
+        { "id": "w", "type": "digits_receive" },
+    ]));
+    let mut quota = MessageQuota::default();
+    quota.limit(("+15550111".into(), "+15550100".into()), 1);
+    let mut call = Drive::new(flow);
+    call.quota = quota;
+    call.input(Input::Started(event("call.incoming", json!({ "from": "+15550100", "to": "+15550111" }))));
+    let sent: Vec<_> = call.commands.iter().map(|command| command.data["to"].as_str().unwrap()).collect();
+    assert_eq!(sent, ["+15550100", "+15550199"]);
+    assert_eq!((call.error_code().as_deref(), call.noted("failed")), (Some("rate_limited"), 1));
+    let failed = call.notes.iter().find(|note| note.what.as_str() == "failed").unwrap();
+    assert_eq!((failed.action_id.as_deref(), &failed.detail["code"]), (Some("b"), &json!("rate_limited")));
 }
 
 /// A second start of a live call is a copy: it starts nothing when the call ends.

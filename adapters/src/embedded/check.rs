@@ -143,7 +143,7 @@ fn behind(connection: &Connection, has_checksums: bool, shards: u16, place: &[u8
 /// Places where keys of a kind begin.
 fn prefixes(shards: u16) -> Vec<Vec<u8>> {
     let kinds = (b'a'..=b'z').flat_map(|kind| [vec![b's', kind], vec![b'b', kind]]);
-    let of_shards = b"adfhnst"
+    let of_shards = b"adfhnpstu"
         .iter()
         .flat_map(|kind| (0..shards).map(|shard| [[b's', *kind].as_slice(), &shard.to_be_bytes()].concat()));
     kinds.chain(of_shards).collect()

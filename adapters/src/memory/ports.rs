@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use common::member::{Member, MemberId};
 use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use common::ports::intake::{Deliver, Delivered};
-use common::ports::lookup::{ActiveflowSnapshot, Controlled, FeedEntry, ListQuery};
+use common::ports::lookup::{ActiveflowSnapshot, ControlRequest, Controlled, FeedEntry, ListQuery};
 use common::ports::upkeep::{Depth, SweepReport};
 use common::ports::work::{
     Claim, ClaimRequest, Claimed, CommitOutcome, Control, Disposition, Token, Transition, Wakeups,
@@ -166,6 +166,19 @@ impl<P: Persistence> Lookup for Store<P> {
         self.run("control", |model, now| {
             let shard = id.shard(model.shards());
             model.shard(shard).control(id, control, now)
+        })
+        .await
+    }
+
+    async fn control_once(
+        &self,
+        id: ActiveflowId,
+        control: &Control,
+        request: &ControlRequest,
+    ) -> Result<Controlled, StoreError> {
+        self.run("control", |model, now| {
+            let shard = id.shard(model.shards());
+            model.shard(shard).control_once(id, control, request, now)
         })
         .await
     }

@@ -10,7 +10,7 @@
 //! sb:{7}:lane:<name>   resumed, fresh, suspects, alone                       sb:{7}:dead       worker -> time of detection
 //! sb:{7}:d:<g>:<b>     dedup: generation, bucket -> marks                    sb:{7}:nonces     worker -> last nonce and its ids
 //! sb:{7}:try:<mark>    solo attempts at an event                             sb:{7}:feed       stream of changes
-//! sb:{7}:meta          generation, dedup generation
+//! sb:{7}:m:<pair>      recent messages between two numbers                   sb:{7}:meta       generation, dedup generation
 //! sb:{definitions}     generation, definitions, shards   :bundle:<hash>   :transitions
 //! sb:{members}         member -> its last heartbeat
 //! ```

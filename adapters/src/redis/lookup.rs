@@ -6,7 +6,7 @@ use super::reply::{Reply, bad};
 use super::store::Store;
 use async_trait::async_trait;
 use common::ports::Lookup;
-use common::ports::lookup::{ActiveflowSnapshot, Controlled, FeedEntry, FeedKind, ListQuery};
+use common::ports::lookup::{ActiveflowSnapshot, ControlRequest, Controlled, FeedEntry, FeedKind, ListQuery};
 use common::ports::work::Control;
 use common::record::Record;
 use common::{ActiveflowId, Shard, StoreError};
@@ -62,15 +62,21 @@ impl Lookup for Store {
     }
 
     async fn control(&self, id: ActiveflowId, control: &Control) -> Result<Controlled, StoreError> {
-        let mut call = Operation::new("control");
-        call.arg(id.as_bytes()).arg(control.to_bytes()).arg(self.settings.feed_length);
-        let answer = self.call(self.shard_of(id), call).await?;
-        let text = Reply::new("control", Value::Array(vec![answer]))?.text()?;
-        Ok(match text.as_str() {
-            "accepted" => Controlled::Accepted,
-            "ended" => Controlled::Ended,
-            _ => Controlled::Unknown,
-        })
+        self.control_call(self.shard_of(id), self.control_of(id, control)).await
+    }
+
+    async fn control_once(
+        &self,
+        id: ActiveflowId,
+        control: &Control,
+        request: &ControlRequest,
+    ) -> Result<Controlled, StoreError> {
+        let mut call = self.control_of(id, control);
+        for key in [request.id, request.content] {
+            call.arg(key.mark()).arg(key.bucket() % keys::DEDUP_BUCKETS);
+        }
+        call.arg(u8::from(request.is_void));
+        self.control_call(self.shard_of(id), call).await
     }
 
     async fn feed(&self, shard: Shard, after: &str, max: u32) -> Result<Vec<FeedEntry>, StoreError> {
@@ -95,6 +101,25 @@ impl Lookup for Store {
 }
 
 impl Store {
+    fn control_of(&self, id: ActiveflowId, control: &Control) -> Operation {
+        let mut call = Operation::new("control");
+        call.arg(id.as_bytes()).arg(control.to_bytes()).arg(self.settings.feed_length);
+        call
+    }
+
+    async fn control_call(&self, shard: Shard, call: Operation) -> Result<Controlled, StoreError> {
+        let answer = self.call(shard, call).await?;
+        let text = Reply::new("control", Value::Array(vec![answer]))?.text()?;
+        Ok(match text.as_str() {
+            "accepted" => Controlled::Accepted,
+            "ended" => Controlled::Ended,
+            "repeated" => Controlled::Repeated,
+            "reused" => Controlled::IdReused,
+            "void" => Controlled::Void,
+            _ => Controlled::Unknown,
+        })
+    }
+
     /// Reads a shard's page in descending (creation time, id) order, from the query's position.
     async fn newest(
         &self,

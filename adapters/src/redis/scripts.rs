@@ -10,7 +10,7 @@
 use super::keys::DEDUP_BUCKETS;
 use common::limits::{
     CLAIM_OVERDUE, DEAD_ID_RETENTION, DEATHS_ALONE, DEDUP_GENERATIONS, INBOX_BYTES, INBOX_ENTRIES,
-    JOURNAL_ENTRIES, SUSPECT_GROUP, SWEEP_BATCH,
+    JOURNAL_ENTRIES, MESSAGE_WINDOW, SUSPECT_GROUP, SWEEP_BATCH,
 };
 use common::record::{
     EVENT_TAG, FORMAT, SPEC_AT, SPEC_BUNDLE_AT, SPEC_TEXTS_AT, START_CLASS_AT, START_SPEC_AT, TIMER_TAG,
@@ -66,7 +66,7 @@ fn assembled(parts: &[&str]) -> Script {
 
 /// Constants of the workspace that the scripts use, as one `local` statement.
 fn constants() -> String {
-    let constants: [(&str, u64); 21] = [
+    let constants: [(&str, u64); 22] = [
         ("FORMAT", FORMAT.into()),
         ("ID_BYTES", ID_BYTES as u64),
         ("NONCE_BYTES", NONCE_BYTES as u64),
@@ -88,6 +88,7 @@ fn constants() -> String {
         ("DEDUP_BUCKETS", DEDUP_BUCKETS.into()),
         ("CLAIM_OVERDUE_US", CLAIM_OVERDUE.as_micros() as u64),
         ("DEAD_ID_RETENTION_US", DEAD_ID_RETENTION.as_micros() as u64),
+        ("MESSAGE_WINDOW_US", MESSAGE_WINDOW.as_micros() as u64),
     ];
     let names = constants.map(|(name, _)| name).join(", ");
     let values = constants.map(|(_, value)| value.to_string()).join(", ");

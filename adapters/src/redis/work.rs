@@ -57,7 +57,12 @@ impl Work for Store {
             .arg(transition.journal.as_deref().unwrap_or_default())
             .arg(transition.control.as_ref().map(Control::to_bytes).unwrap_or_default())
             .arg(self.settings.feed_length)
-            .arg(transition.commands.len());
+            .arg(transition.messages.most)
+            .arg(transition.messages.pairs.len());
+        for (pair, number) in &transition.messages.pairs {
+            call.arg(pair).arg(*number);
+        }
+        call.arg(transition.commands.len());
         for command in &transition.commands {
             call.arg(command);
         }
@@ -127,6 +132,11 @@ fn outcome(mut reply: Reply) -> Result<CommitOutcome, StoreError> {
         "more" => {
             let (version, control) = (reply.number()?, reply.control()?);
             CommitOutcome::More { version, inbox: reply.entries()?, control }
+        }
+        "limited" => {
+            let mut left = reply.nested()?;
+            let left = (0..left.rest()).map(|_| left.number().map(|left| left as u32));
+            CommitOutcome::RateLimited { left: left.collect::<Result<_, _>>()? }
         }
         "fenced" => CommitOutcome::Fenced,
         other => return Err(unexpected("commit", &format!("an outcome, got `{other}`"))),

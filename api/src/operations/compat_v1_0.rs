@@ -5,6 +5,7 @@ use super::activeflows::stop::stop;
 use crate::api::Api;
 use crate::auth::Caller;
 use crate::extract::Query;
+use crate::idempotency::IdempotencyKey;
 use crate::page::{self, Page, Position};
 use crate::problem::Problem;
 use crate::resource::compat_v1_0::{ActiveflowV1_0, read_time, time};
@@ -109,9 +110,11 @@ async fn get(State(api): State<Arc<Api>>, Found(found): Found) -> Result<Json<Ac
 )]
 async fn stop_one(
     State(api): State<Arc<Api>>,
+    caller: Caller,
     Found(found): Found,
 ) -> Result<(StatusCode, Json<ActiveflowV1_0>), Problem> {
-    let (status, found) = stop(&api, found.id).await?;
+    // The v1.0 API has no keys of requests; a second stop has no further effect.
+    let (status, _, found) = stop(&api, &caller, IdempotencyKey(None), found.id).await?;
     Ok((status, Json(resource(&api, &found).await?.into())))
 }
 

@@ -150,6 +150,7 @@ impl LiveHarness {
             capacity: 64,
             resumes: 4,
             actions_per_commit: 256,
+            messages_per_minute: 20,
             confirm_timeout: Duration::from_secs(10),
             bundles: 8,
             heartbeat_interval: Duration::from_millis(100),

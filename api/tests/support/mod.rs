@@ -125,6 +125,18 @@ impl ApiHarness {
         self.send(request.body(body).unwrap()).await
     }
 
+    /// A POST without a body, with the header `Idempotency-Key`.
+    pub async fn once(&self, idempotency_key: &str, path: &str) -> Answer {
+        self.once_as(KEY, idempotency_key, path, Value::Null).await
+    }
+
+    pub async fn once_as(&self, key: &str, idempotency_key: &str, path: &str, body: Value) -> Answer {
+        let request = Request::post(path).header("authorization", format!("Bearer {key}"));
+        let request = request.header("content-type", "application/json");
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        self.send(request.header("idempotency-key", idempotency_key).body(body).unwrap()).await
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.ask(KEY, "GET", path, None).await
     }
@@ -256,6 +268,7 @@ impl ApiHarness {
             capacity: 64,
             resumes: 4,
             actions_per_commit: 256,
+            messages_per_minute: 20,
             confirm_timeout: SECOND,
             bundles: 8,
             heartbeat_interval: SECOND,

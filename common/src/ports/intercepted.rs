@@ -2,7 +2,7 @@
 
 use super::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use super::intake::{Deliver, Delivered};
-use super::lookup::{ActiveflowSnapshot, Controlled, FeedEntry, ListQuery};
+use super::lookup::{ActiveflowSnapshot, ControlRequest, Controlled, FeedEntry, ListQuery};
 use super::upkeep::{Depth, SweepReport};
 use super::work::{Claim, ClaimRequest, Claimed, CommitOutcome, Control, Disposition, Transition, Wakeups};
 use super::{Catalogue, Intake, Lookup, Members, StateStore, Upkeep, Work};
@@ -74,6 +74,7 @@ pub enum Operation {
     Get { id: ActiveflowId },
     List { query: ListQuery },
     Control { id: ActiveflowId, control: Control },
+    ControlOnce { id: ActiveflowId, control: Control, request: ControlRequest },
     Feed { shard: Shard, after: String, max: u32 },
     Trim { shard: Shard, through: String },
 }
@@ -103,6 +104,7 @@ impl Operation {
             Operation::Get { .. } => "get",
             Operation::List { .. } => "list",
             Operation::Control { .. } => "control",
+            Operation::ControlOnce { .. } => "control_once",
             Operation::Feed { .. } => "feed",
             Operation::Trim { .. } => "trim",
         }
@@ -264,6 +266,17 @@ impl<I: Interceptor> Lookup for Intercepted<I> {
 
     async fn control(&self, id: ActiveflowId, control: &Control) -> Answer<Controlled> {
         intercept!(self, Control { id, control: control.clone() }, |store| store.control(*id, control))
+    }
+
+    async fn control_once(
+        &self,
+        id: ActiveflowId,
+        control: &Control,
+        request: &ControlRequest,
+    ) -> Answer<Controlled> {
+        intercept!(self, ControlOnce { id, control: control.clone(), request: *request }, |store| {
+            store.control_once(*id, control, request)
+        })
     }
 
     async fn feed(&self, shard: Shard, after: &str, max: u32) -> Answer<Vec<FeedEntry>> {

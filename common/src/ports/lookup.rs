@@ -3,7 +3,7 @@
 use super::error::StoreError;
 use super::work::Control;
 use crate::record::{Entry, Record};
-use crate::{ActiveflowId, Shard};
+use crate::{ActiveflowId, EventKey, Shard};
 use async_trait::async_trait;
 use flow::Timestamp;
 
@@ -36,6 +36,39 @@ pub enum Controlled {
     Ended,
     /// There is no such activeflow, or its retention is over.
     Unknown,
+    /// The request was accepted before, within the dedup window: nothing changed.
+    Repeated,
+    /// The id of the request belongs to another request: nothing changed.
+    IdReused,
+    /// The request is void and was not accepted before.
+    Void,
+}
+
+/// Identity of a control request, so that it takes effect once however often it arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ControlRequest {
+    /// Key of the request's id.
+    pub id: EventKey,
+    /// Key of the id together with what is asked for.
+    pub content: EventKey,
+    /// Whether it would have no effect now, so that the store only tells whether it was accepted before.
+    pub is_void: bool,
+}
+
+impl ControlRequest {
+    /// `asker` and `id` name the request to the activeflow.
+    pub fn new(activeflow: ActiveflowId, asker: &str, id: &str, control: &Control) -> ControlRequest {
+        let activeflow = activeflow.to_string();
+        let (name, target) = match control {
+            Control::Forward { action_id } => (control.name(), action_id.as_str()),
+            _ => (control.name(), ""),
+        };
+        ControlRequest {
+            id: EventKey::of(&["control", &activeflow, asker, id]),
+            content: EventKey::of(&["control", &activeflow, asker, id, name, target]),
+            is_void: false,
+        }
+    }
 }
 
 /// Entry of a shard's feed of changes.
@@ -85,6 +118,14 @@ pub trait Lookup: Send + Sync {
 
     /// Stores a control. Stop replaces pause, pause replaces the others, and among the others the last one wins.
     async fn control(&self, id: ActiveflowId, control: &Control) -> Result<Controlled, StoreError>;
+
+    /// Stores a control as [`Lookup::control`] does, unless the same request was accepted before.
+    async fn control_once(
+        &self,
+        id: ActiveflowId,
+        control: &Control,
+        request: &ControlRequest,
+    ) -> Result<Controlled, StoreError>;
 
     /// Reads at most `max` entries behind `after`; from the oldest one if `after` is empty.
     async fn feed(&self, shard: Shard, after: &str, max: u32) -> Result<Vec<FeedEntry>, StoreError>;

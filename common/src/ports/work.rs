@@ -59,6 +59,18 @@ pub enum Control {
 }
 
 impl Control {
+    /// The verb in the API.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Control::Stop => "stop",
+            Control::Pause => "pause",
+            Control::Resume => "resume",
+            Control::Retry => "retry",
+            Control::Continue => "continue",
+            Control::Forward { .. } => "forward",
+        }
+    }
+
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
             Control::Stop => b"s".to_vec(),
@@ -97,6 +109,17 @@ pub struct Transition {
     pub journal: Option<Vec<u8>>,
     /// The control that the transition applied.
     pub control: Option<Control>,
+    /// The messages among the commands.
+    pub messages: Messages,
+}
+
+/// Messages of a transition. The store counts them for [`crate::limits::MESSAGE_WINDOW`], in the shard of the activeflow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Messages {
+    /// Maximum for each pair of numbers within the window.
+    pub most: u32,
+    /// Key and number of messages of each pair; a pair occurs once.
+    pub pairs: Vec<([u8; 16], u32)>,
 }
 
 /// State of the claim after a commit or finish.
@@ -122,6 +145,9 @@ pub enum CommitOutcome {
     Released { version: u64 },
     /// Stored, but not parked: there is new input or a control. The claim is kept.
     More { version: u64, inbox: Vec<Entry>, control: Option<Control> },
+    /// Nothing is stored: a pair of numbers would get more messages than it may. The claim is kept. `left` are the messages
+    /// that each pair of the transition may still get, in its order.
+    RateLimited { left: Vec<u32> },
     /// The claim is lost: nothing changed, and nothing of this work may become visible.
     Fenced,
 }

@@ -187,3 +187,59 @@ async fn small_commits_continue_under_one_claim_and_settle_once() {
         ]
     );
 }
+
+/// Texts the caller twice, and another number once.
+fn texting() -> flow::Bundle {
+    let text = |id: &str, option: serde_json::Value| serde_json::json!({ "id": id, "type": "message_send", "on_error": "continue", "option": option });
+    let document = serde_json::json!({
+        "schema": "signalbox.flow/v1", "name": "Test", "type": "voice", "on_end": "leave", "trigger": { "event": "call.incoming" },
+        "actions": [
+            text("a", serde_json::json!({ "text": "one" })),
+            text("b", serde_json::json!({ "text": "two" })),
+            text("c", serde_json::json!({ "text": "three", "destinations": [{ "target": "+15550199" }] })),
+        ],
+    });
+    flow::Bundle::compile(("flow", &document.to_string()), &std::collections::BTreeMap::new()).unwrap()
+}
+
+#[tokio::test]
+async fn a_turn_with_too_many_messages_is_decided_again_with_those_that_are_left() {
+    let harness = Arc::new(Harness::default());
+    harness.publish_bundle(spec().bundle, &texting()).await;
+    harness.limited.lock().unwrap().extend([vec![1, 5]]);
+    assert_eq!(run(&harness, row(1, Suspect::No)).await, AdvanceOutcome::Ended);
+    assert_eq!(
+        harness.log(),
+        [
+            "commit 0: 1 inputs, 3 commands, Keep",
+            "commit 0: 1 inputs, 2 commands, Keep",
+            "publish 1",
+            "publish 2",
+            "finish 1: 0 left, End"
+        ]
+    );
+    let sent = harness.published.lock().unwrap().clone();
+    assert!(sent[0].body.contains("one") && sent[1].body.contains("three"), "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_turn_that_stays_refused_is_stored_without_messages() {
+    let harness = Arc::new(Harness::default());
+    harness.publish_bundle(spec().bundle, &texting()).await;
+    harness.limited.lock().unwrap().extend(std::iter::repeat_n(vec![1, 1], 100));
+    assert_eq!(run(&harness, row(1, Suspect::No)).await, AdvanceOutcome::Ended);
+    assert_eq!(harness.log().last().unwrap(), "commit 0: 1 inputs, 0 commands, End");
+    assert!(harness.log().len() < 10 && harness.published.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn without_a_limit_no_message_is_counted() {
+    let harness = Arc::new(Harness::default());
+    harness.publish_bundle(spec().bundle, &texting()).await;
+    harness.limited.lock().unwrap().push_back(vec![0, 0]);
+    let config = Config { messages_per_minute: 0, ..crate::fakes::config() };
+    let time = StoreTime { answered: Timestamp::default(), received_at: Duration::ZERO };
+    let executor = Executor::new(harness.ports(), config);
+    assert_eq!(advance(&executor, row(1, Suspect::No), time).await, AdvanceOutcome::Ended);
+    assert_eq!(harness.published.lock().unwrap().len(), 3);
+}

@@ -31,6 +31,7 @@ fn decided(bundle: &Bundle, inbox: &[Entry], resumes: u32) -> Result<Decision, T
         now: Timestamp::default(),
         resumes,
         actions: limits::ACTIONS_PER_STEP,
+        quota: &MessageQuota::default(),
     })
 }
 
@@ -57,6 +58,7 @@ fn a_cursor_that_yielded_resumes_at_least_once_in_each_turn() {
         now: Timestamp::default(),
         resumes: 0,
         actions: limits::ACTIONS_PER_STEP,
+        quota: &MessageQuota::default(),
     };
     let second = decide(&turn).unwrap().transition.expect("it moves");
     assert_ne!(executed(&body), executed(&second.body));
@@ -108,6 +110,7 @@ fn a_turn_of_few_actions_is_one_step_and_leaves_the_rest() {
             now: Timestamp::default(),
             resumes: 4,
             actions: 1,
+            quota: &MessageQuota::default(),
         };
         let decision = decide(&turn).unwrap();
         let entered = decision.actions.iter().filter(|(_, what)| *what == NoteKind::Entered).count();

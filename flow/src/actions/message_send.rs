@@ -104,6 +104,7 @@ impl Execute for MessageSend {
         }
         let from = normal_form::number(&from);
         let to = to.iter().map(|to| destination(to)).collect::<Result<Vec<_>, _>>()?;
+        context.take_from_quota(&from, &to)?;
         let mut sent = Vec::new();
         for to in to {
             let data =

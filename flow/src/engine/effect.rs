@@ -1,5 +1,6 @@
 //! Effects of a step: requests to other systems.
 
+use super::quota::Pair;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -18,4 +19,12 @@ pub struct Command {
     pub kind: String,
     pub action_id: String,
     pub data: Map<String, Value>,
+}
+
+impl Command {
+    /// Sender and receiver, if the command sends a message.
+    pub fn message_pair(&self) -> Option<Pair> {
+        let number = |key: &str| Some(self.data.get(key)?.as_str()?.to_owned());
+        if self.kind == "message.send" { Some((number("from")?, number("to")?)) } else { None }
+    }
 }

@@ -3,6 +3,7 @@
 use super::cursor::{Cursor, Early, HANGUP};
 use super::effect::{Command, Effect};
 use super::note::{Note, NoteKind};
+use super::quota::MessageQuota;
 use super::variables::Scope;
 use crate::json::{self, encoded_len, shown};
 use crate::limits;
@@ -27,6 +28,8 @@ pub(crate) struct Run<'a> {
     pub changed: bool,
     /// Maximum of actions in this step.
     pub actions: u32,
+    /// Messages that this step may send.
+    pub quota: MessageQuota,
     /// Work of this step.
     pub work: Work,
     /// Whether the step is a repetition up to the action for which not enough work was left.
@@ -204,6 +207,10 @@ impl Context for Run<'_> {
             data,
         }));
         self.cursor.sequence
+    }
+
+    fn take_from_quota(&mut self, from: &str, to: &[String]) -> Result<(), Failure> {
+        self.quota.take_all(from, to)
     }
 
     fn name_of_next_command(&self) -> String {

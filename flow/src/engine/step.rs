@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 pub use super::effect::{Command, Effect};
 pub use super::note::{Note, NoteKind};
+pub use super::quota::{MessageQuota, Pair};
 pub use crate::limits;
 
 /// The outcome of one input.
@@ -33,12 +34,26 @@ pub fn step(bundle: &Bundle, cursor: Cursor, input: Input, now: Timestamp) -> St
 /// An action for which not enough work is left is undone: the step runs again, up to that action. So any division into
 /// steps gives the same cursor and the same effects.
 pub fn step_within(bundle: &Bundle, cursor: Cursor, input: Input, now: Timestamp, actions: u32) -> Step {
+    step_limited(bundle, cursor, input, now, actions, &MessageQuota::default())
+}
+
+/// Like [`step_within`], but sends only the messages that `quota` allows: an action that would send more fails with the
+/// code `rate_limited`.
+pub fn step_limited(
+    bundle: &Bundle,
+    cursor: Cursor,
+    input: Input,
+    now: Timestamp,
+    actions: u32,
+    quota: &MessageQuota,
+) -> Step {
     let actions = actions.clamp(1, limits::ACTIONS_PER_STEP);
-    let run = run(Run::begin(bundle, cursor.clone(), now, actions), input.clone());
+    let begin = |cursor, actions| Run::begin(bundle, cursor, now, actions, quota.clone());
+    let run = run(begin(cursor.clone(), actions), input.clone());
     let run = match run.overrun {
         None => run,
         Some(done) => {
-            let again = Run::begin(bundle, cursor, now, done);
+            let again = begin(cursor, done);
             self::run(Run { yields_for_work: true, ..again }, input)
         }
     };
@@ -52,7 +67,13 @@ fn run(mut run: Run<'_>, input: Input) -> Run<'_> {
 }
 
 impl<'a> Run<'a> {
-    fn begin(bundle: &'a Bundle, cursor: Cursor, now: Timestamp, actions: u32) -> Run<'a> {
+    fn begin(
+        bundle: &'a Bundle,
+        cursor: Cursor,
+        now: Timestamp,
+        actions: u32,
+        quota: MessageQuota,
+    ) -> Run<'a> {
         Run {
             bundle,
             cursor,
@@ -62,6 +83,7 @@ impl<'a> Run<'a> {
             now,
             changed: false,
             actions,
+            quota,
             work: Work::of(limits::WORK_PER_STEP),
             yields_for_work: false,
             overrun: None,

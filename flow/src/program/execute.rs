@@ -128,6 +128,12 @@ pub(crate) trait Context {
     /// Sends a command to a gateway. The reply names the returned sequence.
     fn command(&mut self, kind: &str, data: Map<String, Value>) -> u32;
 
+    /// Counts one message from a number to each of others.
+    ///
+    /// # Errors
+    /// `rate_limited`: more than the pair may send now. Then none is counted.
+    fn take_from_quota(&mut self, from: &str, to: &[String]) -> Result<(), Failure>;
+
     /// A name that is unique to the next command: `<activeflow id>-<sequence>`.
     fn name_of_next_command(&self) -> String;
 

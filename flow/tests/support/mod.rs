@@ -9,8 +9,8 @@
 )]
 
 use flow::cursor::{Cursor, CursorState, Early, Identity, Input};
-use flow::step::{Command, Effect, Note, Step, step};
-use flow::{Bundle, Event, Timestamp};
+use flow::step::{Command, Effect, MessageQuota, Note, Step, limits};
+use flow::{Bundle, Event, Timestamp, step_limited};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -20,6 +20,8 @@ pub struct Drive {
     pub now: Timestamp,
     pub commands: Vec<Command>,
     pub notes: Vec<Note>,
+    /// Messages that each step may send.
+    pub quota: MessageQuota,
     events: u32,
 }
 
@@ -73,6 +75,7 @@ impl Drive {
             now: Timestamp::from_micros(1_000_000),
             commands: vec![],
             notes: vec![],
+            quota: MessageQuota::default(),
             events: 0,
         }
     }
@@ -86,7 +89,9 @@ impl Drive {
     }
 
     pub fn input(&mut self, input: Input) -> Vec<Command> {
-        let Step { cursor, effects, notes } = step(&self.bundle, self.cursor.clone(), input, self.now);
+        let (cursor, actions) = (self.cursor.clone(), limits::ACTIONS_PER_STEP);
+        let Step { cursor, effects, notes } =
+            step_limited(&self.bundle, cursor, input, self.now, actions, &self.quota);
         self.cursor = Cursor::from_bytes(&cursor.to_bytes()).unwrap();
         assert_eq!(self.cursor, cursor, "a cursor survives its bytes");
         self.notes.extend(notes);

@@ -152,6 +152,8 @@ impl BenchHarness {
 
     pub fn start(&self, roles: &[Role], commit: Commit) -> Running {
         let mut config = self.config.clone();
+        // All activeflows of the bench write to one number.
+        config.executor.messages_per_minute = 0;
         if commit == Commit::Action {
             config.executor.actions_per_commit = 1;
         }

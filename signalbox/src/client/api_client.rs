@@ -1,13 +1,22 @@
 //! The client of the REST interface, and the problems that it reports.
 
 use super::sse::Messages;
-use super::transport::Transport;
+use super::transport::{Transport, Unanswered};
 use crate::failure::{Failure, lines};
 use http_body_util::BodyExt;
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+
+/// Time for which a request whose answer was lost is repeated.
+const REPEATING: Duration = Duration::from_secs(30);
+/// Pause before a request is repeated.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Time after which an answer counts as lost; longer than the API takes for any control request.
+const ANSWER: Duration = Duration::from_secs(15);
 
 pub struct Client {
     transport: Transport,
@@ -44,6 +53,37 @@ impl Client {
         self.json(Method::POST, path, Some(encoded(body))).await
     }
 
+    /// Sends a request that takes effect once. It has an `Idempotency-Key` of its own, under which it is repeated while
+    /// its answer is lost or the store does not answer.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn post_once<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let key = uuid::Uuid::new_v4().to_string();
+        let (body, deadline) = (encoded(body), Instant::now() + REPEATING);
+        let mut was_sent = false;
+        loop {
+            let headers = [("idempotency-key", key.as_str())];
+            let answer =
+                timeout(ANSWER, self.exchange(Method::POST, path, Some(body.clone()), &headers)).await;
+            let answer = answer.unwrap_or_else(|_| {
+                Err(self.transport.unanswered(path, &format!("not within {} s", ANSWER.as_secs())))
+            });
+            was_sent |= answer.as_ref().map_or_else(|lost| lost.was_sent, |_| true);
+            let is_lost =
+                answer.as_ref().map_or(true, |answer| answer.status == StatusCode::SERVICE_UNAVAILABLE);
+            if is_lost && was_sent && Instant::now() < deadline {
+                sleep(PAUSE).await;
+                continue;
+            }
+            return self.success(answer?, path);
+        }
+    }
+
     /// # Errors
     /// As [`Client::get`].
     pub async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
@@ -61,10 +101,20 @@ impl Client {
     /// # Errors
     /// No answer.
     pub async fn ask(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<Answer, Failure> {
-        let response = self.transport.send(&self.key, method, path, body, &[]).await?;
+        Ok(self.exchange(method, path, body, &[]).await?)
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+        headers: &[(&str, &str)],
+    ) -> Result<Answer, Unanswered> {
+        let response = self.transport.send(&self.key, method, path, body, headers).await?;
         let status = response.status();
         let body = response.into_body().collect().await;
-        let body = body.map_err(|error| self.transport.broken(path, &error.to_string()))?;
+        let body = body.map_err(|error| self.transport.unanswered(path, &error.to_string()))?;
         Ok(Answer { status, body: body.to_bytes().to_vec() })
     }
 
@@ -108,7 +158,10 @@ impl Client {
         path: &str,
         body: Option<Vec<u8>>,
     ) -> Result<T, Failure> {
-        let answer = self.ask(method, path, body).await?;
+        self.success(self.ask(method, path, body).await?, path)
+    }
+
+    fn success<T: DeserializeOwned>(&self, answer: Answer, path: &str) -> Result<T, Failure> {
         if !answer.status.is_success() {
             return Err(self.refusal(&answer));
         }

@@ -22,6 +22,19 @@ pub enum Transport {
     Local(Router),
 }
 
+/// A request without an answer.
+pub struct Unanswered {
+    pub failure: Failure,
+    /// Whether the request may have taken effect.
+    pub was_sent: bool,
+}
+
+impl From<Unanswered> for Failure {
+    fn from(unanswered: Unanswered) -> Failure {
+        unanswered.failure
+    }
+}
+
 impl Transport {
     pub fn remote(base: &str) -> Transport {
         let mut connector = HttpConnector::new();
@@ -38,7 +51,7 @@ impl Transport {
         path: &str,
         body: Option<Vec<u8>>,
         headers: &[(&str, &str)],
-    ) -> Result<Response<Body>, Failure> {
+    ) -> Result<Response<Body>, Unanswered> {
         let base = match self {
             Transport::Remote { base, .. } => base,
             Transport::Local(_) => "",
@@ -54,13 +67,18 @@ impl Transport {
             request = request.header(*name, *value);
         }
         let bytes = Bytes::from(body.unwrap_or_default());
-        let invalid = |error| Failure::usage(format!("{path} is not a valid request: {error}"));
+        let invalid = |error| Unanswered {
+            failure: Failure::usage(format!("{path} is not a valid request: {error}")),
+            was_sent: false,
+        };
         match self {
             Transport::Remote { http, .. } => {
                 let request = request.body(Full::new(bytes)).map_err(invalid)?;
                 let response = http.request(request).await;
                 let response = response.map_err(|error| match error.is_connect() {
-                    true => self.broken(path, &innermost_reason(&error)),
+                    true => {
+                        Unanswered { failure: self.broken(path, &innermost_reason(&error)), was_sent: false }
+                    }
                     false => self.unanswered(path, &innermost_reason(&error)),
                 })?;
                 Ok(response.map(|body| Body::new(body.map_err(axum::Error::new))))
@@ -76,10 +94,11 @@ impl Transport {
     }
 
     /// The connection was open, so the request may have taken effect.
-    fn unanswered(&self, path: &str, why: &str) -> Failure {
-        Failure::failed(format!(
+    pub(super) fn unanswered(&self, path: &str, why: &str) -> Unanswered {
+        let failure = Failure::failed(format!(
             "no response to {path} ({why}): the request may have taken effect. Check the result before you repeat it"
-        ))
+        ));
+        Unanswered { failure, was_sent: true }
     }
 
     pub(super) fn broken(&self, path: &str, why: &str) -> Failure {

@@ -147,6 +147,13 @@ impl Config {
             ),
         );
         require(
+            self.executor.messages_per_minute <= 1_000,
+            format!(
+                "executor.messages_per_minute is {}: write at most 1000, or 0 for no limit",
+                self.executor.messages_per_minute
+            ),
+        );
+        require(
             self.executor.capacity >= 1,
             "executor.capacity is 0: nothing would ever be claimed; write at least 1".into(),
         );
@@ -267,6 +274,7 @@ mod tests {
             (vec!["amqp.confirm_timeout=10ms"], "amqp.confirm_timeout is 10ms"),
             (vec!["amqp.confirm_timeout=1h"], "amqp.confirm_timeout is 1h"),
             (vec!["executor.resumes=0"], "executor.resumes is 0"),
+            (vec!["executor.messages_per_minute=1001"], "executor.messages_per_minute is 1001"),
             (vec!["dispatcher.backlog_low=0"], "dispatcher.backlog_low is 0"),
             (vec!["dispatcher.backlog_low=7", "dispatcher.backlog_high=7"], "dispatcher.backlog_low (7)"),
             (vec!["engine.dedup_rotation=59s"], "engine.dedup_rotation is 59s"),

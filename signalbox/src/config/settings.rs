@@ -111,6 +111,7 @@ pub struct Executor {
     pub capacity: usize,
     pub resumes: u32,
     pub actions_per_commit: u32,
+    pub messages_per_minute: u32,
     pub bundles: usize,
     pub retry_after: HumanDuration,
 }

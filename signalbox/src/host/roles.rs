@@ -73,6 +73,7 @@ fn executor_config(backends: &Backends, config: &Config) -> executor::Config {
         capacity: config.executor.capacity,
         resumes: config.executor.resumes,
         actions_per_commit: config.executor.actions_per_commit,
+        messages_per_minute: config.executor.messages_per_minute,
         confirm_timeout: config.amqp.confirm_timeout.0,
         bundles: config.executor.bundles,
         heartbeat_interval: config.engine.heartbeat_interval.0,

@@ -8,7 +8,7 @@ use super::time::ProcessClock;
 use crate::rng::Rng;
 use api::publish::{Deployment, deploy};
 use common::ports::catalogue::Published;
-use common::ports::lookup::ListQuery;
+use common::ports::lookup::{ControlRequest, ListQuery};
 use common::ports::work::Control;
 use common::ports::{Catalogue, Lookup, Members};
 use common::retry::until_answered;
@@ -23,6 +23,9 @@ pub struct Operator {
     store: SimStore,
     clock: ProcessClock,
     rng: Rng,
+    name: String,
+    /// Number of control requests so far.
+    requests: u64,
 }
 
 impl Operator {
@@ -30,7 +33,7 @@ impl Operator {
         let process = Process::external(name);
         let store = store::seen_by(&process, simulation);
         let clock = ProcessClock::new(simulation.time.clone(), Rng::new(rng.throw(), 1));
-        Operator { simulation: simulation.clone(), store, clock, rng }
+        Operator { simulation: simulation.clone(), store, clock, rng, name: name.into(), requests: 0 }
     }
 
     /// Pauses and resumes activeflows, which must not change their commands, or stops calls. Returns the subjects that it
@@ -125,7 +128,9 @@ impl Operator {
 
     async fn ask(&mut self, id: ActiveflowId, subject: &str, control: Control) {
         self.simulation.log(format!("an operator asks for {control:?} of {subject}"));
-        let answer = until_answered(&self.clock, || self.store.control(id, &control)).await;
+        self.requests += 1;
+        let request = ControlRequest::new(id, &self.name, &self.requests.to_string(), &control);
+        let answer = until_answered(&self.clock, || self.store.control_once(id, &control, &request)).await;
         self.simulation.log(format!("the answer to the operator is {answer:?}"));
     }
 

@@ -24,6 +24,7 @@ pub fn executor(instance: &str, rng: &mut Rng) -> executor::Config {
         resumes: 2,
         // At least the actions before the first prompt: a digit that arrives between two commits would skip it.
         actions_per_commit: *rng.pick(&[4, 5, 256, 256]),
+        messages_per_minute: 20,
         confirm_timeout: Duration::from_secs(4),
         bundles: 10,
         heartbeat_interval: Duration::from_millis(700),

@@ -17,12 +17,16 @@ impl Answer {
                 CommitOutcome::Released { .. } => "released",
                 CommitOutcome::More { control: Some(_), .. } => "more, with a control",
                 CommitOutcome::More { .. } => "more",
+                CommitOutcome::RateLimited { .. } => "rate limited",
                 CommitOutcome::Fenced => "fenced",
             }],
             Answer::Controlled(controlled) => vec![match controlled {
                 Controlled::Accepted => "accepted",
                 Controlled::Ended => "ended",
                 Controlled::Unknown => "unknown",
+                Controlled::Repeated => "repeated",
+                Controlled::IdReused => "id reused",
+                Controlled::Void => "void",
             }],
             Answer::SweepReport(swept) => {
                 let kinds = [
@@ -61,6 +65,8 @@ impl Answer {
             (Answer::Delivered(Delivered::Applied { .. }), Answer::Delivered(again)) => {
                 *again == Delivered::Duplicate
             }
+            // With an id; without one, a repeated control is accepted again.
+            (Answer::Controlled(Controlled::Accepted), Answer::Controlled(Controlled::Repeated)) => true,
             (Answer::SweepReport(first), Answer::SweepReport(again)) => {
                 first.more
                     || (again.late_us.is_empty() && again.suspects + again.overdue + again.forgotten == 0)

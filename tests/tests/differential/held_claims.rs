@@ -40,6 +40,7 @@ impl HeldClaims {
                     self.held.push(HeldClaim::from(row));
                 }
             }
+            (_, Answer::CommitOutcome(CommitOutcome::RateLimited { .. })) => {}
             (Operation::Commit { claim, made, .. }, Answer::CommitOutcome(outcome)) => {
                 if let Some(at) = self.still_held(claim, outcome) {
                     let held = &mut self.held[at];
@@ -67,9 +68,9 @@ impl HeldClaims {
     /// Position of the claim if it is still held after `outcome`.
     fn still_held(&mut self, claim: &Claim, outcome: &CommitOutcome) -> Option<usize> {
         match outcome {
-            CommitOutcome::ClaimKept { .. } | CommitOutcome::More { .. } => {
-                self.held.iter().position(|held| held.claim == *claim)
-            }
+            CommitOutcome::ClaimKept { .. }
+            | CommitOutcome::More { .. }
+            | CommitOutcome::RateLimited { .. } => self.held.iter().position(|held| held.claim == *claim),
             CommitOutcome::Released { .. } | CommitOutcome::Fenced => {
                 self.lose(claim);
                 None
@@ -101,7 +102,7 @@ impl HeldClaim {
                 self.inbox.clone_from(inbox);
                 self.control.clone_from(control);
             }
-            CommitOutcome::Released { .. } | CommitOutcome::Fenced => {}
+            CommitOutcome::Released { .. } | CommitOutcome::RateLimited { .. } | CommitOutcome::Fenced => {}
         }
     }
 }

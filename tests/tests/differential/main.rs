@@ -56,7 +56,7 @@ const EXPECTED: &[(&str, &[&str])] = &[
             "suspects wait",
         ],
     ),
-    ("commit, keep", &["kept", "fenced"]),
+    ("commit, keep", &["kept", "rate limited", "fenced"]),
     ("commit, park", &["released", "more", "more, with a control", "fenced", "refused as an error"]),
     ("commit, pause", &["released", "more, with a control", "fenced", "refused as an error"]),
     ("commit, yield", &["released", "fenced", "refused as an error"]),
@@ -70,6 +70,7 @@ const EXPECTED: &[(&str, &[&str])] = &[
     ("control", &["accepted", "ended", "unknown"]),
     ("control, stop", &["accepted", "ended", "unknown"]),
     ("control, retry", &["accepted", "unknown"]),
+    ("control, once", &["accepted", "ended", "unknown", "repeated", "id reused", "void"]),
     (
         "sweep",
         &["nothing to do", "fired waits", "suspects", "quarantined", "overdue", "forgotten", "more to do"],

@@ -4,7 +4,7 @@ use common::member::{Member, MemberId};
 use common::ports::StateStore;
 use common::ports::catalogue::{Publication, Published, RouteTransition, RouteTransitionRecord};
 use common::ports::intake::{Deliver, Delivered};
-use common::ports::lookup::{ActiveflowSnapshot, Controlled, FeedEntry, ListQuery};
+use common::ports::lookup::{ActiveflowSnapshot, ControlRequest, Controlled, FeedEntry, ListQuery};
 use common::ports::upkeep::{Depth, SweepReport};
 use common::ports::work::{Claim, ClaimRequest, Claimed, CommitOutcome, Control, Disposition, Transition};
 use common::{ActiveflowId, EventKey, Shard, StoreError};
@@ -45,6 +45,11 @@ pub enum Operation {
     Control {
         id: ActiveflowId,
         control: Control,
+    },
+    ControlOnce {
+        id: ActiveflowId,
+        control: Control,
+        request: ControlRequest,
     },
     Sweep {
         shard: Shard,
@@ -138,6 +143,9 @@ async fn answer(store: &dyn StateStore, operation: &Operation) -> Result<Answer,
         }
         Operation::Release(claim) => done(store.release(claim).await?),
         Operation::Control { id, control } => Answer::Controlled(store.control(*id, control).await?),
+        Operation::ControlOnce { id, control, request } => {
+            Answer::Controlled(store.control_once(*id, control, request).await?)
+        }
         Operation::Sweep { shard, dead } => Answer::SweepReport(store.sweep(*shard, dead).await?),
         Operation::Depth(shard) => Answer::Depth(store.depth(*shard).await?),
         Operation::Heartbeat { me, gone } => Answer::Members(store.heartbeat(me, gone).await?),
@@ -236,6 +244,7 @@ impl Operation {
                 Control::Retry => "control, retry",
                 _ => "control",
             },
+            Operation::ControlOnce { .. } => "control, once",
             Operation::Sweep { .. } => "sweep",
             Operation::Depth(_) => "depth",
             Operation::Heartbeat { .. } => "heartbeat",
@@ -276,7 +285,9 @@ impl Operation {
             Operation::Commit { claim, .. } | Operation::Finish { claim, .. } | Operation::Release(claim) => {
                 Some(claim.shard)
             }
-            Operation::Control { id, .. } | Operation::Get(id) => Some(id.shard(shards)),
+            Operation::Control { id, .. } | Operation::ControlOnce { id, .. } | Operation::Get(id) => {
+                Some(id.shard(shards))
+            }
             _ => None,
         }
     }

@@ -12,6 +12,7 @@ mod foreign_client;
 mod full_memory;
 mod golden_path;
 mod harness;
+mod lost_answers;
 mod mixed;
 mod paused_store;
 mod privacy;

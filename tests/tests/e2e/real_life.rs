@@ -170,3 +170,50 @@ fn a_source_that_uses_its_ids_again_for_other_calls_loses_none() {
         assert!(answers.as_array().unwrap().iter().all(|answer| answer["outcome"] == "applied"), "{answers}");
     }
 }
+
+/// An auto-responder answers each SMS of a flow, and the flow each SMS of the auto-responder.
+#[test]
+fn a_machine_that_answers_every_message_gets_so_many_a_minute() {
+    const MOST: usize = 5;
+    let standalone = Standalone::open(&[("SIGNALBOX_EXECUTOR__MESSAGES_PER_MINUTE", &MOST.to_string())]);
+    let reply =
+        json!([{ "id": "reply", "type": "message_send", "option": { "text": "You wrote ${message.text}" } }]);
+    let flow = json!({ "name": "auto reply", "trigger": { "event": "message.received" }, "actions": reply });
+    standalone.deploy(&flow, "sms=+15550140");
+    let write = |id: &str, from: &str| {
+        let data = json!({ "from": from, "to": "+1 555 0140", "text": "I am away" });
+        assert_eq!(standalone.outcome(id, "message.received", "x", data), "applied");
+    };
+    let ended = |all: &[Value], reason: &str| all.iter().filter(|one| one["end_reason"] == reason).count();
+    let begun = Instant::now();
+    let mut written = 0;
+    let all = loop {
+        written += 1;
+        write(&written.to_string(), ["+15550141", "tel:+1-555-0141"][written % 2]);
+        let all = standalone
+            .until("the end", |all| all.len() == written && all.iter().all(|one| one["state"] == "ended"));
+        if ended(&all, "failed") > 0 {
+            break all;
+        }
+    };
+    let minutes = (begun.elapsed().as_secs() / 60 + 1) as usize;
+    assert!(ended(&all, "finished") <= MOST * minutes, "{all:?}");
+    let failed = all.iter().find(|one| one["end_reason"] == "failed").unwrap();
+    let journal = standalone.journal(&failed["id"]);
+    assert!(journal.contains("rate_limited"), "{journal}");
+    let deadline = Instant::now() + TIMEOUT;
+    while !standalone
+        .get_until(&standalone.ops(), "/metrics", "process_start")
+        .contains("signalbox_messages_limited_total 1")
+        || !standalone.log().contains("rate_limited")
+    {
+        assert!(Instant::now() < deadline, "no metric, or no line in the log:\n{}", standalone.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(!standalone.log().contains("+15550141"), "{}", standalone.log());
+
+    write("other", "+15550142");
+    standalone.until("the answer to another number", |all| {
+        all.len() == written + 1 && ended(all, "finished") == written
+    });
+}

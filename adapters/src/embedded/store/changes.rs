@@ -47,6 +47,7 @@ fn shard_changes(shard: &mut ShardState, changes: &mut Vec<Change>) {
         |used| records::bytes(&[&used.as_micros().to_be_bytes()]),
         changes,
     );
+    map_changes(shard.sent.changes(), |pair| Key::Sent(at, *pair), records::sent, changes);
     map_changes(
         &mut shard.nonces,
         |id| Key::Nonce(at, *id),

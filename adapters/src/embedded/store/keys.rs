@@ -10,6 +10,7 @@
 //! sh <shard>                      counters of a shard
 //! sm <member>                     a member on the member list
 //! sn <shard> <member>             the last claim of a worker
+//! sp <shard> <pair>               messages of the last minute between two numbers
 //! ss <shard> <generation> <chunk> marks of applied events
 //! st <shard> <event key>          solo attempts at an event
 //! su <shard> <reference>          a single-use reference that was used
@@ -35,6 +36,7 @@ pub enum Key {
     Head(Shard),
     Member(MemberId),
     Nonce(Shard, MemberId),
+    Sent(Shard, [u8; 16]),
     Marks(Shard, u64, u64),
     Attempts(Shard, [u8; 32]),
     Used(Shard, [u8; 16]),
@@ -69,6 +71,7 @@ impl Key {
             Key::Head(shard) => of(b'h', &[&shard.0.to_be_bytes()]),
             Key::Member(member) => of(b'm', &[member.as_bytes()]),
             Key::Nonce(shard, member) => of(b'n', &[&shard.0.to_be_bytes(), member.as_bytes()]),
+            Key::Sent(shard, pair) => of(b'p', &[&shard.0.to_be_bytes(), pair]),
             Key::Marks(shard, generation, chunk) => {
                 of(b's', &[&shard.0.to_be_bytes(), &be(*generation), &be(*chunk)])
             }
@@ -111,6 +114,7 @@ impl Key {
             b'h' => Key::Head(parts.shard()?),
             b'm' => Key::Member(parts.member()?),
             b'n' => Key::Nonce(parts.shard()?, parts.member()?),
+            b'p' => Key::Sent(parts.shard()?, parts.array()?),
             b's' => Key::Marks(parts.shard()?, parts.number()?, parts.number()?),
             b't' => Key::Attempts(parts.shard()?, parts.array()?),
             b'u' => Key::Used(parts.shard()?, parts.array()?),
@@ -148,6 +152,7 @@ pub fn describe(key: &[u8]) -> Option<String> {
         Key::Head(shard) => format!("the counters of shard {shard}"),
         Key::Member(member) => format!("member {member}"),
         Key::Nonce(shard, member) => format!("the last claim of {member} in shard {shard}"),
+        Key::Sent(shard, _) => format!("messages of the last minute between two numbers, of shard {shard}"),
         Key::Marks(shard, ..) => format!("marks of applied events of shard {shard}"),
         Key::Attempts(shard, _) => format!("attempts at an event of shard {shard}"),
         Key::Used(shard, _) => format!("a used reference of shard {shard}"),
@@ -232,6 +237,7 @@ mod tests {
             Key::Head(Shard(3)),
             Key::Member(member),
             Key::Nonce(Shard(1), member),
+            Key::Sent(Shard(1), [9; 16]),
             Key::Marks(Shard(1), 1, 255),
             Key::Marks(Shard(1), 1, 256),
             Key::Marks(Shard(1), 2, 0),
@@ -244,7 +250,7 @@ mod tests {
         assert_eq!(read, keys.map(Some));
         assert!(Key::activeflow_range(Shard(1), 255).contains(&bytes[3]));
         assert!(!Key::activeflow_range(Shard(1), 255).contains(&bytes[4]));
-        assert!(Key::generation_range(Shard(1), 1).contains(&bytes[16]));
+        assert!(Key::generation_range(Shard(1), 1).contains(&bytes[17]));
         for foreign in [&b"be12345678"[..], b"sz", b"sa", b"sh\0\0\0", b""] {
             assert_eq!(Key::from_bytes(foreign), None);
         }

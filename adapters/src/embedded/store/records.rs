@@ -189,6 +189,15 @@ pub fn from_attempts(mut parts: Parts<'_>) -> impl Iterator<Item = u64> {
     parts.rest().as_chunks::<8>().0.iter().copied().map(u64::from_be_bytes)
 }
 
+pub fn sent(times: &VecDeque<Timestamp>) -> Vec<u8> {
+    bytes(&[&times.iter().flat_map(|at| at.as_micros().to_be_bytes()).collect::<Vec<u8>>()])
+}
+
+pub fn from_sent(mut parts: Parts<'_>) -> VecDeque<Timestamp> {
+    let times = parts.rest().as_chunks::<8>().0.iter().copied();
+    times.map(|at| Timestamp::from_micros(i64::from_be_bytes(at))).collect()
+}
+
 pub fn marks(marks: &[Mark]) -> Vec<u8> {
     bytes(&[marks.as_flattened()])
 }

@@ -79,6 +79,11 @@ impl Recovery {
                 self.newest = self.newest.max(at);
                 self.shard(shard)?.used.restore(reference, at);
             }
+            Key::Sent(shard, pair) => {
+                let times = records::from_sent(parts);
+                self.newest = times.iter().copied().fold(self.newest, Timestamp::max);
+                self.shard(shard)?.sent.restore(pair, times);
+            }
             Key::Feed(shard, number) => {
                 let entry = records::from_feed(parts, feed_position(number))?;
                 self.newest = self.newest.max(entry.at);

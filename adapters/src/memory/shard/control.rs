@@ -3,12 +3,39 @@
 use super::state::ShardState;
 use common::ActiveflowId;
 use common::identity::reference_key;
-use common::ports::lookup::Controlled;
+use common::ports::lookup::{ControlRequest, Controlled};
 use common::ports::work::Control;
 use common::record::{State, Suspect};
 use flow::Timestamp;
 
 impl ShardState {
+    pub fn control_once(
+        &mut self,
+        id: ActiveflowId,
+        control: &Control,
+        request: &ControlRequest,
+        now: Timestamp,
+    ) -> Controlled {
+        if !self.activeflows.contains_key(&id) {
+            return Controlled::Unknown;
+        }
+        if self.dedup.contains(&request.content) {
+            return Controlled::Repeated;
+        }
+        if self.dedup.contains(&request.id) {
+            return Controlled::IdReused;
+        }
+        if request.is_void {
+            return Controlled::Void;
+        }
+        let controlled = self.control(id, control, now);
+        if controlled == Controlled::Accepted {
+            self.dedup.mark(&request.id);
+            self.dedup.mark(&request.content);
+        }
+        controlled
+    }
+
     pub fn control(&mut self, id: ActiveflowId, control: &Control, now: Timestamp) -> Controlled {
         let Some(activeflow) = self.activeflows.get_mut(&id) else { return Controlled::Unknown };
         match (activeflow.record.state, control) {

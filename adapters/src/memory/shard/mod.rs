@@ -6,6 +6,7 @@ mod deliver;
 mod invariants;
 mod lanes;
 mod lookup;
+mod sent;
 mod settle;
 mod state;
 mod sweep;

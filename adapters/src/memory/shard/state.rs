@@ -2,6 +2,7 @@
 
 use super::activeflow::ActiveflowEntry;
 use super::lanes::Lanes;
+use super::sent::SentMessages;
 use super::used::UsedReferences;
 use crate::memory::dedup::DedupWindow;
 use crate::memory::limits::Limits;
@@ -16,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes that a mark of an applied event is counted with: the mark and its share of the map.
 const MARK_BYTES: u64 = 24;
+/// Bytes that a pair of numbers with recent messages is counted with.
+const PAIR_BYTES: u64 = 256;
 /// Bytes that an entry of the feed is counted with.
 const FEED_ENTRY_BYTES: u64 = 512;
 
@@ -37,6 +40,7 @@ pub(crate) struct ShardState {
     pub index: BTreeMap<String, BTreeSet<(Timestamp, ActiveflowId)>>,
     pub ended: BTreeSet<(Timestamp, ActiveflowId)>,
     pub used: UsedReferences,
+    pub sent: SentMessages,
     pub dead: TrackedMap<MemberId, Timestamp>,
     /// Last nonce of each worker, with the activeflows that it claimed.
     pub nonces: TrackedMap<MemberId, (u64, Vec<ActiveflowId>)>,
@@ -79,6 +83,7 @@ impl ShardState {
             index: BTreeMap::new(),
             ended: BTreeSet::new(),
             used: UsedReferences::default(),
+            sent: SentMessages::default(),
             dead: TrackedMap::default(),
             nonces: TrackedMap::default(),
             attempts: TrackedMap::default(),
@@ -89,9 +94,12 @@ impl ShardState {
         }
     }
 
-    /// Bytes that the activeflows, the marks of applied events and the feed are counted with.
+    /// Bytes that the activeflows, the marks of applied events, recent messages and the feed are counted with.
     pub fn bytes(&self) -> u64 {
-        self.activeflow_bytes + self.dedup.len() * MARK_BYTES + self.feed.len() as u64 * FEED_ENTRY_BYTES
+        self.activeflow_bytes
+            + self.dedup.len() * MARK_BYTES
+            + self.sent.len() as u64 * PAIR_BYTES
+            + self.feed.len() as u64 * FEED_ENTRY_BYTES
     }
 
     pub fn take_wakeups(&mut self) -> Vec<Wakeup> {
@@ -137,6 +145,7 @@ impl ShardState {
         self.activeflows.forget_changes();
         self.dead.forget_changes();
         self.used.forget_changes();
+        self.sent.forget_changes();
         self.nonces.forget_changes();
         self.attempts.forget_changes();
         self.dedup.forget_changes();

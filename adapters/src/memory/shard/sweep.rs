@@ -19,6 +19,7 @@ impl ShardState {
         self.fire_due(now, &mut report);
         self.forget_ended(now, &mut report);
         self.forget_used(now);
+        self.sent.forget_old(now, SWEEP_BATCH);
         report.next_due = self.waits.first().map(|first| first.0);
         report
     }

@@ -91,6 +91,10 @@ impl ShardState {
             return Ok(CommitOutcome::Fenced);
         }
         if state == State::Claimed && at == version {
+            if let Some(left) = self.sent.refusal(&transition.messages, now) {
+                return Ok(CommitOutcome::RateLimited { left });
+            }
+            self.sent.count(&transition.messages, now);
             self.apply(claim.id, transition, now);
             self.settle(claim.id, after, now)
         } else if at == version + 1 {

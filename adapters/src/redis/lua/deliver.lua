@@ -24,9 +24,7 @@ elseif now - since >= rotation then
   redis.call('HSET', P .. META, 'seen', int(seen), 'seen_since', int(now))
   for old = 0, DEDUP_BUCKETS - 1 do redis.call('UNLINK', marks_key(seen - DEDUP_GENERATIONS, old)) end
 end
-for back = 0, math.min(seen, DEDUP_GENERATIONS - 1) do
-  if redis.call('HEXISTS', marks_key(seen - back, bucket), mark) == 1 then return { 'duplicate' } end
-end
+if is_marked(seen, bucket, mark) then return { 'duplicate' } end
 
 local to, started, known, copy = '', {}, false, false
 if single_use and start ~= '' then

@@ -3,9 +3,10 @@
 -- sb:{definitions} for what belongs to no shard.
 local P = KEYS[1]
 
--- Follow the prefix, and are followed by an id.
+-- Follow the prefix, and are followed by an id (SENT: by the key of a pair of numbers).
 local RECORD, INBOX, OUTBOX, JOURNAL, CONTROL = ':a:', ':i:', ':o:', ':j:', ':k:'
 local CUSTOMER, BUNDLE, LANE = ':x:', ':bundle:', ':lane:'
+local SENT = ':m:'
 -- Follow the prefix; one of each per shard.
 local OWNERS, CLAIMS, WAITS, ENDED, DEAD = ':owners', ':claims', ':waits', ':ended', ':dead'
 local NONCES, META, FEED, USED = ':nonces', ':meta', ':feed', ':used'
@@ -19,5 +20,13 @@ local function key(kind, id) return P .. kind .. id end
 
 -- Marks of one generation of the dedup window, in one of its buckets.
 local function marks_key(generation, bucket) return P .. ':d:' .. int(generation) .. ':' .. bucket end
+
+-- Whether the window contains a mark; `newest` is the number of its newest generation.
+local function is_marked(newest, bucket, mark)
+  for back = 0, math.min(newest, DEDUP_GENERATIONS - 1) do
+    if redis.call('HEXISTS', marks_key(newest - back, bucket), mark) == 1 then return true end
+  end
+  return false
+end
 
 local function wake(channel) redis.call('PUBLISH', channel, string.match(P, '{(%d+)}')) end

@@ -31,7 +31,7 @@ pub async fn run(id: ActiveflowId, control: &Control, context: &Context) -> Resu
         Control::Forward { action_id } => json!({ "action_id": action_id }),
         _ => json!({}),
     };
-    let asked: Value = client.post(path.clone().segment(control.verb()).as_str(), &body).await?;
+    let asked: Value = client.post_once(path.clone().segment(control.verb()).as_str(), &body).await?;
     let done = settled(&client, &path, control, &before, asked).await?;
     line(&match done {
         Some(it) if is_ended(&it) => format!("activeflow {id} is {}", state(&it)),

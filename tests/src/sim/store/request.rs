@@ -27,7 +27,9 @@ pub fn arguments(operation: &Operation) -> String {
         Operation::RecordRouteTransition { transition }
         | Operation::RouteTransitionPublished { transition } => transition.transition.to_string(),
         Operation::Get { id } => short(*id),
-        Operation::Control { id, control } => format!("{control:?} of {}", short(*id)),
+        Operation::Control { id, control } | Operation::ControlOnce { id, control, .. } => {
+            format!("{control:?} of {}", short(*id))
+        }
         Operation::Feed { shard, .. } | Operation::Trim { shard, .. } => shard.to_string(),
         Operation::CountAttempt { .. }
         | Operation::Depth { .. }
@@ -51,7 +53,9 @@ pub fn touch(operation: &Operation) -> Touch {
         Operation::Commit { claim, .. } | Operation::Finish { claim, .. } | Operation::Release { claim } => {
             Touch::One(claim.id)
         }
-        Operation::Get { id } | Operation::Control { id, .. } => Touch::One(*id),
+        Operation::Get { id } | Operation::Control { id, .. } | Operation::ControlOnce { id, .. } => {
+            Touch::One(*id)
+        }
         _ => Touch::Nothing,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::harness::*;
 use super::suspects::quarantined;
-use common::ports::lookup::Controlled;
+use common::ports::lookup::{ControlRequest, Controlled};
 use common::ports::work::{CommitOutcome, Control, Disposition, Transition};
 use common::record::State;
 
@@ -106,4 +106,76 @@ pub async fn a_control_of_an_ended_or_unknown_activeflow_is_refused(w: &StoreHar
     w.end(&row).await;
     assert_eq!(w.store.control(id, &Control::Stop).await.unwrap(), Controlled::Ended);
     assert_eq!(w.store.get(id).await.unwrap().unwrap().control, None);
+}
+
+/// The answer to a request that has just been accepted, or repeated after a lost answer.
+fn accepted(w: &StoreHarness) -> Controlled {
+    if w.ambiguous { Controlled::Repeated } else { Controlled::Accepted }
+}
+
+pub async fn a_request_with_an_id_takes_effect_once(w: &StoreHarness) {
+    let call = call("call-1");
+    let id = w.parked(&call, None).await;
+    let request = ControlRequest::new(id, "console", "r1", &Control::Continue);
+    let ask = async || w.store.control_once(id, &Control::Continue, &request).await.unwrap();
+    assert_eq!(ask().await, accepted(w));
+    let row = w.claim_one(call.shard()).await;
+    w.park(&row, 2, None).await;
+    for _ in 0..2 {
+        assert_eq!(ask().await, Controlled::Repeated);
+    }
+    assert!(w.claim_as(worker(1), call.shard(), 10).await.is_empty(), "the second wait goes on");
+
+    for other in ["r2", "r3"] {
+        let next = ControlRequest::new(id, "console", other, &Control::Continue);
+        assert_eq!(w.store.control_once(id, &Control::Continue, &next).await.unwrap(), accepted(w));
+    }
+    let of_another = ControlRequest::new(id, "script", "r1", &Control::Continue);
+    assert_eq!(w.store.control_once(id, &Control::Continue, &of_another).await.unwrap(), accepted(w));
+    let row = w.claim_one(call.shard()).await;
+    w.end(&row).await;
+    assert_eq!(ask().await, Controlled::Repeated, "although the activeflow has ended");
+}
+
+pub async fn an_id_of_a_request_names_one_request(w: &StoreHarness) {
+    let call = call("call-1");
+    let id = w.parked(&call, None).await;
+    let ask = async |control: Control| {
+        let request = ControlRequest::new(id, "console", "r1", &control);
+        w.store.control_once(id, &control, &request).await.unwrap()
+    };
+    assert_eq!(ask(forward("menu")).await, accepted(w));
+    for other in [forward("sales"), Control::Continue, Control::Stop] {
+        assert_eq!(ask(other).await, Controlled::IdReused);
+    }
+    assert_eq!(ask(forward("menu")).await, Controlled::Repeated);
+    assert_eq!(w.store.get(id).await.unwrap().unwrap().control, Some(forward("menu")));
+}
+
+pub async fn a_void_request_is_only_looked_up(w: &StoreHarness) {
+    let call = call("call-1");
+    let id = w.parked(&call, None).await;
+    let request = |n: &str| ControlRequest::new(id, "console", n, &Control::Pause);
+    let void = |n: &str| ControlRequest { is_void: true, ..request(n) };
+    let ask = async |request| w.store.control_once(id, &Control::Pause, &request).await.unwrap();
+    assert_eq!(ask(void("r1")).await, Controlled::Void);
+    assert_eq!(w.store.get(id).await.unwrap().unwrap().control, None);
+    assert_eq!(ask(request("r1")).await, accepted(w));
+    assert_eq!(ask(void("r1")).await, Controlled::Repeated);
+}
+
+pub async fn a_request_that_is_not_accepted_leaves_no_mark(w: &StoreHarness) {
+    let call = call("call-1");
+    let id = call.start("e1").id;
+    let ask = async |control: Control| {
+        let request = ControlRequest::new(id, "console", "r1", &control);
+        w.store.control_once(id, &control, &request).await.unwrap()
+    };
+    assert_eq!(ask(Control::Stop).await, Controlled::Unknown);
+    w.applied(&call.incoming("e1")).await;
+    assert_eq!(ask(Control::Pause).await, accepted(w));
+    let row = w.claim_one(call.shard()).await;
+    w.end(&row).await;
+    let late = ControlRequest::new(id, "console", "r2", &Control::Pause);
+    assert_eq!(w.store.control_once(id, &Control::Pause, &late).await.unwrap(), Controlled::Ended);
 }

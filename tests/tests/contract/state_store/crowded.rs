@@ -107,7 +107,7 @@ fn shard_of(operation: &Operation) -> Option<Shard> {
         Operation::Commit { claim, .. } | Operation::Finish { claim, .. } | Operation::Release { claim } => {
             Some(claim.shard)
         }
-        Operation::Control { id, .. } => Some(id.shard(SHARDS)),
+        Operation::Control { id, .. } | Operation::ControlOnce { id, .. } => Some(id.shard(SHARDS)),
         _ => None,
     }
 }

@@ -13,6 +13,7 @@ mod harness;
 mod killed;
 mod late;
 mod lookup;
+mod messages;
 mod on_disk;
 mod on_server;
 mod single_use;
@@ -109,6 +110,14 @@ contract! {
     control::stopping_a_quarantined_one_ends_it_at_once,
     control::a_quarantined_one_that_is_stopped_leaves_its_successor_alone,
     control::a_control_of_an_ended_or_unknown_activeflow_is_refused,
+    control::a_request_with_an_id_takes_effect_once,
+    control::an_id_of_a_request_names_one_request,
+    control::a_void_request_is_only_looked_up,
+    control::a_request_that_is_not_accepted_leaves_no_mark,
+    messages::messages_of_all_activeflows_of_a_shard_count_against_their_pair,
+    messages::a_commit_with_too_many_messages_changes_nothing_and_keeps_the_claim,
+    messages::a_repeated_commit_counts_its_messages_once,
+    messages::a_message_counts_for_a_minute,
     lookup::a_list_is_newest_first_and_pages_without_a_gap,
     lookup::the_journal_keeps_the_last_64_entries,
     lookup::the_feed_tells_births_moves_and_ends_and_is_trimmed,

@@ -10,6 +10,7 @@ use super::plan::Plan;
 use super::stores::SHARDS;
 use common::ports::catalogue::Published;
 use common::ports::intake::Delivered;
+use common::ports::lookup::ControlRequest;
 use common::ports::work::{Claimed, Control};
 use common::{ActiveflowId, Shard};
 use flow::Timestamp;
@@ -155,7 +156,14 @@ impl Generator {
             11 => Control::Continue,
             _ => Control::Forward { action_id: format!("menu {}", self.rng.between(0, 3)) },
         };
-        Operation::Control { id: self.id(), control }
+        let id = self.id();
+        if self.rng.percent(60) {
+            return Operation::Control { id, control };
+        }
+        let number = self.rng.between(0, 3).to_string();
+        let request = ControlRequest::new(id, "console", &number, &control);
+        let request = ControlRequest { is_void: self.rng.percent(20), ..request };
+        Operation::ControlOnce { id, control, request }
     }
 
     fn sweep(&mut self) -> Operation {

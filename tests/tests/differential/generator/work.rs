@@ -5,7 +5,7 @@ use crate::fixtures::{Call, KINDS, worker};
 use crate::held_claims::HeldClaim;
 use crate::operation::Operation;
 use crate::stores::SHARDS;
-use common::ports::work::{ClaimRequest, Control, Disposition, Transition};
+use common::ports::work::{ClaimRequest, Control, Disposition, Messages, Transition};
 use common::record::Entry;
 use flow::Timestamp;
 
@@ -62,6 +62,7 @@ impl Generator {
             commands: (0..commands).map(|n| format!("command {version} {n}").into_bytes()).collect(),
             journal: self.rng.percent(50).then(|| format!("journal {version}").into_bytes()),
             control: if self.rng.percent(80) { held.control.clone() } else { Some(Control::Pause) },
+            messages: self.messages(),
         };
         // With commands the claim has to be kept; anything else is an error that all stores must report.
         let after = if commands > 0 && self.rng.percent(93) {
@@ -70,6 +71,17 @@ impl Generator {
             self.after(&held, now)
         };
         Operation::Commit { claim: held.claim, version, made, after }
+    }
+
+    /// Messages to some of a few numbers.
+    fn messages(&mut self) -> Messages {
+        let mut pairs = Vec::new();
+        for pair in 0..4 {
+            if self.rng.percent(10) {
+                pairs.push(([pair; 16], self.rng.between(1, 4) as u32));
+            }
+        }
+        Messages { most: *self.rng.pick(&[2, 5, 20]), pairs }
     }
 
     pub(super) fn finish(&mut self, now: Timestamp) -> Operation {
