@@ -80,7 +80,8 @@ fn settings() -> Settings {
 /// The records of a folder in which every kind of record occurs.
 async fn known() -> Vec<Row> {
     let dir = std::env::temp_dir().join(format!("signalbox-fuzz-folder-{}", uuid::Uuid::new_v4().simple()));
-    let Folder { store, bus } = open(&dir, &settings()).unwrap();
+    let folder = open(&dir, &settings()).unwrap();
+    let Folder { store, bus, .. } = &folder;
     let bundles = vec![(hex(&[7; 32]), b"bundle".to_vec())];
     store.publish(&Publication { definitions: definitions(), bundles }).await.unwrap();
     let transition =
@@ -93,6 +94,7 @@ async fn known() -> Vec<Row> {
         heartbeats: 1,
         generation: 1,
         formats: (1, 1),
+        consuming: None,
     };
     store.heartbeat(&me, &[]).await.unwrap();
     for call in 0..12 {
@@ -115,6 +117,7 @@ async fn known() -> Vec<Row> {
                 commands: if after == Disposition::KeepClaim { vec![b"command".to_vec()] } else { vec![] },
                 journal: Some(b"[]".to_vec()),
                 control: None,
+                messages: Default::default(),
             };
             store.commit(&row.claim, 0, &transition, &after).await.unwrap();
             store.control(row.claim.id, &Control::Forward { action_id: "menu".into() }).await.unwrap();
@@ -135,9 +138,9 @@ async fn known() -> Vec<Row> {
     })
     .await
     .unwrap();
-    drop((store, bus));
+    folder.close().unwrap();
     let rows = {
-        let database = rusqlite::Connection::open(dir.join(super::disk::DATABASE)).unwrap();
+        let database = rusqlite::Connection::open(dir.join(super::disk::folder::DATABASE)).unwrap();
         let mut all = database.prepare("SELECT key, value FROM state ORDER BY key").unwrap();
         all.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
     };
