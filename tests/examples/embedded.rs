@@ -84,7 +84,7 @@ async fn moving(store: Arc<Store>, worker: u64, rounds: u64) {
                 consumed: 1,
                 commands: vec![vec![b'c'; 400]],
                 journal: Some(vec![b'j'; 200]),
-                control: None,
+                ..Transition::default()
             };
             store.commit(&row.claim, row.record.version, &made, &Disposition::KeepClaim).await.unwrap();
             let after = Disposition::End { rest: vec![] };
