@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::executor::Executor;
 use crate::metrics;
 use crate::perform::publish;
-use crate::turn::{Decision, Turn, TurnFailure, decide, identity, journal, message};
+use crate::turn::{Decision, Turn, TurnFailure, decide, early_inputs, identity, journal, message};
 use common::command::Message;
 use common::ports::work::{Claim, CommitOutcome, Control, Disposition, Row, Transition};
 use common::record::{ActiveflowSpec, Entry};
@@ -323,6 +323,7 @@ async fn fail(
         commands: commands.iter().map(Message::to_bytes).collect(),
         journal: Some(journal(activeflow.version, note.at, vec![note])),
         control: activeflow.control.clone(),
+        early: cursor.as_ref().map(early_inputs).unwrap_or_default(),
         ..Transition::default()
     };
     let decision = Decision {

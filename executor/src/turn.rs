@@ -6,8 +6,8 @@ use common::ActiveflowId;
 use common::command::Message;
 use common::journal;
 use common::ports::work::{Control, Disposition, Messages, Transition};
-use common::record::{ActiveflowSpec, Entry};
-use flow::cursor::{CursorState, Identity, Input};
+use common::record::{ActiveflowSpec, EarlyInputs, Entry};
+use flow::cursor::{CursorState, Early, Identity, Input};
 use flow::step::{Command, Effect, MessageQuota, Note, NoteKind, Pair, limits};
 use flow::{Bundle, Cursor, Event, FormatError, Timestamp};
 use std::collections::BTreeMap;
@@ -260,7 +260,8 @@ impl<'a> Stepper<'a> {
     /// A pause takes no step: it applies at any position of the cursor.
     fn pause(self) -> Decision {
         let control = self.turn.control.cloned();
-        let transition = Transition { body: self.turn.body.to_vec(), control, ..Transition::default() };
+        let early = self.cursor.as_ref().map(early_inputs).unwrap_or_default();
+        let transition = Transition { body: self.turn.body.to_vec(), control, early, ..Transition::default() };
         Decision {
             transition: Some(transition),
             commands: Vec::new(),
@@ -294,6 +295,7 @@ impl<'a> Stepper<'a> {
             journal,
             control: control.cloned(),
             messages: Messages::default(),
+            early: self.cursor.as_ref().map(early_inputs).unwrap_or_default(),
         });
         Decision {
             transition,
@@ -312,6 +314,15 @@ impl<'a> Stepper<'a> {
 pub fn message(id: ActiveflowId, spec: &ActiveflowSpec, command: &Command, now: Timestamp) -> Message {
     let traceparent = spec.traceparent.clone();
     Message { traceparent, ..Message::command(id, &spec.reference, command, now) }
+}
+
+/// What the store counts together with the inbox.
+pub fn early_inputs(cursor: &Cursor) -> EarlyInputs {
+    let bytes: usize = cursor.early().iter().map(Early::size).sum();
+    EarlyInputs {
+        count: u16::try_from(cursor.early().len()).unwrap_or(u16::MAX),
+        bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+    }
 }
 
 pub fn identity(id: ActiveflowId, spec: &ActiveflowSpec) -> Identity {

@@ -117,7 +117,7 @@ async fn known() -> Vec<Row> {
                 commands: if after == Disposition::KeepClaim { vec![b"command".to_vec()] } else { vec![] },
                 journal: Some(b"[]".to_vec()),
                 control: None,
-                messages: Default::default(),
+                ..Transition::default()
             };
             store.commit(&row.claim, 0, &transition, &after).await.unwrap();
             store.control(row.claim.id, &Control::Forward { action_id: "menu".into() }).await.unwrap();

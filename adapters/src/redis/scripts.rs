@@ -13,8 +13,8 @@ use common::limits::{
     JOURNAL_ENTRIES, MESSAGE_WINDOW, SUSPECT_GROUP, SWEEP_BATCH,
 };
 use common::record::{
-    EVENT_TAG, FORMAT, SPEC_AT, SPEC_BUNDLE_AT, SPEC_TEXTS_AT, START_CLASS_AT, START_SPEC_AT, TIMER_TAG,
-    TOKEN_AT,
+    EVENT_TAG, FORMAT, HEAD_BYTES, SPEC_BUNDLE_AT, SPEC_REFERENCE_AT, SPEC_TEXTS_AT, START_CLASS_AT,
+    START_ID_AT, START_SPEC_AT, TIMER_TAG, TOKEN_AT,
 };
 use common::token::{ID_BYTES, NONCE_BYTES};
 use redis::Script;
@@ -66,14 +66,16 @@ fn assembled(parts: &[&str]) -> Script {
 
 /// Constants of the workspace that the scripts use, as one `local` statement.
 fn constants() -> String {
-    let constants: [(&str, u64); 22] = [
+    let constants: [(&str, u64); 24] = [
         ("FORMAT", FORMAT.into()),
         ("ID_BYTES", ID_BYTES as u64),
         ("NONCE_BYTES", NONCE_BYTES as u64),
         ("TOKEN_AT", TOKEN_AT as u64),
-        ("SPEC_AT", SPEC_AT as u64),
+        ("HEAD_BYTES", HEAD_BYTES as u64),
+        ("SPEC_REFERENCE_AT", SPEC_REFERENCE_AT as u64),
         ("SPEC_BUNDLE_AT", SPEC_BUNDLE_AT as u64),
         ("SPEC_TEXTS_AT", SPEC_TEXTS_AT as u64),
+        ("START_ID_AT", START_ID_AT as u64),
         ("START_CLASS_AT", START_CLASS_AT as u64),
         ("START_SPEC_AT", START_SPEC_AT as u64),
         ("EVENT_TAG", EVENT_TAG.into()),

@@ -57,6 +57,8 @@ impl Work for Store {
             .arg(transition.journal.as_deref().unwrap_or_default())
             .arg(transition.control.as_ref().map(Control::to_bytes).unwrap_or_default())
             .arg(self.settings.feed_length)
+            .arg(transition.early.count)
+            .arg(transition.early.bytes)
             .arg(transition.messages.most)
             .arg(transition.messages.pairs.len());
         for (pair, number) in &transition.messages.pairs {

@@ -2,7 +2,7 @@
 
 use super::error::StoreError;
 use crate::member::MemberId;
-use crate::record::{Entry, Record};
+use crate::record::{EarlyInputs, Entry, Record};
 use crate::{ActiveflowId, Shard};
 use async_trait::async_trait;
 use flow::Timestamp;
@@ -109,6 +109,8 @@ pub struct Transition {
     pub journal: Option<Vec<u8>>,
     /// The control that the transition applied.
     pub control: Option<Control>,
+    /// Early inputs in `body`. The store counts them together with the inbox.
+    pub early: EarlyInputs,
     /// The messages among the commands.
     pub messages: Messages,
 }

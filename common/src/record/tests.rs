@@ -1,4 +1,5 @@
 use super::*;
+use crate::identity::reference_key;
 
 fn record() -> Record {
     let reference = Reference { realm: "default".into(), kind: "call".into(), subject: "call-4711".into() };
@@ -16,6 +17,8 @@ fn record() -> Record {
         created: Timestamp::from_micros(1_800_000_000_000_000),
         updated: Timestamp::from_micros(1_800_000_002_000_000),
         inbox_bytes: 640,
+        early: EarlyInputs { count: 3, bytes: 1_800 },
+        later: Vec::new(),
         spec: ActiveflowSpec {
             reference,
             customer_id: "00000000-0000-0000-0000-000000000000".into(),
@@ -31,13 +34,15 @@ fn record() -> Record {
 /// The bytes as format 1 was released; a change of the layout needs a new format.
 #[test]
 fn format_1_is_read_and_written_as_released() {
-    let golden = include_str!("../../golden/activeflow-1.hex").trim();
-    assert_eq!(crate::identity::hex(&record().to_bytes(false)), golden);
-    assert_eq!(Record::from_bytes(&unhex(golden)).unwrap(), record());
+    golden("activeflow-1", &record().to_bytes(false));
+    assert_eq!(Record::from_bytes(&stored("activeflow-1")).unwrap(), record());
     let start = Start { id: ActiveflowId::from_bytes([5; 16]), class: Class::Chat, spec: record().spec };
-    let golden = include_str!("../../golden/start-1.hex").trim();
-    assert_eq!(crate::identity::hex(&start.to_bytes()), golden);
-    assert_eq!(Start::from_bytes(&unhex(golden)).unwrap(), start);
+    golden("start-1", &start.to_bytes());
+    assert_eq!(Start::from_bytes(&stored("start-1")).unwrap(), start);
+    for (name, entry) in entries() {
+        golden(name, &entry.to_bytes());
+        assert_eq!(Entry::from_bytes(&stored(name)).unwrap(), entry);
+    }
 }
 
 #[test]
@@ -45,36 +50,61 @@ fn the_named_offsets_are_those_of_the_bytes() {
     let (bytes, spec) = (record().to_bytes(false), record().spec.to_bytes());
     let token = record().token.unwrap().to_bytes();
     assert!(bytes[TOKEN_AT..].starts_with(&token));
-    assert!(bytes[SPEC_AT..].starts_with(&spec));
-    assert_eq!(spec[..SPEC_BUNDLE_AT], reference_key(&record().spec.reference));
+    assert!(bytes[HEAD_BYTES..].starts_with(&spec));
+    assert_eq!(spec[SPEC_REFERENCE_AT..SPEC_BUNDLE_AT], reference_key(&record().spec.reference));
     assert_eq!(spec[SPEC_BUNDLE_AT..SPEC_TEXTS_AT], record().spec.bundle);
     assert!(spec[SPEC_TEXTS_AT + 2..].starts_with(b"|call.digits|call.hangup|"));
     let start = Start { id: ActiveflowId::from_bytes([5; 16]), class: Class::Chat, spec: record().spec };
+    assert_eq!(start.to_bytes()[START_ID_AT..START_CLASS_AT], [5; 16]);
     assert_eq!(start.to_bytes()[START_CLASS_AT], Class::Chat as u8);
     assert_eq!(start.to_bytes()[START_SPEC_AT..], spec);
 }
 
 #[test]
 fn entries_go_to_bytes_and_back() {
-    let event = Entry::Event { kind: "call.digits".into(), input: b"{}".to_vec(), start: Some(vec![1, 2]) };
     let bare = Entry::Event { kind: "call.digits".into(), input: b"{}".to_vec(), start: None };
-    for entry in [event, bare, Entry::Timer { wait: 1 << 40 }] {
+    for entry in entries().map(|(_, entry)| entry).into_iter().chain([bare]) {
         assert_eq!(Entry::from_bytes(&entry.to_bytes()).unwrap(), entry);
     }
 }
 
 #[test]
 fn a_newer_format_is_named_before_anything_is_read() {
-    let mut bytes = record().to_bytes(false);
-    bytes[0] = FORMAT + 1;
-    bytes.truncate(3);
-    assert_eq!(Record::from_bytes(&bytes), Err(BadRecord::TooNew { found: FORMAT + 1 }));
+    let newer = [FORMAT + 1, 0, 0];
+    let too_new = BadRecord::TooNew { found: FORMAT + 1 };
+    assert_eq!(Record::from_bytes(&newer), Err(too_new.clone()));
+    assert_eq!(ActiveflowSpec::from_bytes(&newer), Err(too_new.clone()));
+    assert_eq!(Start::from_bytes(&newer), Err(too_new.clone()));
+    assert_eq!(Entry::from_bytes(&newer), Err(too_new));
+}
+
+#[test]
+fn a_value_inside_another_has_its_own_format() {
+    let start = Start { id: ActiveflowId::from_bytes([5; 16]), class: Class::Chat, spec: record().spec };
+    let (mut of_record, mut of_start) = (record().to_bytes(false), start.to_bytes());
+    of_record[HEAD_BYTES] = FORMAT + 1;
+    of_start[START_SPEC_AT] = FORMAT + 1;
+    assert_eq!(Record::from_bytes(&of_record), Err(BadRecord::TooNew { found: FORMAT + 1 }));
+    assert_eq!(Start::from_bytes(&of_start), Err(BadRecord::TooNew { found: FORMAT + 1 }));
+}
+
+#[test]
+fn fields_that_a_later_release_added_are_skipped_and_kept() {
+    let longer = Record { later: vec![9; 12], ..record() };
+    let bytes = longer.to_bytes(true);
+    assert_eq!(bytes.len(), record().to_bytes(true).len() + 12);
+    let read = Record::from_bytes(&bytes).unwrap();
+    assert_eq!((read.to_bytes(true), read), (bytes, longer));
+    let start = Start { id: ActiveflowId::from_bytes([5; 16]), class: Class::Chat, spec: record().spec };
+    assert_eq!(Start::from_bytes(&[start.to_bytes(), vec![9; 12]].concat()).unwrap(), start);
+    let timer = Entry::Timer { wait: 7 };
+    assert_eq!(Entry::from_bytes(&[timer.to_bytes(), vec![9; 12]].concat()).unwrap(), timer);
 }
 
 #[test]
 fn damaged_bytes_never_panic_and_name_the_offset() {
     let whole = record().to_bytes(true);
-    for length in 0..SPEC_AT + 200 {
+    for length in 0..HEAD_BYTES + 200 {
         assert!(Record::from_bytes(&whole[..length.min(whole.len() - 8)]).is_err());
     }
     for at in 1..whole.len() {
@@ -86,6 +116,27 @@ fn damaged_bytes_never_panic_and_name_the_offset() {
         let _ = Entry::from_bytes(&whole[..length]);
         let _ = Start::from_bytes(&whole[..length]);
     }
+}
+
+fn entries() -> [(&'static str, Entry); 2] {
+    let event = Entry::Event { kind: "call.digits".into(), input: b"{}".to_vec(), start: Some(vec![1, 2]) };
+    [("entry-event-1", event), ("entry-timer-1", Entry::Timer { wait: 1 << 40 })]
+}
+
+fn stored(name: &str) -> Vec<u8> {
+    unhex(std::fs::read_to_string(path(name)).unwrap().trim())
+}
+
+/// Compares with the stored bytes. `COMMON_GOLDEN=write` writes the files of this version again.
+fn golden(name: &str, bytes: &[u8]) {
+    if std::env::var("COMMON_GOLDEN").is_ok_and(|what| what == "write") {
+        std::fs::write(path(name), crate::identity::hex(bytes) + "\n").unwrap();
+    }
+    assert_eq!(crate::identity::hex(bytes), crate::identity::hex(&stored(name)), "{name}");
+}
+
+fn path(name: &str) -> std::path::PathBuf {
+    std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{name}.hex"))
 }
 
 fn unhex(text: &str) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use common::command::Message;
 use common::member::MemberId;
 use common::ports::work::{Claim, Row, Token};
-use common::record::{ActiveflowSpec, Entry, FlowRef, Record, State, Suspect};
+use common::record::{ActiveflowSpec, EarlyInputs, Entry, FlowRef, Record, State, Suspect};
 use common::{ActiveflowId, Shard};
 use flow::route::Reference;
 use flow::{Bundle, Class, Event, Timestamp};
@@ -89,6 +89,8 @@ pub fn row(n: u8, suspect: Suspect) -> Row {
         created: time,
         updated: time,
         inbox_bytes: 0,
+        early: EarlyInputs::default(),
+        later: Vec::new(),
         spec: spec(),
         body: Vec::new(),
     };

@@ -80,6 +80,32 @@ fn a_turn_with_much_output_leaves_further_inputs_to_the_next() {
 }
 
 #[test]
+fn a_transition_reports_the_early_inputs_in_its_body() {
+    let bundle = crate::fakes::bundle();
+    let digit = |id: &str| event("call.digits", id, serde_json::json!({ "digits": "1" }));
+    let transition = decided(&bundle, &[incoming(), digit("d1"), digit("d2")], 4).unwrap().transition.unwrap();
+    let cursor = Cursor::from_bytes(&transition.body).unwrap();
+    let bytes: usize = cursor.early().iter().map(Early::size).sum();
+    let both = EarlyInputs { count: 2, bytes: bytes as u32 };
+    assert_eq!((cursor.early().len(), transition.early), (2, both));
+
+    let row = crate::fakes::row(1, Suspect::No);
+    let paused = decide(&Turn {
+        id: row.claim.id,
+        spec: &spec(),
+        bundle: &bundle,
+        version: 1,
+        body: &transition.body,
+        inbox: &[],
+        control: Some(&Control::Pause),
+        now: Timestamp::default(),
+        resumes: 4,
+        actions: limits::ACTIONS_PER_STEP,
+    });
+    assert_eq!(paused.unwrap().transition.unwrap().early, both, "a pause changes nothing");
+}
+
+#[test]
 fn a_step_with_too_much_output_ends_its_activeflow() {
     let bundle = bundle(serde_json::json!([
         send(),

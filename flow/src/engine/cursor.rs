@@ -165,6 +165,13 @@ pub struct Early {
     pub start: Option<Vec<u8>>,
 }
 
+impl Early {
+    /// Bytes that the event is counted with.
+    pub fn size(&self) -> usize {
+        json::encoded_len(&self.event) + self.start.as_ref().map_or(0, Vec::len)
+    }
+}
+
 impl Cursor {
     pub fn new(bundle: &Bundle, identity: Identity) -> Cursor {
         let flow = bundle.main();

@@ -5,7 +5,7 @@ use super::effect::{Command, Effect};
 use super::note::{Note, NoteKind};
 use super::quota::MessageQuota;
 use super::variables::Scope;
-use crate::json::{self, encoded_len, shown};
+use crate::json::{encoded_len, shown};
 use crate::limits;
 use crate::program::expression::{self, Fault, Template};
 use crate::program::options::{Condition, Count, Data};
@@ -63,10 +63,6 @@ impl<'a> Run<'a> {
 impl Run<'_> {
     const MAX_EARLY: usize = 32;
     const MAX_EARLY_BYTES: usize = 8 * 1024;
-    /// Events that wait to start activeflows of their own. No publisher may be told that such an event is applied and
-    /// then lose it, so that their limit is far away.
-    const MAX_STARTS: usize = 256;
-    const MAX_START_BYTES: usize = 256 * 1024;
 
     pub fn note(&mut self, what: NoteKind, detail: Value) {
         self.work.count(NOTE);
@@ -93,24 +89,26 @@ impl Run<'_> {
         }
     }
 
-    /// Keeps an event for the next action that hears it, at `index` in the queue. Drops and notes it when the queue is full.
+    /// Keeps an event for the next action that hears it, at `index` in the queue. Drops and notes it when the queue is full,
+    /// but never one that starts an activeflow: the store counts these and refuses more of them, so that none is lost after
+    /// its publisher was told that it is applied.
     pub fn keep_early(&mut self, index: usize, early: Early) {
         let kind = early.event.kind.clone();
         self.drop_replaced(&early);
-        let starts = early.start.is_some();
-        let (most, most_bytes) = match starts {
-            true => (Self::MAX_STARTS, Self::MAX_START_BYTES),
-            false => (Self::MAX_EARLY, Self::MAX_EARLY_BYTES),
-        };
-        let alike = || self.cursor.early.iter().filter(|kept| kept.start.is_some() == starts);
-        let bytes: usize = alike().chain([&early]).map(size).sum();
-        if alike().count() == most || bytes > most_bytes {
+        if early.start.is_none() && !self.has_room(&early) {
             self.note(NoteKind::Dropped, json!({ "type": kind, "event_id": early.event.id }));
             return;
         }
         self.note(NoteKind::Early, json!({ "type": kind, "event_id": early.event.id }));
         let index = index.min(self.cursor.early.len());
         self.cursor.early.insert(index, early);
+    }
+
+    /// Whether the early events that start nothing leave room for another one.
+    fn has_room(&self, early: &Early) -> bool {
+        let alike = || self.cursor.early.iter().filter(|kept| kept.start.is_none());
+        let bytes: usize = alike().chain([early]).map(Early::size).sum();
+        alike().count() < Self::MAX_EARLY && bytes <= Self::MAX_EARLY_BYTES
     }
 
     /// A total of a SIM's usage replaces an earlier one of the same period that waits to start an activeflow.
@@ -337,10 +335,6 @@ impl Run<'_> {
             format!("the action needs more than {most} units of work, the limit of a step"),
         )
     }
-}
-
-fn size(early: &Early) -> usize {
-    json::encoded_len(&early.event) + early.start.as_ref().map_or(0, Vec::len)
 }
 
 fn command_failure(event: &Event) -> Failure {

@@ -7,7 +7,7 @@ use common::identity::reference_key;
 use common::limits::{INBOX_BYTES, INBOX_ENTRIES};
 use common::ports::intake::{Deliver, Delivered, Destination, SingleUse};
 use common::ports::lookup::FeedKind;
-use common::record::{Entry, Record, Start, State, Suspect};
+use common::record::{EarlyInputs, Entry, Record, Start, State, Suspect};
 use common::{ActiveflowId, EventKey};
 use flow::Timestamp;
 use std::collections::{BTreeSet, VecDeque};
@@ -124,10 +124,12 @@ impl ShardState {
         self.activeflows.get(&id).is_some_and(|activeflow| activeflow.record.spec.hears(kind))
     }
 
+    /// Whether the inbox and the early inputs leave room for another entry.
     fn fits(&self, id: ActiveflowId, entry: &Entry) -> bool {
         self.activeflows.get(&id).is_some_and(|activeflow| {
-            activeflow.inbox.len() < INBOX_ENTRIES
-                && activeflow.record.inbox_bytes as usize + entry.to_bytes().len() <= INBOX_BYTES
+            let Record { early, inbox_bytes, .. } = &activeflow.record;
+            activeflow.inbox.len() + usize::from(early.count) < INBOX_ENTRIES
+                && *inbox_bytes as usize + early.bytes as usize + entry.to_bytes().len() <= INBOX_BYTES
         })
     }
 
@@ -150,6 +152,8 @@ impl ShardState {
             created: now,
             updated: now,
             inbox_bytes: first.to_bytes().len() as u32,
+            early: EarlyInputs::default(),
+            later: Vec::new(),
             spec: start.spec.clone(),
             body: Vec::new(),
         };

@@ -7,7 +7,7 @@ use common::identity::reference_key;
 use common::ports::error::StoreError;
 use common::ports::lookup::FeedKind;
 use common::ports::work::{CommitOutcome, Disposition};
-use common::record::{Entry, Start, State};
+use common::record::{EarlyInputs, Entry, Start, State};
 use flow::Timestamp;
 
 impl ShardState {
@@ -71,6 +71,7 @@ impl ShardState {
         activeflow.record.state = State::Ended;
         activeflow.record.updated = now;
         activeflow.record.inbox_bytes = 0;
+        activeflow.record.early = EarlyInputs::default();
         activeflow.control = None;
         let left: Vec<Entry> = rest.iter().cloned().chain(activeflow.inbox.drain(..)).collect();
         let owned = activeflow.record.owner;

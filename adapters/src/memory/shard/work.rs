@@ -115,6 +115,7 @@ impl ShardState {
         activeflow.record.updated = now;
         activeflow.record.suspect = Suspect::No;
         activeflow.record.attempts = 0;
+        activeflow.record.early = transition.early;
         for entry in activeflow.inbox.drain(..(transition.consumed as usize).min(activeflow.inbox.len())) {
             activeflow.record.inbox_bytes -= entry.to_bytes().len() as u32;
         }

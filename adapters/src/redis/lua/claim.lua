@@ -7,7 +7,7 @@ if redis.call('HEXISTS', P .. DEAD, worker) == 1 then return { 'dead' } end
 
 local rows = {}
 local function row(r)
-  rows[#rows + 1] = { r.id, head(r) .. string.sub(r.bytes, SPEC_POS), control_of(r),
+  rows[#rows + 1] = { r.id, head(r) .. string.sub(r.bytes, HEAD_END), control_of(r),
     redis.call('LRANGE', key(INBOX, r.id), 0, -1), redis.call('LRANGE', key(OUTBOX, r.id), 0, -1) }
 end
 

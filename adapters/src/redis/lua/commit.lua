@@ -1,12 +1,12 @@
 -- commit: stores one transition of an activeflow if the claim is current: body, consumed inputs, commands, journal, control;
 -- then does `after`. Refuses, before it writes, more messages between two numbers than a minute may have.
 -- ARGV 3 id  4 token  5 version  6 body  7 consumed  8 journal or ''  9 control taken or ''  10 feed length
---      11 most messages of a pair  12 n pairs, then the key of each and its number of messages
---      n commands, then these, then `after` (see settle)
+--      11 early inputs in the body  12 their bytes  13 most messages of a pair  14 n pairs, then the key of each and its number of
+--      messages, n commands, then these, then `after` (see settle)
 -- Returns {'kept', version} | {'released', version} | {'more', version, control, {inbox…}} | {'limited', {left of each pair…}} | {'fenced'}
 local id, token, version, body, consumed = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
-local journal, taken, feed_length, most, pair_count = ARGV[8], ARGV[9], ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
-local first_pair = 13
+local journal, taken, feed_length, most, pair_count = ARGV[8], ARGV[9], ARGV[10], tonumber(ARGV[13]), tonumber(ARGV[14])
+local first_pair = 15
 local first = first_pair + 2 * pair_count + 1
 local after = first + tonumber(ARGV[first - 1])
 
@@ -43,6 +43,7 @@ if r.state == 'c' and r.version == version then
   if left then return { 'limited', left } end
   count_messages(found)
   r.body, r.version, r.updated, r.suspect, r.attempts = body, version + 1, now, 0, 0
+  r.early_count, r.early_bytes = tonumber(ARGV[11]), tonumber(ARGV[12])
   if consumed > 0 then
     for _, entry in ipairs(redis.call('LPOP', key(INBOX, r.id), consumed) or {}) do r.inbox = r.inbox - #entry end
   end

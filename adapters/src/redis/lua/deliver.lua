@@ -44,15 +44,14 @@ else
   elseif owner then
     if hears(owner, kind) then
       local entry = event_entry(kind, start, input)
-      local full = redis.call('LLEN', key(INBOX, owner.id)) >= INBOX_ENTRIES or owner.inbox + #entry > INBOX_BYTES
-      if full and not always_fits then return { 'full', owner.id } end
+      if not always_fits and not fits(owner, entry) then return { 'full', owner.id } end
       push_input(owner, entry)
       save(owner)
       to = owner.id
     end
   elseif start ~= '' then
     if create(start, 'o', kind, input, feed_length) then
-      to = string.sub(start, 1, ID_BYTES)
+      to = start_id(start)
       started[1] = to
       if single_use then redis.call('ZADD', P .. USED, int(now), addressed) end
     else
@@ -61,7 +60,7 @@ else
   end
   for i = first_side, #ARGV do
     if create(ARGV[i], 's', kind, input, feed_length) then
-      started[#started + 1] = string.sub(ARGV[i], 1, ID_BYTES)
+      started[#started + 1] = start_id(ARGV[i])
     else
       known = true
     end

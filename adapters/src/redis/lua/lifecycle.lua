@@ -2,15 +2,16 @@
 
 -- Starts an activeflow with its first input. Returns false, and changes nothing, if the id exists.
 local function create(start, role, kind, input, feed_length)
-  local id = string.sub(start, 1, ID_BYTES)
+  local id = start_id(start)
   local record_key = key(RECORD, id)
   if redis.call('EXISTS', record_key) == 1 then return false end
   local entry = event_entry(kind, '', input)
   local r = { id = id, state = 'r', suspect = 0, attempts = 0, role = role, class = string.byte(start, START_CLASS_AT + 1),
-    flags = 0, version = 0, token = NO_TOKEN, wait = 0, deadline = 0, ready = now, created = now, updated = now, inbox = #entry }
+    flags = 0, version = 0, token = NO_TOKEN, wait = 0, deadline = 0, ready = now, created = now, updated = now, inbox = #entry,
+    early_bytes = 0, early_count = 0, spec_at = HEAD_END }
   local s = string.sub(start, START_SPEC_AT + 1)
-  r.bytes = string.rep('\0', SPEC_AT) .. s
-  r.body_at = SPEC_POS + #s
+  r.bytes = string.rep('\0', HEAD_BYTES) .. s
+  r.body_at = r.spec_at + #s
   redis.call('SET', record_key, head(r) .. s)
   redis.call('RPUSH', key(INBOX, id), entry)
   if role == 'o' then redis.call('HSET', P .. OWNERS, reference(r), id) end
@@ -31,10 +32,8 @@ end
 -- Delivers an unconsumed entry again: to the owner, if it hears the event. Without an owner, an entry that starts an
 -- activeflow starts the new owner. If the activeflow did not own the reference (`owned`), only such entries are delivered.
 local function redeliver(ref, entry, owned, feed_length)
-  local tag, kind, start_length, start_at = struct.unpack(ENTRY, entry)
-  if tag ~= EVENT_TAG or (start_length == 0 and not owned) then return end
-  local start = string.sub(entry, start_at, start_at + start_length - 1)
-  local input = string.sub(entry, start_at + start_length)
+  local tag, kind, start, input = read_entry(entry)
+  if tag ~= EVENT_TAG or (start == '' and not owned) then return end
   local owner_id = redis.call('HGET', P .. OWNERS, ref)
   if owner_id then
     local owner = load(owner_id)
@@ -55,7 +54,7 @@ local function end_activeflow(r, rest, feed_length)
   for _, entry in ipairs(inbox) do left[#left + 1] = entry end
   if #inbox > 0 then redis.call('DEL', key(INBOX, r.id)) end
   if r.flags ~= 0 then redis.call('DEL', key(CONTROL, r.id)) end
-  r.state, r.updated, r.inbox, r.flags = 'e', now, 0, 0
+  r.state, r.updated, r.inbox, r.early_bytes, r.early_count, r.flags = 'e', now, 0, 0, 0, 0
   save(r)
   redis.call('ZADD', P .. ENDED, int(now), r.id)
   note(r.id, 'ended', '', feed_length)

@@ -1,11 +1,11 @@
--- record.lua: an activeflow's record is one string with a binary head (common/src/record.rs). Scripts read and write the
--- head and read the spec, never the body.
+-- record.lua: an activeflow's record is one string with a binary head (common/src/record/v1.rs). Scripts read and write the
+-- head and read the spec, never the body. Fields that a later release added to a head stay as they are.
 -- ARGV[1] is the time in microseconds, empty for the server's; ARGV[2] the newest record format that the caller reads.
 -- State: r(eady), c(laimed), w(aiting), p(aused), q(uarantined), e(nded). Role: o(wner), s(ide run).
-local HEAD = '>BBBBBBBBI8c24I8I8I8I8I8I4I4'
+local HEAD = '>BHBBBBBI8c24I8I8I8I8I8I4I4HBBI4'
 local NO_TOKEN = string.rep('\0', ID_BYTES + NONCE_BYTES)
 -- Offsets count from zero, positions in a Lua string from one.
-local SPEC_POS = SPEC_AT + 1
+local HEAD_END = HEAD_BYTES + 1
 
 local now
 if ARGV[1] ~= '' then
@@ -22,34 +22,37 @@ local function load(id)
   local format = string.byte(bytes, 1)
   if format > tonumber(ARGV[2]) then error({ err = 'TOONEW ' .. format }) end
   local r = { id = id, bytes = bytes }
-  local _, spec_length
-  _, r.state, r.suspect, r.attempts, r.role, r.class, r.flags, _, r.version, r.token, r.wait, r.deadline, r.ready,
-    r.created, r.updated, r.inbox, spec_length = struct.unpack(HEAD, bytes)
+  local _, head_length, spec_length
+  _, head_length, r.state, r.suspect, r.attempts, r.role, r.class, r.version, r.token, r.wait, r.deadline, r.ready,
+    r.created, r.updated, r.inbox, r.early_bytes, r.early_count, r.flags, _, spec_length = struct.unpack(HEAD, bytes)
   r.state, r.role = string.char(r.state), string.char(r.role)
-  r.body_at = SPEC_POS + spec_length
+  r.spec_at = head_length + 1
+  r.body_at = r.spec_at + spec_length
   return r
 end
 
 local function head(r)
-  return struct.pack(HEAD, FORMAT, string.byte(r.state), r.suspect, r.attempts, string.byte(r.role), r.class, r.flags, 0,
-    r.version, r.token, r.wait, r.deadline, r.ready, r.created, r.updated, r.inbox, r.body_at - SPEC_POS)
+  return struct.pack(HEAD, FORMAT, r.spec_at - 1, string.byte(r.state), r.suspect, r.attempts, string.byte(r.role), r.class,
+    r.version, r.token, r.wait, r.deadline, r.ready, r.created, r.updated, r.inbox, r.early_bytes, r.early_count, r.flags, 0,
+    r.body_at - r.spec_at)
 end
 
-local function spec(r) return string.sub(r.bytes, SPEC_POS, r.body_at - 1) end
+-- What is between the fields of the head that this release knows and the body: later fields, and the spec.
+local function middle(r) return string.sub(r.bytes, HEAD_END, r.body_at - 1) end
 
 -- Writes the head; with a new body, the whole record.
 local function save(r)
   if r.body then
-    redis.call('SET', key(RECORD, r.id), head(r) .. spec(r) .. r.body)
+    redis.call('SET', key(RECORD, r.id), head(r) .. middle(r) .. r.body)
   else
     redis.call('SETRANGE', key(RECORD, r.id), 0, head(r))
   end
 end
 
 -- hears, customer, realm
-local function texts(r) return struct.unpack('>Hc0Hc0Hc0', r.bytes, SPEC_POS + SPEC_TEXTS_AT) end
+local function texts(r) return struct.unpack('>Hc0Hc0Hc0', r.bytes, r.spec_at + SPEC_TEXTS_AT) end
 
-local function reference(r) return string.sub(r.bytes, SPEC_POS, SPEC_POS + SPEC_BUNDLE_AT - 1) end
+local function reference(r) return string.sub(r.bytes, r.spec_at + SPEC_REFERENCE_AT, r.spec_at + SPEC_BUNDLE_AT - 1) end
 
 -- Whether the activeflow takes events of this type: named, or by its family (sim.*).
 local function hears(r, kind)
@@ -64,10 +67,26 @@ local function control_of(r)
 end
 
 -- Inbox entries.
-local ENTRY = '>BHc0I4'
+local ENTRY = '>BBHc0I4'
 
 local function event_entry(kind, start, input)
-  return struct.pack(ENTRY, EVENT_TAG, #kind, kind, #start) .. start .. input
+  return struct.pack(ENTRY, FORMAT, EVENT_TAG, #kind, kind, #start) .. start .. struct.pack('>I4', #input) .. input
 end
 
-local function timer_entry(wait) return struct.pack('>BHI4I8', TIMER_TAG, 0, 0, wait) end
+local function timer_entry(wait) return struct.pack('>BBHI4I4I8', FORMAT, TIMER_TAG, 0, 0, 8, wait) end
+
+-- tag, event type, start or '', input
+local function read_entry(entry)
+  local _, tag, kind, start_length, start_at = struct.unpack(ENTRY, entry)
+  local input = struct.unpack('>I4c0', entry, start_at + start_length)
+  return tag, kind, string.sub(entry, start_at, start_at + start_length - 1), input
+end
+
+-- Whether the inbox and the early inputs of an activeflow leave room for another entry.
+local function fits(r, entry)
+  return redis.call('LLEN', key(INBOX, r.id)) + r.early_count < INBOX_ENTRIES
+    and r.inbox + r.early_bytes + #entry <= INBOX_BYTES
+end
+
+-- The id of a start.
+local function start_id(start) return string.sub(start, START_ID_AT + 1, START_CLASS_AT) end

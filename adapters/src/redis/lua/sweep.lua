@@ -51,8 +51,8 @@ local function give_up_reference(r)
   local inbox = redis.call('LRANGE', key(INBOX, r.id), 0, -1)
   redis.call('DEL', key(INBOX, r.id))
   for _, entry in ipairs(inbox) do
-    local _, _, start_length = struct.unpack(ENTRY, entry)
-    if start_length > 0 then
+    local _, _, start = read_entry(entry)
+    if start ~= '' then
       r.inbox = r.inbox - #entry
       redeliver(ref, entry, true, feed_length)
     else

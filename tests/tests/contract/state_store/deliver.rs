@@ -1,8 +1,10 @@
 //! Delivery of events.
 
 use super::harness::*;
+use common::limits::INBOX_BYTES;
 use common::ports::intake::{Deliver, Delivered, Destination};
-use common::record::State;
+use common::ports::work::{Disposition, Transition};
+use common::record::{EarlyInputs, State};
 use common::{EventKey, Shard};
 
 pub async fn an_event_delivered_twice_counts_once(w: &StoreHarness) {
@@ -84,8 +86,8 @@ pub async fn an_answer_to_a_command_goes_by_id_within_its_realm(w: &StoreHarness
     w.applied(&call.answer("c2", id, "default")).await;
     let found = w.store.get(id).await.unwrap().unwrap();
     assert_eq!(event_ids(&found.inbox), ["e1", "c2"]);
-    let both = common::ports::work::Transition { consumed: 2, ..taking(&row) };
-    w.commit(&row, &both, &common::ports::work::Disposition::End { rest: vec![] }).await;
+    let both = Transition { consumed: 2, ..taking(&row) };
+    w.commit(&row, &both, &Disposition::End { rest: vec![] }).await;
     assert_eq!(w.store.deliver(&call.answer("c3", id, "default")).await.unwrap(), Delivered::Late);
     let unknown = call.start("never").id;
     assert_eq!(w.store.deliver(&call.answer("c4", unknown, "default")).await.unwrap(), Delivered::Late);
@@ -123,6 +125,43 @@ pub async fn an_inbox_is_bounded_in_bytes_too(w: &StoreHarness) {
     w.park(&row, 1, None).await;
     assert_eq!(w.store.get(row.claim.id).await.unwrap().unwrap().record.inbox_bytes, 0);
     w.applied(&big(4)).await;
+}
+
+/// What a worker keeps in the body for later counts as if it were still in the inbox: a publisher is refused, and nothing
+/// that it was told to be applied is dropped.
+pub async fn early_inputs_count_against_the_inbox(w: &StoreHarness) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e0")).await;
+    let owner = call.start("e0").id;
+    for n in 1..=3 {
+        w.applied(&call.incoming(&format!("e{n}"))).await;
+    }
+    let row = w.claim_one(call.shard()).await;
+    let keeping = |count, bytes| Transition { early: EarlyInputs { count, bytes }, ..taking(&row) };
+    w.commit(&row, &keeping(254, 20_000), &Disposition::KeepClaim).await;
+    let found = w.store.get(owner).await.unwrap().unwrap();
+    assert_eq!(found.record.early, EarlyInputs { count: 254, bytes: 20_000 });
+    w.applied(&call.incoming("e4")).await;
+    w.applied(&call.event("e5", "call.digits")).await;
+    let full = Delivered::InboxFull { owner };
+    assert_eq!(w.store.deliver(&call.incoming("e6")).await.unwrap(), full);
+    assert_eq!(w.store.deliver(&call.event("e6", "call.digits")).await.unwrap(), full);
+    w.applied(&call.event("bye", "call.hangup")).await;
+
+    let again = |version, transition: Transition| {
+        let claim = row.claim;
+        async move { w.store.commit(&claim, version, &transition, &Disposition::KeepClaim).await.unwrap() }
+    };
+    let entry = w.store.get(owner).await.unwrap().unwrap().inbox[0].to_bytes().len() as u32;
+    let left = INBOX_BYTES as u32 - entry;
+    let of_bytes = |bytes| Transition { consumed: 3, ..keeping(1, bytes) };
+    again(1, of_bytes(left + 1)).await;
+    assert_eq!(w.store.deliver(&call.incoming("e6")).await.unwrap(), full);
+    again(2, of_bytes(left)).await;
+    w.applied(&call.incoming("e6")).await;
+    let ending = Transition { consumed: 0, ..keeping(7, 7) };
+    w.store.commit(&row.claim, 3, &ending, &Disposition::End { rest: vec![] }).await.unwrap();
+    assert_eq!(w.store.get(owner).await.unwrap().unwrap().record.early, EarlyInputs::default());
 }
 
 pub async fn older_definitions_are_refused_and_newer_ones_raise_the_shard(w: &StoreHarness) {

@@ -3,7 +3,7 @@
 use super::harness::*;
 use common::StoreError;
 use common::ports::work::{ClaimRequest, Control, Disposition};
-use common::record::FORMAT;
+use common::record::{FORMAT, HEAD_BYTES};
 
 const NEWER: u8 = FORMAT + 1;
 
@@ -72,6 +72,34 @@ async fn one_that_ends_without_its_reference_changes_nothing_before_the_owner_is
     assert_eq!(newer.everything().await, before);
 }
 
+/// A later release of the same format may have added fields to the head.
+#[tokio::test]
+async fn fields_of_a_longer_head_survive_every_script() {
+    let w = StoreHarness::redis(false).await;
+    let call = call("call-1");
+    let added = [0xa5; 12];
+    let raw = Raw::of(&w).await;
+    w.applied(&call.incoming("e1")).await;
+    let id = call.start("e1").id;
+    let mut longer = raw.record(&id).await;
+    longer[2] += added.len() as u8;
+    longer.splice(HEAD_BYTES..HEAD_BYTES, added);
+    raw.set_record(&id, &longer).await;
+
+    let row = w.claim_one(call.shard()).await;
+    assert_eq!((row.record.later.as_slice(), &row.record.spec), (&added[..], &call.start("e1").spec));
+    w.applied(&call.event("e2", "call.digits")).await;
+    w.commit(&row, &taking(&row), &Disposition::KeepClaim).await;
+    w.store.control(id, &Control::Pause).await.unwrap();
+    w.store.release(&row.claim).await.unwrap();
+    let row = w.claim_one(call.shard()).await;
+    w.end(&row).await;
+    let found = w.store.get(id).await.unwrap().unwrap();
+    assert_eq!((found.record.later.as_slice(), found.record.body.as_slice()), (&added[..], &b"body 2"[..]));
+    assert_eq!(found.record.spec, call.start("e1").spec);
+    assert_eq!(raw.record(&id).await[HEAD_BYTES..][..added.len()], added);
+}
+
 /// The Redis server, accessed without the adapter.
 struct Raw(redis::aio::MultiplexedConnection);
 
@@ -82,11 +110,19 @@ impl Raw {
     }
 
     async fn set_format(&self, id: &common::ActiveflowId, format: u8) {
-        let mut key = format!("sb:{{{}}}:a:", id.shard(SHARDS)).into_bytes();
-        key.extend(id.as_bytes());
         let mut command = redis::cmd("SETRANGE");
-        command.arg(key).arg(0).arg(&[format]);
+        command.arg(record_key(id)).arg(0).arg(&[format]);
         let _: i64 = command.query_async(&mut self.0.clone()).await.unwrap();
+    }
+
+    async fn record(&self, id: &common::ActiveflowId) -> Vec<u8> {
+        redis::cmd("GET").arg(record_key(id)).query_async(&mut self.0.clone()).await.unwrap()
+    }
+
+    async fn set_record(&self, id: &common::ActiveflowId, bytes: &[u8]) {
+        let mut command = redis::cmd("SET");
+        command.arg(record_key(id)).arg(bytes);
+        let _: () = command.query_async(&mut self.0.clone()).await.unwrap();
     }
 
     /// Every key with a digest of its value.
@@ -101,4 +137,10 @@ impl Raw {
         }
         all
     }
+}
+
+fn record_key(id: &common::ActiveflowId) -> Vec<u8> {
+    let mut key = format!("sb:{{{}}}:a:", id.shard(SHARDS)).into_bytes();
+    key.extend(id.as_bytes());
+    key
 }

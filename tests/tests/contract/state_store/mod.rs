@@ -57,6 +57,7 @@ contract! {
     deliver::an_answer_to_a_command_goes_by_id_within_its_realm,
     deliver::a_full_inbox_refuses_but_a_hangup_always_fits,
     deliver::an_inbox_is_bounded_in_bytes_too,
+    deliver::early_inputs_count_against_the_inbox,
     deliver::older_definitions_are_refused_and_newer_ones_raise_the_shard,
     deliver::the_dedup_window_survives_two_rotations_and_stands_still_without_deliveries,
     deliver::an_id_that_is_still_kept_is_not_started_again,

@@ -6,7 +6,7 @@ use crate::held_claims::HeldClaim;
 use crate::operation::Operation;
 use crate::stores::SHARDS;
 use common::ports::work::{ClaimRequest, Control, Disposition, Messages, Transition};
-use common::record::Entry;
+use common::record::{EarlyInputs, Entry};
 use flow::Timestamp;
 
 impl Generator {
@@ -63,6 +63,7 @@ impl Generator {
             journal: self.rng.percent(50).then(|| format!("journal {version}").into_bytes()),
             control: if self.rng.percent(80) { held.control.clone() } else { Some(Control::Pause) },
             messages: self.messages(),
+            early: self.early(),
         };
         // With commands the claim has to be kept; anything else is an error that all stores must report.
         let after = if commands > 0 && self.rng.percent(93) {
@@ -82,6 +83,16 @@ impl Generator {
             }
         }
         Messages { most: *self.rng.pick(&[2, 5, 20]), pairs }
+    }
+
+    /// Mostly few early inputs; sometimes nearly as many, or as many bytes, as an inbox may hold together with them.
+    fn early(&mut self) -> EarlyInputs {
+        match self.rng.between(0, 20) {
+            0 => EarlyInputs { count: self.rng.between(250, 260) as u16, bytes: 4_000 },
+            1 => EarlyInputs { count: 9, bytes: self.rng.between(261_000, 262_200) as u32 },
+            2..6 => EarlyInputs { count: self.rng.between(1, 4) as u16, bytes: 700 },
+            _ => EarlyInputs::default(),
+        }
     }
 
     pub(super) fn finish(&mut self, now: Timestamp) -> Operation {
