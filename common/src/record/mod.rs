@@ -8,7 +8,6 @@ mod reader;
 mod v1;
 
 use crate::ActiveflowId;
-use crate::member::MemberId;
 use crate::token::Token;
 use flow::route::Reference;
 use flow::{Class, Timestamp};

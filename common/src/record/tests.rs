@@ -1,4 +1,5 @@
 use super::*;
+use crate::member::MemberId;
 use crate::identity::reference_key;
 
 fn record() -> Record {

@@ -101,6 +101,7 @@ fn a_transition_reports_the_early_inputs_in_its_body() {
         now: Timestamp::default(),
         resumes: 4,
         actions: limits::ACTIONS_PER_STEP,
+        quota: &MessageQuota::default(),
     });
     assert_eq!(paused.unwrap().transition.unwrap().early, both, "a pause changes nothing");
 }
