@@ -7,6 +7,7 @@ mod blocks;
 mod compose;
 mod dockerfile;
 mod docs;
+mod findings;
 mod gateway;
 mod http;
 mod prometheus;
