@@ -261,7 +261,8 @@ impl<'a> Stepper<'a> {
     fn pause(self) -> Decision {
         let control = self.turn.control.cloned();
         let early = self.cursor.as_ref().map(early_inputs).unwrap_or_default();
-        let transition = Transition { body: self.turn.body.to_vec(), control, early, ..Transition::default() };
+        let transition =
+            Transition { body: self.turn.body.to_vec(), control, early, ..Transition::default() };
         Decision {
             transition: Some(transition),
             commands: Vec::new(),

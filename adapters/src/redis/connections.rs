@@ -195,7 +195,9 @@ fn answered(operation: &'static str, code: &str, detail: &str, reason: String) -
             let found = found.unwrap_or(u8::MAX);
             StoreError::TooNew { operation, found, supported: common::record::FORMAT }
         }
-        code if PASSING.contains(&code) || LASTING.contains(&code) => StoreError::Refused { operation, reason },
+        code if PASSING.contains(&code) || LASTING.contains(&code) => {
+            StoreError::Refused { operation, reason }
+        }
         _ => StoreError::Corrupt { operation, what: reason },
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
-use crate::member::MemberId;
 use crate::identity::reference_key;
+use crate::member::MemberId;
 
 fn record() -> Record {
     let reference = Reference { realm: "default".into(), kind: "call".into(), subject: "call-4711".into() };

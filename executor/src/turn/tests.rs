@@ -83,7 +83,8 @@ fn a_turn_with_much_output_leaves_further_inputs_to_the_next() {
 fn a_transition_reports_the_early_inputs_in_its_body() {
     let bundle = crate::fakes::bundle();
     let digit = |id: &str| event("call.digits", id, serde_json::json!({ "digits": "1" }));
-    let transition = decided(&bundle, &[incoming(), digit("d1"), digit("d2")], 4).unwrap().transition.unwrap();
+    let transition =
+        decided(&bundle, &[incoming(), digit("d1"), digit("d2")], 4).unwrap().transition.unwrap();
     let cursor = Cursor::from_bytes(&transition.body).unwrap();
     let bytes: usize = cursor.early().iter().map(Early::size).sum();
     let both = EarlyInputs { count: 2, bytes: bytes as u32 };
