@@ -25,13 +25,15 @@ struct Generation {
     /// The last, incomplete chunk.
     chunk: Vec<Mark>,
     changed: bool,
+    /// Chunks that became complete since the last [`DedupWindow::take_changes`], with their numbers.
+    complete: Vec<(u64, Vec<Mark>)>,
 }
 
 /// A chunk of marks that changed.
-pub(crate) struct Chunk<'a> {
+pub(crate) struct Chunk {
     pub generation: u64,
     pub number: u64,
-    pub marks: &'a [Mark],
+    pub marks: Vec<Mark>,
 }
 
 impl DedupWindow {
@@ -104,36 +106,49 @@ impl DedupWindow {
         &mut self.generations[at]
     }
 
-    /// Takes the changes since the last call: dropped generations, and the chunk of each generation that got a mark.
-    pub fn take_changes(&mut self) -> (Vec<u64>, impl Iterator<Item = Chunk<'_>>) {
-        let changed = self.generations.iter_mut().filter_map(|generation| {
-            std::mem::take(&mut generation.changed).then_some(&*generation).map(Generation::last)
-        });
-        (std::mem::take(&mut self.dropped), changed)
+    /// Takes the changes since the last call: dropped generations, and the chunks that got a mark.
+    pub fn take_changes(&mut self) -> (Vec<u64>, impl Iterator<Item = Chunk>) {
+        let changed = self.generations.iter_mut().filter(|generation| generation.changed);
+        (std::mem::take(&mut self.dropped), changed.flat_map(Generation::take_changed))
     }
 
     pub fn forget_changes(&mut self) {
         self.dropped.clear();
+        for generation in &mut self.generations {
+            generation.changed = false;
+            generation.complete.clear();
+        }
     }
 }
 
 impl Generation {
     fn new(number: u64) -> Generation {
-        Generation { number, marks: BTreeSet::new(), chunk: Vec::new(), changed: false }
+        Generation { number, marks: BTreeSet::new(), chunk: Vec::new(), changed: false, complete: Vec::new() }
     }
 
     fn add(&mut self, mark: Mark) {
         if self.marks.insert(mark) {
             if self.chunk.len() == CHUNK {
-                self.chunk.clear();
+                let complete = std::mem::take(&mut self.chunk);
+                if self.changed {
+                    self.complete.push((self.last_chunk() - 1, complete));
+                }
             }
             self.chunk.push(mark);
         }
     }
 
-    fn last(&self) -> Chunk<'_> {
-        let number = (self.marks.len().saturating_sub(1) / CHUNK) as u64;
-        Chunk { generation: self.number, number, marks: &self.chunk }
+    /// Number of the last chunk.
+    fn last_chunk(&self) -> u64 {
+        (self.marks.len().saturating_sub(1) / CHUNK) as u64
+    }
+
+    fn take_changed(&mut self) -> impl Iterator<Item = Chunk> + use<> {
+        self.changed = false;
+        let generation = self.number;
+        let mut changed = std::mem::take(&mut self.complete);
+        changed.push((self.last_chunk(), self.chunk.clone()));
+        changed.into_iter().map(move |(number, marks)| Chunk { generation, number, marks })
     }
 }
 
@@ -198,6 +213,20 @@ mod tests {
         }
         let expected = (0..130).map(|n| (0, n as u64 / 64, n % 64 + 1));
         assert_eq!(written, expected.collect::<Vec<_>>());
+        assert!(window.take_changes().1.next().is_none());
+    }
+
+    #[test]
+    fn marks_of_one_operation_on_both_sides_of_a_border_are_both_written() {
+        let mut window = DedupWindow::default();
+        window.rotate(at(1), LIFE_US);
+        (0..63).for_each(|n| window.mark(&key(n)));
+        window.forget_changes();
+        [63, 64, 65].iter().for_each(|n| window.mark(&key(*n)));
+        let written: Vec<_> = window.take_changes().1.map(|chunk| (chunk.number, chunk.marks)).collect();
+        let sizes: Vec<_> = written.iter().map(|(number, marks)| (*number, marks.len())).collect();
+        assert_eq!(sizes, [(0, 64), (1, 2)]);
+        assert_eq!((written[0].1[63], written[1].1[0]), (mark(&key(63)), mark(&key(64))));
         assert!(window.take_changes().1.next().is_none());
     }
 }

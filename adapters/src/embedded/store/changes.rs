@@ -66,7 +66,8 @@ fn shard_changes(shard: &mut ShardState, changes: &mut Vec<Change>) {
         dropped.into_iter().map(|generation| Change::DeleteRange(Key::generation_range(at, generation))),
     );
     changes.extend(
-        chunks.map(|chunk| put(&Key::Marks(at, chunk.generation, chunk.number), records::marks(chunk.marks))),
+        chunks
+            .map(|chunk| put(&Key::Marks(at, chunk.generation, chunk.number), records::marks(&chunk.marks))),
     );
 
     let (gone, came) = shard.feed.take_changes();

@@ -137,6 +137,20 @@ pub async fn a_request_with_an_id_takes_effect_once(w: &StoreHarness) {
     assert_eq!(ask().await, Controlled::Repeated, "although the activeflow has ended");
 }
 
+pub async fn the_ids_of_many_requests_are_known(w: &StoreHarness) {
+    let id = w.parked(&call("call-1"), None).await;
+    let ask = async |n: u32| {
+        let request = ControlRequest::new(id, "console", &n.to_string(), &Control::Continue);
+        w.store.control_once(id, &Control::Continue, &request).await.unwrap()
+    };
+    for n in 0..40 {
+        assert_eq!(ask(n).await, accepted(w), "{n}");
+    }
+    for n in 0..40 {
+        assert_eq!(ask(n).await, Controlled::Repeated, "{n}");
+    }
+}
+
 pub async fn an_id_of_a_request_names_one_request(w: &StoreHarness) {
     let call = call("call-1");
     let id = w.parked(&call, None).await;

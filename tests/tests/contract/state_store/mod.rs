@@ -112,6 +112,7 @@ contract! {
     control::a_quarantined_one_that_is_stopped_leaves_its_successor_alone,
     control::a_control_of_an_ended_or_unknown_activeflow_is_refused,
     control::a_request_with_an_id_takes_effect_once,
+    control::the_ids_of_many_requests_are_known,
     control::an_id_of_a_request_names_one_request,
     control::a_void_request_is_only_looked_up,
     control::a_request_that_is_not_accepted_leaves_no_mark,
