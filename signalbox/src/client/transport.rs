@@ -10,10 +10,13 @@ use hyper_util::client::legacy::Client as Http;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use std::time::Duration;
+use tokio::time::timeout;
 use tower::ServiceExt;
 
 /// Maximum time to connect.
 const CONNECTING: Duration = Duration::from_secs(3);
+/// Maximum time until an answer begins; the slowest calls have 60 s at the server.
+const ANSWERING: Duration = Duration::from_secs(120);
 
 pub enum Transport {
     /// To a running process; `base` is `http://host:port`.
@@ -74,7 +77,9 @@ impl Transport {
         match self {
             Transport::Remote { http, .. } => {
                 let request = request.body(Full::new(bytes)).map_err(invalid)?;
-                let response = http.request(request).await;
+                let response = timeout(ANSWERING, http.request(request)).await.map_err(|_| {
+                    self.unanswered(path, &format!("no answer within {} s", ANSWERING.as_secs()))
+                })?;
                 let response = response.map_err(|error| match error.is_connect() {
                     true => {
                         Unanswered { failure: self.broken(path, &innermost_reason(&error)), was_sent: false }

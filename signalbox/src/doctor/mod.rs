@@ -22,7 +22,11 @@ use common::ports::StateStore;
 use engine::EngineSnapshot;
 use finding::{fail, ok};
 use serde::Serialize;
-use tokio::time::sleep;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+
+/// Maximum time to wait for the API.
+const LIMIT: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -46,6 +50,8 @@ pub async fn examine(config: &Config) -> Report {
             findings.extend(command_queues(config).await);
         }
     }
+    let fails = findings.iter().any(|finding| finding.severity == Severity::Fail);
+    let promises = promises.map(|promises| if fails { promises.with_failed_checks() } else { promises });
     Report { findings, promises }
 }
 
@@ -95,12 +101,21 @@ async fn watch_api(config: &Config) -> Vec<Finding> {
         }
         Ok(findings)
     };
-    checks.await.unwrap_or_else(no_api)
+    within(LIMIT + config.engine.heartbeat_interval.0 * engine::HEARTBEATS, checks).await
 }
 
 async fn command_queues(config: &Config) -> Vec<Finding> {
     let checks = async { queues::examine(&client::open(config).await?).await };
-    checks.await.unwrap_or_else(no_api)
+    within(LIMIT, checks).await
+}
+
+/// A stopped process still accepts connections.
+async fn within(
+    limit: Duration,
+    checks: impl Future<Output = Result<Vec<Finding>, Failure>>,
+) -> Vec<Finding> {
+    let silent = || Err(Failure::failed(format!("the API does not answer within {} s", limit.as_secs())));
+    timeout(limit, checks).await.unwrap_or_else(|_| silent()).unwrap_or_else(no_api)
 }
 
 fn no_api(failure: Failure) -> Vec<Finding> {

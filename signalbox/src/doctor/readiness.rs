@@ -5,8 +5,13 @@ use crate::client::{Client, Transport};
 use crate::config::Config;
 use hyper::Method;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+use tokio::time::timeout;
 
 const CHECK: &str = "readyz";
+const ADDRESS_ADVICE: &str = "is ops.listen the address of that process?";
+/// Maximum time to wait for the answer; the process itself limits its checks to 10 s.
+const LIMIT: Duration = Duration::from_secs(15);
 const ADVICE: &str = "docs/operate.md explains the checks of /readyz";
 
 pub async fn examine(config: &Config) -> Vec<Finding> {
@@ -22,9 +27,18 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         )];
     };
     let client = Client::new(Transport::remote(&base), "");
-    match client.ask(Method::GET, "/readyz?verbose", None).await {
-        Ok(answer) => judge(&String::from_utf8_lossy(&answer.body)),
-        Err(failure) => vec![warn(CHECK, failure.to_string(), "is ops.listen the address of that process?")],
+    match timeout(LIMIT, client.ask(Method::GET, "/readyz?verbose", None)).await {
+        Ok(Ok(answer)) => judge(&String::from_utf8_lossy(&answer.body)),
+        Ok(Err(failure)) => vec![warn(CHECK, failure.to_string(), ADDRESS_ADVICE)],
+        Err(_) => {
+            let found =
+                format!("the process at {base} (ops.listen) does not answer within {} s", LIMIT.as_secs());
+            vec![fail(
+                CHECK,
+                found,
+                "it is stopped, or its machine is overloaded: look at it, then restart it",
+            )]
+        }
     }
 }
 
@@ -38,7 +52,13 @@ fn judge(text: &str) -> Vec<Finding> {
             (None, None) => None,
         })
         .collect();
-    if findings.is_empty() { vec![ok(CHECK, "the process is ready")] } else { findings }
+    match (findings.is_empty(), text.lines().last()) {
+        (false, _) => findings,
+        (true, Some("ready")) => vec![ok(CHECK, "the process is ready")],
+        // Only the queues are not.
+        (true, Some("not ready")) => Vec::new(),
+        (true, _) => vec![warn(CHECK, "the answer is not that of a Signalbox", ADDRESS_ADVICE)],
+    }
 }
 
 fn base(listen: &str) -> Option<String> {
@@ -64,6 +84,9 @@ mod tests {
         let severities: Vec<Severity> = judge(text).into_iter().map(|finding| finding.severity).collect();
         assert_eq!(severities, [Severity::Warn, Severity::Fail]);
         assert_eq!(judge("[+] store ok: fine\nready\n")[0].severity, Severity::Ok);
+        let full = "[+] store ok: fine\n[-] command queues failed: `a` full\nnot ready\n";
+        assert!(judge(full).is_empty(), "a process that is not ready is not vouched for");
+        assert_eq!(judge("<html>\n")[0].severity, Severity::Warn);
         assert_eq!(base("0.0.0.0:9464").as_deref(), Some("http://127.0.0.1:9464"));
         assert_eq!((base(""), base("127.0.0.1:0")), (None, None));
     }

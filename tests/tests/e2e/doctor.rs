@@ -8,8 +8,8 @@ use std::time::Duration;
 use tests::carrier::link::{EVENTS, connect};
 use tests::chaos::Site;
 use tests::chaos::site::binary;
-use tests::support::ports;
 use tests::support::process::{Folder, Process, output_of};
+use tests::support::{Signal, ports};
 
 /// The exit code and the report of one run.
 struct DoctorRun {
@@ -124,6 +124,12 @@ fn the_process_that_has_the_data_folder_is_asked_over_its_api() {
     let during = run();
     assert_eq!(during.code, Some(0), "{}", during.report);
     assert!(during.found("ok", "members").contains("(active)"), "{}", during.report);
+    serve.signal_one(Signal::Stop);
+    let stopped = run();
+    serve.signal_one(Signal::Cont);
+    assert_eq!(stopped.code, Some(1), "{}", stopped.report);
+    assert!(stopped.found("fail", "api").contains("does not answer within"), "{}", stopped.report);
+    assert!(stopped.holds().starts_with("not while a check above fails"), "{}", stopped.report);
     let found = during.found("ok", "data folder");
     assert!(found.contains(&format!("in use by process {}", serve.id())), "{found}");
 }
