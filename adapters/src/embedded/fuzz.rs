@@ -137,7 +137,7 @@ async fn known() -> Vec<Row> {
     .unwrap();
     drop((store, bus));
     let rows = {
-        let database = rusqlite::Connection::open(dir.join(super::disk::DATABASE)).unwrap();
+        let database = rusqlite::Connection::open(dir.join(super::disk::folder::DATABASE)).unwrap();
         let mut all = database.prepare("SELECT key, value FROM state ORDER BY key").unwrap();
         all.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
     };
