@@ -53,6 +53,11 @@ pub fn event(kind: &str, data: Value) -> Event {
     }
 }
 
+/// A cursor after it was stored and read.
+pub fn stored(cursor: &Cursor) -> Result<Cursor, flow::FormatError> {
+    Cursor::from_bytes(&cursor.to_bytes(), cursor.identity().clone(), cursor.trigger().cloned())
+}
+
 impl Drive {
     pub fn new(bundle: Bundle) -> Drive {
         let kind = match bundle.trigger() {
@@ -87,7 +92,7 @@ impl Drive {
 
     pub fn input(&mut self, input: Input) -> Vec<Command> {
         let Step { cursor, effects, notes } = step(&self.bundle, self.cursor.clone(), input, self.now);
-        self.cursor = Cursor::from_bytes(&cursor.to_bytes()).unwrap();
+        self.cursor = stored(&cursor).unwrap();
         assert_eq!(self.cursor, cursor, "a cursor survives its bytes");
         self.notes.extend(notes);
         let commands: Vec<Command> = effects.into_iter().map(|Effect::Command(command)| command).collect();

@@ -4,7 +4,7 @@
 local P = KEYS[1]
 
 -- Follow the prefix, and are followed by an id.
-local RECORD, INBOX, OUTBOX, JOURNAL, CONTROL = ':a:', ':i:', ':o:', ':j:', ':k:'
+local RECORD, TRIGGER, INBOX, OUTBOX, JOURNAL, CONTROL = ':a:', ':e:', ':i:', ':o:', ':j:', ':k:'
 local CUSTOMER, BUNDLE, LANE = ':x:', ':bundle:', ':lane:'
 -- Follow the prefix; one of each per shard.
 local OWNERS, CLAIMS, WAITS, ENDED, DEAD = ':owners', ':claims', ':waits', ':ended', ':dead'

@@ -13,7 +13,7 @@ use common::ActiveflowId;
 use common::ports::lookup::{ActiveflowSnapshot, Controlled};
 use common::ports::work::Control;
 use common::record::State as ActiveflowState;
-use flow::{Cursor, preview};
+use flow::preview;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -161,7 +161,7 @@ fn verb(control: &Control) -> &'static str {
 /// Rejects a jump to an unknown action, which would have no effect.
 async fn must_exist(api: &Api, found: &ActiveflowSnapshot, action_id: &str) -> Result<(), Problem> {
     let Some(bundle) = api.bundle_of(found).await? else { return Ok(()) };
-    let cursor = Cursor::from_bytes(&found.record.body).ok();
+    let cursor = found.cursor().ok();
     let ids = preview::jumps(&bundle, cursor.as_ref());
     if preview::is_reserved(action_id) || ids.iter().any(|id| id == action_id) {
         return Ok(());
