@@ -2,7 +2,6 @@
 
 use common::ports::lookup::ActiveflowSnapshot;
 use common::record::State as ActiveflowState;
-use flow::Cursor;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -59,12 +58,12 @@ impl Filter {
             && same(&self.flow_id, &record.spec.flow.id)
             && same(&self.reference_type, &reference.kind)
             && same(&self.reference_id, &reference.subject)
-            && self.failed.is_none_or(|failed| failed == has_failed(&record.body))
+            && self.failed.is_none_or(|failed| failed == has_failed(found))
     }
 }
 
-fn has_failed(body: &[u8]) -> bool {
-    Cursor::from_bytes(body).is_ok_and(|cursor| cursor.failed_actions() > 0)
+fn has_failed(found: &ActiveflowSnapshot) -> bool {
+    found.cursor().is_ok_and(|cursor| cursor.failed_actions() > 0)
 }
 
 impl StateName {

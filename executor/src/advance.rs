@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::executor::Executor;
 use crate::metrics;
 use crate::perform::publish;
-use crate::turn::{Decision, Turn, TurnFailure, decide, early_inputs, identity, journal, message};
+use crate::turn::{Decision, Turn, TurnFailure, decide, early_inputs, journal, message};
 use common::command::Message;
 use common::ports::work::{Claim, CommitOutcome, Control, Disposition, Row, Transition};
 use common::record::{ActiveflowSpec, Entry};
@@ -34,6 +34,7 @@ struct ClaimedActiveflow {
     claim: Claim,
     spec: ActiveflowSpec,
     version: u64,
+    trigger: Vec<u8>,
     body: Vec<u8>,
     inbox: Vec<Entry>,
     control: Option<Control>,
@@ -48,11 +49,12 @@ struct ClaimedActiveflow {
 
 /// Moves the activeflow of `row` until its claim is released. `time` came with the claim.
 pub async fn advance(executor: &Executor, row: Row, time: StoreTime) -> AdvanceOutcome {
-    let Row { claim, record, inbox, outbox, control } = row;
+    let Row { claim, record, trigger, inbox, outbox, control } = row;
     let mut activeflow = ClaimedActiveflow {
         claim,
         spec: record.spec,
         version: record.version,
+        trigger,
         body: record.body,
         inbox,
         control,
@@ -203,6 +205,7 @@ impl ClaimedActiveflow {
             spec: &self.spec,
             bundle,
             version: self.version,
+            trigger: &self.trigger,
             body: &self.body,
             inbox: &self.inbox,
             control: self.control.as_ref(),
@@ -309,9 +312,11 @@ async fn fail(
         detail = common::mask::masked(&note.detail.to_string()),
         "Activeflow ended: it cannot be executed"
     );
+    let identity = activeflow.spec.identity(activeflow.claim.id);
     let cursor = match activeflow.body.as_slice() {
-        [] => Some(Cursor::new(bundle, identity(activeflow.claim.id, &activeflow.spec))),
-        body => Cursor::from_bytes(body).ok(),
+        [] => Some(Cursor::new(bundle, identity)),
+        // What is needed here is not in the trigger, which may be the damaged part.
+        body => Cursor::from_bytes(body, identity, None).ok(),
     };
     let release = cursor.as_ref().and_then(|cursor| cursor.line_release(bundle));
     let to_message =

@@ -6,8 +6,8 @@ use common::ActiveflowId;
 use common::command::Message;
 use common::journal;
 use common::ports::work::{Control, Disposition, Messages, Transition};
-use common::record::{ActiveflowSpec, EarlyInputs, Entry};
-use flow::cursor::{CursorState, Early, Identity, Input};
+use common::record::{ActiveflowSpec, EarlyInputs, Entry, read_cursor};
+use flow::cursor::{CursorState, Early, Input};
 use flow::step::{Command, Effect, MessageQuota, Note, NoteKind, Pair, limits};
 use flow::{Bundle, Cursor, Event, FormatError, Timestamp};
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ pub struct Turn<'a> {
     pub spec: &'a ActiveflowSpec,
     pub bundle: &'a Bundle,
     pub version: u64,
+    /// The event that starts or started the activeflow.
+    pub trigger: &'a [u8],
     /// The stored cursor; empty before the first transition.
     pub body: &'a [u8],
     pub inbox: &'a [Entry],
@@ -122,7 +124,8 @@ impl<'a> Stepper<'a> {
             messages: BTreeMap::new(),
         };
         if !turn.body.is_empty() {
-            let read = catch_unwind(AssertUnwindSafe(|| Cursor::from_bytes(turn.body)));
+            let read = || read_cursor(turn.id, turn.spec, turn.body, turn.trigger);
+            let read = catch_unwind(AssertUnwindSafe(read));
             let read =
                 read.unwrap_or_else(|_| Err(FormatError::Damaged("reading the cursor panicked".into())));
             let unreadable = |why: FormatError| TurnFailure {
@@ -134,13 +137,13 @@ impl<'a> Stepper<'a> {
         Ok(stepper)
     }
 
-    /// Starts the cursor with the first event of the inbox. A cursor that is to stop is created, but makes no step.
+    /// Starts the cursor with the trigger. A cursor that is to stop is created, but makes no step.
     fn start(&mut self) -> Result<(), TurnFailure> {
         while let Some(entry) = self.next_entry() {
-            let Entry::Event { input, .. } = entry else { continue };
-            let event = self.event(input)?;
-            let Turn { id, spec, bundle, control, .. } = self.turn;
-            let identity = identity(*id, spec);
+            let Entry::Trigger = entry else { continue };
+            let Turn { id, spec, bundle, control, trigger, .. } = self.turn;
+            let event = self.event(trigger)?;
+            let identity = spec.identity(*id);
             let new = catch_unwind(AssertUnwindSafe(|| Cursor::new(bundle, identity)));
             self.cursor = Some(new.map_err(|panic| self.failed(NoteKind::Panic, None, text_of(&*panic)))?);
             self.started = true;
@@ -174,6 +177,7 @@ impl<'a> Stepper<'a> {
                 return self.resume();
             };
             let input = match entry {
+                Entry::Trigger => continue,
                 Entry::Timer { wait } => Input::Timer { wait: *wait },
                 Entry::Event { input, start, .. } => {
                     Input::Event { event: self.event(input)?, start: start.clone() }
@@ -326,19 +330,9 @@ pub fn early_inputs(cursor: &Cursor) -> EarlyInputs {
     }
 }
 
-pub fn identity(id: ActiveflowId, spec: &ActiveflowSpec) -> Identity {
-    Identity {
-        activeflow_id: id.to_string(),
-        customer_id: spec.customer_id.clone(),
-        reference_type: spec.reference.kind.clone(),
-        reference_id: spec.reference.subject.clone(),
-    }
-}
-
 /// The journal entry of a transition from `version`.
 pub fn journal(version: u64, at: Timestamp, notes: Vec<Note>) -> Vec<u8> {
-    let entry = journal::Entry { version: version + 1, at, notes };
-    serde_json::to_vec(&entry).unwrap_or_default()
+    journal::Entry { version: version + 1, at, notes }.to_bytes()
 }
 
 fn text_of(panic: &(dyn std::any::Any + Send)) -> String {

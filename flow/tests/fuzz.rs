@@ -5,7 +5,7 @@
 
 mod support;
 
-use flow::cursor::{Cursor, CursorState, Input};
+use flow::cursor::{Cursor, CursorState, Identity, Input};
 use flow::{Bundle, preview, step};
 use fuzz::{Rng, Target, mutate};
 use serde_json::{Value, json};
@@ -96,11 +96,15 @@ fn bundle(bytes: &[u8]) {
 
 /// Everything that is done with the bytes of a cursor: it is shown, and it moves, with the bundle that it belongs to or another.
 fn cursor(bytes: &[u8], bundles: &[Bundle]) {
-    let cursor = match Cursor::from_bytes(bytes) {
+    let trigger = match start(&bundles[0]) {
+        Input::Started(event) => Some(event),
+        _ => None,
+    };
+    let cursor = match Cursor::from_bytes(bytes, Identity::default(), trigger) {
         Ok(cursor) => cursor,
         Err(error) => return assert!(error.to_string().len() < 2_000, "{error}"),
     };
-    assert_eq!(Cursor::from_bytes(&cursor.to_bytes()).as_ref(), Ok(&cursor));
+    assert_eq!(support::stored(&cursor).as_ref(), Ok(&cursor));
     let _ = (cursor.state(), cursor.current_action(), cursor.early(), cursor.variables());
     let digits = event("call.digits", json!({ "digits": "12" }));
     let wait = if let CursorState::Waiting { wait, .. } = cursor.state() { wait } else { 1 };
@@ -121,20 +125,20 @@ fn cursor(bytes: &[u8], bundles: &[Bundle]) {
             Input::Stopped,
         ] {
             let step = step(bundle, cursor.clone(), input, flow::Timestamp::from_micros(1 << 50));
-            assert_eq!(Cursor::from_bytes(&step.cursor.to_bytes()), Ok(step.cursor));
+            assert_eq!(support::stored(&step.cursor), Ok(step.cursor));
         }
     }
 }
 
 /// The bundles of the samples, and the bytes of cursors on their way through them.
-fn stored() -> (Vec<Bundle>, Vec<String>) {
+fn stored() -> (Vec<Bundle>, Vec<Vec<u8>>) {
     let compiled = || SAMPLES.map(|text| Bundle::compile(("main", text), &subroutines()).unwrap());
     let mut cursors = Vec::new();
     for bundle in compiled() {
         let mut drive = Drive::new(bundle);
         drive.input(start(&drive.bundle));
         for turn in 0..8 {
-            cursors.push(String::from_utf8(drive.cursor.to_bytes()).unwrap());
+            cursors.push(drive.cursor.to_bytes());
             match drive.cursor.state() {
                 CursorState::Waiting { .. } if turn % 3 == 0 => drop(drive.digits("1")),
                 CursorState::Waiting { .. } if turn % 3 == 1 => drop(drive.completed()),
@@ -144,6 +148,16 @@ fn stored() -> (Vec<Bundle>, Vec<String>) {
         }
     }
     (compiled().into(), cursors)
+}
+
+/// Changed bytes of something that is stored as a format byte and JSON.
+fn stored_bytes(rng: &mut Rng, known: &[&[u8]]) -> Vec<u8> {
+    let (one, other) = (rng.pick(known), rng.pick(known));
+    if rng.one_in(3) {
+        return mutate::bytes(rng, one, other, &mutate::PIECES);
+    }
+    let json = changed(rng, std::str::from_utf8(&one[1..]).unwrap());
+    [&one[..1], &json].concat()
 }
 
 #[test]
@@ -170,27 +184,12 @@ fn any_document_is_refused_by_place_or_runs() {
 fn any_bundle_is_refused_or_runs() {
     let (bundles, _) = stored();
     let known: Vec<&[u8]> = bundles.iter().map(Bundle::to_bytes).collect();
-    let draw = |rng: &mut Rng| {
-        let (one, other) = (rng.pick(&known), rng.pick(&known));
-        if rng.one_in(3) {
-            return mutate::bytes(rng, one, other, &mutate::PIECES);
-        }
-        let json = changed(rng, std::str::from_utf8(&one[1..]).unwrap());
-        [&one[..1], &json].concat()
-    };
-    target("bundles").fuzz(300, draw, |bytes| bundle(bytes));
+    target("bundles").fuzz(300, |rng| stored_bytes(rng, &known), |bytes| bundle(bytes));
 }
 
 #[test]
 fn any_cursor_is_refused_or_moves() {
     let (bundles, cursors) = stored();
-    let known: Vec<&str> = cursors.iter().map(String::as_str).collect();
-    let draw = |rng: &mut Rng| {
-        let (one, other) = (rng.pick(&known), rng.pick(&known));
-        match rng.one_in(3) {
-            true => mutate::bytes(rng, one.as_bytes(), other.as_bytes(), &mutate::PIECES),
-            false => changed(rng, one),
-        }
-    };
-    target("cursors").fuzz(300, draw, |bytes| cursor(bytes, &bundles));
+    let known: Vec<&[u8]> = cursors.iter().map(Vec::as_slice).collect();
+    target("cursors").fuzz(300, |rng| stored_bytes(rng, &known), |bytes| cursor(bytes, &bundles));
 }

@@ -5,7 +5,7 @@
 
 mod support;
 
-use flow::cursor::{Cursor, FORMAT, Input};
+use flow::cursor::{Cursor, FORMAT, Identity, Input};
 use flow::{Bundle, FormatError, Timestamp};
 use serde_json::json;
 use std::path::PathBuf;
@@ -36,10 +36,8 @@ fn cursor() -> Cursor {
     let mut call = Drive::call(bundle());
     call.completed();
     // Only a reference that starts several activeflows keeps a start.
-    let of_an_api = String::from_utf8(call.cursor.to_bytes())
-        .unwrap()
-        .replace(r#""call","reference_id""#, r#""api","reference_id""#);
-    call.cursor = Cursor::from_bytes(of_an_api.as_bytes()).unwrap();
+    let of_an_api = Identity { reference_type: "api".into(), ..call.cursor.identity().clone() };
+    call.cursor = read(&call.cursor.to_bytes(), &Cursor::new(&call.bundle, of_an_api), &call.cursor).unwrap();
     call.input(Input::Event {
         event: event("call.incoming", json!({ "from": "+1", "to": "+2" })),
         start: Some(vec![1, 254]),
@@ -49,6 +47,15 @@ fn cursor() -> Cursor {
     call.digits("1");
     call.digits("2");
     call.cursor
+}
+
+fn read(bytes: &[u8], identity: &Cursor, trigger: &Cursor) -> Result<Cursor, FormatError> {
+    Cursor::from_bytes(bytes, identity.identity().clone(), trigger.trigger().cloned())
+}
+
+/// Bytes as the body of [`cursor`].
+fn of_bytes(bytes: &[u8]) -> Result<Cursor, FormatError> {
+    read(bytes, &cursor(), &cursor())
 }
 
 #[test]
@@ -65,7 +72,7 @@ fn cursors_keep_their_format() {
 fn what_an_earlier_version_stored_can_be_read() {
     let stored = Bundle::from_bytes(&std::fs::read(path("bundle-1")).unwrap()).unwrap();
     assert_eq!(stored.hash(), bundle().hash());
-    assert_eq!(Cursor::from_bytes(&std::fs::read(path("cursor-1")).unwrap()).unwrap(), cursor());
+    assert_eq!(of_bytes(&std::fs::read(path("cursor-1")).unwrap()).unwrap(), cursor());
 }
 
 #[test]
@@ -74,8 +81,8 @@ fn a_newer_format_is_refused_with_both_numbers() {
     let newer = Bundle::from_bytes(&[supported + 1, b'{', b'}']).unwrap_err();
     assert_eq!(newer, FormatError::Newer { found: u32::from(supported) + 1, supported: supported.into() });
     let (found, supported) = (FORMAT + 1, FORMAT);
-    let newer = Cursor::from_bytes(format!(r#"{{"format":{found}}}"#).as_bytes()).unwrap_err();
-    assert_eq!(newer, FormatError::Newer { found, supported });
+    let newer = of_bytes(&[found, b'{', b'}']).unwrap_err();
+    assert_eq!(newer, FormatError::Newer { found: found.into(), supported: supported.into() });
     let said = format!("format {found} is newer than {supported}, the newest that this binary reads");
     assert_eq!(newer.to_string(), said);
 }
@@ -86,13 +93,14 @@ fn damage_is_told_from_a_newer_format() {
     for bytes in [&b""[..], &[0, b'{', b'}'], &[1, b'x']] {
         assert!(damaged(Bundle::from_bytes(bytes).unwrap_err()), "{bytes:?}");
     }
-    for bytes in ["", "x", r#"{"format":0}"#, r#"{"format":1}"#] {
-        assert!(damaged(Cursor::from_bytes(bytes.as_bytes()).unwrap_err()), "{bytes}");
+    for bytes in [&b""[..], &[0, b'{', b'}'], &[1, b'{', b'}'], &[1, b'x']] {
+        assert!(damaged(of_bytes(bytes).unwrap_err()), "{bytes:?}");
     }
     let whole = String::from_utf8(cursor().to_bytes()).unwrap();
-    for start in ["01f", "01fg"] {
-        let cut = whole.replace("\"01fe\"", &format!("\"{start}\""));
-        assert!(damaged(Cursor::from_bytes(cut.as_bytes()).unwrap_err()), "{start}");
+    for start in ["A", "Af4!"] {
+        let cut = whole.replace("\"Af4\"", &format!("\"{start}\""));
+        assert_ne!(cut, whole);
+        assert!(damaged(of_bytes(cut.as_bytes()).unwrap_err()), "{start}");
     }
 }
 

@@ -19,11 +19,10 @@ impl Lookup for Store {
     async fn get(&self, id: ActiveflowId) -> Result<Option<ActiveflowSnapshot>, StoreError> {
         let of = |kind| keys::of_activeflow(self.shard_of(id), kind, id);
         let mut pipe = redis::pipe();
-        pipe.atomic().get(of("a")).get(of("k")).lrange(of("i"), 0, -1).lrange(of("o"), 0, -1).lrange(
-            of("j"),
-            0,
-            -1,
-        );
+        pipe.atomic().get(of("a")).get(of("e")).get(of("k"));
+        for list in ["i", "o", "j"] {
+            pipe.lrange(of(list), 0, -1);
+        }
         let found: Value = self
             .connections
             .run("get an activeflow", async |connection| pipe.query_async(connection).await)
@@ -34,11 +33,13 @@ impl Lookup for Store {
             return Ok(None);
         }
         let record = Record::from_bytes(&record).map_err(|e| bad("get an activeflow", &e))?;
+        let trigger = reply.trigger()?;
         let control = reply.control()?;
         let inbox = reply.entries()?;
         Ok(Some(ActiveflowSnapshot {
             id,
             record,
+            trigger,
             inbox,
             outbox: reply.list()?,
             control,

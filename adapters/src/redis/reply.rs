@@ -3,7 +3,7 @@
 use common::StoreError;
 use common::member::MemberId;
 use common::ports::work::{Control, Token};
-use common::record::{BadRecord, Entry, Record};
+use common::record::{BadRecord, Entry, Record, trigger_from_bytes};
 use common::{ActiveflowId, Shard};
 use flow::Timestamp;
 use redis::Value;
@@ -87,6 +87,15 @@ impl Reply {
     pub fn record(&mut self) -> Result<Record, StoreError> {
         let operation = self.operation;
         Record::from_bytes(&self.bytes()?).map_err(|e| bad(operation, &e))
+    }
+
+    /// Reads the event that started an activeflow; empty if its key is lost.
+    pub fn trigger(&mut self) -> Result<Vec<u8>, StoreError> {
+        let operation = self.operation;
+        match self.bytes()? {
+            lost if lost.is_empty() => Ok(lost),
+            bytes => trigger_from_bytes(&bytes).map(<[u8]>::to_vec).map_err(|e| bad(operation, &e)),
+        }
     }
 
     pub fn control(&mut self) -> Result<Option<Control>, StoreError> {

@@ -14,7 +14,7 @@ use common::limits::{
 };
 use common::record::{
     EVENT_TAG, FORMAT, HEAD_BYTES, SPEC_BUNDLE_AT, SPEC_REFERENCE_AT, SPEC_TEXTS_AT, START_CLASS_AT,
-    START_ID_AT, START_SPEC_AT, TIMER_TAG, TOKEN_AT,
+    START_ID_AT, START_SPEC_AT, TIMER_TAG, TOKEN_AT, TRIGGER_TAG,
 };
 use common::token::{ID_BYTES, NONCE_BYTES};
 use redis::Script;
@@ -80,6 +80,7 @@ fn constants() -> String {
         ("START_SPEC_AT", START_SPEC_AT as u64),
         ("EVENT_TAG", EVENT_TAG.into()),
         ("TIMER_TAG", TIMER_TAG.into()),
+        ("TRIGGER_TAG", TRIGGER_TAG.into()),
         ("INBOX_ENTRIES", INBOX_ENTRIES as u64),
         ("INBOX_BYTES", INBOX_BYTES as u64),
         ("JOURNAL_ENTRIES", JOURNAL_ENTRIES as u64),

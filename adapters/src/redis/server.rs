@@ -74,7 +74,7 @@ impl Server {
         Ok((seconds * 1_000_000 + micros, begun.elapsed()))
     }
 
-    /// Measures the keys of the store by kind: `a` records, `j` journals, `i` inboxes, `d` dedup, `x` index of customers; the
+    /// Measures the keys of the store by kind: `a` records, `e` triggers, `j` journals, `i` inboxes, `d` dedup, `x` index of customers; the
     /// other kinds have their own names. It visits every key, which costs the server time.
     ///
     /// # Errors

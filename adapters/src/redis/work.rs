@@ -121,10 +121,11 @@ fn put_after(call: &mut Operation, after: &Disposition) {
 fn row(mut reply: Reply, shard: Shard, token: Token) -> Result<Row, StoreError> {
     let id = reply.id()?;
     let record = reply.record()?;
+    let trigger = reply.trigger()?;
     let control = reply.control()?;
     let inbox = reply.entries()?;
     let outbox = reply.list()?;
-    Ok(Row { claim: Claim { id, shard, token }, record, inbox, outbox, control })
+    Ok(Row { claim: Claim { id, shard, token }, record, trigger, inbox, outbox, control })
 }
 
 fn outcome(mut reply: Reply) -> Result<CommitOutcome, StoreError> {

@@ -25,7 +25,7 @@ pub struct Change {
 
 /// The activeflow when the feed was read. It may already include later changes.
 pub struct Snapshot {
-    /// The store's entry, without the body, inbox, outbox and journal.
+    /// The store's entry, without the body, trigger, inbox, outbox and journal.
     pub found: ActiveflowSnapshot,
     /// The resource as JSON, one line.
     pub text: String,
@@ -157,7 +157,7 @@ async fn snapshot(api: &Api, id: ActiveflowId) -> Result<Option<Arc<Snapshot>>, 
     let bundle = api.bundle_of(&found).await?;
     let resource = Activeflow::of(&found, bundle.as_deref());
     let text = common::json::to_text(&resource);
-    found.record.body = Vec::new();
+    (found.record.body, found.trigger) = (Vec::new(), Vec::new());
     (found.inbox, found.outbox, found.journal) = (Vec::new(), Vec::new(), Vec::new());
     Ok(Some(Arc::new(Snapshot { found, text })))
 }
@@ -177,8 +177,8 @@ fn name(entry: &FeedEntry) -> &'static str {
         FeedKind::Created => "created",
         FeedKind::Ended => "ended",
         FeedKind::Moved | FeedKind::Quarantined => {
-            let journal: Option<journal::Entry> = serde_json::from_slice(&entry.journal).ok();
-            let notes = journal.map(|journal| journal.notes).unwrap_or_default();
+            let notes =
+                journal::Entry::from_bytes(&entry.journal).map(|journal| journal.notes).unwrap_or_default();
             let last = notes.iter().rev().find(|note| PROGRESS.contains(&note.what));
             if last.is_some_and(|note| note.what == NoteKind::Waiting) { "waiting" } else { "moved" }
         }

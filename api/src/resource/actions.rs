@@ -4,7 +4,6 @@ use super::{ActionError, CurrentAction, NIL};
 use common::journal::Entry;
 use common::ports::lookup::ActiveflowSnapshot;
 use common::record::State;
-use flow::cursor::Identity;
 use flow::preview::{self, Planned};
 use flow::step::{Note, NoteKind};
 use flow::{Bundle, Cursor, Timestamp};
@@ -84,7 +83,7 @@ const MAX_COMPLETED: usize = 64;
 impl Actions {
     /// Without the bundle, only the journal is used.
     pub fn of(found: &ActiveflowSnapshot, bundle: Option<&Bundle>) -> Actions {
-        let entries = found.journal.iter().filter_map(|bytes| serde_json::from_slice::<Entry>(bytes).ok());
+        let entries = found.journal.iter().filter_map(|bytes| Entry::from_bytes(bytes));
         let cursor = cursor_of(found, bundle);
         let mut completed: Vec<CompletedAction> = completed_actions(entries.flat_map(|entry| entry.notes));
         completed.drain(..completed.len().saturating_sub(MAX_COMPLETED));
@@ -129,16 +128,9 @@ impl From<Planned> for PendingAction {
 /// The stored cursor, or the initial one before the first step.
 fn cursor_of(found: &ActiveflowSnapshot, bundle: Option<&Bundle>) -> Option<Cursor> {
     if !found.record.body.is_empty() {
-        return Cursor::from_bytes(&found.record.body).ok();
+        return found.cursor().ok();
     }
-    let spec = &found.record.spec;
-    let identity = Identity {
-        activeflow_id: found.id.to_string(),
-        customer_id: spec.customer_id.clone(),
-        reference_type: spec.reference.kind.clone(),
-        reference_id: spec.reference.subject.clone(),
-    };
-    bundle.map(|bundle| Cursor::new(bundle, identity))
+    bundle.map(|bundle| Cursor::new(bundle, found.record.spec.identity(found.id)))
 }
 
 /// An action that was entered and has not completed.

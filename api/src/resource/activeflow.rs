@@ -119,7 +119,7 @@ impl Activeflow {
         let record = &found.record;
         let spec = &record.spec;
         // Without a readable cursor (not started yet, or a newer format), the record provides the rest.
-        let cursor = Cursor::from_bytes(&record.body).ok();
+        let cursor = found.cursor().ok();
         let (end_reason, error) = ending(record.state, cursor.as_ref());
         Activeflow {
             id: found.id.to_string(),
@@ -157,7 +157,7 @@ impl Activeflow {
     }
 
     pub fn with_variables(self, found: &ActiveflowSnapshot) -> Activeflow {
-        let variables = Cursor::from_bytes(&found.record.body).map(|cursor| cursor.variables());
+        let variables = found.cursor().map(|cursor| cursor.variables());
         let variables = match variables {
             Ok(Value::Object(variables)) => variables,
             _ => Map::new(),

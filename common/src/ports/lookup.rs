@@ -2,21 +2,31 @@
 
 use super::error::StoreError;
 use super::work::Control;
-use crate::record::{Entry, Record};
+use crate::record::{Entry, Record, read_cursor};
 use crate::{ActiveflowId, EventKey, Shard};
 use async_trait::async_trait;
-use flow::Timestamp;
+use flow::{Cursor, FormatError, Timestamp};
 
 /// An activeflow with everything that the store keeps for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActiveflowSnapshot {
     pub id: ActiveflowId,
     pub record: Record,
+    /// Bytes of the event that starts or started the activeflow.
+    pub trigger: Vec<u8>,
     pub inbox: Vec<Entry>,
     pub outbox: Vec<Vec<u8>>,
     pub control: Option<Control>,
     /// The last [`crate::limits::JOURNAL_ENTRIES`] journal entries, oldest first.
     pub journal: Vec<Vec<u8>>,
+}
+
+impl ActiveflowSnapshot {
+    /// # Errors
+    /// See [`read_cursor`]. An activeflow that has not started has no cursor.
+    pub fn cursor(&self) -> Result<Cursor, FormatError> {
+        read_cursor(self.id, &self.record.spec, &self.record.body, &self.trigger)
+    }
 }
 
 /// Query for a page of a customer's activeflows, newest first.

@@ -38,6 +38,8 @@ pub enum Claimed {
 pub struct Row {
     pub claim: Claim,
     pub record: Record,
+    /// Bytes of the event that starts or started the activeflow.
+    pub trigger: Vec<u8>,
     pub inbox: Vec<Entry>,
     /// Unsettled commands of earlier transitions, oldest first.
     pub outbox: Vec<Vec<u8>>,

@@ -4,6 +4,7 @@
 //! Within a format, a head, a spec, a start or an entry may grow at its end: the head by its length, the others because what
 //! follows the known fields is skipped.
 
+mod cursor;
 mod reader;
 mod v1;
 
@@ -15,9 +16,10 @@ use reader::Reader;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
+pub use cursor::read_cursor;
 pub use v1::{
     EVENT_TAG, HEAD_BYTES, SPEC_BUNDLE_AT, SPEC_REFERENCE_AT, SPEC_TEXTS_AT, START_CLASS_AT, START_ID_AT,
-    START_SPEC_AT, TIMER_TAG, TOKEN_AT,
+    START_SPEC_AT, TIMER_TAG, TOKEN_AT, TRIGGER_TAG,
 };
 
 /// Format that this binary writes, and the highest that it reads.
@@ -97,6 +99,8 @@ pub struct Start {
 /// Entry of an activeflow's inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
+    /// The event that starts the activeflow, which is stored beside it once: its trigger.
+    Trigger,
     /// An event, with the [`Start`] to use if the activeflow ends without consuming it.
     Event { kind: String, input: Vec<u8>, start: Option<Vec<u8>> },
     /// The deadline of a wait passed.
@@ -125,7 +129,8 @@ pub struct Record {
     /// Fields of the head that a later release added. They are kept.
     pub later: Vec<u8>,
     pub spec: ActiveflowSpec,
-    /// The cursor; empty means that the activeflow has not started.
+    /// The cursor, without what is stored once beside it (see [`read_cursor`]); empty means that the activeflow has not
+    /// started.
     pub body: Vec<u8>,
 }
 
@@ -202,6 +207,14 @@ impl Record {
     pub fn from_bytes(bytes: &[u8]) -> Result<Record, BadRecord> {
         v1::read_record(opened(bytes, "activeflow")?)
     }
+}
+
+/// The event in a stored trigger.
+///
+/// # Errors
+/// As [`ActiveflowSpec::from_bytes`].
+pub fn trigger_from_bytes(bytes: &[u8]) -> Result<&[u8], BadRecord> {
+    Ok(opened(bytes, "trigger")?.rest())
 }
 
 /// A reader behind the format byte.

@@ -76,6 +76,7 @@ fn a_newer_format_is_named_before_anything_is_read() {
     assert_eq!(Record::from_bytes(&newer), Err(too_new.clone()));
     assert_eq!(ActiveflowSpec::from_bytes(&newer), Err(too_new.clone()));
     assert_eq!(Start::from_bytes(&newer), Err(too_new.clone()));
+    assert_eq!(trigger_from_bytes(&newer), Err(too_new.clone()));
     assert_eq!(Entry::from_bytes(&newer), Err(too_new));
 }
 
@@ -119,9 +120,10 @@ fn damaged_bytes_never_panic_and_name_the_offset() {
     }
 }
 
-fn entries() -> [(&'static str, Entry); 2] {
+fn entries() -> [(&'static str, Entry); 3] {
     let event = Entry::Event { kind: "call.digits".into(), input: b"{}".to_vec(), start: Some(vec![1, 2]) };
-    [("entry-event-1", event), ("entry-timer-1", Entry::Timer { wait: 1 << 40 })]
+    let timer = Entry::Timer { wait: 1 << 40 };
+    [("entry-event-1", event), ("entry-timer-1", timer), ("entry-trigger-1", Entry::Trigger)]
 }
 
 fn stored(name: &str) -> Vec<u8> {

@@ -11,6 +11,7 @@
 //!             49 hears  customer  realm  kind  subject  flow id  traceparent or nothing  (each length (2), bytes)
 //!             flow version (4)  flow name (length (4), bytes)
 //! start        0 format   1 activeflow id (16)   17 class   18 spec
+//! trigger      0 format   1 the event, as JSON
 //! entry        0 format   1 tag   2 type (length (2), bytes)   start (length (4), bytes)   input (length (4), bytes)
 //! ```
 //!
@@ -47,6 +48,8 @@ pub const START_CLASS_AT: usize = 17;
 pub const START_SPEC_AT: usize = 18;
 /// Tag of an inbox entry that holds an event.
 pub const EVENT_TAG: u8 = b'e';
+/// Tag of the inbox entry for the event that starts the activeflow.
+pub const TRIGGER_TAG: u8 = b's';
 /// Tag of an inbox entry for a due wait.
 pub const TIMER_TAG: u8 = b't';
 
@@ -175,6 +178,7 @@ pub(super) fn read_start(mut reader: Reader<'_>) -> Result<Start, BadRecord> {
 
 pub(super) fn entry(entry: &Entry) -> Vec<u8> {
     match entry {
+        Entry::Trigger => tagged(TRIGGER_TAG, "", &[], &[]),
         Entry::Event { kind, input, start } => {
             tagged(EVENT_TAG, kind, start.as_deref().unwrap_or_default(), input)
         }
@@ -198,6 +202,7 @@ pub(super) fn read_entry(mut reader: Reader<'_>) -> Result<Entry, BadRecord> {
     let start = reader.take(start_length)?.to_vec();
     let input_length = reader.number()? as usize;
     match tag {
+        TRIGGER_TAG => Ok(Entry::Trigger),
         EVENT_TAG => Ok(Entry::Event {
             kind,
             input: reader.take(input_length)?.to_vec(),

@@ -2,7 +2,7 @@ use super::*;
 use crate::fakes::{Harness, bundle, digit, harness, message, row, spec};
 use common::record::Suspect;
 use flow::Timestamp;
-use flow::cursor::{Identity, Input};
+use flow::cursor::Input;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,13 +14,8 @@ async fn run(harness: &Arc<Harness>, row: Row) -> AdvanceOutcome {
 
 /// A cursor that was started and waits for a digit.
 fn waiting() -> Cursor {
-    let identity = Identity {
-        activeflow_id: common::ActiveflowId::from_bytes([1; 16]).to_string(),
-        customer_id: "customer".into(),
-        reference_type: spec().reference.kind,
-        reference_id: spec().reference.subject,
-    };
-    let started = crate::fakes::parsed(&crate::fakes::incoming());
+    let identity = spec().identity(common::ActiveflowId::from_bytes([1; 16]));
+    let started = serde_json::from_slice(&crate::fakes::incoming()).unwrap();
     let bundle = bundle();
     flow::step(&bundle, Cursor::new(&bundle, identity), Input::Started(started), Timestamp::default()).cursor
 }
@@ -154,7 +149,7 @@ async fn an_activeflow_whose_bundle_is_missing_is_released_after_a_pause() {
 async fn a_cursor_of_a_newer_format_is_left_to_a_newer_executor() {
     let harness = harness().await;
     let mut newer = row_at(&waiting(), 1);
-    newer.record.body = br#"{"format":99}"#.to_vec();
+    newer.record.body = vec![99];
     newer.inbox = digit();
     assert_eq!(run(&harness, newer).await, AdvanceOutcome::Released);
     assert_eq!(harness.log(), ["release"]);

@@ -6,7 +6,7 @@ use common::ports::work::{Claim, Row, Token};
 use common::record::{ActiveflowSpec, EarlyInputs, Entry, FlowRef, Record, State, Suspect};
 use common::{ActiveflowId, Shard};
 use flow::route::Reference;
-use flow::{Bundle, Class, Event, Timestamp};
+use flow::{Bundle, Class, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub fn message(n: u32) -> Message {
@@ -38,8 +38,13 @@ pub fn event(kind: &str, id: &str, data: serde_json::Value) -> Entry {
     Entry::Event { kind: kind.into(), input: event.to_string().into_bytes(), start: None }
 }
 
-pub fn incoming() -> Entry {
-    event("call.incoming", "e1", serde_json::json!({ "from": "+15550100", "to": "+15550111" }))
+/// The trigger of every row.
+pub fn incoming() -> Vec<u8> {
+    let event = serde_json::json!({
+        "id": "e1", "source": "sbc", "type": "call.incoming", "subject": "c",
+        "data": { "from": "+15550100", "to": "+15550111" },
+    });
+    event.to_string().into_bytes()
 }
 
 /// The prompt has ended and a digit is pressed: the flow runs to its end.
@@ -94,12 +99,6 @@ pub fn row(n: u8, suspect: Suspect) -> Row {
         spec: spec(),
         body: Vec::new(),
     };
-    Row { claim, record, inbox: vec![incoming()], outbox: Vec::new(), control: None }
-}
-
-pub fn parsed(entry: &Entry) -> Event {
-    match entry {
-        Entry::Event { input, .. } => serde_json::from_slice(input).unwrap(),
-        Entry::Timer { .. } => panic!("a timer is not an event"),
-    }
+    let (trigger, inbox) = (incoming(), vec![Entry::Trigger]);
+    Row { claim, record, trigger, inbox, outbox: Vec::new(), control: None }
 }

@@ -25,6 +25,7 @@ fn decided(bundle: &Bundle, inbox: &[Entry], resumes: u32) -> Result<Decision, T
         spec: &spec(),
         bundle,
         version: 0,
+        trigger: &incoming(),
         body: &[],
         inbox,
         control: None,
@@ -42,16 +43,17 @@ fn a_cursor_that_yielded_resumes_at_least_once_in_each_turn() {
         { "id": "b", "type": "goto", "option": { "target_id": "a", "loop_count": 300 } },
         { "id": "c", "type": "digits_receive", "option": { "length": 1 } },
     ]));
-    let first = decided(&bundle, &[incoming()], 0).unwrap();
+    let first = decided(&bundle, &[Entry::Trigger], 0).unwrap();
     let body = first.transition.unwrap().body;
     let executed =
-        |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).unwrap()["executed"].clone();
+        |body: &[u8]| serde_json::from_slice::<serde_json::Value>(&body[1..]).unwrap()["x"].clone();
     let row = crate::fakes::row(1, Suspect::No);
     let turn = Turn {
         id: row.claim.id,
         spec: &spec(),
         bundle: &bundle,
         version: 1,
+        trigger: &incoming(),
         body: &body,
         inbox: &[],
         control: None,
@@ -72,7 +74,7 @@ fn a_turn_with_much_output_leaves_further_inputs_to_the_next() {
         { "id": "again", "type": "goto", "option": { "target_id": "menu" } },
     ]));
     let digit = |n: u32| event("call.digits", &format!("d{n}"), serde_json::json!({ "digits": "1" }));
-    let inbox: Vec<_> = [incoming()].into_iter().chain((0..5).map(digit)).collect();
+    let inbox: Vec<_> = [Entry::Trigger].into_iter().chain((0..5).map(digit)).collect();
     let decision = decided(&bundle, &inbox, 4).unwrap();
     let consumed = decision.transition.map(|transition| (transition.consumed, transition.commands.len()));
     assert_eq!(consumed, Some((3, 120)), "the start and two digits; three wait for the next turn");
@@ -83,19 +85,20 @@ fn a_turn_with_much_output_leaves_further_inputs_to_the_next() {
 fn a_transition_reports_the_early_inputs_in_its_body() {
     let bundle = crate::fakes::bundle();
     let digit = |id: &str| event("call.digits", id, serde_json::json!({ "digits": "1" }));
+    let row = crate::fakes::row(1, Suspect::No);
     let transition =
-        decided(&bundle, &[incoming(), digit("d1"), digit("d2")], 4).unwrap().transition.unwrap();
-    let cursor = Cursor::from_bytes(&transition.body).unwrap();
+        decided(&bundle, &[Entry::Trigger, digit("d1"), digit("d2")], 4).unwrap().transition.unwrap();
+    let cursor = read_cursor(row.claim.id, &spec(), &transition.body, &incoming()).unwrap();
     let bytes: usize = cursor.early().iter().map(Early::size).sum();
     let both = EarlyInputs { count: 2, bytes: bytes as u32 };
     assert_eq!((cursor.early().len(), transition.early), (2, both));
 
-    let row = crate::fakes::row(1, Suspect::No);
     let paused = decide(&Turn {
         id: row.claim.id,
         spec: &spec(),
         bundle: &bundle,
         version: 1,
+        trigger: &incoming(),
         body: &transition.body,
         inbox: &[],
         control: Some(&Control::Pause),
@@ -114,7 +117,7 @@ fn a_step_with_too_much_output_ends_its_activeflow() {
         { "id": "again", "type": "goto", "option": { "target_id": "send", "loop_count": 10 } },
         { "id": "menu", "type": "digits_receive", "option": { "length": 1 } },
     ]));
-    let failed = decided(&bundle, &[incoming()], 4).unwrap_err();
+    let failed = decided(&bundle, &[Entry::Trigger], 4).unwrap_err();
     assert_eq!((failed.good_inputs(), failed.consumed, failed.note.what), (0, 1, NoteKind::TooMuch));
     assert!(failed.note.detail.to_string().contains("message.send"), "{:?}", failed.note.detail);
 }
@@ -124,7 +127,7 @@ fn a_turn_of_few_actions_is_one_step_and_leaves_the_rest() {
     let set = |id: &str| serde_json::json!({ "id": id, "type": "variable_set", "option": { "key": id, "value": 1 } });
     let bundle = bundle(serde_json::json!([set("a"), set("b"), set("c")]));
     let row = crate::fakes::row(1, Suspect::No);
-    let (mut body, mut inbox) = (Vec::new(), vec![incoming()]);
+    let (mut body, mut inbox) = (Vec::new(), vec![Entry::Trigger]);
     let mut afters = Vec::new();
     for version in 0..3 {
         let turn = Turn {
@@ -132,6 +135,7 @@ fn a_turn_of_few_actions_is_one_step_and_leaves_the_rest() {
             spec: &spec(),
             bundle: &bundle,
             version,
+            trigger: &incoming(),
             body: &body,
             inbox: &inbox,
             control: None,

@@ -6,8 +6,9 @@
 //!                    ▼ └───────┴──────────┘
 //!                  ended
 //! ```
-//! The bytes are JSON and repeat nothing that is in the bundle. Every new wait has the next id, so a late timer names a
-//! wait that no longer exists.
+//! The bytes are a format byte and JSON with short names: every transition stores them anew. They repeat nothing that is in
+//! the bundle, and not what never changes: identity and trigger are stored beside them. Every new wait has the next id, so a
+//! late timer names a wait that no longer exists.
 
 use super::effect::Command;
 use crate::class::Class;
@@ -16,7 +17,7 @@ use crate::json;
 use crate::program::{Bundle, Wait};
 use crate::routing::Event;
 use crate::routing::route::is_single_use;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, micros};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ use std::collections::BTreeMap;
 pub use crate::program::Failure;
 
 /// Identity of an activeflow. Expressions see it as `activeflow.*`, `flow.*`, `customer.*`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     pub activeflow_id: String,
     pub customer_id: String,
@@ -35,51 +36,53 @@ pub struct Identity {
 /// The command that ends a call, and the event that reports the end.
 pub(super) const HANGUP: &str = "call.hangup";
 /// The format of the bytes that this binary writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u8 = 1;
 /// The oldest format that this binary reads.
-const OLDEST_FORMAT: u32 = 1;
+const OLDEST_FORMAT: u8 = 1;
 
 /// State of an activeflow. Only [`crate::step()`] changes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cursor {
-    format: u32,
+    #[serde(skip)]
     pub(crate) identity: Identity,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) started_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The event that started it, once it has started.
+    #[serde(skip)]
     pub(crate) trigger: Option<Event>,
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none", with = "micros")]
+    pub(crate) started_at: Option<Timestamp>,
+    #[serde(rename = "f")]
     pub(crate) frames: Vec<Frame>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     pub(crate) wait: Option<Wait>,
     /// Number of waits so far; the id of the latest one.
-    #[serde(default)]
+    #[serde(rename = "n", default, skip_serializing_if = "is_zero")]
     pub(crate) waits: u64,
     /// Number of commands so far; the sequence of the latest one.
-    #[serde(default)]
+    #[serde(rename = "c", default, skip_serializing_if = "is_none_yet")]
     pub(crate) sequence: u32,
     /// Number of executed actions.
-    #[serde(default)]
+    #[serde(rename = "x", default, skip_serializing_if = "is_none_yet")]
     pub(crate) executed: u32,
     /// Executions of each action since the last input.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(rename = "r", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) repeated: BTreeMap<String, u32>,
     /// `call.digits`
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub(crate) digits: Option<String>,
     /// `message.*`: the latest message that an action received. Without it, expressions see the trigger's data.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<Map<String, Value>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<Failure>,
     /// Number of actions that have failed.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(rename = "k", default, skip_serializing_if = "is_none_yet")]
     pub(crate) failed: u32,
     /// Whether the flow has hung its call up.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(rename = "h", default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) hung_up: bool,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(rename = "y", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) early: Vec<Early>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "z", default, skip_serializing_if = "Option::is_none")]
     pub(crate) ended: Option<Ending>,
 }
 
@@ -87,16 +90,18 @@ pub struct Cursor {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Frame {
     /// The flow's key in the bundle.
+    #[serde(rename = "f")]
     pub flow: String,
     /// The current action; empty in a flow without actions.
+    #[serde(rename = "a")]
     pub at: String,
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(rename = "v", default, skip_serializing_if = "Map::is_empty")]
     pub variables: Map<String, Value>,
     /// `actions.<id>.*`
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(rename = "r", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub results: BTreeMap<String, Map<String, Value>>,
     /// Jumps of each counting `goto` since the flow entered its loop.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(rename = "l", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub loops: BTreeMap<String, u64>,
 }
 
@@ -159,9 +164,10 @@ pub struct Ending {
 /// An event that no action has consumed yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Early {
+    #[serde(rename = "e")]
     pub event: Event,
     /// Opaque description of the activeflow that the event starts, from [`Input::Event`].
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "hex")]
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none", with = "base64_text")]
     pub start: Option<Vec<u8>>,
 }
 
@@ -182,10 +188,9 @@ impl Cursor {
             ..Frame::default()
         };
         Cursor {
-            format: FORMAT,
             identity,
-            started_at: None,
             trigger: None,
+            started_at: None,
             frames: vec![frame],
             wait: None,
             waits: 0,
@@ -202,27 +207,39 @@ impl Cursor {
         }
     }
 
+    /// Reads the bytes of a cursor. Identity and trigger are stored beside them.
+    ///
     /// # Errors
     /// The bytes are damaged, or have a newer format than this binary reads.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Cursor, FormatError> {
-        #[derive(Deserialize)]
-        struct Format {
-            format: u32,
-        }
-        let damaged = |place: &str, e: &dyn std::fmt::Display| {
-            FormatError::damaged(format_args!("the cursor's bytes cannot be read{place}: {e}"))
+    pub fn from_bytes(
+        bytes: &[u8],
+        identity: Identity,
+        trigger: Option<Event>,
+    ) -> Result<Cursor, FormatError> {
+        let Some((format, json)) = bytes.split_first() else {
+            return Err(FormatError::damaged("the cursor has no bytes"));
         };
-        let Format { format } = serde_json::from_slice(bytes).map_err(|e| damaged("", &e))?;
-        FormatError::check("the cursor", format, OLDEST_FORMAT..=FORMAT)?;
-        let mut reader = serde_json::Deserializer::from_slice(bytes);
-        let read: Cursor = serde_path_to_error::deserialize(&mut reader)
-            .map_err(|e| damaged(&format!(" at {}", e.path()), e.inner()))?;
-        // It is written again in the current format.
-        Ok(Cursor { format: FORMAT, ..read })
+        FormatError::check("the cursor", u32::from(*format), OLDEST_FORMAT.into()..=FORMAT.into())?;
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        let read: Cursor = serde_path_to_error::deserialize(&mut reader).map_err(|e| {
+            let (path, why) = (e.path(), e.inner());
+            FormatError::damaged(format_args!("the cursor's bytes cannot be read at {path}: {why}"))
+        })?;
+        let trigger = trigger.filter(|_| read.started_at.is_some());
+        Ok(Cursor { identity, trigger, ..read })
     }
 
     pub fn to_bytes(&self) -> Vec<u8> {
-        json::to_bytes(self)
+        [vec![FORMAT], json::to_bytes(self)].concat()
+    }
+
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The event that started it, once it has started.
+    pub fn trigger(&self) -> Option<&Event> {
+        self.trigger.as_ref()
     }
 
     pub fn state(&self) -> CursorState {
@@ -280,32 +297,29 @@ impl Cursor {
     }
 }
 
-fn is_zero(count: &u32) -> bool {
-    *count == 0
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
-/// Opaque bytes as hexadecimal text, so that the cursor is readable JSON.
-mod hex {
+fn is_none_yet(number: &u32) -> bool {
+    *number == 0
+}
+
+/// Opaque bytes as base64 text, so that the cursor is readable JSON.
+mod base64_text {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD_NO_PAD;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
-    use std::fmt::Write;
 
     pub fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = bytes.iter().flatten().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
-        serializer.serialize_str(&text)
+        serializer.serialize_str(&STANDARD_NO_PAD.encode(bytes.as_deref().unwrap_or_default()))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let digits: Option<Vec<u8>> =
-            text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
-        match digits {
-            Some(digits) if digits.len() % 2 == 0 => {
-                Ok(Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()))
-            }
-            _ => Err(D::Error::custom("expected an even number of hexadecimal digits")),
-        }
+        STANDARD_NO_PAD
+            .decode(text)
+            .map(Some)
+            .map_err(|why| D::Error::custom(format!("expected base64: {why}")))
     }
 }

@@ -3,7 +3,7 @@
 use super::expression::Template;
 use super::options::{Condition, Count, Data, Text};
 use crate::routing::Event;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, micros};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -76,14 +76,15 @@ pub(crate) enum CommandReply {
 /// The wait of the current action.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Wait {
+    #[serde(rename = "i")]
     pub id: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none", with = "micros")]
     pub until: Option<Timestamp>,
     /// Commands that are not answered yet.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(rename = "c", default, skip_serializing_if = "BTreeSet::is_empty")]
     pub commands: BTreeSet<u32>,
     /// Digits received so far.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(rename = "d", default, skip_serializing_if = "String::is_empty")]
     pub digits: String,
 }
 

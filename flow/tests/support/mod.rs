@@ -55,6 +55,11 @@ pub fn event(kind: &str, data: Value) -> Event {
     }
 }
 
+/// A cursor after it was stored and read.
+pub fn stored(cursor: &Cursor) -> Result<Cursor, flow::FormatError> {
+    Cursor::from_bytes(&cursor.to_bytes(), cursor.identity().clone(), cursor.trigger().cloned())
+}
+
 impl Drive {
     pub fn new(bundle: Bundle) -> Drive {
         let kind = match bundle.trigger() {
@@ -92,7 +97,7 @@ impl Drive {
         let (cursor, actions) = (self.cursor.clone(), limits::ACTIONS_PER_STEP);
         let Step { cursor, effects, notes } =
             step_limited(&self.bundle, cursor, input, self.now, actions, &self.quota);
-        self.cursor = Cursor::from_bytes(&cursor.to_bytes()).unwrap();
+        self.cursor = stored(&cursor).unwrap();
         assert_eq!(self.cursor, cursor, "a cursor survives its bytes");
         self.notes.extend(notes);
         let commands: Vec<Command> = effects.into_iter().map(|Effect::Command(command)| command).collect();

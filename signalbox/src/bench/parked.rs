@@ -14,8 +14,9 @@ const EVENTS: usize = 10_000;
 /// Longer than any measurement.
 const HOUR_MS: u64 = 3_600_000;
 /// BackendKinds of keys that are reported separately, in this order; all others are one figure.
-const KINDS: [(&str, &str); 6] = [
+const KINDS: [(&str, &str); 7] = [
     ("a", "records"),
+    ("e", "triggers"),
     ("j", "journals"),
     ("x", "index of customers"),
     ("d", "dedup"),

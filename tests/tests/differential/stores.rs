@@ -131,6 +131,7 @@ impl Stores {
         };
         let of_model = BTreeMap::from([
             ("a", everything.len() as u64),
+            ("e", everything.len() as u64),
             ("i", held(|found| !found.inbox.is_empty())),
             ("o", held(|found| !found.outbox.is_empty())),
             ("j", held(|found| !found.journal.is_empty())),

@@ -89,9 +89,12 @@ fn activeflow_changes(shard: &mut ShardState, changes: &mut Vec<Change>) {
         let record = records::activeflow(id, held);
         let bytes = records::activeflow_bytes(record.len(), held);
         shard.activeflow_bytes = shard.activeflow_bytes - held.bytes + bytes;
-        held.bytes = bytes;
+        let is_new = std::mem::replace(&mut held.bytes, bytes) == 0;
         changes.push(put(&Key::Activeflow(at, held.number), record));
         let number = held.number;
+        if is_new {
+            changes.push(put(&Key::Trigger(at, number), records::bytes(&[&held.trigger])));
+        }
         let (gone, came) = held.journal.take_changes();
         changes.extend(gone.map(|entry| delete(&Key::Journal(at, number, entry))));
         changes.extend(

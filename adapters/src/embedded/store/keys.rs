@@ -3,6 +3,7 @@
 //! ```text
 //! s                               the store: number of shards
 //! sa <shard> <number>             an activeflow with its inbox and outbox
+//! sa <shard> <number> t           the event that started it
 //! sa <shard> <number> <entry>     an entry of its journal
 //! sb <hash>                       a bundle            sg                      the definitions
 //! sd <shard> <member>             a dead member       se <time> <transition> 0 <route>   a transition of a route
@@ -27,6 +28,7 @@ use std::ops::Range;
 pub enum Key {
     Store,
     Activeflow(Shard, u64),
+    Trigger(Shard, u64),
     Journal(Shard, u64, u64),
     Bundle(String),
     Dead(Shard, MemberId),
@@ -42,6 +44,9 @@ pub enum Key {
     Used(Shard, [u8; 16]),
 }
 
+/// End of the key of a trigger. Entries of a journal end in eight bytes that begin with zero.
+const TRIGGER: &[u8] = b"t";
+
 impl Key {
     pub fn to_bytes(&self) -> Vec<u8> {
         let of = |kind: u8, parts: &[&[u8]]| {
@@ -54,6 +59,7 @@ impl Key {
         match self {
             Key::Store => b"s".to_vec(),
             Key::Activeflow(shard, number) => of(b'a', &[&shard.0.to_be_bytes(), &be(*number)]),
+            Key::Trigger(shard, number) => of(b'a', &[&shard.0.to_be_bytes(), &be(*number), TRIGGER]),
             Key::Journal(shard, number, entry) => {
                 of(b'a', &[&shard.0.to_be_bytes(), &be(*number), &be(*entry)])
             }
@@ -92,9 +98,13 @@ impl Key {
         let key = match parts.byte()? {
             b'a' => {
                 let (shard, number) = (parts.shard()?, parts.number()?);
-                match parts.0.is_empty() {
-                    true => Key::Activeflow(shard, number),
-                    false => Key::Journal(shard, number, parts.number()?),
+                match parts.0 {
+                    [] => Key::Activeflow(shard, number),
+                    TRIGGER => {
+                        parts.rest();
+                        Key::Trigger(shard, number)
+                    }
+                    _ => Key::Journal(shard, number, parts.number()?),
                 }
             }
             b'b' => Key::Bundle(parts.text()?),
@@ -123,7 +133,7 @@ impl Key {
         parts.0.is_empty().then_some(key)
     }
 
-    /// Keys of an activeflow and its journal.
+    /// Keys of an activeflow, its trigger and its journal.
     pub fn activeflow_range(shard: Shard, number: u64) -> Range<Vec<u8>> {
         Key::Activeflow(shard, number).to_bytes()..Key::Activeflow(shard, number + 1).to_bytes()
     }
@@ -139,6 +149,7 @@ pub fn describe(key: &[u8]) -> Option<String> {
     Some(match Key::from_bytes(key)? {
         Key::Store => "the number of shards".to_owned(),
         Key::Activeflow(shard, number) => format!("activeflow {number} of shard {shard}"),
+        Key::Trigger(shard, number) => format!("the event that started activeflow {number} of shard {shard}"),
         Key::Journal(shard, number, entry) => {
             format!("entry {entry} of the journal of activeflow {number} of shard {shard}")
         }
@@ -226,6 +237,7 @@ mod tests {
             Key::Activeflow(Shard(1), 255),
             Key::Journal(Shard(1), 255, 0),
             Key::Journal(Shard(1), 255, 256),
+            Key::Trigger(Shard(1), 255),
             Key::Activeflow(Shard(1), 256),
             Key::Activeflow(Shard(256), 1),
             Key::Bundle("aa".into()),
@@ -249,7 +261,8 @@ mod tests {
         let read: Vec<Option<Key>> = bytes.iter().map(|bytes| Key::from_bytes(bytes)).collect();
         assert_eq!(read, keys.map(Some));
         assert!(Key::activeflow_range(Shard(1), 255).contains(&bytes[3]));
-        assert!(!Key::activeflow_range(Shard(1), 255).contains(&bytes[4]));
+        assert!(Key::activeflow_range(Shard(1), 255).contains(&bytes[4]));
+        assert!(!Key::activeflow_range(Shard(1), 255).contains(&bytes[5]));
         assert!(Key::generation_range(Shard(1), 1).contains(&bytes[17]));
         for foreign in [&b"be12345678"[..], b"sz", b"sa", b"sh\0\0\0", b""] {
             assert_eq!(Key::from_bytes(foreign), None);

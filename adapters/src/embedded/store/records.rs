@@ -82,7 +82,7 @@ pub fn activeflow(id: ActiveflowId, held: &ActiveflowEntry) -> Vec<u8> {
 /// Bytes that an activeflow with a record of `length` bytes is counted with.
 pub fn activeflow_bytes(length: usize, held: &ActiveflowEntry) -> u64 {
     let journal: usize = held.journal.iter().map(Vec::len).sum();
-    (length + journal) as u64 + INDEX_BYTES
+    (length + held.trigger.len() + journal) as u64 + INDEX_BYTES
 }
 
 fn put_counted(bytes: &mut Vec<u8>, part: &[u8]) {
@@ -100,6 +100,7 @@ pub fn from_activeflow(
     let entry = |bytes: &&[u8]| Entry::from_bytes(bytes).map_err(unreadable);
     let held = ActiveflowEntry {
         record: Record::from_bytes(parts.rest()).map_err(unreadable)?,
+        trigger: Vec::new(),
         inbox: prefix.inbox.iter().map(entry).collect::<Result<VecDeque<Entry>, _>>()?,
         outbox: prefix.outbox.into_iter().map(<[u8]>::to_vec).collect(),
         control: prefix.control,

@@ -48,10 +48,17 @@ impl Recovery {
                 self.last = Some((shard, number, id));
                 self.activeflow(shard, id, held)?;
             }
+            Key::Trigger(shard, number) => {
+                let held =
+                    self.held(shard, number).ok_or_else(|| damaged("a trigger without its activeflow"))?;
+                held.trigger = parts.0.to_vec();
+                held.bytes += parts.0.len() as u64;
+                self.model.shard(shard).activeflow_bytes += parts.0.len() as u64;
+            }
             Key::Journal(shard, number, entry) => {
-                let id = self.last.filter(|last| (last.0, last.1) == (shard, number)).map(|last| last.2);
-                let held = id.and_then(|id| self.model.shard(shard).activeflows.get_mut_untracked(&id));
-                let held = held.ok_or_else(|| damaged("a journal entry without its activeflow"))?;
+                let held = self
+                    .held(shard, number)
+                    .ok_or_else(|| damaged("a journal entry without its activeflow"))?;
                 held.journal.restore(entry, parts.0.to_vec());
                 held.bytes += parts.0.len() as u64;
                 self.model.shard(shard).activeflow_bytes += parts.0.len() as u64;
@@ -107,6 +114,12 @@ impl Recovery {
             }
         }
         Ok(())
+    }
+
+    /// The activeflow with this number, if it was read last: its other records follow it.
+    fn held(&mut self, shard: Shard, number: u64) -> Option<&mut ActiveflowEntry> {
+        let (_, _, id) = self.last.filter(|last| (last.0, last.1) == (shard, number))?;
+        self.model.shard(shard).activeflows.get_mut_untracked(&id)
     }
 
     fn store(&mut self, shards: &[u8]) -> Result<(), Unreadable> {

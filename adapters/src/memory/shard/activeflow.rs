@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 /// An activeflow with its inbox, outbox, control and journal.
 pub(crate) struct ActiveflowEntry {
     pub record: Record,
+    /// The event that starts or started it. It never changes.
+    pub trigger: Vec<u8>,
     pub inbox: VecDeque<Entry>,
     pub outbox: Vec<Vec<u8>>,
     pub control: Option<Control>,

@@ -85,7 +85,7 @@ impl ShardState {
                 to = Some(owner_id);
             }
         } else if let Some(start) = owner {
-            if self.create(start, true, entry(event, None), now) {
+            if self.create(start, true, &event.input, now) {
                 started.push(start.id);
                 to = Some(start.id);
                 if event.single_use.is_some() {
@@ -96,7 +96,7 @@ impl ShardState {
             }
         }
         for start in sides {
-            if self.create(start, false, entry(event, None), now) {
+            if self.create(start, false, &event.input, now) {
                 started.push(start.id);
             } else {
                 known = true;
@@ -133,8 +133,8 @@ impl ShardState {
         })
     }
 
-    /// Starts an activeflow with its first input. Returns false, and changes nothing, if the id exists.
-    pub(super) fn create(&mut self, start: &Start, owner: bool, first: Entry, now: Timestamp) -> bool {
+    /// Starts an activeflow with its trigger. Returns false, and changes nothing, if the id exists.
+    pub(super) fn create(&mut self, start: &Start, owner: bool, trigger: &[u8], now: Timestamp) -> bool {
         if self.activeflows.contains_key(&start.id) {
             return false;
         }
@@ -151,7 +151,7 @@ impl ShardState {
             ready_since: now,
             created: now,
             updated: now,
-            inbox_bytes: first.to_bytes().len() as u32,
+            inbox_bytes: Entry::Trigger.to_bytes().len() as u32,
             early: EarlyInputs::default(),
             later: Vec::new(),
             spec: start.spec.clone(),
@@ -163,7 +163,8 @@ impl ShardState {
         self.index.entry(record.spec.customer_id.clone()).or_default().insert((now, start.id));
         let activeflow = ActiveflowEntry {
             record,
-            inbox: VecDeque::from([first]),
+            trigger: trigger.to_vec(),
+            inbox: VecDeque::from([Entry::Trigger]),
             outbox: Vec::new(),
             control: None,
             journal: BoundedLog::default(),

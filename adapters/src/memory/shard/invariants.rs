@@ -58,7 +58,7 @@ mod tests {
     use common::Shard;
     use common::member::MemberId;
     use common::ports::work::{ClaimRequest, Claimed, Disposition, Token, Transition};
-    use common::record::{ActiveflowSpec, Entry, FlowRef, Start};
+    use common::record::{ActiveflowSpec, FlowRef, Start};
     use flow::route::Reference;
     use flow::{Class, Timestamp};
     use std::collections::BTreeSet;
@@ -86,7 +86,7 @@ mod tests {
     fn shard() -> ShardState {
         let mut shard = ShardState::new(Shard(0), Limits::default());
         for n in 1..=5 {
-            assert!(shard.create(&start(n), n != 5, Entry::Timer { wait: 0 }, NOW));
+            assert!(shard.create(&start(n), n != 5, b"{}", NOW));
         }
         let token = Token { worker: MemberId(uuid::Uuid::from_u128(1)), nonce: 1 };
         let Claimed::Rows { rows, .. } = shard.claim(token, ClaimRequest { max: 3, idle: false }, NOW) else {

@@ -32,6 +32,7 @@ fn found(id: ActiveflowId, activeflow: &ActiveflowEntry) -> ActiveflowSnapshot {
     ActiveflowSnapshot {
         id,
         record: activeflow.record.clone(),
+        trigger: activeflow.trigger.clone(),
         inbox: activeflow.inbox.iter().cloned().collect(),
         outbox: activeflow.outbox.clone(),
         control: activeflow.control.clone(),

@@ -101,7 +101,7 @@ impl ShardState {
             Some(_) => {}
             None => {
                 if let Some(start) = start.as_deref().and_then(|bytes| Start::from_bytes(bytes).ok()) {
-                    self.create(&start, true, Entry::Event { kind, input, start: None }, now);
+                    self.create(&start, true, &input, now);
                 }
             }
         }

@@ -71,6 +71,7 @@ impl ShardState {
         mine.then(|| Row {
             claim: Claim { id, shard: self.id, token },
             record: activeflow.record.clone(),
+            trigger: activeflow.trigger.clone(),
             inbox: activeflow.inbox.iter().cloned().collect(),
             outbox: activeflow.outbox.clone(),
             control: activeflow.control.clone(),

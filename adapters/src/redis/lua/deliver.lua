@@ -50,7 +50,7 @@ else
       to = owner.id
     end
   elseif start ~= '' then
-    if create(start, 'o', kind, input, feed_length) then
+    if create(start, 'o', input, feed_length) then
       to = start_id(start)
       started[1] = to
       if single_use then redis.call('ZADD', P .. USED, int(now), addressed) end
@@ -59,7 +59,7 @@ else
     end
   end
   for i = first_side, #ARGV do
-    if create(ARGV[i], 's', kind, input, feed_length) then
+    if create(ARGV[i], 's', input, feed_length) then
       started[#started + 1] = start_id(ARGV[i])
     else
       known = true

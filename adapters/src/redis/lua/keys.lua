@@ -4,7 +4,7 @@
 local P = KEYS[1]
 
 -- Follow the prefix, and are followed by an id (SENT: by the key of a pair of numbers).
-local RECORD, INBOX, OUTBOX, JOURNAL, CONTROL = ':a:', ':i:', ':o:', ':j:', ':k:'
+local RECORD, TRIGGER, INBOX, OUTBOX, JOURNAL, CONTROL = ':a:', ':e:', ':i:', ':o:', ':j:', ':k:'
 local CUSTOMER, BUNDLE, LANE = ':x:', ':bundle:', ':lane:'
 local SENT = ':m:'
 -- Follow the prefix; one of each per shard.

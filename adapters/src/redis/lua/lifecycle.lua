@@ -1,19 +1,20 @@
 -- lifecycle.lua: starts an activeflow, ends a claim, and ends an activeflow. All of these functions save the record.
 
--- Starts an activeflow with its first input. Returns false, and changes nothing, if the id exists.
-local function create(start, role, kind, input, feed_length)
+-- Starts an activeflow. The event that starts it is stored once, and its inbox refers to it. Returns false, and changes
+-- nothing, if the id exists.
+local function create(start, role, trigger, feed_length)
   local id = start_id(start)
   local record_key = key(RECORD, id)
   if redis.call('EXISTS', record_key) == 1 then return false end
-  local entry = event_entry(kind, '', input)
   local r = { id = id, state = 'r', suspect = 0, attempts = 0, role = role, class = string.byte(start, START_CLASS_AT + 1),
-    flags = 0, version = 0, token = NO_TOKEN, wait = 0, deadline = 0, ready = now, created = now, updated = now, inbox = #entry,
-    early_bytes = 0, early_count = 0, spec_at = HEAD_END }
+    flags = 0, version = 0, token = NO_TOKEN, wait = 0, deadline = 0, ready = now, created = now, updated = now,
+    inbox = #TRIGGER_ENTRY, early_bytes = 0, early_count = 0, spec_at = HEAD_END }
   local s = string.sub(start, START_SPEC_AT + 1)
   r.bytes = string.rep('\0', HEAD_BYTES) .. s
   r.body_at = r.spec_at + #s
   redis.call('SET', record_key, head(r) .. s)
-  redis.call('RPUSH', key(INBOX, id), entry)
+  redis.call('SET', key(TRIGGER, id), string.char(FORMAT) .. trigger)
+  redis.call('RPUSH', key(INBOX, id), TRIGGER_ENTRY)
   if role == 'o' then redis.call('HSET', P .. OWNERS, reference(r), id) end
   local _, customer = texts(r)
   redis.call('ZADD', key(CUSTOMER, customer), int(now), id)
@@ -42,7 +43,7 @@ local function redeliver(ref, entry, owned, feed_length)
       save(owner)
     end
   elseif start ~= '' then
-    create(start, 'o', kind, input, feed_length)
+    create(start, 'o', input, feed_length)
   end
 end
 

@@ -73,6 +73,8 @@ local function event_entry(kind, start, input)
   return struct.pack(ENTRY, FORMAT, EVENT_TAG, #kind, kind, #start) .. start .. struct.pack('>I4', #input) .. input
 end
 
+local TRIGGER_ENTRY = struct.pack('>BBHI4I4', FORMAT, TRIGGER_TAG, 0, 0, 0)
+
 local function timer_entry(wait) return struct.pack('>BBHI4I4I8', FORMAT, TIMER_TAG, 0, 0, 8, wait) end
 
 -- tag, event type, start or '', input

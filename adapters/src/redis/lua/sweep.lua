@@ -111,7 +111,7 @@ for _, row in ipairs(ended) do
   if r then
     local _, customer = texts(r)
     redis.call('ZREM', key(CUSTOMER, customer), r.id)
-    redis.call('DEL', key(RECORD, r.id), key(JOURNAL, r.id), key(OUTBOX, r.id))
+    redis.call('DEL', key(RECORD, r.id), key(TRIGGER, r.id), key(JOURNAL, r.id), key(OUTBOX, r.id))
   end
 end
 

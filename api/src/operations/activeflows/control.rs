@@ -14,7 +14,7 @@ use common::ActiveflowId;
 use common::ports::lookup::{ActiveflowSnapshot, ControlRequest, Controlled};
 use common::ports::work::Control;
 use common::record::State as ActiveflowState;
-use flow::{Cursor, preview};
+use flow::preview;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -192,7 +192,7 @@ async fn unknown_action(
 ) -> Result<Option<Problem>, Problem> {
     let Control::Forward { action_id } = control else { return Ok(None) };
     let Some(bundle) = api.bundle_of(found).await? else { return Ok(None) };
-    let cursor = Cursor::from_bytes(&found.record.body).ok();
+    let cursor = found.cursor().ok();
     let ids = preview::jumps(&bundle, cursor.as_ref());
     if preview::is_reserved(action_id) || ids.iter().any(|id| id == action_id) {
         return Ok(None);

@@ -6,7 +6,9 @@ use crate::problem::Problem;
 use crate::resource::{Actions, Activeflow};
 use axum::Json;
 use axum::extract::State;
+use common::journal;
 use flow::Timestamp;
+use flow::step::Note;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -88,6 +90,21 @@ pub async fn get_actions(State(api): State<Arc<Api>>, Found(found): Found) -> Re
     responses((status = 200, body = Journal), (status = 404, body = Problem))
 )]
 pub async fn get_journal(Found(found): Found) -> Result<Json<Journal>, Problem> {
-    let entries = found.journal.iter().filter_map(|bytes| serde_json::from_slice(bytes).ok());
+    let entries =
+        found.journal.iter().filter_map(|bytes| journal::Entry::from_bytes(bytes)).map(JournalEntry::from);
     Ok(Json(Journal { result: entries.collect() }))
+}
+
+impl From<journal::Entry> for JournalEntry {
+    fn from(entry: journal::Entry) -> JournalEntry {
+        let journal::Entry { version, at, notes } = entry;
+        JournalEntry { version, at, notes: notes.into_iter().map(JournalNote::from).collect() }
+    }
+}
+
+impl From<Note> for JournalNote {
+    fn from(note: Note) -> JournalNote {
+        let Note { at, action_id, action_type, what, detail } = note;
+        JournalNote { at, action_id, action_type, what: what.as_str().to_owned(), detail }
+    }
 }

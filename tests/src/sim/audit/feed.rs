@@ -17,8 +17,7 @@ impl Audit {
     /// Checks the next entry of a shard's feed.
     pub fn archived(&mut self, entry: &FeedEntry) {
         let known = self.feed.0.get(&entry.id).copied();
-        let version =
-            serde_json::from_slice::<journal::Entry>(&entry.journal).map(|entry| entry.version).ok();
+        let version = journal::Entry::from_bytes(&entry.journal).map(|entry| entry.version);
         let (right, next) = match (entry.kind, known) {
             (FeedKind::Created, None) => (true, Some(0)),
             (FeedKind::Moved, Some(Some(last))) => {

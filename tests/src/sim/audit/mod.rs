@@ -174,8 +174,11 @@ impl Audit {
     fn events_taken(&mut self, found: &ActiveflowSnapshot, entries: &[Entry]) {
         let subject = &found.record.spec.reference.subject;
         for entry in entries {
-            let Entry::Event { input, .. } = entry else { continue };
-            let id = event_id(input);
+            let id = match entry {
+                Entry::Trigger => event_id(&found.trigger),
+                Entry::Event { input, .. } => event_id(input),
+                Entry::Timer { .. } => continue,
+            };
             if self.unheard.contains(&id) {
                 continue;
             }

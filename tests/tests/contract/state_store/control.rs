@@ -69,7 +69,7 @@ pub async fn a_paused_one_keeps_its_inputs_until_resumed(w: &StoreHarness) {
     assert!(w.claim_as(worker(1), call.shard(), 10).await.is_empty());
     w.store.control(id, &Control::Resume).await.unwrap();
     let row = w.claim_one(call.shard()).await;
-    assert_eq!(event_ids(&row.inbox), ["d1", "timer 1"]);
+    assert_eq!(event_ids(&row), ["d1", "timer 1"]);
     assert_eq!(
         row.control,
         Some(forward("menu")),
@@ -91,10 +91,7 @@ pub async fn a_quarantined_one_that_is_stopped_leaves_its_successor_alone(w: &St
     assert_eq!(w.store.control(id, &Control::Stop).await.unwrap(), Controlled::Ended);
     w.applied(&call.event("d1", "call.digits")).await;
     let next = w.claim_one(call.shard()).await;
-    assert_eq!(
-        (next.claim.id, event_ids(&next.inbox)),
-        (call.start("e2").id, vec!["e2".into(), "d1".into()])
-    );
+    assert_eq!((next.claim.id, event_ids(&next)), (call.start("e2").id, vec!["e2".into(), "d1".into()]));
 }
 
 pub async fn a_control_of_an_ended_or_unknown_activeflow_is_refused(w: &StoreHarness) {

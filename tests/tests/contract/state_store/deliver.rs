@@ -14,7 +14,7 @@ pub async fn an_event_delivered_twice_counts_once(w: &StoreHarness) {
     let rows = w.claim_as(worker(1), call.shard(), 10).await;
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].claim.id, call.start("e1").id);
-    assert_eq!(event_ids(&rows[0].inbox), ["e1"]);
+    assert_eq!(event_ids(&rows[0]), ["e1"]);
     assert_eq!(rows[0].record.spec, call.start("e1").spec);
 }
 
@@ -25,7 +25,7 @@ pub async fn the_owner_takes_what_it_hears_in_order(w: &StoreHarness) {
         w.applied(&call.event(&format!("e{n}"), "call.digits")).await;
     }
     let row = w.claim_one(call.shard()).await;
-    assert_eq!(event_ids(&row.inbox), ["e1", "e2", "e3", "e4", "e5"]);
+    assert_eq!(event_ids(&row), ["e1", "e2", "e3", "e4", "e5"]);
 }
 
 pub async fn an_event_nobody_hears_is_unmatched_and_may_come_again(w: &StoreHarness) {
@@ -69,12 +69,12 @@ pub async fn a_side_run_starts_beside_the_owner_and_hears_only_commands(w: &Stor
     let rows = w.claim_as(worker(1), call.shard(), 10).await;
     let owner = rows.iter().find(|row| row.record.owner).unwrap();
     let side = rows.iter().find(|row| !row.record.owner).unwrap();
-    assert_eq!(event_ids(&owner.inbox), ["e1", "e2", "e3"]);
-    assert_eq!(event_ids(&side.inbox), ["e2"]);
+    assert_eq!(event_ids(owner), ["e1", "e2", "e3"]);
+    assert_eq!(event_ids(side), ["e2"]);
     w.end(side).await;
     w.applied(&call.event("e4", "call.digits")).await;
     let found = w.store.get(owner.claim.id).await.unwrap().unwrap();
-    assert_eq!(event_ids(&found.inbox), ["e1", "e2", "e3", "e4"]);
+    assert_eq!(event_ids(&found), ["e1", "e2", "e3", "e4"]);
 }
 
 pub async fn an_answer_to_a_command_goes_by_id_within_its_realm(w: &StoreHarness) {
@@ -85,7 +85,7 @@ pub async fn an_answer_to_a_command_goes_by_id_within_its_realm(w: &StoreHarness
     assert_eq!(w.store.deliver(&call.answer("c1", id, "other")).await.unwrap(), Delivered::Late);
     w.applied(&call.answer("c2", id, "default")).await;
     let found = w.store.get(id).await.unwrap().unwrap();
-    assert_eq!(event_ids(&found.inbox), ["e1", "c2"]);
+    assert_eq!(event_ids(&found), ["e1", "c2"]);
     let both = Transition { consumed: 2, ..taking(&row) };
     w.commit(&row, &both, &Disposition::End { rest: vec![] }).await;
     assert_eq!(w.store.deliver(&call.answer("c3", id, "default")).await.unwrap(), Delivered::Late);
@@ -190,7 +190,7 @@ pub async fn the_dedup_window_survives_two_rotations_and_stands_still_without_de
     // After three rotations the event is no longer in the dedup window, and the owner gets it again.
     w.applied(&call.incoming("e0")).await;
     let row = w.claim_one(call.shard()).await;
-    assert_eq!(event_ids(&row.inbox), ["e0", "other 1", "other 2", "other 3", "e0"]);
+    assert_eq!(event_ids(&row), ["e0", "other 1", "other 2", "other 3", "e0"]);
 }
 
 pub async fn an_id_that_is_still_kept_is_not_started_again(w: &StoreHarness) {

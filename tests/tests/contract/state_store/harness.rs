@@ -11,6 +11,7 @@ use common::member::MemberId;
 use common::ports::StateStore;
 use common::ports::intake::{Deliver, Delivered, Destination};
 use common::ports::intercepted::Intercepted;
+use common::ports::lookup::ActiveflowSnapshot;
 use common::ports::work::{Claim, ClaimRequest, Claimed, CommitOutcome, Disposition, Row, Transition};
 use common::record::{ActiveflowSpec, Entry, FlowRef, Start};
 use common::{ActiveflowId, EventKey, Shard};
@@ -276,16 +277,43 @@ impl Call {
     }
 }
 
-/// The ids of the events in an inbox, in order.
-pub fn event_ids(inbox: &[Entry]) -> Vec<String> {
+/// The ids of the events in the inbox of `found`, in order; of its trigger too, if it has not started.
+pub fn event_ids<'a>(found: impl Into<Inputs<'a>>) -> Vec<String> {
+    let Inputs { trigger, inbox } = found.into();
+    let id_in = |event: &[u8]| {
+        let value: serde_json::Value = serde_json::from_slice(event).unwrap();
+        value["id"].as_str().unwrap().to_string()
+    };
     let id = |entry: &Entry| match entry {
-        Entry::Event { input, .. } => {
-            let value: serde_json::Value = serde_json::from_slice(input).unwrap();
-            value["id"].as_str().unwrap().to_string()
-        }
+        Entry::Trigger => id_in(trigger),
+        Entry::Event { input, .. } => id_in(input),
         Entry::Timer { wait } => format!("timer {wait}"),
     };
     inbox.iter().map(id).collect()
+}
+
+/// An inbox, and the trigger to which its first entry may refer.
+pub struct Inputs<'a> {
+    trigger: &'a [u8],
+    inbox: &'a [Entry],
+}
+
+impl<'a> From<&'a Row> for Inputs<'a> {
+    fn from(row: &'a Row) -> Inputs<'a> {
+        Inputs { trigger: &row.trigger, inbox: &row.inbox }
+    }
+}
+
+impl<'a> From<&'a ActiveflowSnapshot> for Inputs<'a> {
+    fn from(found: &'a ActiveflowSnapshot) -> Inputs<'a> {
+        Inputs { trigger: &found.trigger, inbox: &found.inbox }
+    }
+}
+
+impl<'a> From<&'a Vec<Entry>> for Inputs<'a> {
+    fn from(inbox: &'a Vec<Entry>) -> Inputs<'a> {
+        Inputs { trigger: &[], inbox }
+    }
 }
 
 /// A side run: it has the same reference; its id differs by its starter.

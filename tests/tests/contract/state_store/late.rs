@@ -89,5 +89,5 @@ pub async fn a_repeated_finish_is_recognised(w: &StoreHarness) {
         CommitOutcome::Released { version: 1 }
     );
     let woken = w.claim_one(call.shard()).await;
-    assert_eq!(event_ids(&woken.inbox), ["e2"]);
+    assert_eq!(event_ids(&woken), ["e2"]);
 }

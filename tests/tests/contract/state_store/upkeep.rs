@@ -23,7 +23,7 @@ pub async fn due_waits_come_once_in_order_and_not_early(w: &StoreHarness) {
     assert_eq!((swept.now, swept.next_due), (w.now(), never));
     assert!(w.store.sweep(shard, &[]).await.unwrap().late_us.is_empty());
     let rows = w.claim_as(worker(1), shard, 10).await;
-    let order: Vec<_> = rows.iter().map(|row| (row.claim.id, event_ids(&row.inbox))).collect();
+    let order: Vec<_> = rows.iter().map(|row| (row.claim.id, event_ids(row))).collect();
     assert_eq!(order, [(ids[1], vec!["timer 1".to_string()]), (ids[0], vec!["timer 1".to_string()])]);
 }
 
@@ -37,7 +37,7 @@ pub async fn a_wait_that_was_replaced_fires_at_its_new_deadline_only(w: &StoreHa
     assert!(w.store.sweep(call.shard(), &[]).await.unwrap().late_us.is_empty());
     w.advance(31);
     assert_eq!(w.store.sweep(call.shard(), &[]).await.unwrap().late_us.len(), 1);
-    assert_eq!(event_ids(&w.claim_one(call.shard()).await.inbox), ["timer 2"]);
+    assert_eq!(event_ids(&w.claim_one(call.shard()).await), ["timer 2"]);
 }
 
 pub async fn a_wait_without_deadline_or_an_end_cancels_the_timer(w: &StoreHarness) {

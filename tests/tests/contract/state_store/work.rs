@@ -2,7 +2,7 @@
 
 use super::harness::*;
 use common::ports::work::{ClaimRequest, Claimed, CommitOutcome, Control, Disposition, Transition};
-use common::record::{State, Suspect};
+use common::record::{Entry, State, Suspect};
 
 const TEN: ClaimRequest = ClaimRequest { max: 10, idle: false };
 
@@ -93,8 +93,26 @@ pub async fn a_commit_stores_everything_in_one(w: &StoreHarness) {
     assert_eq!(found.record.updated, w.now());
     assert_eq!(found.outbox, [b"one".to_vec(), b"two".to_vec()]);
     assert_eq!(found.journal, [b"journal".to_vec()]);
-    assert_eq!(event_ids(&found.inbox), ["e2"]);
+    assert_eq!(event_ids(&found), ["e2"]);
     assert_eq!(found.record.inbox_bytes as usize, found.inbox[0].to_bytes().len());
+}
+
+/// The event that starts an activeflow is stored once, beside what every transition replaces.
+pub async fn every_claim_gives_the_event_that_started_it(w: &StoreHarness) {
+    let call = call("call-1");
+    let start = call.incoming("e1");
+    w.applied(&start).await;
+    let row = w.claim_one(call.shard()).await;
+    assert_eq!((&row.trigger, &row.inbox), (&start.input, &vec![Entry::Trigger]));
+    w.park(&row, 1, None).await;
+    w.applied(&call.event("e2", "call.digits")).await;
+    let row = w.claim_one(call.shard()).await;
+    assert_eq!((&row.trigger, event_ids(&row)), (&start.input, vec!["e2".to_string()]));
+    w.applied(&call.incoming("e3")).await;
+    w.end(&row).await;
+    assert_eq!(w.store.get(row.claim.id).await.unwrap().unwrap().trigger, start.input);
+    let next = w.claim_one(call.shard()).await;
+    assert_eq!((&next.trigger, next.claim.id), (&call.incoming("e3").input, call.start("e3").id));
 }
 
 pub async fn a_commit_under_a_lost_claim_changes_nothing(w: &StoreHarness) {
@@ -150,7 +168,7 @@ pub async fn an_input_wakes_what_is_parked(w: &StoreHarness) {
     w.applied(&call.event("e2", "call.digits")).await;
     w.applied(&call.event("e3", "call.digits")).await;
     let row = w.claim_one(call.shard()).await;
-    assert_eq!((row.claim.id, event_ids(&row.inbox)), (id, vec!["e2".to_string(), "e3".to_string()]));
+    assert_eq!((row.claim.id, event_ids(&row)), (id, vec!["e2".to_string(), "e3".to_string()]));
     assert_eq!(row.record.wait, 1);
 }
 
@@ -213,5 +231,5 @@ pub async fn a_release_counts_no_death_and_only_the_holder_can(w: &StoreHarness)
     let again = w.claim_as(worker(2), call.shard(), 10).await;
     assert_eq!(again.len(), 1);
     assert_eq!((again[0].record.suspect, again[0].record.version), (Suspect::No, 0));
-    assert_eq!(event_ids(&again[0].inbox), ["e1"]);
+    assert_eq!(event_ids(&again[0]), ["e1"]);
 }
