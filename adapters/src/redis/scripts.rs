@@ -66,7 +66,7 @@ fn assembled(parts: &[&str]) -> Script {
 
 /// Constants of the workspace that the scripts use, as one `local` statement.
 fn constants() -> String {
-    let constants: [(&str, u64); 24] = [
+    let constants: [(&str, u64); 25] = [
         ("FORMAT", FORMAT.into()),
         ("ID_BYTES", ID_BYTES as u64),
         ("NONCE_BYTES", NONCE_BYTES as u64),
