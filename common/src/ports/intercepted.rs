@@ -50,7 +50,6 @@ pub type Run<T> = fn(Arc<dyn StateStore>, Arc<Operation>) -> Running<T>;
 pub type Running<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
 /// One call of the state store, with the arguments of the port's method.
-#[expect(clippy::large_enum_variant, reason = "one is made for each call and passed by reference")]
 #[derive(Clone, Debug)]
 pub enum Operation {
     Deliver { event: Deliver },
