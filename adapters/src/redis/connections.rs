@@ -146,7 +146,7 @@ pub fn connection_info(address: &Address) -> Result<redis::ConnectionInfo, Store
 fn with_trusted(info: redis::ConnectionInfo, path: &Path) -> Result<redis::ConnectionInfo, StoreError> {
     let refused = |reason: String| StoreError::Refused {
         operation: "read redis.ca_file",
-        reason: format!("{}: {reason}", path.display()),
+        reason: format!("redis.ca_file {}: {reason}", path.display()),
     };
     let pem = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
     if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
