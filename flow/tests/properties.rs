@@ -45,7 +45,7 @@ fn a_cursor_that_nobody_wrote_moves_without_a_panic() {
                 mutate::json(&mut rng, &mut json, &mut mutate::any_json);
             }
             let bytes = [&bytes[..1], json.to_string().as_bytes()].concat();
-            let trigger = Some(rng.event("call.incoming"));
+            let trigger = Some(event(&mut rng, "call.incoming"));
             let Ok(cursor) = Cursor::from_bytes(&bytes, identity(), trigger) else { continue };
             for bundle in [&own, &other] {
                 let input = any_input(&mut rng);
