@@ -3,7 +3,7 @@
 
 mod fixtures;
 
-pub use fixtures::{bundle, digit, event, incoming, message, parsed, row, spec, stuck};
+pub use fixtures::{bundle, digit, event, incoming, message, row, spec, stuck};
 
 use crate::config::Config;
 use crate::executor::Executor;
