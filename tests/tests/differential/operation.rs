@@ -14,7 +14,6 @@ use flow::{Definitions, Timestamp};
 pub const FEED_LENGTH: u32 = 150;
 const ALL: u32 = 100_000;
 
-#[expect(clippy::large_enum_variant, reason = "one is made for each operation")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
     Deliver(Deliver),
