@@ -43,6 +43,10 @@ async fn an_event_that_cannot_be_used_says_why() {
     let refused = async |body: Value| harness.post("/v1/events", body).await;
     is_problem(&refused(json!({"specversion": "1.0"})).await, 422, "missing_field");
     is_problem(&refused(event("1", "call.incoming", "c", json!({}))).await, 422, "unaddressable");
+    let mistyped = refused(event("1", "cal.incoming", "c", json!({}))).await;
+    is_problem(&mistyped, 422, "unaddressable");
+    let detail = mistyped.json["detail"].as_str().unwrap();
+    assert!(detail.contains("did you mean `call.incoming`?"), "{detail}");
     is_problem(&refused(json!("text")).await, 422, "wrong_type");
     is_problem(&harness.send_as("application/json", "{").await, 422, "malformed_json");
     is_problem(&harness.send_as("application/json", "").await, 422, "malformed_json");

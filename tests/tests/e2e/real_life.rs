@@ -115,7 +115,7 @@ fn a_call_whose_flow_ends_is_hung_up_and_a_withheld_caller_gets_no_message() {
     let failed = standalone.run(&["activeflow", "list", "--failed"]);
     assert_eq!(failed.matches("1 (invalid_destination)").count(), 3, "{failed}");
     let shown = standalone.run(&["activeflow", "get", ended[0]["id"].as_str().unwrap()]);
-    assert!(shown.contains("1 actions, the last one m: invalid_destination: "), "{shown}");
+    assert!(shown.contains("1, the last one m: invalid_destination: "), "{shown}");
     let counted = "signalbox_actions_total{type=\"message_send\",outcome=\"failed\"} 3";
     standalone.get_until(&standalone.ops(), "/metrics", counted);
 }

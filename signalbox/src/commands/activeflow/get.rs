@@ -46,7 +46,7 @@ fn shown(it: &Value) -> String {
     let last = &it["last_failure"];
     if !last.is_null() {
         let count = text(&it["failed_actions"]);
-        row("failed", format!("{count} actions, the last one {}", failure(last)));
+        row("failures", format!("{count}, the last one {}", failure(last)));
     }
     row("created", exact_and_relative(&it["tm_create"]));
     row("updated", exact_and_relative(&it["tm_update"]));
