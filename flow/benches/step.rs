@@ -1,7 +1,7 @@
 //! The processor time of a step that spends all of its work, by what the work is spent on. `cargo bench -p flow --bench step` prints the
 //! slowest first; the names after `--` choose some.
 //!
-//! A step should stay below 50 ms on a slow core (docs/limits.md). One that needs much longer here than the others has an
+//! A step should stay below 50 ms on a slow core, in a release build. One that needs much longer here than the others has an
 //! operator that is too cheap: raise its charge in `flow/src/program/expression/`.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails loudly")]
