@@ -173,7 +173,10 @@ impl Arrival {
 
 async fn many(api: &Api, bytes: &[u8], trace: Option<&str>) -> Result<Vec<EventAnswer>, Problem> {
     let events: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(|error| {
-        Problem::unprocessable("malformed_json", format!("the array cannot be read: {error}"))
+        Problem::unprocessable(
+            "malformed_json",
+            format!("the array cannot be read: {}", common::json::reason(&error)),
+        )
     })?;
     if events.len() > MAX_BATCH {
         let detail =
