@@ -2,11 +2,11 @@
 
 use super::check::{Report, read};
 use super::describe::describe;
-use super::disk::folder::{create, lock};
+use super::disk::folder::{FolderLock, create, lock};
 use super::disk::{Change, DamagedRecord, Disk, OpenError, io_reason};
 use super::{Settings, bus};
 use std::collections::BTreeSet;
-use std::fs::{File, Permissions};
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -53,7 +53,7 @@ pub fn salvage(dir: &Path, to: &Path, settings: &Settings) -> Result<Report, Ope
 }
 
 /// Locks a folder without creating it.
-fn lock_existing(dir: &Path) -> Result<File, OpenError> {
+fn lock_existing(dir: &Path) -> Result<FolderLock, OpenError> {
     if dir.join(super::disk::folder::DATABASE).exists() {
         return lock(dir);
     }

@@ -1,6 +1,6 @@
 //! Reading of a cursor: the body of a record, with what is stored once beside it.
 
-use super::ActiveflowSpec;
+use super::types::ActiveflowSpec;
 use crate::ActiveflowId;
 use flow::cursor::Identity;
 use flow::{Cursor, FormatError};

@@ -6,149 +6,20 @@
 
 mod cursor;
 mod reader;
+mod types;
 mod v1;
 
-use crate::ActiveflowId;
-use crate::token::Token;
-use flow::route::Reference;
-use flow::{Class, Timestamp};
 use reader::Reader;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 pub use cursor::read_cursor;
+pub use types::{
+    ActiveflowSpec, BadRecord, EarlyInputs, Entry, FORMAT, FlowRef, OLDEST_FORMAT, Record, Start, State,
+    Suspect, hears_text,
+};
 pub use v1::{
     EVENT_TAG, HEAD_BYTES, SPEC_BUNDLE_AT, SPEC_REFERENCE_AT, SPEC_TEXTS_AT, START_CLASS_AT, START_ID_AT,
     START_SPEC_AT, TIMER_TAG, TOKEN_AT, TRIGGER_TAG,
 };
-
-/// Format that this binary writes, and the highest that it reads.
-pub const FORMAT: u8 = 1;
-/// Lowest format that this binary reads. A binary reads the current format and the one before it.
-pub const OLDEST_FORMAT: u8 = 1;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum State {
-    Ready = b'r',
-    Claimed = b'c',
-    Waiting = b'w',
-    Paused = b'p',
-    Quarantined = b'q',
-    Ended = b'e',
-}
-
-impl State {
-    pub fn from_byte(byte: u8) -> Option<State> {
-        [State::Ready, State::Claimed, State::Waiting, State::Paused, State::Quarantined, State::Ended]
-            .into_iter()
-            .find(|state| *state as u8 == byte)
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            State::Ready => "ready",
-            State::Claimed => "claimed",
-            State::Waiting => "waiting",
-            State::Paused => "paused",
-            State::Quarantined => "quarantined",
-            State::Ended => "ended",
-        }
-    }
-}
-
-/// Suspicion that an activeflow kills its workers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Suspect {
-    #[default]
-    No = 0,
-    /// A worker died that held the activeflow among others: it is claimed in groups of suspects.
-    Group = 1,
-    /// A worker died that held it in a group of suspects: it is claimed alone.
-    Alone = 2,
-}
-
-/// The part of an activeflow that never changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ActiveflowSpec {
-    pub reference: Reference,
-    pub customer_id: String,
-    /// SHA-256 of the pinned bundle.
-    pub bundle: [u8; 32],
-    pub hears: BTreeSet<String>,
-    pub flow: FlowRef,
-    pub traceparent: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FlowRef {
-    pub id: String,
-    pub name: String,
-    pub version: u32,
-}
-
-/// An activeflow that an event would start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Start {
-    pub id: ActiveflowId,
-    pub class: Class,
-    pub spec: ActiveflowSpec,
-}
-
-/// Entry of an activeflow's inbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Entry {
-    /// The event that starts the activeflow, which is stored beside it once: its trigger.
-    Trigger,
-    /// An event, with the [`Start`] to use if the activeflow ends without consuming it.
-    Event { kind: String, input: Vec<u8>, start: Option<Vec<u8>> },
-    /// The deadline of a wait passed.
-    Timer { wait: u64 },
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    pub state: State,
-    pub suspect: Suspect,
-    /// Deaths of workers that held the activeflow alone, without progress.
-    pub attempts: u8,
-    /// Whether the activeflow owns its reference; false for a side run.
-    pub owner: bool,
-    pub class: Class,
-    pub version: u64,
-    pub token: Option<Token>,
-    pub wait: u64,
-    pub deadline: Option<Timestamp>,
-    pub ready_since: Timestamp,
-    pub created: Timestamp,
-    pub updated: Timestamp,
-    pub inbox_bytes: u32,
-    /// Early inputs in the body: the store cannot read it, and counts them together with the inbox.
-    pub early: EarlyInputs,
-    /// Fields of the head that a later release added. They are kept.
-    pub later: Vec<u8>,
-    pub spec: ActiveflowSpec,
-    /// The cursor, without what is stored once beside it (see [`read_cursor`]); empty means that the activeflow has not
-    /// started.
-    pub body: Vec<u8>,
-}
-
-/// Inputs that an activeflow took from its inbox and keeps for a later action, or for the activeflow that they start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EarlyInputs {
-    pub count: u16,
-    pub bytes: u32,
-}
-
-/// Error of bytes that are not a record.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadRecord {
-    #[error("format {found} is newer than {FORMAT}, the newest that this binary reads")]
-    TooNew { found: u8 },
-    #[error("a stored {what} is cut or damaged at byte {at} of {length}")]
-    Damaged { what: &'static str, at: usize, length: usize },
-}
 
 impl ActiveflowSpec {
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -166,11 +37,6 @@ impl ActiveflowSpec {
         let family = kind.split('.').next().unwrap_or_default();
         self.hears.contains(kind) || self.hears.contains(&format!("{family}.*"))
     }
-}
-
-/// The hears set as text, `|call.digits|call.hangup|`: it contains `|type|` or, for a family, `|sim.*|`.
-pub fn hears_text(hears: &BTreeSet<String>) -> String {
-    hears.iter().fold(String::from("|"), |text, kind| text + kind + "|")
 }
 
 impl Start {

@@ -1,6 +1,6 @@
 //! Reads the fields of a stored value from its front.
 
-use super::BadRecord;
+use super::types::BadRecord;
 use flow::{Class, Timestamp};
 
 pub(super) struct Reader<'a> {

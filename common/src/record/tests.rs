@@ -1,6 +1,10 @@
 use super::*;
+use crate::ActiveflowId;
 use crate::identity::reference_key;
 use crate::member::MemberId;
+use crate::token::Token;
+use flow::route::Reference;
+use flow::{Class, Timestamp};
 
 fn record() -> Record {
     let reference = Reference { realm: "default".into(), kind: "call".into(), subject: "call-4711".into() };

@@ -18,7 +18,7 @@
 //! Numbers are big endian, times are microseconds. The store reads and writes ranges up to the body, never the body.
 
 use super::reader::Reader;
-use super::{
+use super::types::{
     ActiveflowSpec, BadRecord, EarlyInputs, Entry, FlowRef, Record, Start, State, Suspect, hears_text,
 };
 use crate::ActiveflowId;

@@ -68,7 +68,7 @@ const CALLS: &[(&str, u64, &[Fault])] = &[
     ("publish", 2, OPERATOR_CALLS),
     ("get", 3, EXTERNAL_CALLS),
     ("list", 3, EXTERNAL_CALLS),
-    ("control", 3, OPERATOR_CALLS),
+    ("control_once", 3, OPERATOR_CALLS),
     ("feed", 5, EXTERNAL_CALLS),
     ("trim", 5, EXTERNAL_CALLS),
     ("next", 12, &[Broken, CrashBefore]),

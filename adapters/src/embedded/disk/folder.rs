@@ -26,8 +26,18 @@ pub(in crate::embedded) fn create(dir: &Path) -> Result<(), OpenError> {
     made.map_err(|error| OpenError::Unusable { dir: dir.to_owned(), reason: io_reason(&error) })
 }
 
+/// A locked data folder. A child that another thread has just forked still has the file open, so that closing it here would
+/// not release the lock at once.
+pub(in crate::embedded) struct FolderLock(File);
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
 /// Locks the data folder for this process. The lock file contains the process id of the owner.
-pub(in crate::embedded) fn lock(dir: &Path) -> Result<File, OpenError> {
+pub(in crate::embedded) fn lock(dir: &Path) -> Result<FolderLock, OpenError> {
     let unusable = |e: std::io::Error| OpenError::Unusable { dir: dir.to_owned(), reason: io_reason(&e) };
     let mut file = File::options()
         .read(true)
@@ -49,7 +59,7 @@ pub(in crate::embedded) fn lock(dir: &Path) -> Result<File, OpenError> {
     file.set_permissions(Permissions::from_mode(PRIVATE)).map_err(unusable)?;
     file.set_len(0).and_then(|()| file.rewind()).map_err(unusable)?;
     writeln!(file, "{}", std::process::id()).map_err(unusable)?;
-    Ok(file)
+    Ok(FolderLock(file))
 }
 
 /// Creates the database file, and takes it and its companions from others. SQLite gives new companions the same mode.

@@ -2,9 +2,8 @@
 
 use super::batch::{Batch, Change};
 use super::error::{DiskError, OpenError, Unreadable, io_reason, reason};
-use super::folder::{connect, create, lock};
+use super::folder::{FolderLock, connect, create, lock};
 use rusqlite::Connection;
-use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -23,7 +22,7 @@ pub struct Disk {
     shared: Arc<Shared>,
     /// `None` once the folder is closed.
     writer: Mutex<Option<JoinHandle<()>>>,
-    _lock: File,
+    _lock: FolderLock,
 }
 
 struct Shared {

@@ -88,8 +88,9 @@ fn expired(times: &VecDeque<Timestamp>, now: Timestamp) -> usize {
     times.iter().take_while(|at| is_expired(**at, now)).count()
 }
 
+/// A time that is yet to come is of a clock that went back.
 fn is_expired(at: Timestamp, now: Timestamp) -> bool {
-    now.micros_since(at) >= MESSAGE_WINDOW.as_micros() as i64
+    at > now || now.micros_since(at) >= MESSAGE_WINDOW.as_micros() as i64
 }
 
 #[cfg(test)]
@@ -114,6 +115,9 @@ mod tests {
         sent.forget_old(at(60), 10);
         assert_eq!(sent.keys().copied().collect::<Vec<_>>(), [[2; 16]]);
         assert_eq!(sent.refusal(&messages(&[(2, 3)]), at(60)), Some(vec![2]));
+        sent.count(&messages(&[(3, 3)]), at(200));
+        assert_eq!(sent.refusal(&messages(&[(3, 1)]), at(201)), Some(vec![0]));
+        assert_eq!(sent.refusal(&messages(&[(3, 1)]), at(100)), None, "the clock went back");
         sent.forget_old(at(90), 10);
         assert!(sent.is_empty() && sent.by_newest.is_empty());
     }

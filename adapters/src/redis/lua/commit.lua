@@ -18,7 +18,12 @@ local function read_pairs()
     local pair = { key = key(SENT, ARGV[i]), number = tonumber(ARGV[i + 1]) }
     local times = redis.call('GET', pair.key) or ''
     local recent = 1
-    while recent < #times and now - struct.unpack('>I8', times, recent) >= MESSAGE_WINDOW_US do recent = recent + 8 end
+    while recent < #times do
+      local age = now - struct.unpack('>I8', times, recent)
+      -- A time that is yet to come is of a clock that went back.
+      if age >= 0 and age < MESSAGE_WINDOW_US then break end
+      recent = recent + 8
+    end
     pair.times = string.sub(times, recent)
     found[#found + 1] = pair
     left[#left + 1] = math.max(most - #pair.times / 8, 0)

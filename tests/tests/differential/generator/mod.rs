@@ -40,6 +40,8 @@ pub struct Generator {
     nonce: u64,
     crowd: u64,
     heartbeats: u64,
+    /// How often the clock went back.
+    jumps_back: u8,
 }
 
 impl Generator {
@@ -58,6 +60,7 @@ impl Generator {
             nonce: 0,
             crowd: 0,
             heartbeats: 0,
+            jumps_back: 0,
         }
     }
 
@@ -181,7 +184,7 @@ impl Generator {
     fn step(&mut self) -> i64 {
         let rng = &mut self.rng;
         let (second, hour) = (1_000_000, 3_600_000_000);
-        match rng.between(0, 100) {
+        let step = match rng.between(0, 100) {
             0..25 => rng.between(1, 1_000) as i64,
             25..55 => rng.between(1_000, second) as i64,
             55..79 => rng.between(second, 10 * second) as i64,
@@ -191,7 +194,9 @@ impl Generator {
             91..94 => rng.between(12 * hour, 13 * hour) as i64,
             94..98 => -(rng.between(1, 10 * second) as i64),
             _ => -(rng.between(second, 2 * hour) as i64),
-        }
+        };
+        self.jumps_back = self.jumps_back.wrapping_add(u8::from(step < 0));
+        step
     }
 
     fn late_copy(&mut self) -> Option<Operation> {

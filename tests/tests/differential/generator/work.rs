@@ -74,12 +74,15 @@ impl Generator {
         Operation::Commit { claim: held.claim, version, made, after }
     }
 
-    /// Messages to some of a few numbers.
+    /// Messages to some of a few numbers; to others after the clock went back: a store that forgot old messages meanwhile may
+    /// count fewer of them.
     fn messages(&mut self) -> Messages {
         let mut pairs = Vec::new();
         for pair in 0..4 {
             if self.rng.percent(10) {
-                pairs.push(([pair; 16], self.rng.between(1, 4) as u32));
+                let mut key = [pair; 16];
+                key[0] = self.jumps_back;
+                pairs.push((key, self.rng.between(1, 4) as u32));
             }
         }
         Messages { most: *self.rng.pick(&[2, 5, 20]), pairs }
