@@ -53,9 +53,9 @@ impl Audit {
                 (Claimed, Waiting | Paused | Ended) => ["commit", "finish"].contains(&change.port),
                 (Claimed, Quarantined) => change.port == "sweep",
                 (Waiting, Ready) => {
-                    ["deliver", "control", "sweep", "commit", "finish"].contains(&change.port)
+                    ["deliver", "control_once", "sweep", "commit", "finish"].contains(&change.port)
                 }
-                (Paused | Quarantined, Ready) | (Quarantined, Ended) => change.port == "control",
+                (Paused | Quarantined, Ready) | (Quarantined, Ended) => change.port == "control_once",
                 _ => false,
             };
         self.require(Promise::States, change, legal, || format!("{} → {}", old.name(), new.name()));
@@ -109,7 +109,7 @@ impl Audit {
         let Some(settled) = settled else { return };
         for bytes in &old[..settled] {
             let id = Message::from_bytes(bytes).map(|message| message.id).unwrap_or_default();
-            let there = self.at_broker.contains(&id) || change.port == "control";
+            let there = self.at_broker.contains(&id) || change.port == "control_once";
             self.require(Promise::Settled, change, there, || {
                 format!("command {id} was settled but the broker never stored it")
             });

@@ -158,7 +158,7 @@ impl Audit {
         let twice = reference.kind == "call" && ids.len() > 1;
         self.promises
             .check(Promise::StartedOnce, !twice, || format!("{} was started twice", reference.subject));
-        let starts = ["deliver", "commit", "finish", "control", "sweep"].contains(&port);
+        let starts = ["deliver", "commit", "finish", "control_once", "sweep"].contains(&port);
         self.promises.check(Promise::Versions, found.record.version == 0, || {
             format!("{} begins with version {}", short(found.id), found.record.version)
         });

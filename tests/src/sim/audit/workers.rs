@@ -66,7 +66,7 @@ impl Audit {
     /// Counts the deaths, and checks that an activeflow is quarantined at the fifth.
     pub(super) fn freed(&mut self, change: &Change) {
         let (old, new) = (&change.before.record, &change.after.record);
-        let retried = change.port == "control" && old.state == State::Quarantined;
+        let retried = change.port == "control_once" && old.state == State::Quarantined;
         if new.version > old.version || retried {
             self.workers.deaths.remove(&change.id);
         }
