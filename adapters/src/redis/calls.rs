@@ -95,7 +95,7 @@ impl Calls {
             tokio::spawn(self.clone().serve(shard));
         }
         let answer = answer.await.unwrap_or_else(|_| {
-            Err(StoreError::Unanswered { operation: name, reason: "the process ends".into() })
+            Err(StoreError::Unanswered { operation: name, reason: "the call was given up".into() })
         });
         metrics::called(name, begun.elapsed());
         if answer.is_err() {
@@ -106,6 +106,7 @@ impl Calls {
 
     /// Sends the operations of a shard until none waits.
     async fn serve(self: Arc<Self>, shard: Shard) {
+        let _release = Release { calls: &self, shard };
         while let Some(batch) = self.queue(shard).and_then(|mut queue| queue.next()) {
             self.send(shard, batch).await;
         }
@@ -123,18 +124,19 @@ impl Calls {
             }
             replies.push((operation.name, reply));
         }
-        metrics::batch(replies.len());
+        let count = replies.len();
+        metrics::batch(count);
         let answer =
             self.connections.run("batch", async |connection| call.invoke_async(connection).await).await;
         let mut answers = match answer {
-            Ok(Value::Array(answers)) if answers.len() == replies.len() => Ok(answers.into_iter()),
+            Ok(Value::Array(answers)) if answers.len() == count => Ok(answers.into_iter()),
             Ok(_) => Err(unexpected("batch", "an answer for each operation")),
             Err(error) => Err(error),
         };
         for (name, reply) in replies {
             let _ = reply.send(match &mut answers {
                 Ok(answers) => of_operation(name, answers.next().unwrap_or(Value::Nil)),
-                Err(error) => Err(error.clone().of(name)),
+                Err(error) => Err(of_call(name, error, count)),
             });
         }
     }
@@ -147,6 +149,22 @@ impl Calls {
     fn no_shard(&self, operation: &'static str, shard: Shard) -> StoreError {
         let reason = format!("shard {shard} does not exist: there are {}", self.shards.len());
         StoreError::Refused { operation, reason }
+    }
+}
+
+/// Leaves the queue of a shard, also after a panic: the next operation starts another task.
+struct Release<'a> {
+    calls: &'a Calls,
+    shard: Shard,
+}
+
+impl Drop for Release<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(mut queue) = self.calls.queue(self.shard)
+        {
+            *queue = Queue::default();
+        }
     }
 }
 
@@ -167,10 +185,51 @@ impl Queue {
     }
 }
 
+/// The error of one operation when its whole call failed. In company it says nothing about this operation, so it must not count
+/// as damage: the operation is repeated.
+fn of_call(name: &'static str, error: &StoreError, operations: usize) -> StoreError {
+    match error {
+        StoreError::Corrupt { what, .. } if operations > 1 => {
+            StoreError::Unanswered { operation: name, reason: what.clone() }
+        }
+        error => error.clone().of(name),
+    }
+}
+
 fn of_operation(name: &'static str, answer: Value) -> Result<Value, StoreError> {
     match answer {
         Value::Array(mut answer) if answer.len() == 1 => Ok(answer.remove(0)),
         Value::BulkString(error) => Err(of_script(name, &String::from_utf8_lossy(&error))),
         _ => Err(unexpected(name, "an answer or an error")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_of_a_shared_call_is_no_damage_of_its_operations() {
+        let error = StoreError::Corrupt { operation: "batch", what: "ERR".into() };
+        let alone = of_call("deliver", &error, 1);
+        assert!(matches!(alone, StoreError::Corrupt { operation: "deliver", .. }), "{alone}");
+        assert!(of_call("deliver", &error, 2).is_transient());
+        let refused = StoreError::Refused { operation: "batch", reason: "OOM".into() };
+        assert!(matches!(of_call("commit", &refused, 2), StoreError::Refused { operation: "commit", .. }));
+    }
+
+    #[test]
+    fn a_call_has_at_most_64_activeflows_and_a_large_operation_goes_alone() {
+        let operation = |weight: u32, bytes: usize| {
+            let mut operation = Operation::new("claim").weight(weight);
+            operation.arg(vec![0_u8; bytes]);
+            Waiting { operation, reply: oneshot::channel().0 }
+        };
+        let mut queue = Queue { is_served: true, ..Queue::default() };
+        queue.waiting.extend((0..70).map(|_| operation(1, 10)));
+        queue.waiting.extend([operation(u32::MAX, 10), operation(1, MAX_BYTES + 1), operation(1, 10)]);
+        let sizes: Vec<usize> = std::iter::from_fn(|| queue.next()).map(|batch| batch.len()).collect();
+        assert_eq!(sizes, [64, 6, 1, 1, 1]);
+        assert!(!queue.is_served);
     }
 }

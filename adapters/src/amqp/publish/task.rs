@@ -157,13 +157,12 @@ impl Task {
         let mut in_flight: FuturesUnordered<PendingConfirm> = FuturesUnordered::new();
         let mut sequence = 0_u64;
         let (mut blocked, mut late, mut accepting) = (false, false, true);
-        let is_strict = self.lenient_until.is_none_or(|until| until <= Instant::now());
 
         let end = loop {
             while !blocked && open.len() < WINDOW {
                 let Some(entry) = self.waiting.pop_front() else { break };
                 sequence += 1;
-                let mut confirm = publish(sequence, channel.clone(), entry.publication, is_strict);
+                let mut confirm = publish(sequence, channel.clone(), entry.publication, self.is_strict());
                 open.insert(sequence, entry.pending);
                 // The first poll queues the message on the channel, before the next message is published.
                 match (&mut confirm).now_or_never() {
@@ -241,6 +240,11 @@ impl Task {
             tokio::spawn(closed);
         }
         reason
+    }
+
+    /// Whether the broker is to return commands that reach no queue.
+    fn is_strict(&self) -> bool {
+        self.lenient_until.is_none_or(|until| until <= Instant::now())
     }
 
     async fn restore_unrouted(&mut self, connection: &Connection) {

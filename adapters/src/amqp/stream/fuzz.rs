@@ -11,6 +11,25 @@ const HEADER: u8 = 2;
 const BODY: u8 = 3;
 const HEARTBEAT: u8 = 8;
 
+/// Types of header values with a fixed size, in bytes.
+pub(super) const FIXED: [(u8, usize); 15] = [
+    (b't', 1),
+    (b'b', 1),
+    (b'B', 1),
+    (b's', 2),
+    (b'u', 2),
+    (b'U', 2),
+    (b'i', 4),
+    (b'I', 4),
+    (b'f', 4),
+    (b'D', 5),
+    (b'l', 8),
+    (b'L', 8),
+    (b'd', 8),
+    (b'T', 8),
+    (b'V', 0),
+];
+
 fn target() -> Target {
     Target::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/frames"))
 }
@@ -39,23 +58,6 @@ fn long(bytes: &[u8]) -> Vec<u8> {
 
 /// A value of a header, of every type that the broker passes on; `depth` limits the tables and arrays in it.
 fn value(rng: &mut Rng, depth: usize) -> Vec<u8> {
-    let fixed: [(u8, usize); 15] = [
-        (b't', 1),
-        (b'b', 1),
-        (b'B', 1),
-        (b's', 2),
-        (b'u', 2),
-        (b'U', 2),
-        (b'i', 4),
-        (b'I', 4),
-        (b'f', 4),
-        (b'D', 5),
-        (b'l', 8),
-        (b'L', 8),
-        (b'd', 8),
-        (b'T', 8),
-        (b'V', 0),
-    ];
     match rng.index(5) {
         0 if depth > 0 => [b"F".as_slice(), &table(rng, depth - 1)].concat(),
         1 if depth > 0 => {
@@ -64,7 +66,7 @@ fn value(rng: &mut Rng, depth: usize) -> Vec<u8> {
         }
         2 => [rng.pick(&[b"S".as_slice(), b"x"]), &long(&rng.bytes(40))].concat(),
         _ => {
-            let (kind, size) = fixed[rng.index(fixed.len())];
+            let (kind, size) = FIXED[rng.index(FIXED.len())];
             [&[kind], (0..size).map(|_| rng.byte()).collect::<Vec<u8>>().as_slice()].concat()
         }
     }

@@ -219,26 +219,9 @@ mod tests {
 
     #[test]
     fn every_type_of_a_header_is_passed() {
-        let types: [(u8, usize); 15] = [
-            (b't', 1),
-            (b'b', 1),
-            (b'B', 1),
-            (b's', 2),
-            (b'u', 2),
-            (b'U', 2),
-            (b'i', 4),
-            (b'I', 4),
-            (b'f', 4),
-            (b'D', 5),
-            (b'l', 8),
-            (b'L', 8),
-            (b'd', 8),
-            (b'T', 8),
-            (b'V', 0),
-        ];
         let table = |last: &[u8]| {
             let mut table = Vec::new();
-            for (kind, size) in types {
+            for (kind, size) in crate::amqp::stream::fuzz::FIXED {
                 table.extend([short(b"key"), vec![kind], vec![0xff; size]].concat());
             }
             table.extend([short(b"key"), b"x".to_vec(), long(b"\xff"), short(last), b"V".to_vec()].concat());

@@ -6,22 +6,13 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{line, text};
 use common::ActiveflowId;
+use common::ports::work::Control;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Maximum time to wait until a worker has applied the request.
 const TIMEOUT: Duration = Duration::from_secs(5);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-
-#[derive(Debug, PartialEq, Eq)]
-pub enum Control {
-    Stop,
-    Pause,
-    Resume,
-    Retry,
-    Continue,
-    Forward { action_id: String },
-}
 
 pub async fn run(id: ActiveflowId, control: &Control, context: &Context) -> Result<(), Failure> {
     let client = context.client().await?;
@@ -31,14 +22,14 @@ pub async fn run(id: ActiveflowId, control: &Control, context: &Context) -> Resu
         Control::Forward { action_id } => json!({ "action_id": action_id }),
         _ => json!({}),
     };
-    let asked: Value = client.post_once(path.clone().segment(control.verb()).as_str(), &body).await?;
+    let asked: Value = client.post_once(path.clone().segment(control.name()).as_str(), &body).await?;
     let done = settled(&client, &path, control, &before, asked).await?;
     line(&match done {
         Some(it) if is_ended(&it) => format!("activeflow {id} is {}", state(&it)),
         Some(it) => format!("activeflow {id} is {} at `{}`", state(&it), action(&it)),
         None => format!(
             "the request to {} activeflow {id} is stored, but no worker applied it within {} s; check that an executor is running",
-            control.verb(),
+            control.name(),
             TIMEOUT.as_secs()
         ),
     });
@@ -74,17 +65,4 @@ fn has_moved(before: &Value, now: &Value) -> bool {
 
 fn is_ended(it: &Value) -> bool {
     text(&it["state"]) == "ended"
-}
-
-impl Control {
-    fn verb(&self) -> &'static str {
-        match self {
-            Control::Stop => "stop",
-            Control::Pause => "pause",
-            Control::Resume => "resume",
-            Control::Retry => "retry",
-            Control::Continue => "continue",
-            Control::Forward { .. } => "forward",
-        }
-    }
 }

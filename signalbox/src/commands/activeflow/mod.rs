@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use args::{ForwardArgs, IdArgs, InspectArgs};
 use clap::Subcommand;
-use control::Control;
+use common::ports::work::Control;
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
