@@ -37,7 +37,8 @@ pub struct SingleUse {
 pub enum Destination {
     /// The activeflow that sent a command, if it belongs to `realm`.
     Activeflow { id: ActiveflowId, realm: String },
-    /// The owner of the reference, if it hears the event. Without an owner, `owner` starts. `sides` start in any case.
+    /// The owner of the reference, if it hears the event. Without an owner, `owner` starts. An owner that does not hear it keeps
+    /// it while it runs, so that `owner` starts after it. `sides` start in any case.
     Reference { key: [u8; 16], owner: Option<Start>, sides: Vec<Start> },
 }
 

@@ -220,7 +220,7 @@ impl<'a> Run<'a> {
         let frames = self.cursor.frames.iter();
         let sizes = frames.map(|frame| encoded_len(&frame.variables) + encoded_len(&frame.results));
         let size = sizes.sum::<usize>() + encoded_len(&self.cursor.message);
-        self.work.count(size / 8);
+        self.work.count(size / 4);
         if size > limits::VARIABLES {
             self.end("limit.variables", None);
         }

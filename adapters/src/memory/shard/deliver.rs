@@ -76,7 +76,7 @@ impl ShardState {
         if copy {
             // The owner does not get it: a start is no input.
         } else if let Some(owner_id) = self.owners.get(key).copied() {
-            if self.hears(owner_id, &event.kind) {
+            if owner.is_some() || self.hears(owner_id, &event.kind) {
                 let entry = entry(event, owner);
                 if !event.always_fits && !self.fits(owner_id, &entry) {
                     return Delivered::InboxFull { owner: owner_id };

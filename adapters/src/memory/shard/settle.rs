@@ -95,7 +95,7 @@ impl ShardState {
     pub(super) fn redeliver(&mut self, key: &[u8; 16], entry: Entry, now: Timestamp) {
         let Entry::Event { kind, input, start } = entry else { return };
         match self.owners.get(key).copied() {
-            Some(owner) if self.hears(owner, &kind) => {
+            Some(owner) if start.is_some() || self.hears(owner, &kind) => {
                 self.push_input(owner, Entry::Event { kind, input, start }, now);
             }
             Some(_) => {}

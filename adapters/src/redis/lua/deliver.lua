@@ -42,7 +42,7 @@ else
   if copy then
     start = ''
   elseif owner then
-    if hears(owner, kind) then
+    if start ~= '' or hears(owner, kind) then
       local entry = event_entry(kind, start, input)
       if not always_fits and not fits(owner, entry) then return { 'full', owner.id } end
       push_input(owner, entry)

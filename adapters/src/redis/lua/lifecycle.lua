@@ -30,15 +30,15 @@ local function check_owner(r)
   if owner and owner ~= r.id then load(owner) end
 end
 
--- Delivers an unconsumed entry again: to the owner, if it hears the event. Without an owner, an entry that starts an
--- activeflow starts the new owner. If the activeflow did not own the reference (`owned`), only such entries are delivered.
+-- Delivers an unconsumed entry again: to the owner, if it hears the event or the entry starts an activeflow after it. Without
+-- an owner, an entry that starts an activeflow starts the new owner. If the activeflow did not own the reference (`owned`), only such entries are delivered.
 local function redeliver(ref, entry, owned, feed_length)
   local tag, kind, start, input = read_entry(entry)
   if tag ~= EVENT_TAG or (start == '' and not owned) then return end
   local owner_id = redis.call('HGET', P .. OWNERS, ref)
   if owner_id then
     local owner = load(owner_id)
-    if owner and hears(owner, kind) then
+    if owner and (start ~= '' or hears(owner, kind)) then
       push_input(owner, entry)
       save(owner)
     end

@@ -51,7 +51,9 @@ impl<'v> Evaluator<'v, '_> {
             Value::String(text) => text.len() + 2,
             value => encoded_within(value, MAX_OUTPUT_BYTES).ok_or_else(|| wrong(too_long()))?,
         };
-        self.charge(size / 4 + 1)?;
+        // The parts of an object are allocated one by one when it is copied.
+        let per_unit = if matches!(value, Value::Object(_) | Value::Array(_)) { 1 } else { 4 };
+        self.charge(size / per_unit + 1)?;
         Ok(size)
     }
 

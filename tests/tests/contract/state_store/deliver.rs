@@ -1,7 +1,7 @@
 //! Delivery of events.
 
 use super::harness::*;
-use common::limits::INBOX_BYTES;
+use common::limits::{INBOX_BYTES, INBOX_ENTRIES};
 use common::ports::intake::{Deliver, Delivered, Destination};
 use common::ports::work::{Disposition, Transition};
 use common::record::{EarlyInputs, State};
@@ -49,12 +49,30 @@ pub async fn a_family_of_events_is_heard_by_its_pattern(w: &StoreHarness) {
     }
 }
 
-pub async fn an_unheard_event_starts_nothing_beside_a_live_owner(w: &StoreHarness) {
+pub async fn an_unheard_event_that_starts_something_waits_for_the_end_of_the_owner(w: &StoreHarness) {
     let call = call("call-1");
     w.applied(&call.incoming("e1")).await;
-    let other = Deliver { kind: "call.outgoing".into(), ..call.incoming("e2") };
-    assert_eq!(w.store.deliver(&other).await.unwrap(), Delivered::Unmatched);
-    assert_eq!(w.claim_as(worker(1), call.shard(), 10).await.len(), 1);
+    for id in ["e2", "e3"] {
+        w.applied(&Deliver { kind: "call.outgoing".into(), ..call.incoming(id) }).await;
+    }
+    let row = w.claim_one(call.shard()).await;
+    assert_eq!(event_ids(&row), ["e1", "e2", "e3"]);
+    w.commit(&row, &Transition { consumed: 1, ..taking(&row) }, &Disposition::End { rest: vec![] }).await;
+    // The first of the two owns the reference next, and keeps the second, which it does not hear either.
+    let row = w.claim_one(call.shard()).await;
+    assert_eq!((row.claim.id, event_ids(&row)), (call.start("e2").id, vec!["e2".into(), "e3".into()]));
+}
+
+pub async fn what_waits_to_start_counts_against_the_inbox(w: &StoreHarness) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let starting = |n| Deliver { kind: "call.outgoing".into(), ..call.incoming(&format!("start-{n}")) };
+    for n in 1..INBOX_ENTRIES {
+        w.applied(&starting(n)).await;
+    }
+    let owner = call.start("e1").id;
+    let refused = w.store.deliver(&starting(INBOX_ENTRIES)).await.unwrap();
+    assert_eq!(refused, Delivered::InboxFull { owner });
 }
 
 pub async fn a_side_run_starts_beside_the_owner_and_hears_only_commands(w: &StoreHarness) {
