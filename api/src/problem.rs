@@ -60,6 +60,9 @@ pub const STORE_AWAY: &str = "store_away";
 /// Code: the state store has no room for another activeflow. What needs none is still accepted.
 pub const STORE_FULL: &str = "store_full";
 
+/// Most bytes of a detail: what a client sends may be quoted in it.
+const MAX_DETAIL_BYTES: usize = 2_000;
+
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -69,7 +72,7 @@ impl Problem {
             kind: format!("urn:signalbox:problem:{code}").into(),
             title: status.canonical_reason().unwrap_or("Problem").into(),
             status: status.as_u16(),
-            detail: detail.into().into(),
+            detail: within_limit(detail.into()).into(),
             instance: Box::default(),
             code: code.into(),
             errors: Vec::new(),
@@ -93,7 +96,10 @@ impl Problem {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
     }
 
-    pub fn with(self, errors: Vec<ProblemPart>) -> Problem {
+    pub fn with(self, mut errors: Vec<ProblemPart>) -> Problem {
+        for error in &mut errors {
+            error.detail = within_limit(std::mem::take(&mut error.detail));
+        }
         Problem { errors, ..self }
     }
 
@@ -116,6 +122,16 @@ impl Problem {
         }
         response
     }
+}
+
+/// The text without its middle if it is too long: it begins with what is wrong, and ends with what to do.
+fn within_limit(text: String) -> String {
+    if text.len() <= MAX_DETAIL_BYTES {
+        return text;
+    }
+    let half = MAX_DETAIL_BYTES / 2 - '…'.len_utf8();
+    let (first, last) = (text.floor_char_boundary(half), text.ceil_char_boundary(text.len() - half));
+    format!("{}…{}", &text[..first], &text[last..])
 }
 
 /// The middleware adds the path and writes the body (`middleware.rs`).
@@ -172,5 +188,31 @@ impl From<Refusal> for Problem {
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         };
         Problem::new(status, refusal.reason.name(), refusal.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_detail_keeps_its_first_and_last_words() {
+        let long = format!("`{}` is wrong: write another", "ä".repeat(9_000));
+        let part = ProblemPart {
+            pointer: String::new(),
+            detail: long.clone(),
+            code: String::new(),
+            line: None,
+            column: None,
+        };
+        let problem = Problem::bad_request("invalid", long).with(vec![part]);
+        for detail in [&*problem.detail, &*problem.errors[0].detail] {
+            assert!(
+                detail.len() <= MAX_DETAIL_BYTES && detail.len() > MAX_DETAIL_BYTES / 2,
+                "{}",
+                detail.len()
+            );
+            assert!(detail.starts_with("`ää") && detail.ends_with("ä` is wrong: write another"), "{detail}");
+        }
     }
 }

@@ -19,5 +19,7 @@ pub const WORK_PER_STEP: u64 = 1_000_000;
 pub const NOTES_PER_STEP: usize = 256;
 /// Bytes of one option's text after evaluation.
 pub const TEXT: usize = 16 * 1024;
+/// Parts of a variable's name, separated by dots: each is an object in the one before.
+pub const NAME_PARTS: usize = 8;
 /// Messages of one `message_send`.
 pub const DESTINATIONS: usize = 100;

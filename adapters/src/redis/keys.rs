@@ -1,5 +1,4 @@
-//! Names of all Redis keys. They are spelled here and, for the scripts, in `lua/keys.lua`. All keys of a shard have its hash
-//! tag, so they share a cluster slot.
+//! Names of all Redis keys, also for the scripts. All keys of a shard have its hash tag, so they share a cluster slot.
 //!
 //! ```text
 //! sb:{7}:a:<id>        activeflow: head, spec, body (common/src/record)      sb:{7}:owners     reference key -> activeflow
@@ -23,6 +22,32 @@ pub const ROUTE_TRANSITIONS: &str = "sb:{definitions}:transitions";
 pub const MEMBERS: &str = "sb:{members}";
 pub const READY: &str = "sb:ready";
 pub const DUE: &str = "sb:due";
+
+/// What scripts append to the prefix of a shard, and the channels of wakeups. A colon at the end is followed by an id; SENT's by
+/// the key of a pair of numbers.
+pub const OF_SCRIPTS: [(&str, &str); 21] = [
+    ("RECORD", ":a:"),
+    ("TRIGGER", ":e:"),
+    ("INBOX", ":i:"),
+    ("OUTBOX", ":o:"),
+    ("JOURNAL", ":j:"),
+    ("CONTROL", ":k:"),
+    ("CUSTOMER", ":x:"),
+    ("SENT", ":m:"),
+    ("LANE", ":lane:"),
+    ("OWNERS", ":owners"),
+    ("CLAIMS", ":claims"),
+    ("WAITS", ":waits"),
+    ("ENDED", ":ended"),
+    ("USED", ":used"),
+    ("DEAD", ":dead"),
+    ("NONCES", ":nonces"),
+    ("META", ":meta"),
+    ("FEED", ":feed"),
+    ("BUNDLE", ":bundle:"),
+    ("READY_CHANNEL", READY),
+    ("DUE_CHANNEL", DUE),
+];
 
 /// SCAN pattern that matches every key of the store.
 pub const ALL: &str = "sb:*";

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use common::ports::Lookup;
 use common::ports::lookup::{ActiveflowSnapshot, ControlRequest, Controlled, FeedEntry, FeedKind, ListQuery};
 use common::ports::work::Control;
-use common::record::Record;
+use common::record::{BadRecord, Entry, FORMAT, Record};
 use common::{ActiveflowId, Shard, StoreError};
 use flow::Timestamp;
 use redis::Value;
@@ -35,7 +35,11 @@ impl Lookup for Store {
         let record = Record::from_bytes(&record).map_err(|e| bad("get an activeflow", &e))?;
         let trigger = reply.trigger()?;
         let control = reply.control()?;
-        let inbox = reply.entries()?;
+        let mut inbox = reply.entries()?;
+        if record.version == 0 && record.inbox_bytes > 0 {
+            // The list lacks it until the first commit (lua/record.lua).
+            inbox.insert(0, Entry::Trigger);
+        }
         Ok(Some(ActiveflowSnapshot {
             id,
             record,
@@ -156,18 +160,20 @@ impl Store {
 
 fn feed_entry(entry: &StreamId) -> Result<FeedEntry, StoreError> {
     let field = |name: &str| entry.get::<Vec<u8>>(name).unwrap_or_default();
-    let damaged = |field: &str| StoreError::Corrupt {
-        operation: "read the feed",
-        what: format!("entry {} has no readable {field}", entry.id),
-    };
-    let id = <[u8; 16]>::try_from(field("i").as_slice()).map_err(|_| damaged("activeflow id"))?;
-    let kind = FeedKind::from_name(&field("w")).ok_or_else(|| damaged("kind"))?;
-    let at = String::from_utf8_lossy(&field("t")).parse().unwrap_or_default();
+    let damaged =
+        || StoreError::Corrupt { operation: "read the feed", what: format!("entry {} is damaged", entry.id) };
+    let change = field("c");
+    let (&format, change) = change.split_first().ok_or_else(damaged)?;
+    if format > FORMAT {
+        return Err(bad("read the feed", &BadRecord::TooNew { found: format }));
+    }
+    let (&kind, change) = change.split_first().ok_or_else(damaged)?;
+    let (id, at) = change.split_first_chunk::<16>().ok_or_else(damaged)?;
     Ok(FeedEntry {
         position: entry.id.clone(),
-        id: ActiveflowId::from_bytes(id),
-        kind,
-        at: Timestamp::from_micros(at),
+        id: ActiveflowId::from_bytes(*id),
+        kind: FeedKind::from_initial(kind).ok_or_else(damaged)?,
+        at: Timestamp::from_micros(i64::from_be_bytes(at.try_into().map_err(|_| damaged())?)),
         journal: field("j"),
     })
 }

@@ -103,6 +103,8 @@ pub enum FeedKind {
 }
 
 impl FeedKind {
+    const ALL: [FeedKind; 4] = [FeedKind::Created, FeedKind::Moved, FeedKind::Ended, FeedKind::Quarantined];
+
     /// The name in stored entries.
     pub fn name(self) -> &'static str {
         match self {
@@ -114,9 +116,12 @@ impl FeedKind {
     }
 
     pub fn from_name(name: &[u8]) -> Option<FeedKind> {
-        [FeedKind::Created, FeedKind::Moved, FeedKind::Ended, FeedKind::Quarantined]
-            .into_iter()
-            .find(|kind| kind.name().as_bytes() == name)
+        FeedKind::ALL.into_iter().find(|kind| kind.name().as_bytes() == name)
+    }
+
+    /// The kind whose name begins with this letter.
+    pub fn from_initial(letter: u8) -> Option<FeedKind> {
+        FeedKind::ALL.into_iter().find(|kind| kind.name().as_bytes().first() == Some(&letter))
     }
 }
 

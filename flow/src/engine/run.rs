@@ -225,7 +225,8 @@ impl Context for Run<'_> {
     fn set(&mut self, name: &str, value: Value) {
         let Some(frame) = self.cursor.frames.last_mut() else { return };
         self.changed = true;
-        let mut parts: Vec<&str> = name.split('.').collect();
+        // A stored bundle may have a longer name than a document: an object that is nested deeper could not be read back.
+        let mut parts: Vec<&str> = name.splitn(limits::NAME_PARTS, '.').collect();
         let Some(last) = parts.pop() else { return };
         let mut fields = &mut frame.variables;
         for part in parts {

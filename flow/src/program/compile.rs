@@ -3,6 +3,7 @@
 use super::expression::{RESERVED, Template, is_identifier};
 use super::options::{Count, Data, Text};
 use crate::finding::{self, Report, child};
+use crate::limits;
 
 /// The compile half of an action. Every method has a default, so an action implements only the exceptions.
 pub(crate) trait Compile {
@@ -113,8 +114,9 @@ impl OptionCheck<'_> {
     /// Checks the name of a variable that the flow sets: an identifier that the engine does not reserve.
     pub fn variable(&mut self, key: &str, name: &str) {
         let first = name.split('.').next().unwrap_or_default();
-        if !name.split('.').all(is_identifier) || name.split('.').count() > 8 {
-            let help = "Use letters, digits and `_`; up to 8 parts separated by dots.";
+        if !name.split('.').all(is_identifier) || name.split('.').count() > limits::NAME_PARTS {
+            let most = limits::NAME_PARTS;
+            let help = format!("Use letters, digits and `_`; up to {most} parts separated by dots.");
             self.report.add(
                 finding::VARIABLE_NAME,
                 child(self.pointer, key),

@@ -132,7 +132,13 @@ impl Stores {
         let of_model = BTreeMap::from([
             ("a", everything.len() as u64),
             ("e", everything.len() as u64),
-            ("i", held(|found| !found.inbox.is_empty())),
+            // The trigger of an activeflow that made no transition yet is not in the list.
+            (
+                "i",
+                held(|found| {
+                    found.inbox.iter().any(|entry| found.record.version > 0 || *entry != Entry::Trigger)
+                }),
+            ),
             ("o", held(|found| !found.outbox.is_empty())),
             ("j", held(|found| !found.journal.is_empty())),
             ("k", held(|found| found.control.is_some())),

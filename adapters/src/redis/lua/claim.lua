@@ -8,12 +8,12 @@ if redis.call('HEXISTS', P .. DEAD, worker) == 1 then return { 'dead' } end
 local rows = {}
 local function row(r)
   rows[#rows + 1] = { r.id, head(r) .. string.sub(r.bytes, HEAD_END), redis.call('GET', key(TRIGGER, r.id)) or '', control_of(r),
-    redis.call('LRANGE', key(INBOX, r.id), 0, -1), redis.call('LRANGE', key(OUTBOX, r.id), 0, -1) }
+    inbox_of(r), has_flag(r, HAS_OUTBOX) and redis.call('LRANGE', key(OUTBOX, r.id), 0, -1) or {} }
 end
 
 -- Everything is read before anything is taken: a record that is too new stops the claim before it changes a lane.
 local function peek(lane, count)
-  local front = { key = key(LANE, lane), ids = {}, ready = {} }
+  local front = { lane = lane, key = key(LANE, lane), ids = {}, ready = {} }
   if count > 0 then front.ids = redis.call('LRANGE', front.key, 0, count - 1) end
   for _, id in ipairs(front.ids) do
     local r = load(id)
@@ -23,13 +23,19 @@ local function peek(lane, count)
 end
 
 local function take(front)
-  if #front.ids > 0 then redis.call('LTRIM', front.key, #front.ids, -1) end
+  if #front.ids == 0 then return end
+  redis.call('LTRIM', front.key, #front.ids, -1)
+  lengths[front.lane] = nil
+  local claims = {}
   for _, r in ipairs(front.ready) do
     r.state, r.token = 'c', token
     save(r)
-    redis.call('ZADD', P .. CLAIMS, int(now), r.id)
     row(r)
+    claims[#claims + 1] = now_text
+    claims[#claims + 1] = r.id
   end
+  -- In pieces that fit the stack of a script.
+  for i = 1, #claims, 1000 do redis.call('ZADD', P .. CLAIMS, unpack(claims, i, math.min(i + 999, #claims))) end
 end
 
 -- The worker's last nonce and the ids that it claimed.
@@ -43,8 +49,7 @@ if not newer then
     if r and r.state == 'c' and r.token == token then row(r) end
   end
 else
-  local alone = idle and redis.call('EXISTS', key(LANE, 'alone')) == 1
-  local suspects = idle and redis.call('EXISTS', key(LANE, 'suspects')) == 1
+  local alone, suspects = idle and length_of('alone') > 0, idle and length_of('suspects') > 0
   local fronts
   -- When both lanes hold something, claims alternate between them, so that a stuck one does not hide the other.
   if alone and not (suspects and struct.unpack('>I8', nonce) % 2 == 1) then
@@ -60,5 +65,4 @@ else
   for _, taken in ipairs(rows) do claimed = claimed .. taken[1] end
   redis.call('HSET', P .. NONCES, worker, claimed)
 end
-local suspects = redis.call('LLEN', key(LANE, 'suspects')) + redis.call('LLEN', key(LANE, 'alone'))
-return { 'rows', now, suspects, rows }
+return { 'rows', now, length_of('suspects') + length_of('alone'), rows }

@@ -50,16 +50,15 @@ if r.state == 'c' and r.version == version then
   count_messages(found)
   r.body, r.version, r.updated, r.suspect, r.attempts = body, version + 1, now, 0, 0
   r.early_count, r.early_bytes = tonumber(ARGV[11]), tonumber(ARGV[12])
-  if consumed > 0 then
-    for _, entry in ipairs(redis.call('LPOP', key(INBOX, r.id), consumed) or {}) do r.inbox = r.inbox - #entry end
-  end
+  consume(r, version, consumed)
+  if first < after then set_flag(r, HAS_OUTBOX) end
   -- In pieces that fit the stack of a script.
   for i = first, after - 1, 1000 do
     redis.call('RPUSH', key(OUTBOX, r.id), unpack(ARGV, i, math.min(i + 999, after - 1)))
   end
   if taken ~= '' and control_of(r) == taken then
     redis.call('DEL', key(CONTROL, r.id))
-    r.flags = 0
+    r.has_control = 0
   end
   if journal ~= '' then
     local journal_key = key(JOURNAL, r.id)

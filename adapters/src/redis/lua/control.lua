@@ -28,6 +28,7 @@ if r.state == 'e' then return 'ended' end
 if r.state == 'q' and new == 's' then
   check_owner(r)
   redis.call('DEL', key(OUTBOX, r.id))
+  drop_flag(r, HAS_OUTBOX)
   end_activeflow(r, {}, feed_length)
   return 'ended'
 end
@@ -51,7 +52,7 @@ local keeps = old == 's'
   or (old == 'p' and new ~= 's' and new ~= 'r')
   or (new == 'r' and (old == 'c' or old == 'f'))
 if not keeps then redis.call('SET', key(CONTROL, r.id), control) end
-r.flags = 1
+r.has_control = 1
 if r.state == 'w' or (r.state == 'p' and (new == 's' or new == 'r')) then make_ready(r) end
 save(r)
 return accepted()

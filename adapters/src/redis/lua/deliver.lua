@@ -7,23 +7,27 @@ local generation, mark, bucket, rotation = tonumber(ARGV[3]), ARGV[4], ARGV[5], 
 local kind, input, always_fits, by_reference = ARGV[7], ARGV[8], ARGV[9] == '1', ARGV[10] == 'r'
 local addressed, realm, feed_length, start, first_side = ARGV[11], ARGV[12], ARGV[13], ARGV[14], 16
 local single_use, dated = ARGV[15] ~= '', tonumber(ARGV[15]) or 0
-local meta = redis.call('HMGET', P .. META, 'generation', 'seen', 'seen_since')
-local current = tonumber(meta[1] or '0')
-if by_reference and generation < current then return { 'stale', current } end
+local shard = meta_of_shard()
+if by_reference and generation < shard.generation then return { 'stale', shard.generation } end
 
 local owner_id = addressed
 if by_reference then owner_id = redis.call('HGET', P .. OWNERS, addressed) end
 local owner = owner_id and load(owner_id)
 
-if by_reference and generation > current then redis.call('HSET', P .. META, 'generation', int(generation)) end
-local seen, since = tonumber(meta[2] or '0'), tonumber(meta[3] or '0')
-if since == 0 then
-  redis.call('HSET', P .. META, 'seen', '0', 'seen_since', int(now))
-elseif now - since >= rotation then
-  seen = seen + 1
-  redis.call('HSET', P .. META, 'seen', int(seen), 'seen_since', int(now))
-  for old = 0, DEDUP_BUCKETS - 1 do redis.call('UNLINK', marks_key(seen - DEDUP_GENERATIONS, old)) end
+if by_reference and generation > shard.generation then
+  shard.generation = generation
+  redis.call('HSET', P .. META, 'generation', int(generation))
 end
+if shard.since == 0 or now - shard.since >= rotation then
+  if shard.since ~= 0 then shard.seen = shard.seen + 1 end
+  shard.since = now
+  redis.call('HSET', P .. META, 'seen', int(shard.seen), 'seen_since', now_text)
+  local oldest = shard.seen - DEDUP_GENERATIONS
+  if oldest >= 0 then
+    for old = 0, DEDUP_BUCKETS - 1 do redis.call('UNLINK', marks_key(oldest, old)) end
+  end
+end
+local seen = shard.seen
 if is_marked(seen, bucket, mark) then return { 'duplicate' } end
 
 local to, started, known, copy = '', {}, false, false
@@ -50,16 +54,16 @@ else
       to = owner.id
     end
   elseif start ~= '' then
-    if create(start, 'o', input, feed_length) then
+    if create(start, 'o', input, single_use and IS_SINGLE_USE or 0, feed_length) then
       to = start_id(start)
       started[1] = to
-      if single_use then redis.call('ZADD', P .. USED, int(now), addressed) end
+      if single_use then redis.call('ZADD', P .. USED, now_text, addressed) end
     else
       known = true
     end
   end
   for i = first_side, #ARGV do
-    if create(ARGV[i], 's', input, feed_length) then
+    if create(ARGV[i], 's', input, 0, feed_length) then
       started[#started + 1] = start_id(ARGV[i])
     else
       known = true
@@ -68,7 +72,6 @@ else
   if to == '' and #started == 0 then return { copy and 'copy' or known and 'duplicate' or 'unmatched' } end
 end
 redis.call('HSET', marks_key(seen, bucket), mark, '')
-local backlog = redis.call('LLEN', key(LANE, 'resumed')) + redis.call('LLEN', key(LANE, 'fresh'))
-local answer = { 'applied', to, backlog }
+local answer = { 'applied', to, length_of('resumed') + length_of('fresh') }
 for _, id in ipairs(started) do answer[#answer + 1] = id end
 return answer

@@ -4,7 +4,7 @@ local oldest = 0
 local depth = {}
 for i, lane in ipairs({ 'resumed', 'fresh', 'suspects', 'alone' }) do
   local lane_key = key(LANE, lane)
-  depth[i] = redis.call('LLEN', lane_key)
+  depth[i] = length_of(lane)
   local first = redis.call('LINDEX', lane_key, 0)
   local r = first and load(first)
   if r and (oldest == 0 or r.ready < oldest) then oldest = r.ready end

@@ -8,8 +8,8 @@ if not r or r.token ~= token or r.version ~= version then return { 'fenced' } en
 if r.state ~= 'c' then return { 'released', r.version } end
 if ARGV[after] == 'e' then check_owner(r) end
 if unsettled == 0 then
-  redis.call('DEL', key(OUTBOX, r.id))
-  r.settled = true
+  if has_flag(r, HAS_OUTBOX) then redis.call('DEL', key(OUTBOX, r.id)) end
+  drop_flag(r, HAS_OUTBOX)
 else
   redis.call('LTRIM', key(OUTBOX, r.id), -unsettled, -1)
 end

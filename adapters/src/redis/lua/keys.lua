@@ -1,17 +1,7 @@
--- keys.lua: the keys that scripts use. Key names are spelled here and in keys.rs, nowhere else.
+-- keys.lua: the keys that scripts use. RECORD, OWNERS, DEDUP_BUCKETS and so on are constants that scripts.rs writes in.
 -- KEYS[1] is the prefix of every key: sb:{n} for shard n, so that all keys of a shard share its cluster slot, or
 -- sb:{definitions} for what belongs to no shard.
 local P = KEYS[1]
-
--- Follow the prefix, and are followed by an id (SENT: by the key of a pair of numbers).
-local RECORD, TRIGGER, INBOX, OUTBOX, JOURNAL, CONTROL = ':a:', ':e:', ':i:', ':o:', ':j:', ':k:'
-local CUSTOMER, BUNDLE, LANE = ':x:', ':bundle:', ':lane:'
-local SENT = ':m:'
--- Follow the prefix; one of each per shard.
-local OWNERS, CLAIMS, WAITS, ENDED, DEAD = ':owners', ':claims', ':waits', ':ended', ':dead'
-local NONCES, META, FEED, USED = ':nonces', ':meta', ':feed', ':used'
--- Channels of wakeups.
-local READY_CHANNEL, DUE_CHANNEL = 'sb:ready', 'sb:due'
 
 -- A number without an exponent.
 local function int(n) return string.format('%.0f', n) end

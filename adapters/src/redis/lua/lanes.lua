@@ -2,8 +2,17 @@
 local GROUP, ALONE = 1, 2
 local LANES = { [0] = 'resumed', [GROUP] = 'suspects', [ALONE] = 'alone' }
 
+-- Lengths of lanes, as far as this call knows them.
+local lengths = {}
+
+local function length_of(lane)
+  if not lengths[lane] then lengths[lane] = redis.call('LLEN', key(LANE, lane)) end
+  return lengths[lane]
+end
+
 local function push_lane(lane, id)
-  if redis.call('RPUSH', key(LANE, lane), id) == 1 then wake(READY_CHANNEL) end
+  lengths[lane] = redis.call('RPUSH', key(LANE, lane), id)
+  if lengths[lane] == 1 then wake(READY_CHANNEL) end
 end
 
 -- Makes an activeflow ready, at the end of the lane for its suspicion.
@@ -28,7 +37,22 @@ local function drop_wait(r)
   end
 end
 
--- Appends to the feed: i(d), w(hat kind), t(ime), j(ournal entry).
+-- Appends to the feed. Field c(hange): format, the first letter of the kind, id, time. Field j(ournal entry), if there is one.
 local function note(id, kind, journal, length)
-  redis.call('XADD', P .. FEED, 'MAXLEN', '~', length, '*', 'i', id, 'w', kind, 't', int(now), 'j', journal)
+  local change = struct.pack('>BBc0I8', FORMAT, string.byte(kind), id, now)
+  if journal == '' then
+    redis.call('XADD', P .. FEED, 'MAXLEN', '~', length, '*', 'c', change)
+  else
+    redis.call('XADD', P .. FEED, 'MAXLEN', '~', length, '*', 'c', change, 'j', journal)
+  end
+end
+
+-- What the shard knows of definitions (generation) and of its window of dedup marks (seen, since).
+local meta
+local function meta_of_shard()
+  if not meta then
+    local fields = redis.call('HMGET', P .. META, 'generation', 'seen', 'seen_since')
+    meta = { generation = tonumber(fields[1] or '0'), seen = tonumber(fields[2] or '0'), since = tonumber(fields[3] or '0') }
+  end
+  return meta
 end

@@ -2,22 +2,17 @@
 
 -- Starts an activeflow. The event that starts it is stored once, and its inbox refers to it. Returns false, and changes
 -- nothing, if the id exists.
-local function create(start, role, trigger, feed_length)
+local function create(start, role, trigger, flags, feed_length)
   local id = start_id(start)
-  local record_key = key(RECORD, id)
-  if redis.call('EXISTS', record_key) == 1 then return false end
   local r = { id = id, state = 'r', suspect = 0, attempts = 0, role = role, class = string.byte(start, START_CLASS_AT + 1),
-    flags = 0, version = 0, token = NO_TOKEN, wait = 0, deadline = 0, ready = now, created = now, updated = now,
-    inbox = #TRIGGER_ENTRY, early_bytes = 0, early_count = 0, spec_at = HEAD_END }
-  local s = string.sub(start, START_SPEC_AT + 1)
-  r.bytes = string.rep('\0', HEAD_BYTES) .. s
-  r.body_at = r.spec_at + #s
-  redis.call('SET', record_key, head(r) .. s)
+    has_control = 0, flags = flags, version = 0, token = NO_TOKEN, wait = 0, deadline = 0, ready = now, created = now,
+    updated = now, inbox = #TRIGGER_ENTRY, early_bytes = 0, early_count = 0, head_length = HEAD_BYTES, bytes = start,
+    spec_at = START_SPEC_AT + 1, body_at = #start + 1 }
+  if not redis.call('SET', key(RECORD, id), head(r) .. string.sub(start, r.spec_at), 'NX') then return false end
   redis.call('SET', key(TRIGGER, id), string.char(FORMAT) .. trigger)
-  redis.call('RPUSH', key(INBOX, id), TRIGGER_ENTRY)
   if role == 'o' then redis.call('HSET', P .. OWNERS, reference(r), id) end
   local _, customer = texts(r)
-  redis.call('ZADD', key(CUSTOMER, customer), int(now), id)
+  redis.call('ZADD', key(CUSTOMER, customer), now_text, id)
   push_lane('fresh', id)
   note(id, 'created', '', feed_length)
   return true
@@ -28,11 +23,16 @@ end
 local function check_owner(r)
   local owner = redis.call('HGET', P .. OWNERS, reference(r))
   if owner and owner ~= r.id then load(owner) end
+  r.is_owner = r.role == 'o' and owner == r.id
 end
 
+-- The flags that the next owner of the same reference starts with.
+local function of_reference(r) return has_flag(r, IS_SINGLE_USE) and IS_SINGLE_USE or 0 end
+
 -- Delivers an unconsumed entry again: to the owner, if it hears the event or the entry starts an activeflow after it. Without
--- an owner, an entry that starts an activeflow starts the new owner. If the activeflow did not own the reference (`owned`), only such entries are delivered.
-local function redeliver(ref, entry, owned, feed_length)
+-- an owner, an entry that starts an activeflow starts the new owner, with `flags`. If the activeflow did not own the reference
+-- (`owned`), only such entries are delivered.
+local function redeliver(ref, entry, owned, flags, feed_length)
   local tag, kind, start, input = read_entry(entry)
   if tag ~= EVENT_TAG or (start == '' and not owned) then return end
   local owner_id = redis.call('HGET', P .. OWNERS, ref)
@@ -43,29 +43,29 @@ local function redeliver(ref, entry, owned, feed_length)
       save(owner)
     end
   elseif start ~= '' then
-    create(start, 'o', input, feed_length)
+    create(start, 'o', input, flags, feed_length)
   end
 end
 
--- Ends an activeflow and delivers `rest` and then its inbox again.
+-- Ends an activeflow, after check_owner, and delivers `rest` and then its inbox again.
 local function end_activeflow(r, rest, feed_length)
   drop_wait(r)
   local left = rest
-  local inbox = redis.call('LRANGE', key(INBOX, r.id), 0, -1)
-  for _, entry in ipairs(inbox) do left[#left + 1] = entry end
-  if #inbox > 0 then redis.call('DEL', key(INBOX, r.id)) end
-  if r.flags ~= 0 then redis.call('DEL', key(CONTROL, r.id)) end
-  r.state, r.updated, r.inbox, r.early_bytes, r.early_count, r.flags = 'e', now, 0, 0, 0, 0
+  if r.inbox ~= 0 then
+    for _, entry in ipairs(inbox_of(r)) do left[#left + 1] = entry end
+    redis.call('DEL', key(INBOX, r.id))
+  end
+  if r.has_control ~= 0 then redis.call('DEL', key(CONTROL, r.id)) end
+  r.state, r.updated, r.inbox, r.early_bytes, r.early_count, r.has_control = 'e', now, 0, 0, 0, 0
   save(r)
-  redis.call('ZADD', P .. ENDED, int(now), r.id)
+  redis.call('ZADD', P .. ENDED, now_text, r.id)
   note(r.id, 'ended', '', feed_length)
   local ref = reference(r)
-  local owned = r.role == 'o' and redis.call('HGET', P .. OWNERS, ref) == r.id
-  if owned then
+  if r.is_owner then
     redis.call('HDEL', P .. OWNERS, ref)
-    redis.call('ZADD', P .. USED, 'XX', int(now), ref)
+    if has_flag(r, IS_SINGLE_USE) then redis.call('ZADD', P .. USED, 'XX', now_text, ref) end
   end
-  for _, entry in ipairs(left) do redeliver(ref, entry, owned, feed_length) end
+  for _, entry in ipairs(left) do redeliver(ref, entry, r.is_owner, of_reference(r), feed_length) end
 end
 
 -- Applies the disposition arguments[i] to a claim: k(eep), p(ark) wait until, z (pause), y(ield), e(nd) n entries.
@@ -75,16 +75,14 @@ local function settle(r, arguments, i, feed_length)
     save(r)
     return { 'kept', r.version }
   end
-  local unsettled = r.settled and 0 or redis.call('LLEN', key(OUTBOX, r.id))
-  if unsettled > 0 then
+  if has_flag(r, HAS_OUTBOX) then
     save(r)
-    error({ err = 'CORRUPT would be released with ' .. unsettled .. ' unsettled commands' })
+    error({ err = 'CORRUPT would be released with ' .. redis.call('LLEN', key(OUTBOX, r.id)) .. ' unsettled commands' })
   end
   if after == 'p' or after == 'z' then
-    local waiting = after == 'p' and redis.call('EXISTS', key(INBOX, r.id)) == 1
-    if waiting or r.flags ~= 0 then
+    if r.has_control ~= 0 or (after == 'p' and r.inbox ~= 0) then
       save(r)
-      return { 'more', r.version, control_of(r), redis.call('LRANGE', key(INBOX, r.id), 0, -1) }
+      return { 'more', r.version, control_of(r), inbox_of(r) }
     end
   end
   drop_claim(r)

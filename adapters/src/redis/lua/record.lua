@@ -3,6 +3,8 @@
 -- ARGV[1] is the time in microseconds, empty for the server's; ARGV[2] the newest record format that the caller reads.
 -- State: r(eady), c(laimed), w(aiting), p(aused), q(uarantined), e(nded). Role: o(wner), s(ide run).
 local HEAD = '>BHBBBBBI8c24I8I8I8I8I8I4I4HBBI4'
+-- Flags of a head. Until the first commit (version 0), the inbox begins with an entry for the trigger that its list lacks.
+local HAS_OUTBOX, IS_SINGLE_USE = 1, 2
 local NO_TOKEN = string.rep('\0', ID_BYTES + NONCE_BYTES)
 -- Offsets count from zero, positions in a Lua string from one.
 local HEAD_END = HEAD_BYTES + 1
@@ -14,6 +16,7 @@ else
   local t = redis.call('TIME')
   now = tonumber(t[1]) * 1000000 + tonumber(t[2])
 end
+local now_text = int(now)
 
 -- Parses a record; raises TOONEW before anything was written. nil when there is none.
 local function load(id)
@@ -22,18 +25,18 @@ local function load(id)
   local format = string.byte(bytes, 1)
   if format > tonumber(ARGV[2]) then error({ err = 'TOONEW ' .. format }) end
   local r = { id = id, bytes = bytes }
-  local _, head_length, spec_length
-  _, head_length, r.state, r.suspect, r.attempts, r.role, r.class, r.version, r.token, r.wait, r.deadline, r.ready,
-    r.created, r.updated, r.inbox, r.early_bytes, r.early_count, r.flags, _, spec_length = struct.unpack(HEAD, bytes)
+  local _, spec_length
+  _, r.head_length, r.state, r.suspect, r.attempts, r.role, r.class, r.version, r.token, r.wait, r.deadline, r.ready,
+    r.created, r.updated, r.inbox, r.early_bytes, r.early_count, r.has_control, r.flags, spec_length = struct.unpack(HEAD, bytes)
   r.state, r.role = string.char(r.state), string.char(r.role)
-  r.spec_at = head_length + 1
+  r.spec_at = r.head_length + 1
   r.body_at = r.spec_at + spec_length
   return r
 end
 
 local function head(r)
-  return struct.pack(HEAD, FORMAT, r.spec_at - 1, string.byte(r.state), r.suspect, r.attempts, string.byte(r.role), r.class,
-    r.version, r.token, r.wait, r.deadline, r.ready, r.created, r.updated, r.inbox, r.early_bytes, r.early_count, r.flags, 0,
+  return struct.pack(HEAD, FORMAT, r.head_length, string.byte(r.state), r.suspect, r.attempts, string.byte(r.role), r.class,
+    r.version, r.token, r.wait, r.deadline, r.ready, r.created, r.updated, r.inbox, r.early_bytes, r.early_count, r.has_control, r.flags,
     r.body_at - r.spec_at)
 end
 
@@ -61,8 +64,14 @@ local function hears(r, kind)
   return string.find(heard, '|' .. kind .. '|', 1, true) ~= nil or string.find(heard, family, 1, true) ~= nil
 end
 
+local function has_flag(r, flag) return r.flags % (2 * flag) >= flag end
+
+local function set_flag(r, flag) if not has_flag(r, flag) then r.flags = r.flags + flag end end
+
+local function drop_flag(r, flag) if has_flag(r, flag) then r.flags = r.flags - flag end end
+
 local function control_of(r)
-  if r.flags == 0 then return '' end
+  if r.has_control == 0 then return '' end
   return redis.call('GET', key(CONTROL, r.id)) or ''
 end
 
@@ -75,6 +84,24 @@ end
 
 local TRIGGER_ENTRY = struct.pack('>BBHI4I4', FORMAT, TRIGGER_TAG, 0, 0, 0)
 
+-- The entries of an activeflow's inbox.
+local function inbox_of(r)
+  if r.inbox == 0 then return {} end
+  local entries = redis.call('LRANGE', key(INBOX, r.id), 0, -1)
+  if r.version == 0 then table.insert(entries, 1, TRIGGER_ENTRY) end
+  return entries
+end
+
+-- Takes the first entries from the inbox of an activeflow whose version is still `version`.
+local function consume(r, version, count)
+  if version == 0 then
+    if count == 0 then return redis.call('LPUSH', key(INBOX, r.id), TRIGGER_ENTRY) end
+    r.inbox, count = r.inbox - #TRIGGER_ENTRY, count - 1
+  end
+  if count == 0 or r.inbox == 0 then return end
+  for _, entry in ipairs(redis.call('LPOP', key(INBOX, r.id), count) or {}) do r.inbox = r.inbox - #entry end
+end
+
 local function timer_entry(wait) return struct.pack('>BBHI4I4I8', FORMAT, TIMER_TAG, 0, 0, 8, wait) end
 
 -- tag, event type, start or '', input
@@ -86,8 +113,8 @@ end
 
 -- Whether the inbox and the early inputs of an activeflow leave room for another entry.
 local function fits(r, entry)
-  return redis.call('LLEN', key(INBOX, r.id)) + r.early_count < INBOX_ENTRIES
-    and r.inbox + r.early_bytes + #entry <= INBOX_BYTES
+  local entries = r.early_count + (r.version == 0 and 1 or 0)
+  return r.inbox + r.early_bytes + #entry <= INBOX_BYTES and redis.call('LLEN', key(INBOX, r.id)) + entries < INBOX_ENTRIES
 end
 
 -- The id of a start.

@@ -39,7 +39,7 @@ for i = 1, #noted, 2 do
   if now - tonumber(noted[i + 1]) >= DEAD_ID_RETENTION_US then redis.call('HDEL', P .. DEAD, noted[i]) end
 end
 for id in pairs(dead) do
-  redis.call('HSETNX', P .. DEAD, id, int(now))
+  redis.call('HSETNX', P .. DEAD, id, now_text)
   redis.call('HDEL', P .. NONCES, id)
 end
 
@@ -49,12 +49,12 @@ local function give_up_reference(r)
   if r.role ~= 'o' or redis.call('HGET', P .. OWNERS, ref) ~= r.id then return end
   redis.call('HDEL', P .. OWNERS, ref)
   local inbox = redis.call('LRANGE', key(INBOX, r.id), 0, -1)
-  redis.call('DEL', key(INBOX, r.id))
+  if #inbox > 0 then redis.call('DEL', key(INBOX, r.id)) end
   for _, entry in ipairs(inbox) do
     local _, _, start = read_entry(entry)
     if start ~= '' then
       r.inbox = r.inbox - #entry
-      redeliver(ref, entry, true, feed_length)
+      redeliver(ref, entry, true, of_reference(r), feed_length)
     else
       redis.call('RPUSH', key(INBOX, r.id), entry)
     end
@@ -118,7 +118,7 @@ end
 local used = redis.call('ZRANGEBYSCORE', P .. USED, '-inf', int(now - ended_retention), 'LIMIT', 0, SWEEP_BATCH)
 for _, ref in ipairs(used) do
   if redis.call('HEXISTS', P .. OWNERS, ref) == 1 then
-    redis.call('ZADD', P .. USED, int(now), ref)
+    redis.call('ZADD', P .. USED, now_text, ref)
   else
     redis.call('ZREM', P .. USED, ref)
   end

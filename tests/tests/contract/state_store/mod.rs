@@ -68,6 +68,7 @@ contract! {
     work::the_same_nonce_answers_with_the_same_rows,
     work::resumed_go_before_new_and_the_longest_ready_first,
     work::a_commit_stores_everything_in_one,
+    work::a_first_transition_that_takes_nothing_leaves_every_input,
     work::every_claim_gives_the_event_that_started_it,
     work::a_commit_under_a_lost_claim_changes_nothing,
     work::parking_on_a_waiting_inbox_gives_it_back,

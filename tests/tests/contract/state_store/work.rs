@@ -97,6 +97,21 @@ pub async fn a_commit_stores_everything_in_one(w: &StoreHarness) {
     assert_eq!(found.record.inbox_bytes as usize, found.inbox[0].to_bytes().len());
 }
 
+/// Until the first transition, the event that starts an activeflow is the first of its inputs.
+pub async fn a_first_transition_that_takes_nothing_leaves_every_input(w: &StoreHarness) {
+    let call = call("call-1");
+    w.applied(&call.incoming("e1")).await;
+    let row = w.claim_one(call.shard()).await;
+    w.applied(&call.event("e2", "call.digits")).await;
+    let nothing = Transition { consumed: 0, ..taking(&row) };
+    w.commit(&row, &nothing, &Disposition::Yield).await;
+    let row = w.claim_one(call.shard()).await;
+    assert_eq!(event_ids(&row), ["e1", "e2"]);
+    w.commit(&row, &taking(&row), &Disposition::Yield).await;
+    let found = w.store.get(row.claim.id).await.unwrap().unwrap();
+    assert_eq!((event_ids(&found), found.record.inbox_bytes), (vec![], 0));
+}
+
 /// The event that starts an activeflow is stored once, beside what every transition replaces.
 pub async fn every_claim_gives_the_event_that_started_it(w: &StoreHarness) {
     let call = call("call-1");
