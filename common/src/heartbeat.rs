@@ -2,7 +2,7 @@
 
 use crate::member::{Consuming, Member, MemberId, Role};
 use crate::ports::Members;
-use crate::record::{FORMAT, OLDEST_FORMAT};
+use crate::record::formats;
 
 /// Sends heartbeats, and logs once when the store stops answering and once when it answers again.
 pub struct Heartbeat {
@@ -12,8 +12,7 @@ pub struct Heartbeat {
 
 impl Heartbeat {
     pub fn new(id: MemberId, role: Role, instance: &str) -> Heartbeat {
-        let formats = (OLDEST_FORMAT, FORMAT);
-        let instance = instance.to_owned();
+        let (instance, formats) = (instance.to_owned(), formats());
         let me = Member { id, role, instance, heartbeats: 0, generation: 0, formats, consuming: None };
         Heartbeat { me, unanswered: false }
     }

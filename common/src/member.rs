@@ -69,7 +69,7 @@ pub struct Member {
     pub heartbeats: u64,
     /// Generation of the definitions that the member has loaded.
     pub generation: u64,
-    /// Lowest and highest record format that the member reads.
+    /// Lowest and highest format of stored values that the member reads.
     pub formats: (u8, u8),
     /// A dispatcher's consumer of the event queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,6 +127,12 @@ pub fn activity(me: &Member, members: &[Member]) -> Option<Activity> {
         }
         Consuming::Waiting => Activity::Idle,
     })
+}
+
+/// The format that a process which reads `own` writes beside `members`: the newest that all of them read.
+pub fn written_format(own: (u8, u8), members: &[Member]) -> u8 {
+    let all_read = members.iter().map(|member| member.formats.1).min().unwrap_or(own.0);
+    all_read.clamp(own.0, own.1)
 }
 
 /// Detects dead members by the observer's own monotonic clock, between its own successful heartbeats.
@@ -225,6 +231,17 @@ mod tests {
         assert!(detector.observe(&[member(1, 2), member(2, 1)], Duration::from_secs(9), LEASE).is_empty());
         let dead = detector.observe(&[member(1, 3), member(2, 1)], Duration::from_secs(11), LEASE);
         assert_eq!(dead, vec![member(2, 1).id]);
+    }
+
+    #[test]
+    fn what_is_written_is_the_newest_format_that_everyone_reads() {
+        let reading = |oldest, newest| Member { formats: (oldest, newest), ..member(1, 1) };
+        let (old, new, newer) = (reading(1, 1), reading(1, 2), reading(2, 3));
+        assert_eq!(written_format((1, 2), &[new.clone(), old.clone(), newer.clone()]), 1);
+        assert_eq!(written_format((1, 2), &[new.clone(), newer.clone()]), 2);
+        assert_eq!(written_format((2, 3), std::slice::from_ref(&newer)), 3);
+        assert_eq!(written_format((2, 3), &[old, newer]), 2, "nothing older than what it reads itself");
+        assert_eq!(written_format((1, 2), &[]), 1, "nobody is known yet");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod doctor;
 mod failure;
 mod host;
 mod http;
+mod next_format;
 mod ops;
 mod output;
 mod services;
@@ -22,6 +23,7 @@ mod telemetry;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    next_format::speak_if_asked();
     match cli::run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),

@@ -10,7 +10,7 @@ use common::ports::error::Unusable;
 use common::ports::rejects::{MAX_LISTED_BODY, MAX_LISTED_BYTES, Rejected, Selection, derived_id};
 use lapin::BasicProperties;
 use lapin::message::BasicGetMessage;
-use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions};
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,6 +18,10 @@ use tokio::time::Instant;
 
 /// Time limit of a whole call. What it has settled by then stays settled.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Longest wait for messages that go back to the queue, and the time between two looks at it.
+const GIVE_BACK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Original properties of an event. Other headers, which anybody may set, are left out.
 const ORIGINAL: [&str; 5] = ["reference", "traceparent", "message_id", "user_id", "routing_key"];
@@ -66,6 +70,28 @@ fn unusable(what: &str, error: AdminError) -> Unusable {
 }
 
 impl AdminSession {
+    /// Number of messages that can be got.
+    async fn present(&self) -> Result<u32, AdminError> {
+        let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        let queue = self.channel.queue_declare(REJECTED.into(), options, FieldTable::default());
+        Ok(self.answer("inspecting queue signalbox.rejected", queue).await?.message_count())
+    }
+
+    /// Returns `kept` messages to the queue, and waits until they are there, so that the next call finds them: a quorum queue
+    /// takes them back some time after the session is closed.
+    async fn give_back(&self, kept: u32) -> Result<(), AdminError> {
+        if kept == 0 {
+            return Ok(());
+        }
+        let all = BasicNackOptions { multiple: true, requeue: true };
+        self.answer("returning messages to queue signalbox.rejected", self.channel.basic_nack(0, all)).await?;
+        let started = Instant::now();
+        while self.present().await? < kept && started.elapsed() < GIVE_BACK {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
     /// Gets a message. Unacknowledged messages return to the queue when the session closes.
     async fn get(&self) -> Result<Option<BasicGetMessage>, AdminError> {
         let got = self.channel.basic_get(REJECTED.into(), BasicGetOptions { no_ack: false });
@@ -81,17 +107,15 @@ impl AdminSession {
             bytes += entry.size.min(MAX_LISTED_BODY);
             listed.push(entry);
         }
+        self.give_back(listed.len() as u32).await?;
         Ok(listed)
     }
 
     async fn settle(&self, selection: &Selection, replay: bool) -> Result<usize, AdminError> {
-        const INSPECTING: &str = "inspecting queue signalbox.rejected";
         const REMOVING: &str = "removing from queue signalbox.rejected";
         let started = Instant::now();
-        let options = QueueDeclareOptions { passive: true, ..Default::default() };
-        let queue = self.channel.queue_declare(REJECTED.into(), options, FieldTable::default());
-        let present = self.answer(INSPECTING, queue).await?.message_count();
-        let mut settled = 0;
+        let present = self.present().await?;
+        let (mut settled, mut kept) = (0, 0);
         // A replayed event may be rejected again at once, so this stops after the messages that were present at the start.
         for done in 0..present {
             if started.elapsed() >= CALL_TIMEOUT {
@@ -104,6 +128,7 @@ impl AdminSession {
             let acker = message.delivery.acker.clone();
             let entry = rejected(&message.delivery.properties, message.delivery.data);
             if !selection.has(&entry) {
+                kept += 1;
                 continue;
             }
             if replay {
@@ -112,6 +137,7 @@ impl AdminSession {
             self.answer(REMOVING, acker.ack(BasicAckOptions::default())).await?;
             settled += 1;
         }
+        self.give_back(kept).await?;
         Ok(settled)
     }
 }

@@ -14,6 +14,7 @@ use super::{keys, metrics};
 use common::{Shard, StoreError};
 use redis::{ToRedisArgs, Value};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -58,6 +59,8 @@ pub struct Calls {
     connections: Arc<Connections>,
     scripts: Arc<Scripts>,
     settings: Settings,
+    /// The format in which scripts write.
+    writes: Arc<AtomicU8>,
     shards: Vec<Mutex<Queue>>,
 }
 
@@ -74,9 +77,14 @@ struct Waiting {
 }
 
 impl Calls {
-    pub fn new(connections: Arc<Connections>, scripts: Arc<Scripts>, settings: Settings) -> Calls {
+    pub fn new(
+        connections: Arc<Connections>,
+        scripts: Arc<Scripts>,
+        settings: Settings,
+        writes: Arc<AtomicU8>,
+    ) -> Calls {
         let shards = (0..settings.shards).map(|_| Mutex::default()).collect();
-        Calls { connections, scripts, settings, shards }
+        Calls { connections, scripts, settings, writes, shards }
     }
 
     /// Performs one operation. It is performed although its caller is gone.
@@ -115,7 +123,8 @@ impl Calls {
     async fn send(&self, shard: Shard, batch: Vec<Waiting>) {
         let mut call = self.scripts.batch.key(keys::shard(shard));
         let now = self.settings.clock.as_ref().map(|clock| clock.now().as_micros().to_string());
-        call.arg(now.unwrap_or_default()).arg(self.settings.format);
+        let formats = [self.settings.formats.1, self.writes.load(Ordering::Relaxed)];
+        call.arg(now.unwrap_or_default()).arg(formats.as_slice());
         let mut replies = Vec::with_capacity(batch.len());
         for Waiting { operation, reply } in batch {
             call.arg(operation.name).arg(operation.arguments.len());

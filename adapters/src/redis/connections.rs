@@ -193,7 +193,7 @@ fn answered(operation: &'static str, code: &str, detail: &str, reason: String) -
         "TOONEW" => {
             let found = detail.split_whitespace().next().and_then(|found| found.parse().ok());
             let found = found.unwrap_or(u8::MAX);
-            StoreError::TooNew { operation, found, supported: common::record::FORMAT }
+            StoreError::TooNew { operation, found, supported: common::record::formats().1 }
         }
         code if PASSING.contains(&code) || LASTING.contains(&code) => {
             StoreError::Refused { operation, reason }

@@ -7,7 +7,6 @@ use super::store::Store;
 use async_trait::async_trait;
 use common::ports::Intake;
 use common::ports::intake::{Deliver, Delivered, Destination, SingleUse};
-use common::record::Start;
 use common::{EventKey, Shard, StoreError};
 
 /// Retention of solo attempts, longer than a queue holds a message.
@@ -20,6 +19,7 @@ impl Intake for Store {
     }
 
     async fn deliver(&self, event: &Deliver) -> Result<Delivered, StoreError> {
+        let writes = self.writes();
         let mut call = Operation::new("deliver");
         call.arg(event.generation)
             .arg(event.key.mark())
@@ -34,13 +34,13 @@ impl Intake for Store {
             }
             Destination::Reference { key, owner, sides } => {
                 call.arg("r").arg(key).arg("").arg(self.settings.feed_length);
-                call.arg(owner.as_ref().map(Start::to_bytes).unwrap_or_default());
+                call.arg(owner.as_ref().map(|start| start.bytes_in(writes)).unwrap_or_default());
                 match event.single_use {
                     Some(SingleUse { dated }) => call.arg(dated.unwrap_or_default().as_micros()),
                     None => call.arg(""),
                 };
                 for side in sides {
-                    call.arg(side.to_bytes());
+                    call.arg(side.bytes_in(writes));
                 }
             }
         }

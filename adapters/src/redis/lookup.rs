@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use common::ports::Lookup;
 use common::ports::lookup::{ActiveflowSnapshot, ControlRequest, Controlled, FeedEntry, FeedKind, ListQuery};
 use common::ports::work::Control;
-use common::record::{BadRecord, Entry, FORMAT, Record};
+use common::record::{BadRecord, Entry, Record, formats};
 use common::{ActiveflowId, Shard, StoreError};
 use flow::Timestamp;
 use redis::Value;
@@ -164,7 +164,7 @@ fn feed_entry(entry: &StreamId) -> Result<FeedEntry, StoreError> {
         || StoreError::Corrupt { operation: "read the feed", what: format!("entry {} is damaged", entry.id) };
     let change = field("c");
     let (&format, change) = change.split_first().ok_or_else(damaged)?;
-    if format > FORMAT {
+    if format > formats().1 {
         return Err(bad("read the feed", &BadRecord::TooNew { found: format }));
     }
     let (&kind, change) = change.split_first().ok_or_else(damaged)?;

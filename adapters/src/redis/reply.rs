@@ -118,7 +118,7 @@ pub fn shard_from(message: &str) -> Option<Shard> {
 pub fn bad(operation: &'static str, error: &BadRecord) -> StoreError {
     match error {
         BadRecord::TooNew { found } => {
-            StoreError::TooNew { operation, found: *found, supported: common::record::FORMAT }
+            StoreError::TooNew { operation, found: *found, supported: common::record::formats().1 }
         }
         damaged => StoreError::Corrupt { operation, what: damaged.to_string() },
     }

@@ -13,8 +13,8 @@ use common::limits::{
     JOURNAL_ENTRIES, MESSAGE_WINDOW, SUSPECT_GROUP, SWEEP_BATCH,
 };
 use common::record::{
-    EVENT_TAG, FORMAT, HEAD_BYTES, SPEC_BUNDLE_AT, SPEC_REFERENCE_AT, SPEC_TEXTS_AT, START_CLASS_AT,
-    START_ID_AT, START_SPEC_AT, TIMER_TAG, TOKEN_AT, TRIGGER_TAG,
+    EVENT_TAG, HEAD_BYTES, SPEC_BUNDLE_AT, SPEC_REFERENCE_AT, SPEC_TEXTS_AT, START_CLASS_AT, START_ID_AT,
+    START_SPEC_AT, TIMER_TAG, TOKEN_AT, TRIGGER_TAG,
 };
 use common::token::{ID_BYTES, NONCE_BYTES};
 use redis::Script;
@@ -81,8 +81,7 @@ fn with_constants(source: &str) -> String {
 
 /// Constants of the workspace, and the names of keys, as Lua writes them.
 fn constants() -> HashMap<&'static str, String> {
-    let numbers: [(&str, u64); 25] = [
-        ("FORMAT", FORMAT.into()),
+    let numbers: [(&str, u64); 24] = [
         ("ID_BYTES", ID_BYTES as u64),
         ("NONCE_BYTES", NONCE_BYTES as u64),
         ("TOKEN_AT", TOKEN_AT as u64),

@@ -1,7 +1,7 @@
 //! Settings of the Redis store.
 
 use crate::memory::{Limits, ManualTime};
-use common::record::FORMAT;
+use common::record::formats;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,8 +32,8 @@ pub struct Settings {
     pub feed_length: u32,
     /// The store's time, which tests move by hand; `None` for the server's clock.
     pub clock: Option<ManualTime>,
-    /// Newest record format that this binary claims to read; tests lower it.
-    pub format: u8,
+    /// Formats that this binary claims to read, the oldest and the newest; tests lower it.
+    pub formats: (u8, u8),
 }
 
 impl Settings {
@@ -48,7 +48,7 @@ impl Settings {
             ended_retention: limits.ended_retention,
             feed_length: limits.feed_length,
             clock: None,
-            format: FORMAT,
+            formats: formats(),
         }
     }
 }

@@ -9,7 +9,6 @@ use common::ports::Work;
 use common::ports::work::{
     Claim, ClaimRequest, Claimed, CommitOutcome, Control, Disposition, Row, Token, Transition, Wakeups,
 };
-use common::record::Entry;
 use common::{Shard, StoreError};
 
 #[async_trait]
@@ -68,7 +67,7 @@ impl Work for Store {
         for command in &transition.commands {
             call.arg(command);
         }
-        put_after(&mut call, after);
+        put_after(&mut call, after, self.writes());
         outcome(self.list_of(claim.shard, call).await?)
     }
 
@@ -85,7 +84,7 @@ impl Work for Store {
             .arg(version)
             .arg(unsettled)
             .arg(self.settings.feed_length);
-        put_after(&mut call, after);
+        put_after(&mut call, after, self.writes());
         outcome(self.list_of(claim.shard, call).await?)
     }
 
@@ -100,7 +99,7 @@ impl Work for Store {
     }
 }
 
-fn put_after(call: &mut Operation, after: &Disposition) {
+fn put_after(call: &mut Operation, after: &Disposition, writes: u8) {
     match after {
         Disposition::KeepClaim => call.arg("k"),
         Disposition::Park { wait, until } => {
@@ -111,7 +110,7 @@ fn put_after(call: &mut Operation, after: &Disposition) {
         Disposition::End { rest } => {
             call.arg("e").arg(rest.len());
             for entry in rest {
-                call.arg(Entry::to_bytes(entry));
+                call.arg(entry.bytes_in(writes));
             }
             call
         }

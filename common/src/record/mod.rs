@@ -14,7 +14,7 @@ use reader::Reader;
 pub use cursor::read_cursor;
 pub use types::{
     ActiveflowSpec, BadRecord, EarlyInputs, Entry, FORMAT, FlowRef, OLDEST_FORMAT, Record, Start, State,
-    Suspect, hears_text,
+    Suspect, formats, hears_text, speak_next_format,
 };
 pub use v1::{
     EVENT_TAG, HEAD_BYTES, SPEC_BUNDLE_AT, SPEC_REFERENCE_AT, SPEC_TEXTS_AT, START_CLASS_AT, START_ID_AT,
@@ -23,7 +23,7 @@ pub use v1::{
 
 impl ActiveflowSpec {
     pub fn to_bytes(&self) -> Vec<u8> {
-        v1::spec(self)
+        v1::spec(self, FORMAT)
     }
 
     /// # Errors
@@ -41,7 +41,12 @@ impl ActiveflowSpec {
 
 impl Start {
     pub fn to_bytes(&self) -> Vec<u8> {
-        v1::start(self)
+        self.bytes_in(FORMAT)
+    }
+
+    /// The bytes in a format that [`crate::member::written_format`] chose.
+    pub fn bytes_in(&self, format: u8) -> Vec<u8> {
+        v1::start(self, format)
     }
 
     /// # Errors
@@ -53,7 +58,12 @@ impl Start {
 
 impl Entry {
     pub fn to_bytes(&self) -> Vec<u8> {
-        v1::entry(self)
+        self.bytes_in(FORMAT)
+    }
+
+    /// As [`Start::bytes_in`].
+    pub fn bytes_in(&self, format: u8) -> Vec<u8> {
+        v1::entry(self, format)
     }
 
     /// # Errors
@@ -65,7 +75,7 @@ impl Entry {
 
 impl Record {
     pub fn to_bytes(&self, control: bool) -> Vec<u8> {
-        v1::record(self, control)
+        v1::record(self, control, FORMAT)
     }
 
     /// # Errors
@@ -86,9 +96,10 @@ pub fn trigger_from_bytes(bytes: &[u8]) -> Result<&[u8], BadRecord> {
 /// A reader behind the format byte.
 fn opened<'a>(bytes: &'a [u8], what: &'static str) -> Result<Reader<'a>, BadRecord> {
     let mut reader = Reader { bytes, at: 0, what };
+    let (oldest, newest) = formats();
     match reader.byte()? {
-        found if found > FORMAT => Err(BadRecord::TooNew { found }),
-        OLDEST_FORMAT..=FORMAT => Ok(reader),
+        found if found > newest => Err(BadRecord::TooNew { found }),
+        found if found >= oldest => Ok(reader),
         _ => Err(BadRecord::Damaged { what, at: 0, length: bytes.len() }),
     }
 }

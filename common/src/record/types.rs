@@ -6,11 +6,26 @@ use flow::route::Reference;
 use flow::{Class, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Format that this binary writes, and the highest that it reads.
+/// Format that this release writes once every live member reads it, and the highest that it reads.
 pub const FORMAT: u8 = 1;
 /// Lowest format that this binary reads. A binary reads the current format and the one before it.
 pub const OLDEST_FORMAT: u8 = 1;
+
+/// Newest format that this process reads; see [`speak_next_format`].
+static NEWEST: AtomicU8 = AtomicU8::new(FORMAT);
+
+/// The formats that this process reads: the oldest and the newest.
+pub fn formats() -> (u8, u8) {
+    (OLDEST_FORMAT, NEWEST.load(Ordering::Relaxed))
+}
+
+/// For tests of upgrades: from now on this process reads one more format, as the next release will, and writes it when
+/// every member reads it. Its layout is that of the current format.
+pub fn speak_next_format() {
+    NEWEST.store(FORMAT + 1, Ordering::Relaxed);
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -129,7 +144,7 @@ pub struct EarlyInputs {
 /// Error of bytes that are not a record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRecord {
-    #[error("format {found} is newer than {FORMAT}, the newest that this binary reads")]
+    #[error("format {found} is newer than {}, the newest that this binary reads", formats().1)]
     TooNew { found: u8 },
     #[error("a stored {what} is cut or damaged at byte {at} of {length}")]
     Damaged { what: &'static str, at: usize, length: usize },

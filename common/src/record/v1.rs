@@ -1,4 +1,4 @@
-//! Format 1 of stored values.
+//! Format 1 of stored values. A next format that only tests speak has the same layout.
 //!
 //! ```text
 //! activeflow   0 format   1 head length (2)   3 state   4 suspect   5 attempts   6 role   7 class
@@ -28,8 +28,6 @@ use crate::token::Token;
 use flow::Timestamp;
 use flow::route::Reference;
 
-const FORMAT: u8 = 1;
-
 /// Offset of the token in a record.
 pub const TOKEN_AT: usize = 16;
 /// Length of the head that this release writes. A record's own head may be longer.
@@ -53,11 +51,11 @@ pub const TRIGGER_TAG: u8 = b's';
 /// Tag of an inbox entry for a due wait.
 pub const TIMER_TAG: u8 = b't';
 
-pub(super) fn record(record: &Record, control: bool) -> Vec<u8> {
-    let spec = spec(&record.spec);
+pub(super) fn record(record: &Record, control: bool, format: u8) -> Vec<u8> {
+    let spec = spec(&record.spec, format);
     let head = HEAD_BYTES + record.later.len();
     let mut bytes = Vec::with_capacity(head + spec.len() + record.body.len());
-    bytes.push(FORMAT);
+    bytes.push(format);
     bytes.extend((head as u16).to_be_bytes());
     bytes.extend([
         record.state as u8,
@@ -132,9 +130,9 @@ pub(super) fn read_record(mut reader: Reader<'_>) -> Result<Record, BadRecord> {
     })
 }
 
-pub(super) fn spec(spec: &ActiveflowSpec) -> Vec<u8> {
+pub(super) fn spec(spec: &ActiveflowSpec, format: u8) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(256);
-    bytes.push(FORMAT);
+    bytes.push(format);
     bytes.extend(reference_key(&spec.reference));
     bytes.extend(spec.bundle);
     let Reference { realm, kind, subject } = &spec.reference;
@@ -161,12 +159,12 @@ pub(super) fn read_spec(mut reader: Reader<'_>) -> Result<ActiveflowSpec, BadRec
     Ok(ActiveflowSpec { reference, customer_id, bundle, hears, flow, traceparent })
 }
 
-pub(super) fn start(start: &Start) -> Vec<u8> {
+pub(super) fn start(start: &Start, format: u8) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(300);
-    bytes.push(FORMAT);
+    bytes.push(format);
     bytes.extend(start.id.as_bytes());
     bytes.push(start.class as u8);
-    bytes.extend(spec(&start.spec));
+    bytes.extend(spec(&start.spec, format));
     bytes
 }
 
@@ -176,19 +174,19 @@ pub(super) fn read_start(mut reader: Reader<'_>) -> Result<Start, BadRecord> {
     Ok(Start { id, class, spec: ActiveflowSpec::from_bytes(reader.rest())? })
 }
 
-pub(super) fn entry(entry: &Entry) -> Vec<u8> {
+pub(super) fn entry(entry: &Entry, format: u8) -> Vec<u8> {
     match entry {
-        Entry::Trigger => tagged(TRIGGER_TAG, "", &[], &[]),
+        Entry::Trigger => tagged(format, TRIGGER_TAG, "", &[], &[]),
         Entry::Event { kind, input, start } => {
-            tagged(EVENT_TAG, kind, start.as_deref().unwrap_or_default(), input)
+            tagged(format, EVENT_TAG, kind, start.as_deref().unwrap_or_default(), input)
         }
-        Entry::Timer { wait } => tagged(TIMER_TAG, "", &[], &wait.to_be_bytes()),
+        Entry::Timer { wait } => tagged(format, TIMER_TAG, "", &[], &wait.to_be_bytes()),
     }
 }
 
-fn tagged(tag: u8, kind: &str, start: &[u8], input: &[u8]) -> Vec<u8> {
+fn tagged(format: u8, tag: u8, kind: &str, start: &[u8], input: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(12 + kind.len() + start.len() + input.len());
-    bytes.extend([FORMAT, tag]);
+    bytes.extend([format, tag]);
     put_text(&mut bytes, kind);
     put_long(&mut bytes, start);
     put_long(&mut bytes, input);

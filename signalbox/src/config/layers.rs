@@ -3,6 +3,7 @@
 use super::private_file::must_be_private;
 use super::secrets::{is_api_key, shown};
 use super::settings::DEFAULTS;
+use crate::next_format::VARIABLE;
 use std::collections::BTreeMap;
 use std::path::Path;
 use toml::{Table, Value};
@@ -183,7 +184,7 @@ pub fn unused_variable(name: &str) -> Option<String> {
 /// `SIGNALBOX_PORT_8080_TCP_ADDR`.
 fn is_known(name: &str) -> bool {
     let ends = ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"];
-    name == "SIGNALBOX_CONFIG"
+    [VARIABLE, "SIGNALBOX_CONFIG"].contains(&name)
         || ends.iter().any(|end| name.ends_with(end))
         || name.contains("_SERVICE_PORT_")
         || (name.contains("_PORT_") && (name.contains("_TCP") || name.contains("_UDP")))

@@ -93,6 +93,22 @@ impl Member {
         self.life = Some(Process::spawn(&self.name, &mut command, &self.log));
     }
 
+    /// Adds a variable to the environment of its next lives.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.env.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Ends the present life politely, after its counters were read. Returns its exit status, or `None` after `limit`.
+    pub async fn end(&mut self, limit: Duration) -> Option<ExitStatus> {
+        if let Some(now) = metrics::read(self.ops_port).await {
+            metrics::add(&mut self.past, &now);
+        }
+        self.signal(Signal::Term);
+        let ended = tokio::task::block_in_place(|| self.wait(limit));
+        self.life = None;
+        ended
+    }
+
     /// Kill -9, after its counters were read.
     pub async fn kill(&mut self) {
         if let Some(now) = metrics::read(self.ops_port).await {

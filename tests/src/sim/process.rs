@@ -2,8 +2,8 @@
 
 use super::fault::Fault;
 use super::simulation::lock;
-use common::member::Member;
-use common::record::FORMAT;
+use common::member::{Member, written_format};
+use common::record::{FORMAT, OLDEST_FORMAT};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -55,8 +55,7 @@ impl Process {
 
     /// Chooses the newest format that every member reads.
     pub fn write_what_all_read(&self, members: &[Member]) {
-        let all_read = members.iter().map(|member| member.formats.1).min().unwrap_or(FORMAT);
-        self.writes.store(all_read.min(self.reads), Ordering::Relaxed);
+        self.writes.store(written_format((OLDEST_FORMAT, self.reads), members), Ordering::Relaxed);
     }
 
     /// `fault` as it affects this process: a client loses the answer instead of dying.

@@ -6,7 +6,7 @@ use adapters::memory::{Limits, ManualTime, Store as Memory};
 use adapters::redis::{Server as Inspector, Settings, Store as Redis};
 use common::member::{Member, MemberId};
 use common::ports::{Members, StateStore};
-use common::record::State;
+use common::record::{Entry, State};
 use common::{ActiveflowId, Shard};
 use flow::Timestamp;
 use futures_util::future::join_all;

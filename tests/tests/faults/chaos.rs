@@ -40,7 +40,7 @@ const COUNTERS: [&str; 12] = [
     "signalbox_store_failures_total",
 ];
 /// Limits of the phase after the last fault.
-const HEALED: Duration = Duration::from_secs(300);
+pub(super) const HEALED: Duration = Duration::from_secs(300);
 const SETTLED: Duration = Duration::from_secs(60);
 
 #[test]
@@ -59,7 +59,7 @@ fn chaos() {
 }
 
 /// Prints a line that the test harness does not capture, so that a long run is visible.
-fn print_line(text: &str) {
+pub(super) fn print_line(text: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{text}");
 }
@@ -136,7 +136,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     anyhow::bail!("{}", wrong.join("\n"))
 }
 
-fn open_site() -> anyhow::Result<Site> {
+pub(super) fn open_site() -> anyhow::Result<Site> {
     let site = tokio::task::block_in_place(|| {
         Site::open(&[
             ("SIGNALBOX_ENGINE__LEASE", "3s"),
@@ -174,7 +174,7 @@ fn count_of(readings: &Readings, name: &str) -> f64 {
 }
 
 /// The sum of a metric's series with this label.
-fn series(readings: &Readings, name: &str, label: &str) -> f64 {
+pub(super) fn series(readings: &Readings, name: &str, label: &str) -> f64 {
     readings.iter().filter(|(s, _)| s.starts_with(name) && s.contains(label)).map(|(_, value)| value).sum()
 }
 
@@ -195,7 +195,7 @@ async fn heal(load: &Arc<Load>, nemesis: &mut Nemesis, fleet: &mut Fleet) -> boo
 }
 
 /// Waits until every expected command has arrived and no more arrive, then compares them with the flow.
-async fn verdict(url: &str, load: &Load, log: &Arc<Mutex<RunLog>>) -> anyhow::Result<Verdict> {
+pub(super) async fn verdict(url: &str, load: &Load, log: &Arc<Mutex<RunLog>>) -> anyhow::Result<Verdict> {
     let flow = Flow::read(FLOW)?;
     let (scripts, rubbish) = load.snapshot();
     let judged = || judge(&log.lock().unwrap(), &flow, &scripts);
@@ -217,7 +217,7 @@ async fn verdict(url: &str, load: &Load, log: &Arc<Mutex<RunLog>>) -> anyhow::Re
     Ok(verdict)
 }
 
-async fn until(mut condition: impl FnMut() -> bool) {
+pub(super) async fn until(mut condition: impl FnMut() -> bool) {
     while !condition() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -230,7 +230,7 @@ fn save(settings: &Settings, report: &Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn keep_logs(settings: &Settings, site: &Site) -> anyhow::Result<()> {
+pub(super) fn keep_logs(settings: &Settings, site: &Site) -> anyhow::Result<()> {
     let folder = folder()?.join(format!("chaos-{}-logs", settings.seed));
     std::fs::create_dir_all(&folder)?;
     for (path, text) in site.logs() {

@@ -4,3 +4,4 @@
 
 mod carrier;
 mod chaos;
+mod upgrade;

@@ -142,7 +142,7 @@ fn list<'a>(parts: &mut Parts<'a>) -> Option<Vec<&'a [u8]>> {
 
 fn unreadable(error: BadRecord) -> Unreadable {
     match error {
-        BadRecord::TooNew { found } => Unreadable::TooNew { found, supported: common::record::FORMAT },
+        BadRecord::TooNew { found } => Unreadable::TooNew { found, supported: common::record::formats().1 },
         damaged => Unreadable::Damaged { what: damaged.to_string() },
     }
 }

@@ -39,7 +39,7 @@ end
 
 -- Appends to the feed. Field c(hange): format, the first letter of the kind, id, time. Field j(ournal entry), if there is one.
 local function note(id, kind, journal, length)
-  local change = struct.pack('>BBc0I8', FORMAT, string.byte(kind), id, now)
+  local change = struct.pack('>BBc0I8', WRITES, string.byte(kind), id, now)
   if journal == '' then
     redis.call('XADD', P .. FEED, 'MAXLEN', '~', length, '*', 'c', change)
   else

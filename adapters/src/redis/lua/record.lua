@@ -1,6 +1,7 @@
 -- record.lua: an activeflow's record is one string with a binary head (common/src/record/v1.rs). Scripts read and write the
 -- head and read the spec, never the body. Fields that a later release added to a head stay as they are.
--- ARGV[1] is the time in microseconds, empty for the server's; ARGV[2] the newest record format that the caller reads.
+-- ARGV[1] is the time in microseconds, empty for the server's; ARGV[2] two bytes: the newest format that the caller
+-- reads, and the one that it writes, which every live member reads.
 -- State: r(eady), c(laimed), w(aiting), p(aused), q(uarantined), e(nded). Role: o(wner), s(ide run).
 local HEAD = '>BHBBBBBI8c24I8I8I8I8I8I4I4HBBI4'
 -- Flags of a head. Until the first commit (version 0), the inbox begins with an entry for the trigger that its list lacks.
@@ -8,6 +9,7 @@ local HAS_OUTBOX, IS_SINGLE_USE = 1, 2
 local NO_TOKEN = string.rep('\0', ID_BYTES + NONCE_BYTES)
 -- Offsets count from zero, positions in a Lua string from one.
 local HEAD_END = HEAD_BYTES + 1
+local READS, WRITES = string.byte(ARGV[2], 1, 2)
 
 local now
 if ARGV[1] ~= '' then
@@ -23,7 +25,7 @@ local function load(id)
   local bytes = redis.call('GET', key(RECORD, id))
   if not bytes then return nil end
   local format = string.byte(bytes, 1)
-  if format > tonumber(ARGV[2]) then error({ err = 'TOONEW ' .. format }) end
+  if format > READS then error({ err = 'TOONEW ' .. format }) end
   local r = { id = id, bytes = bytes }
   local _, spec_length
   _, r.head_length, r.state, r.suspect, r.attempts, r.role, r.class, r.version, r.token, r.wait, r.deadline, r.ready,
@@ -35,7 +37,7 @@ local function load(id)
 end
 
 local function head(r)
-  return struct.pack(HEAD, FORMAT, r.head_length, string.byte(r.state), r.suspect, r.attempts, string.byte(r.role), r.class,
+  return struct.pack(HEAD, WRITES, r.head_length, string.byte(r.state), r.suspect, r.attempts, string.byte(r.role), r.class,
     r.version, r.token, r.wait, r.deadline, r.ready, r.created, r.updated, r.inbox, r.early_bytes, r.early_count, r.has_control, r.flags,
     r.body_at - r.spec_at)
 end
@@ -79,10 +81,10 @@ end
 local ENTRY = '>BBHc0I4'
 
 local function event_entry(kind, start, input)
-  return struct.pack(ENTRY, FORMAT, EVENT_TAG, #kind, kind, #start) .. start .. struct.pack('>I4', #input) .. input
+  return struct.pack(ENTRY, WRITES, EVENT_TAG, #kind, kind, #start) .. start .. struct.pack('>I4', #input) .. input
 end
 
-local TRIGGER_ENTRY = struct.pack('>BBHI4I4', FORMAT, TRIGGER_TAG, 0, 0, 0)
+local TRIGGER_ENTRY = struct.pack('>BBHI4I4', WRITES, TRIGGER_TAG, 0, 0, 0)
 
 -- The entries of an activeflow's inbox.
 local function inbox_of(r)
@@ -102,7 +104,7 @@ local function consume(r, version, count)
   for _, entry in ipairs(redis.call('LPOP', key(INBOX, r.id), count) or {}) do r.inbox = r.inbox - #entry end
 end
 
-local function timer_entry(wait) return struct.pack('>BBHI4I4I8', FORMAT, TIMER_TAG, 0, 0, 8, wait) end
+local function timer_entry(wait) return struct.pack('>BBHI4I4I8', WRITES, TIMER_TAG, 0, 0, 8, wait) end
 
 -- tag, event type, start or '', input
 local function read_entry(entry)

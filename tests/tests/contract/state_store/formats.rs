@@ -1,8 +1,12 @@
 //! Old and new releases side by side: a script that reads a record of a newer format fails and changes nothing.
 
 use super::harness::*;
+use adapters::redis::{Settings, Store as Redis};
 use common::StoreError;
+use common::member::{Member, Role};
+use common::ports::intake::Delivered;
 use common::ports::work::{ClaimRequest, Control, Disposition};
+use common::ports::{Intake, Members};
 use common::record::{FORMAT, HEAD_BYTES};
 
 const NEWER: u8 = FORMAT + 1;
@@ -72,6 +76,40 @@ async fn one_that_ends_without_its_reference_changes_nothing_before_the_owner_is
     assert_eq!(newer.everything().await, before);
 }
 
+/// The next release, as far as the store sees it: it reads two formats.
+#[tokio::test]
+async fn what_is_written_is_the_newest_format_that_every_member_reads() {
+    let w = StoreHarness::redis(false).await;
+    let raw = Raw::of(&w).await;
+    let clock = Some(w.time.clone());
+    let settings = Settings { formats: (1, 2), clock, ..Settings::new(w.url.as_deref().unwrap(), SHARDS) };
+    let next = Redis::connect(settings).unwrap();
+    let member = |n, newest| Member {
+        id: worker(n),
+        role: Role::Executor,
+        instance: "here:1".into(),
+        heartbeats: 1,
+        generation: 0,
+        formats: (1, newest),
+        consuming: None,
+    };
+    let written = async |subject: &str| {
+        let start = call(subject).incoming("e1");
+        assert!(matches!(next.deliver(&start).await.unwrap(), Delivered::Applied { .. }));
+        raw.formats(&call(subject).start("e1").id).await
+    };
+    assert_eq!(written("call-1").await, [1; 3], "no member is known yet");
+    next.heartbeat(&member(1, 2), &[]).await.unwrap();
+    assert_eq!(written("call-2").await, [2; 3]);
+    w.store.heartbeat(&member(2, 1), &[]).await.unwrap();
+    next.heartbeat(&member(1, 2), &[]).await.unwrap();
+    assert_eq!(written("call-3").await, [1; 3]);
+    let old = w.store.get(call("call-2").start("e1").id).await.unwrap_err();
+    assert!(matches!(old, StoreError::TooNew { found: 2, supported: 1, .. }), "{old}");
+    next.heartbeat(&member(1, 2), &[worker(2)]).await.unwrap();
+    assert_eq!(written("call-4").await, [2; 3]);
+}
+
 /// A later release of the same format may have added fields to the head.
 #[tokio::test]
 async fn fields_of_a_longer_head_survive_every_script() {
@@ -117,6 +155,14 @@ impl Raw {
 
     async fn record(&self, id: &common::ActiveflowId) -> Vec<u8> {
         redis::cmd("GET").arg(record_key(id)).query_async(&mut self.0.clone()).await.unwrap()
+    }
+
+    /// Formats of a new activeflow: its record, its spec, its trigger.
+    async fn formats(&self, id: &common::ActiveflowId) -> [u8; 3] {
+        let record = self.record(id).await;
+        let key = [format!("sb:{{{}}}:e:", id.shard(SHARDS)).as_bytes(), id.as_bytes()].concat();
+        let trigger: Vec<u8> = redis::cmd("GET").arg(key).query_async(&mut self.0.clone()).await.unwrap();
+        [record[0], record[HEAD_BYTES], trigger[0]]
     }
 
     async fn set_record(&self, id: &common::ActiveflowId, bytes: &[u8]) {
