@@ -64,7 +64,7 @@ pub fn json(rng: &mut Rng, at: &mut Value, value: &mut dyn FnMut(&mut Rng) -> Va
             match rng.index(8) {
                 0 => drop(items.remove(index)),
                 1 => items.push(items[index].clone()),
-                2 if items.len() < 3_000 => {
+                2 if items.len() < 3_000 && items[index].to_string().len() < 1_000 => {
                     let item = items[index].clone();
                     items.extend(vec![item; 300]);
                 }
