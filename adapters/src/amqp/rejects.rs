@@ -84,7 +84,8 @@ impl AdminSession {
             return Ok(());
         }
         let all = BasicNackOptions { multiple: true, requeue: true };
-        self.answer("returning messages to queue signalbox.rejected", self.channel.basic_nack(0, all)).await?;
+        self.answer("returning messages to queue signalbox.rejected", self.channel.basic_nack(0, all))
+            .await?;
         let started = Instant::now();
         while self.present().await? < kept && started.elapsed() < GIVE_BACK {
             tokio::time::sleep(LOOK).await;
