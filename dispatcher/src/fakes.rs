@@ -41,7 +41,8 @@ pub struct Harness {
     /// Generations by which the delivered events were addressed, in order.
     pub generations: Mutex<Vec<u64>>,
     pub attempts: Mutex<u32>,
-    pub rejected_full: Mutex<bool>,
+    /// Number of rejections that the broker refuses.
+    pub rejected_refused: Mutex<u32>,
     /// Number of rejections that the broker does not confirm.
     pub rejected_unconfirmed: Mutex<u32>,
     time: Mutex<Duration>,
@@ -214,10 +215,12 @@ impl Bus for Harness {
         self.note(format!("reject {}", rejection.reason));
         let to = "rejected".to_owned();
         let mut unconfirmed = self.rejected_unconfirmed.lock().unwrap();
+        let mut refused = self.rejected_refused.lock().unwrap();
         let answer = if *unconfirmed > 0 {
             *unconfirmed -= 1;
             Err(BusError::Unconfirmed { to, reason: "test".into() })
-        } else if *self.rejected_full.lock().unwrap() {
+        } else if *refused > 0 {
+            *refused -= 1;
             Err(BusError::Nacked { to })
         } else {
             Ok(())

@@ -10,7 +10,7 @@ use common::ports::rejects::derived_id;
 use common::refusal::Refusal;
 use std::collections::BTreeMap;
 
-/// Rejects `delivery`. Retries until the broker confirms it or reports that the rejected queue is full.
+/// Rejects `delivery`. Retries until the broker confirms it or refuses it twice: then the rejected queue is full.
 pub async fn reject(dispatcher: &Dispatcher, delivery: &Delivery, refusal: Refusal) -> CountedOutcome {
     let Refusal { reason, message } = refusal;
     let reason = reason.name().to_owned();
@@ -18,6 +18,7 @@ pub async fn reject(dispatcher: &Dispatcher, delivery: &Delivery, refusal: Refus
     let rejection =
         Rejection { id, reason, message, body: delivery.body.clone(), original: original(delivery) };
     let mut backoff = Backoff::default();
+    let mut refused = false;
     loop {
         match dispatcher.ports.bus.reject(rejection.clone()).await {
             Ok(()) => {
@@ -30,6 +31,11 @@ pub async fn reject(dispatcher: &Dispatcher, delivery: &Delivery, refusal: Refus
                     "Event rejected"
                 );
                 return CountedOutcome::Rejected;
+            }
+            // The broker also refuses what was on its way to a queue that somebody deletes; the next attempt declares it again.
+            Err(BusError::Nacked { .. }) if !refused => {
+                refused = true;
+                dispatcher.ports.clock.sleep(backoff.pause()).await;
             }
             Err(BusError::Nacked { .. }) => {
                 metrics::dropped();

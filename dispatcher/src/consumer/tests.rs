@@ -97,11 +97,23 @@ async fn a_rejection_is_repeated_until_it_is_confirmed_and_only_then_acknowledge
 #[tokio::test]
 async fn an_unreadable_event_is_rejected_and_acknowledged_even_when_the_rejected_queue_is_full() {
     let harness = Arc::new(Harness::default());
-    *harness.rejected_full.lock().unwrap() = true;
+    *harness.rejected_refused.lock().unwrap() = u32::MAX;
     let session = harness.session();
     session.send(Delivery { body: b"{".to_vec(), ..delivery(7, "e1", "a") }).unwrap();
     serve_until(&harness, "ack 7").await;
     assert!(harness.log()[0].starts_with("reject "));
+}
+
+/// A broker refuses it once when somebody deletes the rejected queue at that moment.
+#[tokio::test]
+async fn a_rejection_that_is_refused_once_is_not_dropped() {
+    let harness = Arc::new(Harness::default());
+    *harness.rejected_refused.lock().unwrap() = 1;
+    let session = harness.session();
+    session.send(Delivery { body: b"{".to_vec(), ..delivery(7, "e1", "a") }).unwrap();
+    serve_until(&harness, "ack 7").await;
+    let attempts = harness.log().iter().filter(|line| line.starts_with("reject ")).count();
+    assert_eq!((attempts, *harness.rejected_refused.lock().unwrap()), (2, 0));
 }
 
 #[tokio::test]
