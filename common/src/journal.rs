@@ -1,15 +1,13 @@
 //! Entries of an activeflow's journal.
 //!
-//! The bytes are a format byte and JSON with short names. A note has a time of its own only if it differs from the entry's,
+//! The bytes are a format and JSON with short names. A note has a time of its own only if it differs from the entry's,
 //! and an action only if it is another one than in the note before.
 
+use crate::record::formats;
 use flow::Timestamp;
 use flow::step::{Note, NoteKind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-/// Format that this binary writes, and the highest that it reads.
-pub const FORMAT: u8 = 1;
 
 /// The notes of one transition, with the version that the transition produced.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +60,8 @@ impl StoredAction {
 type Action = (Option<String>, Option<String>);
 
 impl Entry {
-    pub fn to_bytes(&self) -> Vec<u8> {
+    /// The bytes in a format that [`crate::member::written_format`] chose.
+    pub fn bytes_in(&self, format: u8) -> Vec<u8> {
         let mut last: Action = (None, None);
         let mut stored = |note: &Note| {
             let action = (note.action_id.clone(), note.action_type.clone());
@@ -77,12 +76,16 @@ impl Entry {
         };
         let notes = self.notes.iter().map(&mut stored).collect();
         let entry = StoredEntry { version: self.version, at: self.at.as_micros(), notes };
-        [vec![FORMAT], crate::json::to_bytes(&entry)].concat()
+        [vec![format], crate::json::to_bytes(&entry)].concat()
     }
 
     /// `None` if the bytes have a newer format or are damaged: readers go on without them.
     pub fn from_bytes(bytes: &[u8]) -> Option<Entry> {
-        let (FORMAT, json) = bytes.split_first().map(|(format, json)| (*format, json))? else { return None };
+        let (format, json) = bytes.split_first()?;
+        let (oldest, newest) = formats();
+        if *format < oldest || *format > newest {
+            return None;
+        }
         let stored: StoredEntry = serde_json::from_slice(json).ok()?;
         let at = Timestamp::from_micros(stored.at);
         let mut last: Action = (None, None);
@@ -132,14 +135,14 @@ mod tests {
             r#"{"w":"completed"},{"t":7,"a":["menu","digits_receive"],"w":"entered"},"#,
             r#"{"a":[null,null],"w":"notes_dropped","d":{"count":3}}]}"#
         );
-        let bytes = entry().to_bytes();
+        let bytes = entry().bytes_in(1);
         assert_eq!((bytes[0], std::str::from_utf8(&bytes[1..])), (1, Ok(golden)));
         assert_eq!(Entry::from_bytes(&bytes), Some(entry()));
     }
 
     #[test]
     fn what_cannot_be_read_is_left_out() {
-        let newer = [&[FORMAT + 1], &entry().to_bytes()[1..]].concat();
+        let newer = entry().bytes_in(formats().1 + 1);
         for bytes in [&newer[..], b"", b"\x01", b"\x01{}", b"{}"] {
             assert_eq!(Entry::from_bytes(bytes), None, "{bytes:?}");
         }

@@ -144,7 +144,7 @@ fn damaged<T: PartialEq + std::fmt::Debug>(
 
 /// Everything that is read from a store: any bytes are a value or an error.
 fn stored(bytes: &[u8]) {
-    damaged(bytes, Record::from_bytes, |record| record.to_bytes(false));
+    damaged(bytes, Record::from_bytes, |record| record.to_bytes(0));
     damaged(bytes, Start::from_bytes, Start::to_bytes);
     damaged(bytes, Entry::from_bytes, Entry::to_bytes);
     damaged(bytes, ActiveflowSpec::from_bytes, ActiveflowSpec::to_bytes);

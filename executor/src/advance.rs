@@ -11,7 +11,7 @@ use crate::perform::publish;
 use crate::turn::{Decision, Turn, TurnFailure, decide, early_inputs, journal, message};
 use common::command::Message;
 use common::ports::work::{Claim, CommitOutcome, Control, Disposition, Row, Transition};
-use common::record::{ActiveflowSpec, Entry};
+use common::record::{ActiveflowSpec, Entry, read_cursor_alone};
 use common::store_time::StoreTime;
 use flow::{Bundle, Cursor};
 use std::collections::BTreeMap;
@@ -213,6 +213,7 @@ impl ClaimedActiveflow {
             resumes: executor.config.resumes,
             actions: executor.config.actions_per_commit,
             quota: &self.brake.quota,
+            format: executor.ports.work.written_format(),
         }
     }
 }
@@ -312,21 +313,20 @@ async fn fail(
         detail = common::mask::masked(&note.detail.to_string()),
         "Activeflow ended: it cannot be executed"
     );
-    let identity = activeflow.spec.identity(activeflow.claim.id);
+    let (id, spec) = (activeflow.claim.id, &activeflow.spec);
     let cursor = match activeflow.body.as_slice() {
-        [] => Some(Cursor::new(bundle, identity)),
+        [] => Some(Cursor::new(bundle, spec.identity(id))),
         // What is needed here is not in the trigger, which may be the damaged part.
-        body => Cursor::from_bytes(body, identity, None).ok(),
+        body => read_cursor_alone(id, spec, body).ok(),
     };
     let release = cursor.as_ref().and_then(|cursor| cursor.line_release(bundle));
-    let to_message =
-        |command: flow::step::Command| message(activeflow.claim.id, &activeflow.spec, &command, note.at);
+    let to_message = |command: flow::step::Command| message(id, spec, &command, note.at);
     let commands: Vec<Message> = release.map(to_message).into_iter().collect();
     let transition = Transition {
         body: activeflow.body.clone(),
         consumed,
         commands: commands.iter().map(Message::to_bytes).collect(),
-        journal: Some(journal(activeflow.version, note.at, vec![note])),
+        journal: Some(journal(activeflow.version, note.at, vec![note], executor.ports.work.written_format())),
         control: activeflow.control.clone(),
         early: cursor.as_ref().map(early_inputs).unwrap_or_default(),
         ..Transition::default()

@@ -224,6 +224,10 @@ impl Work for Harness {
         }
         Ok(())
     }
+    fn written_format(&self) -> u8 {
+        common::record::FORMAT
+    }
+
     async fn listen_ready(&self) -> Box<dyn Wakeups> {
         Box::new(Silent)
     }

@@ -6,7 +6,7 @@ use common::ActiveflowId;
 use common::command::Message;
 use common::journal;
 use common::ports::work::{Control, Disposition, Messages, Transition};
-use common::record::{ActiveflowSpec, EarlyInputs, Entry, read_cursor};
+use common::record::{ActiveflowSpec, EarlyInputs, Entry, cursor_bytes, read_cursor};
 use flow::cursor::{CursorState, Early, Input};
 use flow::step::{Command, Effect, MessageQuota, Note, NoteKind, Pair, limits};
 use flow::{Bundle, Cursor, Event, FormatError, Timestamp};
@@ -32,6 +32,8 @@ pub struct Turn<'a> {
     pub actions: u32,
     /// Messages that the turn may send.
     pub quota: &'a MessageQuota,
+    /// The format of the new cursor and of the journal entry.
+    pub format: u8,
 }
 
 /// Outcome of one turn.
@@ -292,9 +294,14 @@ impl<'a> Stepper<'a> {
             |what: &NoteKind| matches!(what, NoteKind::Ignored | NoteKind::Dropped | NoteKind::Replaced);
         let unused = notes.iter().map(|note| note.what).filter(is_unused).collect();
         let notes = journal_notes(notes, self.turn.now);
-        let journal = (!notes.is_empty()).then(|| journal(self.turn.version, self.turn.now, notes));
+        let journal =
+            (!notes.is_empty()).then(|| journal(self.turn.version, self.turn.now, notes, self.turn.format));
         let transition = moved.then(|| Transition {
-            body: self.cursor.as_ref().map(Cursor::to_bytes).unwrap_or_default(),
+            body: self
+                .cursor
+                .as_ref()
+                .map(|cursor| cursor_bytes(cursor, self.turn.format))
+                .unwrap_or_default(),
             consumed: self.consumed,
             commands: stored,
             journal,
@@ -331,8 +338,8 @@ pub fn early_inputs(cursor: &Cursor) -> EarlyInputs {
 }
 
 /// The journal entry of a transition from `version`.
-pub fn journal(version: u64, at: Timestamp, notes: Vec<Note>) -> Vec<u8> {
-    journal::Entry { version: version + 1, at, notes }.to_bytes()
+pub fn journal(version: u64, at: Timestamp, notes: Vec<Note>, format: u8) -> Vec<u8> {
+    journal::Entry { version: version + 1, at, notes }.bytes_in(format)
 }
 
 fn text_of(panic: &(dyn std::any::Any + Send)) -> String {

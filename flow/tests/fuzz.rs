@@ -94,13 +94,13 @@ fn bundle(bytes: &[u8]) {
     }
 }
 
-/// Everything that is done with the bytes of a cursor: it is shown, and it moves, with the bundle that it belongs to or another.
+/// Everything that is done with a stored cursor: it is shown, and it moves, with the bundle that it belongs to or another.
 fn cursor(bytes: &[u8], bundles: &[Bundle]) {
     let trigger = match start(&bundles[0]) {
         Input::Started(event) => Some(event),
         _ => None,
     };
-    let cursor = match Cursor::from_bytes(bytes, Identity::default(), trigger) {
+    let cursor = match Cursor::from_json(bytes, Identity::default(), trigger) {
         Ok(cursor) => cursor,
         Err(error) => return assert!(error.to_string().len() < 2_000, "{error}"),
     };
@@ -130,7 +130,7 @@ fn cursor(bytes: &[u8], bundles: &[Bundle]) {
     }
 }
 
-/// The bundles of the samples, and the bytes of cursors on their way through them.
+/// The bundles of the samples, and stored cursors on their way through them.
 fn stored() -> (Vec<Bundle>, Vec<Vec<u8>>) {
     let compiled = || SAMPLES.map(|text| Bundle::compile(("main", text), &subroutines()).unwrap());
     let mut cursors = Vec::new();
@@ -138,7 +138,7 @@ fn stored() -> (Vec<Bundle>, Vec<Vec<u8>>) {
         let mut drive = Drive::new(bundle);
         drive.input(start(&drive.bundle));
         for turn in 0..8 {
-            cursors.push(drive.cursor.to_bytes());
+            cursors.push(drive.cursor.to_json());
             match drive.cursor.state() {
                 CursorState::Waiting { .. } if turn % 3 == 0 => drop(drive.digits("1")),
                 CursorState::Waiting { .. } if turn % 3 == 1 => drop(drive.completed()),
@@ -150,14 +150,14 @@ fn stored() -> (Vec<Bundle>, Vec<Vec<u8>>) {
     (compiled().into(), cursors)
 }
 
-/// Changed bytes of something that is stored as a format byte and JSON.
-fn stored_bytes(rng: &mut Rng, known: &[&[u8]]) -> Vec<u8> {
+/// Changed bytes of something that is stored as JSON behind `before` bytes.
+fn stored_bytes(rng: &mut Rng, known: &[&[u8]], before: usize) -> Vec<u8> {
     let (one, other) = (rng.pick(known), rng.pick(known));
     if rng.one_in(3) {
         return mutate::bytes(rng, one, other, &mutate::PIECES);
     }
-    let json = changed(rng, std::str::from_utf8(&one[1..]).unwrap());
-    [&one[..1], &json].concat()
+    let json = changed(rng, std::str::from_utf8(&one[before..]).unwrap());
+    [&one[..before], &json].concat()
 }
 
 #[test]
@@ -184,12 +184,12 @@ fn any_document_is_refused_by_place_or_runs() {
 fn any_bundle_is_refused_or_runs() {
     let (bundles, _) = stored();
     let known: Vec<&[u8]> = bundles.iter().map(Bundle::to_bytes).collect();
-    target("bundles").fuzz(300, |rng| stored_bytes(rng, &known), |bytes| bundle(bytes));
+    target("bundles").fuzz(300, |rng| stored_bytes(rng, &known, 1), |bytes| bundle(bytes));
 }
 
 #[test]
 fn any_cursor_is_refused_or_moves() {
     let (bundles, cursors) = stored();
     let known: Vec<&[u8]> = cursors.iter().map(Vec::as_slice).collect();
-    target("cursors").fuzz(300, |rng| stored_bytes(rng, &known), |bytes| cursor(bytes, &bundles));
+    target("cursors").fuzz(300, |rng| stored_bytes(rng, &known, 0), |bytes| cursor(bytes, &bundles));
 }

@@ -72,7 +72,7 @@ fn in_steps_of(bundle: &Bundle, actions: u32) -> (Vec<u8>, Vec<Effect>) {
         cursor = step.cursor;
         input = Input::Resumed;
         if cursor.state() != CursorState::Yielded {
-            return (cursor.to_bytes(), effects);
+            return (cursor.to_json(), effects);
         }
     }
 }

@@ -13,6 +13,7 @@ use common::ports::work::{
     Claim, ClaimRequest, Claimed, CommitOutcome, Control, Disposition, Token, Transition, Wakeups,
 };
 use common::ports::{Catalogue, Intake, Lookup, Members, Upkeep, Work};
+use common::record::formats;
 use common::{ActiveflowId, EventKey, Shard, StoreError};
 use flow::{Definitions, Timestamp};
 
@@ -77,6 +78,11 @@ impl<P: Persistence> Work for Store<P> {
 
     async fn release(&self, claim: &Claim) -> Result<(), StoreError> {
         self.run("release", |model, now| model.shard(claim.shard).release(claim, now)).await
+    }
+
+    /// One process has the store: it writes its newest.
+    fn written_format(&self) -> u8 {
+        formats().1
     }
 
     async fn listen_ready(&self) -> Box<dyn Wakeups> {

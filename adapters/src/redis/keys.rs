@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! sb:{7}:a:<id>        activeflow: head, spec, body (common/src/record)      sb:{7}:owners     reference key -> activeflow
-//! sb:{7}:i:<id>        inbox, while not empty                                sb:{7}:claims     by time of the claim
+//! sb:{7}:i:<id>        inbox without its trigger, while not empty            sb:{7}:claims     by time of the claim
 //! sb:{7}:o:<id>        unsettled commands, while not empty                   sb:{7}:waits      by deadline
 //! sb:{7}:j:<id>        the newest journal entries                            sb:{7}:ended      by time of the end
 //! sb:{7}:k:<id>        control, while there is one                           sb:{7}:x:<customer>  by time of creation
@@ -10,7 +10,7 @@
 //! sb:{7}:d:<g>:<b>     dedup: generation, bucket -> marks                    sb:{7}:nonces     worker -> last nonce and its ids
 //! sb:{7}:try:<mark>    solo attempts at an event                             sb:{7}:feed       stream of changes
 //! sb:{7}:m:<pair>      recent messages between two numbers                   sb:{7}:meta       generation, dedup generation
-//! sb:{7}:e:<id>        the event that started it
+//! sb:{7}:e:<id>        the event that started it                             sb:{7}:used       single-use references, by time
 //! sb:{definitions}     generation, definitions, shards   :bundle:<hash>   :transitions
 //! sb:{members}         member -> its last heartbeat
 //! ```

@@ -18,7 +18,9 @@ impl Members for Store {
         pipe.hset(keys::MEMBERS, me.id.as_bytes(), json::to_bytes(me)).ignore().hvals(keys::MEMBERS);
         let (stored,): (Vec<Vec<u8>>,) =
             self.connections.run("heartbeat", async |connection| pipe.query_async(connection).await).await?;
-        Ok(self.learned(&stored))
+        let members = members(&stored);
+        self.learn_formats(&members);
+        Ok(members)
     }
 
     async fn leave(&self, me: MemberId) -> Result<(), StoreError> {
@@ -44,15 +46,7 @@ impl Members for Store {
             .connections
             .run("read the members", async |connection| command.query_async(connection).await)
             .await?;
-        Ok(self.learned(&stored))
-    }
-}
-
-impl Store {
-    fn learned(&self, stored: &[Vec<u8>]) -> Vec<Member> {
-        let members = members(stored);
-        self.learn_formats(&members);
-        members
+        Ok(members(&stored))
     }
 }
 

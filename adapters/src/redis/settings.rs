@@ -32,7 +32,7 @@ pub struct Settings {
     pub feed_length: u32,
     /// The store's time, which tests move by hand; `None` for the server's clock.
     pub clock: Option<ManualTime>,
-    /// Formats that this binary claims to read, the oldest and the newest; tests lower it.
+    /// Formats that this binary claims to read, the oldest and the newest; tests change them.
     pub formats: (u8, u8),
 }
 

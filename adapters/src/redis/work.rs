@@ -94,6 +94,10 @@ impl Work for Store {
         self.call(claim.shard, call).await.map(|_| ())
     }
 
+    fn written_format(&self) -> u8 {
+        self.writes()
+    }
+
     async fn listen_ready(&self) -> Box<dyn Wakeups> {
         self.wakeups.ready()
     }

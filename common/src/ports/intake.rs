@@ -24,8 +24,8 @@ pub struct Deliver {
     pub always_fits: bool,
 }
 
-/// Start of a single-use reference. While its owner lives, and until the store forgets its end, a further start is a
-/// [`Delivered::Copy`], unless the event is dated after that end.
+/// Start of a single-use reference: every event to the reference says so. While its owner lives, and until the store forgets its
+/// end, a further start is a [`Delivered::Copy`], unless the event is dated after that end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SingleUse {
     /// The event's own time.

@@ -181,6 +181,10 @@ impl<I: Interceptor> Work for Intercepted<I> {
         intercept!(self, Release { claim: *claim }, |store| store.release(claim))
     }
 
+    fn written_format(&self) -> u8 {
+        self.0.store().written_format()
+    }
+
     async fn listen_ready(&self) -> Box<dyn Wakeups> {
         self.0.wakeups(self.0.store().listen_ready().await)
     }

@@ -192,6 +192,9 @@ pub trait Work: Send + Sync {
 
     /// Subscribes to wakeups for shards that have something to claim.
     async fn listen_ready(&self) -> Box<dyn Wakeups>;
+
+    /// The format in which a transition writes its body and its journal entry.
+    fn written_format(&self) -> u8;
 }
 
 /// Wakeups of shards with work: at most one for each time that an idle shard gets work. A wakeup may be lost:

@@ -11,7 +11,7 @@ mod v1;
 
 use reader::Reader;
 
-pub use cursor::read_cursor;
+pub use cursor::{cursor_bytes, read_cursor, read_cursor_alone};
 pub use types::{
     ActiveflowSpec, BadRecord, EarlyInputs, Entry, FORMAT, FlowRef, OLDEST_FORMAT, Record, Start, State,
     Suspect, formats, hears_text, speak_next_format,
@@ -74,8 +74,9 @@ impl Entry {
 }
 
 impl Record {
-    pub fn to_bytes(&self, control: bool) -> Vec<u8> {
-        v1::record(self, control, FORMAT)
+    /// `flags` are the store's own, which a record read from bytes does not tell.
+    pub fn to_bytes(&self, flags: u8) -> Vec<u8> {
+        v1::record(self, flags, FORMAT)
     }
 
     /// # Errors

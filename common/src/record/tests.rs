@@ -39,7 +39,7 @@ fn record() -> Record {
 /// The bytes as format 1 was released; a change of the layout needs a new format.
 #[test]
 fn format_1_is_read_and_written_as_released() {
-    golden("activeflow-1", &record().to_bytes(false));
+    golden("activeflow-1", &record().to_bytes(0));
     assert_eq!(Record::from_bytes(&stored("activeflow-1")).unwrap(), record());
     let start = Start { id: ActiveflowId::from_bytes([5; 16]), class: Class::Chat, spec: record().spec };
     golden("start-1", &start.to_bytes());
@@ -52,7 +52,7 @@ fn format_1_is_read_and_written_as_released() {
 
 #[test]
 fn the_named_offsets_are_those_of_the_bytes() {
-    let (bytes, spec) = (record().to_bytes(false), record().spec.to_bytes());
+    let (bytes, spec) = (record().to_bytes(0), record().spec.to_bytes());
     let token = record().token.unwrap().to_bytes();
     assert!(bytes[TOKEN_AT..].starts_with(&token));
     assert!(bytes[HEAD_BYTES..].starts_with(&spec));
@@ -87,7 +87,7 @@ fn a_newer_format_is_named_before_anything_is_read() {
 #[test]
 fn a_value_inside_another_has_its_own_format() {
     let start = Start { id: ActiveflowId::from_bytes([5; 16]), class: Class::Chat, spec: record().spec };
-    let (mut of_record, mut of_start) = (record().to_bytes(false), start.to_bytes());
+    let (mut of_record, mut of_start) = (record().to_bytes(0), start.to_bytes());
     of_record[HEAD_BYTES] = FORMAT + 1;
     of_start[START_SPEC_AT] = FORMAT + 1;
     assert_eq!(Record::from_bytes(&of_record), Err(BadRecord::TooNew { found: FORMAT + 1 }));
@@ -97,10 +97,10 @@ fn a_value_inside_another_has_its_own_format() {
 #[test]
 fn fields_that_a_later_release_added_are_skipped_and_kept() {
     let longer = Record { later: vec![9; 12], ..record() };
-    let bytes = longer.to_bytes(true);
-    assert_eq!(bytes.len(), record().to_bytes(true).len() + 12);
+    let bytes = longer.to_bytes(1);
+    assert_eq!(bytes.len(), record().to_bytes(1).len() + 12);
     let read = Record::from_bytes(&bytes).unwrap();
-    assert_eq!((read.to_bytes(true), read), (bytes, longer));
+    assert_eq!((read.to_bytes(1), read), (bytes, longer));
     let start = Start { id: ActiveflowId::from_bytes([5; 16]), class: Class::Chat, spec: record().spec };
     assert_eq!(Start::from_bytes(&[start.to_bytes(), vec![9; 12]].concat()).unwrap(), start);
     let timer = Entry::Timer { wait: 7 };
@@ -109,7 +109,7 @@ fn fields_that_a_later_release_added_are_skipped_and_kept() {
 
 #[test]
 fn damaged_bytes_never_panic_and_name_the_offset() {
-    let whole = record().to_bytes(true);
+    let whole = record().to_bytes(1);
     for length in 0..HEAD_BYTES + 200 {
         assert!(Record::from_bytes(&whole[..length.min(whole.len() - 8)]).is_err());
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Format that this release writes once every live member reads it, and the highest that it reads.
+/// The newest format of this release, which it writes when every live member reads it.
 pub const FORMAT: u8 = 1;
 /// Lowest format that this binary reads. A binary reads the current format and the one before it.
 pub const OLDEST_FORMAT: u8 = 1;

@@ -4,7 +4,7 @@
 //! activeflow   0 format   1 head length (2)   3 state   4 suspect   5 attempts   6 role   7 class
 //!              8 version (8)        16 token (24)          40 wait (8)       48 deadline (8)
 //!             56 ready since (8)    64 created (8)         72 updated (8)
-//!             80 inbox bytes (4)    84 early bytes (4)     88 early count (2)   90 flags   91 -
+//!             80 inbox bytes (4)    84 early bytes (4)     88 early count (2)   90 flags (below)   91 nothing yet
 //!             92 spec length (4)    96 fields of later releases, up to the head's length
 //!             then the spec, then the body
 //! spec         0 format   1 reference key (16)   17 bundle (32)
@@ -15,7 +15,9 @@
 //! entry        0 format   1 tag   2 type (length (2), bytes)   start (length (4), bytes)   input (length (4), bytes)
 //! ```
 //!
-//! Numbers are big endian, times are microseconds. The store reads and writes ranges up to the body, never the body.
+//! Flags: 1 there is a control, 2 there are unsettled commands, 4 the reference starts one activeflow only. Until the first
+//! commit (version 0), the inbox begins with a trigger entry that its list lacks and its bytes (80) include; so the length of
+//! that entry belongs to the format. Numbers are big endian, times are microseconds. The store reads and writes ranges up to the body, never the body.
 
 use super::reader::Reader;
 use super::types::{
@@ -51,7 +53,7 @@ pub const TRIGGER_TAG: u8 = b's';
 /// Tag of an inbox entry for a due wait.
 pub const TIMER_TAG: u8 = b't';
 
-pub(super) fn record(record: &Record, control: bool, format: u8) -> Vec<u8> {
+pub(super) fn record(record: &Record, flags: u8, format: u8) -> Vec<u8> {
     let spec = spec(&record.spec, format);
     let head = HEAD_BYTES + record.later.len();
     let mut bytes = Vec::with_capacity(head + spec.len() + record.body.len());
@@ -73,7 +75,7 @@ pub(super) fn record(record: &Record, control: bool, format: u8) -> Vec<u8> {
     bytes.extend(record.inbox_bytes.to_be_bytes());
     bytes.extend(record.early.bytes.to_be_bytes());
     bytes.extend(record.early.count.to_be_bytes());
-    bytes.extend([u8::from(control), 0]);
+    bytes.extend([flags, 0]);
     bytes.extend((spec.len() as u32).to_be_bytes());
     bytes.extend(&record.later);
     bytes.extend(spec);

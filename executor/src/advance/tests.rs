@@ -22,7 +22,7 @@ fn waiting() -> Cursor {
 
 fn row_at(cursor: &Cursor, version: u64) -> Row {
     let mut row = row(1, Suspect::No);
-    row.record.body = cursor.to_bytes();
+    row.record.body = common::record::cursor_bytes(cursor, common::record::FORMAT);
     row.record.version = version;
     row.inbox.clear();
     row

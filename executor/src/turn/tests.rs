@@ -1,6 +1,6 @@
 use super::*;
 use crate::fakes::{event, incoming, spec};
-use common::record::Suspect;
+use common::record::{FORMAT, Suspect};
 use std::collections::BTreeMap;
 
 fn bundle(actions: serde_json::Value) -> Bundle {
@@ -33,6 +33,7 @@ fn decided(bundle: &Bundle, inbox: &[Entry], resumes: u32) -> Result<Decision, T
         resumes,
         actions: limits::ACTIONS_PER_STEP,
         quota: &MessageQuota::default(),
+        format: FORMAT,
     })
 }
 
@@ -61,9 +62,33 @@ fn a_cursor_that_yielded_resumes_at_least_once_in_each_turn() {
         resumes: 0,
         actions: limits::ACTIONS_PER_STEP,
         quota: &MessageQuota::default(),
+        format: FORMAT,
     };
     let second = decide(&turn).unwrap().transition.expect("it moves");
     assert_ne!(executed(&body), executed(&second.body));
+}
+
+#[test]
+fn the_cursor_and_the_journal_entry_have_the_format_that_every_member_reads() {
+    let bundle = bundle(serde_json::json!([{ "id": "a", "type": "answer" }]));
+    let row = crate::fakes::row(1, Suspect::No);
+    let turn = Turn {
+        id: row.claim.id,
+        spec: &spec(),
+        bundle: &bundle,
+        version: 0,
+        trigger: &incoming(),
+        body: &[],
+        inbox: &[Entry::Trigger],
+        control: None,
+        now: Timestamp::default(),
+        resumes: 0,
+        actions: limits::ACTIONS_PER_STEP,
+        quota: &MessageQuota::default(),
+        format: FORMAT + 1,
+    };
+    let transition = decide(&turn).unwrap().transition.unwrap();
+    assert_eq!([transition.body[0], transition.journal.unwrap()[0]], [FORMAT + 1; 2]);
 }
 
 #[test]
@@ -106,6 +131,7 @@ fn a_transition_reports_the_early_inputs_in_its_body() {
         resumes: 4,
         actions: limits::ACTIONS_PER_STEP,
         quota: &MessageQuota::default(),
+        format: FORMAT,
     });
     assert_eq!(paused.unwrap().transition.unwrap().early, both, "a pause changes nothing");
 }
@@ -143,6 +169,7 @@ fn a_turn_of_few_actions_is_one_step_and_leaves_the_rest() {
             resumes: 4,
             actions: 1,
             quota: &MessageQuota::default(),
+            format: FORMAT,
         };
         let decision = decide(&turn).unwrap();
         let entered = decision.actions.iter().filter(|(_, what)| *what == NoteKind::Entered).count();

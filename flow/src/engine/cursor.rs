@@ -6,8 +6,8 @@
 //!                    ▼ └───────┴──────────┘
 //!                  ended
 //! ```
-//! The bytes are a format byte and JSON with short names: every transition stores them anew. They repeat nothing that is in
-//! the bundle, and not what never changes: identity and trigger are stored beside them. Every new wait has the next id, so a
+//! It is JSON with short names: every transition stores it anew. It repeats nothing that is in the bundle, and not what
+//! never changes: identity and trigger are stored beside it. Every new wait has the next id, so a
 //! late timer names a wait that no longer exists.
 
 use super::effect::Command;
@@ -35,10 +35,6 @@ pub struct Identity {
 
 /// The command that ends a call, and the event that reports the end.
 pub(super) const HANGUP: &str = "call.hangup";
-/// The format of the bytes that this binary writes.
-pub const FORMAT: u8 = 1;
-/// The oldest format that this binary reads.
-const OLDEST_FORMAT: u8 = 1;
 
 /// State of an activeflow. Only [`crate::step()`] changes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -207,30 +203,22 @@ impl Cursor {
         }
     }
 
-    /// Reads the bytes of a cursor. Identity and trigger are stored beside them.
+    /// Reads a cursor. Identity and trigger are stored beside it.
     ///
     /// # Errors
-    /// The bytes are damaged, or have a newer format than this binary reads.
-    pub fn from_bytes(
-        bytes: &[u8],
-        identity: Identity,
-        trigger: Option<Event>,
-    ) -> Result<Cursor, FormatError> {
-        let Some((format, json)) = bytes.split_first() else {
-            return Err(FormatError::damaged("the cursor has no bytes"));
-        };
-        FormatError::check("the cursor", u32::from(*format), OLDEST_FORMAT.into()..=FORMAT.into())?;
+    /// [`FormatError::Damaged`].
+    pub fn from_json(json: &[u8], identity: Identity, trigger: Option<Event>) -> Result<Cursor, FormatError> {
         let mut reader = serde_json::Deserializer::from_slice(json);
         let read: Cursor = serde_path_to_error::deserialize(&mut reader).map_err(|e| {
             let (path, why) = (e.path(), e.inner());
-            FormatError::damaged(format_args!("the cursor's bytes cannot be read at {path}: {why}"))
+            FormatError::damaged(format_args!("the cursor cannot be read at {path}: {why}"))
         })?;
         let trigger = trigger.filter(|_| read.started_at.is_some());
         Ok(Cursor { identity, trigger, ..read })
     }
 
-    pub fn to_bytes(&self) -> Vec<u8> {
-        [vec![FORMAT], json::to_bytes(self)].concat()
+    pub fn to_json(&self) -> Vec<u8> {
+        json::to_bytes(self)
     }
 
     pub fn identity(&self) -> &Identity {

@@ -57,7 +57,7 @@ pub fn event(kind: &str, data: Value) -> Event {
 
 /// A cursor after it was stored and read.
 pub fn stored(cursor: &Cursor) -> Result<Cursor, flow::FormatError> {
-    Cursor::from_bytes(&cursor.to_bytes(), cursor.identity().clone(), cursor.trigger().cloned())
+    Cursor::from_json(&cursor.to_json(), cursor.identity().clone(), cursor.trigger().cloned())
 }
 
 impl Drive {

@@ -63,15 +63,10 @@ impl Upgrade {
         }
     }
 
-    /// Notes the format of the records that `process` wrote.
+    /// Notes the records that `process` wrote in the next format. They keep it, whoever writes them later.
     pub fn written(&self, process: &Process, ids: impl IntoIterator<Item = ActiveflowId>) {
-        let mut newer = super::simulation::lock(&self.0);
-        for id in ids {
-            if process.writes() > FORMAT {
-                newer.insert(id);
-            } else {
-                newer.remove(&id);
-            }
+        if process.writes() > FORMAT {
+            super::simulation::lock(&self.0).extend(ids);
         }
     }
 }

@@ -72,7 +72,9 @@ impl Call {
         sides: Vec<Start>,
     ) -> Deliver {
         let to = Destination::Reference { key: reference_key(&self.reference()), owner, sides };
-        Deliver { generation, ..self.deliver(event, kind, to) }
+        // Every event of an even call tells that its reference is single-use.
+        let single_use = self.0.is_multiple_of(2).then(|| single_use(event));
+        Deliver { generation, single_use, ..self.deliver(event, kind, to) }
     }
 
     pub fn to_activeflow(&self, event: u64, id: ActiveflowId, realm: &str) -> Deliver {
@@ -93,7 +95,7 @@ impl Call {
             to,
             kind: kind.into(),
             input: format!("{{\"id\":\"{event}\"}}").into_bytes(),
-            single_use: (kind == "call.incoming" && self.0.is_multiple_of(2)).then(|| single_use(event)),
+            single_use: None,
             always_fits: kind == "call.hangup",
         }
     }

@@ -2,6 +2,7 @@
 //! process of the old release lives, nothing is stored in the next format; afterwards it is, and no call suffers.
 
 use super::chaos::{HEALED, keep_logs, open_site, print_line, series, until, verdict};
+use common::record::HEAD_BYTES;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 const OLD: u8 = common::record::FORMAT;
 const ROLES: [&str; 5] = ["dispatcher", "dispatcher", "executor", "executor", "scheduler"];
 const NEXT: (&str, &str) = ("SIGNALBOX_TEST_NEXT_FORMAT", "for tests only");
+/// Where a record says the length of its spec.
+const SPEC_LENGTH_AT: usize = HEAD_BYTES - 4;
 const END: Duration = Duration::from_secs(30);
 const LIMIT: Duration = Duration::from_secs(900);
 /// Calls that start between two steps of the upgrade.
@@ -81,25 +84,39 @@ async fn upgrade(site: &Site, fleet: &mut Fleet, load: &Arc<Load>) -> anyhow::Re
     let started = load.started();
     until(|| load.started() >= started + 5 * CALLS).await;
     let stored = formats(site).await?;
-    print_line(&format!("records by format after the upgrade: {stored:?}"));
+    print_line(&format!("stored values by format after the upgrade: {stored:?}"));
     if !stored.contains_key(&(OLD + 1)) {
         wrong.push(format!("{stored:?} after everyone was replaced"));
     }
     Ok(wrong)
 }
 
-/// Number of records of activeflows by their format.
+/// Number of records of activeflows, of the cursors in them and of journal entries, by format.
 async fn formats(site: &Site) -> anyhow::Result<BTreeMap<u8, usize>> {
     let client = redis::Client::open(site.redis.url())?;
     let mut connection = client.get_multiplexed_async_connection().await?;
     let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("sb:{*}:a:*").query_async(&mut connection).await?;
     let mut counted = BTreeMap::new();
     for key in keys {
-        let mut command = redis::cmd("GETRANGE");
-        let format: Vec<u8> = command.arg(key).arg(0).arg(0).query_async(&mut connection).await?;
-        if let [format] = format[..] {
-            *counted.entry(format).or_default() += 1;
+        let record: Vec<u8> = redis::cmd("GET").arg(key).query_async(&mut connection).await?;
+        for format in record.first().into_iter().chain(cursor_in(&record)) {
+            *counted.entry(*format).or_default() += 1;
+        }
+    }
+    let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("sb:{*}:j:*").query_async(&mut connection).await?;
+    for key in keys {
+        let mut command = redis::cmd("LRANGE");
+        let entries: Vec<Vec<u8>> = command.arg(key).arg(0).arg(-1).query_async(&mut connection).await?;
+        for format in entries.iter().filter_map(|entry| entry.first()) {
+            *counted.entry(*format).or_default() += 1;
         }
     }
     Ok(counted)
+}
+
+/// The format of the cursor in a record: the first byte of its body.
+fn cursor_in(record: &[u8]) -> Option<&u8> {
+    let head = u16::from_be_bytes(record.get(1..3)?.try_into().ok()?);
+    let spec = u32::from_be_bytes(record.get(SPEC_LENGTH_AT..)?.first_chunk::<4>().copied()?);
+    record.get(usize::from(head) + spec as usize)
 }

@@ -63,7 +63,7 @@ pub fn from_json<T: DeserializeOwned>(mut parts: Parts<'_>, what: &str) -> Resul
 
 pub fn activeflow(id: ActiveflowId, held: &ActiveflowEntry) -> Vec<u8> {
     let control = held.control.as_ref().map(Control::to_bytes).unwrap_or_default();
-    let record = held.record.to_bytes(held.control.is_some());
+    let record = held.record.to_bytes(u8::from(held.control.is_some()));
     let mut bytes = bytes(&[
         id.as_bytes(),
         &held.claimed_at.as_micros().to_be_bytes(),

@@ -28,14 +28,16 @@ local function take(front)
   lengths[front.lane] = nil
   local claims = {}
   for _, r in ipairs(front.ready) do
-    r.state, r.token = 'c', token
-    save(r)
-    row(r)
     claims[#claims + 1] = now_text
     claims[#claims + 1] = r.id
   end
-  -- In pieces that fit the stack of a script.
+  -- In pieces that fit the stack of a script; first, so that a sweep finds them even if a row cannot be read.
   for i = 1, #claims, 1000 do redis.call('ZADD', P .. CLAIMS, unpack(claims, i, math.min(i + 999, #claims))) end
+  for _, r in ipairs(front.ready) do
+    r.state, r.token = 'c', token
+    save(r)
+    row(r)
+  end
 end
 
 -- The worker's last nonce and the ids that it claimed.

@@ -58,7 +58,7 @@ if r.state == 'c' and r.version == version then
   end
   if taken ~= '' and control_of(r) == taken then
     redis.call('DEL', key(CONTROL, r.id))
-    r.has_control = 0
+    drop_flag(r, HAS_CONTROL)
   end
   if journal ~= '' then
     local journal_key = key(JOURNAL, r.id)

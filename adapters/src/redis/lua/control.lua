@@ -9,7 +9,7 @@ local new = string.sub(control, 1, 1)
 if not r then return 'unknown' end
 
 -- Marks of requests share the window with events, and only deliveries rotate it.
-local newest = id_mark and tonumber(redis.call('HGET', P .. META, 'seen') or '0')
+local newest = id_mark and meta_of_shard().seen
 if id_mark then
   if is_marked(newest, content_bucket, content_mark) then return 'repeated' end
   if is_marked(newest, id_bucket, id_mark) then return 'reused' end
@@ -27,8 +27,7 @@ if r.state == 'e' then return 'ended' end
 
 if r.state == 'q' and new == 's' then
   check_owner(r)
-  redis.call('DEL', key(OUTBOX, r.id))
-  drop_flag(r, HAS_OUTBOX)
+  drop_outbox(r)
   end_activeflow(r, {}, feed_length)
   return 'ended'
 end
@@ -52,7 +51,7 @@ local keeps = old == 's'
   or (old == 'p' and new ~= 's' and new ~= 'r')
   or (new == 'r' and (old == 'c' or old == 'f'))
 if not keeps then redis.call('SET', key(CONTROL, r.id), control) end
-r.has_control = 1
+set_flag(r, HAS_CONTROL)
 if r.state == 'w' or (r.state == 'p' and (new == 's' or new == 'r')) then make_ready(r) end
 save(r)
 return accepted()

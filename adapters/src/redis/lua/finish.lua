@@ -8,8 +8,7 @@ if not r or r.token ~= token or r.version ~= version then return { 'fenced' } en
 if r.state ~= 'c' then return { 'released', r.version } end
 if ARGV[after] == 'e' then check_owner(r) end
 if unsettled == 0 then
-  if has_flag(r, HAS_OUTBOX) then redis.call('DEL', key(OUTBOX, r.id)) end
-  drop_flag(r, HAS_OUTBOX)
+  drop_outbox(r)
 else
   redis.call('LTRIM', key(OUTBOX, r.id), -unsettled, -1)
 end

@@ -24,6 +24,7 @@ end
 -- Appends an entry to the inbox; a parked activeflow becomes ready.
 local function push_input(r, entry)
   redis.call('RPUSH', key(INBOX, r.id), entry)
+  r.format = math.max(r.format, string.byte(entry, 1))
   r.inbox = r.inbox + #entry
   if r.state == 'w' then make_ready(r) end
 end

@@ -4,8 +4,8 @@
 -- nothing, if the id exists.
 local function create(start, role, trigger, flags, feed_length)
   local id = start_id(start)
-  local r = { id = id, state = 'r', suspect = 0, attempts = 0, role = role, class = string.byte(start, START_CLASS_AT + 1),
-    has_control = 0, flags = flags, version = 0, token = NO_TOKEN, wait = 0, deadline = 0, ready = now, created = now,
+  local r = { id = id, format = math.max(WRITES, string.byte(start, 1)), state = 'r', suspect = 0, attempts = 0, role = role, class = string.byte(start, START_CLASS_AT + 1), flags = flags,
+    version = 0, token = NO_TOKEN, wait = 0, deadline = 0, ready = now, created = now,
     updated = now, inbox = #TRIGGER_ENTRY, early_bytes = 0, early_count = 0, head_length = HEAD_BYTES, bytes = start,
     spec_at = START_SPEC_AT + 1, body_at = #start + 1 }
   if not redis.call('SET', key(RECORD, id), head(r) .. string.sub(start, r.spec_at), 'NX') then return false end
@@ -26,13 +26,10 @@ local function check_owner(r)
   r.is_owner = r.role == 'o' and owner == r.id
 end
 
--- The flags that the next owner of the same reference starts with.
-local function of_reference(r) return has_flag(r, IS_SINGLE_USE) and IS_SINGLE_USE or 0 end
-
 -- Delivers an unconsumed entry again: to the owner, if it hears the event or the entry starts an activeflow after it. Without
--- an owner, an entry that starts an activeflow starts the new owner, with `flags`. If the activeflow did not own the reference
--- (`owned`), only such entries are delivered.
-local function redeliver(ref, entry, owned, flags, feed_length)
+-- an owner, an entry that starts an activeflow starts the new owner. If the activeflow did not own the reference (`owned`), only
+-- such entries are delivered. (A single-use reference has none: a further start is a copy.)
+local function redeliver(ref, entry, owned, feed_length)
   local tag, kind, start, input = read_entry(entry)
   if tag ~= EVENT_TAG or (start == '' and not owned) then return end
   local owner_id = redis.call('HGET', P .. OWNERS, ref)
@@ -43,7 +40,7 @@ local function redeliver(ref, entry, owned, flags, feed_length)
       save(owner)
     end
   elseif start ~= '' then
-    create(start, 'o', input, flags, feed_length)
+    create(start, 'o', input, 0, feed_length)
   end
 end
 
@@ -55,8 +52,9 @@ local function end_activeflow(r, rest, feed_length)
     for _, entry in ipairs(inbox_of(r)) do left[#left + 1] = entry end
     redis.call('DEL', key(INBOX, r.id))
   end
-  if r.has_control ~= 0 then redis.call('DEL', key(CONTROL, r.id)) end
-  r.state, r.updated, r.inbox, r.early_bytes, r.early_count, r.has_control = 'e', now, 0, 0, 0, 0
+  if has_flag(r, HAS_CONTROL) then redis.call('DEL', key(CONTROL, r.id)) end
+  drop_flag(r, HAS_CONTROL)
+  r.state, r.updated, r.inbox, r.early_bytes, r.early_count = 'e', now, 0, 0, 0
   save(r)
   redis.call('ZADD', P .. ENDED, now_text, r.id)
   note(r.id, 'ended', '', feed_length)
@@ -65,7 +63,7 @@ local function end_activeflow(r, rest, feed_length)
     redis.call('HDEL', P .. OWNERS, ref)
     if has_flag(r, IS_SINGLE_USE) then redis.call('ZADD', P .. USED, 'XX', now_text, ref) end
   end
-  for _, entry in ipairs(left) do redeliver(ref, entry, r.is_owner, of_reference(r), feed_length) end
+  for _, entry in ipairs(left) do redeliver(ref, entry, r.is_owner, feed_length) end
 end
 
 -- Applies the disposition arguments[i] to a claim: k(eep), p(ark) wait until, z (pause), y(ield), e(nd) n entries.
@@ -80,7 +78,7 @@ local function settle(r, arguments, i, feed_length)
     error({ err = 'CORRUPT would be released with ' .. redis.call('LLEN', key(OUTBOX, r.id)) .. ' unsettled commands' })
   end
   if after == 'p' or after == 'z' then
-    if r.has_control ~= 0 or (after == 'p' and r.inbox ~= 0) then
+    if has_flag(r, HAS_CONTROL) or (after == 'p' and r.inbox ~= 0) then
       save(r)
       return { 'more', r.version, control_of(r), inbox_of(r) }
     end

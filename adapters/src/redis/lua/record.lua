@@ -1,11 +1,11 @@
 -- record.lua: an activeflow's record is one string with a binary head (common/src/record/v1.rs). Scripts read and write the
 -- head and read the spec, never the body. Fields that a later release added to a head stay as they are.
 -- ARGV[1] is the time in microseconds, empty for the server's; ARGV[2] two bytes: the newest format that the caller
--- reads, and the one that it writes, which every live member reads.
+-- reads, and the one that it writes, which every live member reads. A record keeps a newer format: what is in it may have it.
 -- State: r(eady), c(laimed), w(aiting), p(aused), q(uarantined), e(nded). Role: o(wner), s(ide run).
-local HEAD = '>BHBBBBBI8c24I8I8I8I8I8I4I4HBBI4'
--- Flags of a head. Until the first commit (version 0), the inbox begins with an entry for the trigger that its list lacks.
-local HAS_OUTBOX, IS_SINGLE_USE = 1, 2
+local HEAD = '>BHBBBBBI8c24I8I8I8I8I8I4I4HBxI4'
+-- Flags of a head.
+local HAS_CONTROL, HAS_OUTBOX, IS_SINGLE_USE = 1, 2, 4
 local NO_TOKEN = string.rep('\0', ID_BYTES + NONCE_BYTES)
 -- Offsets count from zero, positions in a Lua string from one.
 local HEAD_END = HEAD_BYTES + 1
@@ -26,10 +26,10 @@ local function load(id)
   if not bytes then return nil end
   local format = string.byte(bytes, 1)
   if format > READS then error({ err = 'TOONEW ' .. format }) end
-  local r = { id = id, bytes = bytes }
+  local r = { id = id, bytes = bytes, format = math.max(format, WRITES) }
   local _, spec_length
   _, r.head_length, r.state, r.suspect, r.attempts, r.role, r.class, r.version, r.token, r.wait, r.deadline, r.ready,
-    r.created, r.updated, r.inbox, r.early_bytes, r.early_count, r.has_control, r.flags, spec_length = struct.unpack(HEAD, bytes)
+    r.created, r.updated, r.inbox, r.early_bytes, r.early_count, r.flags, spec_length = struct.unpack(HEAD, bytes)
   r.state, r.role = string.char(r.state), string.char(r.role)
   r.spec_at = r.head_length + 1
   r.body_at = r.spec_at + spec_length
@@ -37,8 +37,8 @@ local function load(id)
 end
 
 local function head(r)
-  return struct.pack(HEAD, WRITES, r.head_length, string.byte(r.state), r.suspect, r.attempts, string.byte(r.role), r.class,
-    r.version, r.token, r.wait, r.deadline, r.ready, r.created, r.updated, r.inbox, r.early_bytes, r.early_count, r.has_control, r.flags,
+  return struct.pack(HEAD, r.format, r.head_length, string.byte(r.state), r.suspect, r.attempts, string.byte(r.role), r.class,
+    r.version, r.token, r.wait, r.deadline, r.ready, r.created, r.updated, r.inbox, r.early_bytes, r.early_count, r.flags,
     r.body_at - r.spec_at)
 end
 
@@ -72,8 +72,14 @@ local function set_flag(r, flag) if not has_flag(r, flag) then r.flags = r.flags
 
 local function drop_flag(r, flag) if has_flag(r, flag) then r.flags = r.flags - flag end end
 
+local function drop_outbox(r)
+  if not has_flag(r, HAS_OUTBOX) then return end
+  redis.call('DEL', key(OUTBOX, r.id))
+  drop_flag(r, HAS_OUTBOX)
+end
+
 local function control_of(r)
-  if r.has_control == 0 then return '' end
+  if not has_flag(r, HAS_CONTROL) then return '' end
   return redis.call('GET', key(CONTROL, r.id)) or ''
 end
 
@@ -84,6 +90,7 @@ local function event_entry(kind, start, input)
   return struct.pack(ENTRY, WRITES, EVENT_TAG, #kind, kind, #start) .. start .. struct.pack('>I4', #input) .. input
 end
 
+-- Until the first commit (version 0), an inbox begins with this entry, which its list lacks. Its length is that of its format.
 local TRIGGER_ENTRY = struct.pack('>BBHI4I4', WRITES, TRIGGER_TAG, 0, 0, 0)
 
 -- The entries of an activeflow's inbox.

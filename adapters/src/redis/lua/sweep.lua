@@ -48,13 +48,14 @@ local function give_up_reference(r)
   local ref = reference(r)
   if r.role ~= 'o' or redis.call('HGET', P .. OWNERS, ref) ~= r.id then return end
   redis.call('HDEL', P .. OWNERS, ref)
+  -- The list alone: the trigger stays.
   local inbox = redis.call('LRANGE', key(INBOX, r.id), 0, -1)
   if #inbox > 0 then redis.call('DEL', key(INBOX, r.id)) end
   for _, entry in ipairs(inbox) do
     local _, _, start = read_entry(entry)
     if start ~= '' then
       r.inbox = r.inbox - #entry
-      redeliver(ref, entry, true, of_reference(r), feed_length)
+      redeliver(ref, entry, true, feed_length)
     else
       redis.call('RPUSH', key(INBOX, r.id), entry)
     end

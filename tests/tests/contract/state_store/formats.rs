@@ -3,10 +3,11 @@
 use super::harness::*;
 use adapters::redis::{Settings, Store as Redis};
 use common::StoreError;
+use common::limits::CLAIM_OVERDUE;
 use common::member::{Member, Role};
 use common::ports::intake::Delivered;
 use common::ports::work::{ClaimRequest, Control, Disposition};
-use common::ports::{Intake, Members};
+use common::ports::{Intake, Lookup, Members};
 use common::record::{FORMAT, HEAD_BYTES};
 
 const NEWER: u8 = FORMAT + 1;
@@ -110,6 +111,61 @@ async fn what_is_written_is_the_newest_format_that_every_member_reads() {
     assert_eq!(written("call-4").await, [2; 3]);
 }
 
+/// Whoever writes the older format leaves a newer record newer: what is in it may be of the newer format.
+#[tokio::test]
+async fn a_record_never_goes_back_to_an_older_format() {
+    let w = StoreHarness::redis(false).await;
+    let raw = Raw::of(&w).await;
+    let upgrading = |writes| {
+        let clock = Some(w.time.clone());
+        let settings =
+            Settings { formats: (writes, 2), clock, ..Settings::new(w.url.as_deref().unwrap(), SHARDS) };
+        Redis::connect(settings).unwrap()
+    };
+    // Both read two formats; the first one writes the newer, the second one still the older.
+    let (newer, older) = (upgrading(2), upgrading(1));
+    let calls = calls_of_one_shard(2);
+    let (call, early) = (&calls[0], &calls[1]);
+    newer.deliver(&call.incoming("e1")).await.unwrap();
+    let id = call.start("e1").id;
+    let deliver = async |kind| older.deliver(&call.event(kind, kind)).await.unwrap();
+    assert!(matches!(deliver("call.digits").await, Delivered::Applied { .. }));
+    older.control(id, &Control::Resume).await.unwrap();
+    let want = ClaimRequest { max: 10, idle: false };
+    let refused = w.store.claim(call.shard(), worker(2), 9, want).await.unwrap_err();
+    assert!(matches!(refused, StoreError::TooNew { found: 2, .. }), "{refused}");
+    assert_eq!(raw.formats(&id).await, [2; 3]);
+
+    // A newer entry makes an older record newer.
+    older.deliver(&early.incoming("e2")).await.unwrap();
+    assert_eq!(raw.formats(&early.start("e2").id).await, [1; 3]);
+    newer.deliver(&early.event("e3", "call.digits")).await.unwrap();
+    older.control(early.start("e2").id, &Control::Resume).await.unwrap();
+    assert_eq!(raw.formats(&early.start("e2").id).await, [2, 1, 1]);
+}
+
+/// A claim that fails at one activeflow leaves the others where a sweep finds them.
+#[tokio::test]
+async fn what_a_failed_claim_took_is_ready_again_when_the_claim_is_overdue() {
+    let w = StoreHarness::redis(false).await;
+    let mut calls = calls_of_one_shard(2);
+    // The sweep makes them ready in the order of their ids.
+    calls.sort_by_key(|call| std::cmp::Reverse(call.start("e1").id));
+    for call in &calls {
+        w.applied(&call.incoming("e1")).await;
+    }
+    let raw = Raw::of(&w).await;
+    raw.damage_trigger(&calls[0].start("e1").id).await;
+    let want = ClaimRequest { max: 10, idle: false };
+    let refused = w.store.claim(calls[0].shard(), worker(1), 1, want).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Corrupt { .. }), "{refused}");
+    w.advance(CLAIM_OVERDUE.as_secs() + 1);
+    w.store.sweep(calls[0].shard(), &[]).await.unwrap();
+    let one = w.claim_as(worker(2), calls[1].shard(), 1).await;
+    assert_eq!(one.len(), 1);
+    assert_eq!(one[0].claim.id, calls[1].start("e1").id);
+}
+
 /// A later release of the same format may have added fields to the head.
 #[tokio::test]
 async fn fields_of_a_longer_head_survive_every_script() {
@@ -163,6 +219,14 @@ impl Raw {
         let key = [format!("sb:{{{}}}:e:", id.shard(SHARDS)).as_bytes(), id.as_bytes()].concat();
         let trigger: Vec<u8> = redis::cmd("GET").arg(key).query_async(&mut self.0.clone()).await.unwrap();
         [record[0], record[HEAD_BYTES], trigger[0]]
+    }
+
+    /// Puts a value of another type where the event is.
+    async fn damage_trigger(&self, id: &common::ActiveflowId) {
+        let key = [format!("sb:{{{}}}:e:", id.shard(SHARDS)).as_bytes(), id.as_bytes()].concat();
+        let mut commands = redis::pipe();
+        commands.del(&key).rpush(&key, "not a string");
+        let _: ((), i64) = commands.query_async(&mut self.0.clone()).await.unwrap();
     }
 
     async fn set_record(&self, id: &common::ActiveflowId, bytes: &[u8]) {
