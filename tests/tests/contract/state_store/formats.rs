@@ -7,7 +7,7 @@ use common::limits::CLAIM_OVERDUE;
 use common::member::{Member, Role};
 use common::ports::intake::Delivered;
 use common::ports::work::{ClaimRequest, Control, Disposition};
-use common::ports::{Intake, Lookup, Members};
+use common::ports::{Intake, Lookup, Members, Work};
 use common::record::{FORMAT, HEAD_BYTES};
 
 const NEWER: u8 = FORMAT + 1;
@@ -97,18 +97,19 @@ async fn what_is_written_is_the_newest_format_that_every_member_reads() {
     let written = async |subject: &str| {
         let start = call(subject).incoming("e1");
         assert!(matches!(next.deliver(&start).await.unwrap(), Delivered::Applied { .. }));
-        raw.formats(&call(subject).start("e1").id).await
+        let [record, spec, trigger] = raw.formats(&call(subject).start("e1").id).await;
+        [record, spec, trigger, next.written_format()]
     };
-    assert_eq!(written("call-1").await, [1; 3], "no member is known yet");
+    assert_eq!(written("call-1").await, [1; 4], "no member is known yet");
     next.heartbeat(&member(1, 2), &[]).await.unwrap();
-    assert_eq!(written("call-2").await, [2; 3]);
+    assert_eq!(written("call-2").await, [2; 4]);
     w.store.heartbeat(&member(2, 1), &[]).await.unwrap();
     next.heartbeat(&member(1, 2), &[]).await.unwrap();
-    assert_eq!(written("call-3").await, [1; 3]);
+    assert_eq!(written("call-3").await, [1; 4]);
     let old = w.store.get(call("call-2").start("e1").id).await.unwrap_err();
     assert!(matches!(old, StoreError::TooNew { found: 2, supported: 1, .. }), "{old}");
     next.heartbeat(&member(1, 2), &[worker(2)]).await.unwrap();
-    assert_eq!(written("call-4").await, [2; 3]);
+    assert_eq!(written("call-4").await, [2; 4]);
 }
 
 /// Whoever writes the older format leaves a newer record newer: what is in it may be of the newer format.
