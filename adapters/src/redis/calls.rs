@@ -1,10 +1,11 @@
-//! Calls of the script for operations on records. At most one call of a shard is under way: the operations that arrive
-//! meanwhile go together in the next one.
+//! Calls of the script for operations on records. The shards share four lanes. At most one call of a lane is under way: the
+//! operations that arrive meanwhile go together in the next one.
 //!
 //! ```text
-//! call ─► queue of the shard ─► task of the shard: up to 64 operations ─► EVALSHA ─► answers, in order
+//! call ─► queue of the lane ─► task of the lane: up to 64 operations ─► EVALSHA ─► answers, in order
 //! ```
-//! Each operation answers for itself. If the call has no answer, none of its operations has one.
+//! Each operation answers for itself. If the call has no answer, none of its operations has one. A cluster refuses a call for
+//! several slots before it starts; from then on each shard has calls of its own.
 
 use super::connections::{Connections, of_script};
 use super::reply::unexpected;
@@ -14,12 +15,14 @@ use super::{keys, metrics};
 use common::{Shard, StoreError};
 use redis::{ToRedisArgs, Value};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::oneshot;
 
-/// Maximum weight of one call: a shard's other callers wait for about a millisecond.
+/// Number of lanes: enough for Redis to have always something to do, and few, so that calls are large.
+pub const LANES: usize = 4;
+/// Maximum weight of one call: a lane's other callers wait for some milliseconds.
 const MAX_WEIGHT: u32 = 64;
 /// Maximum bytes of arguments in one call.
 const MAX_BYTES: usize = 256 * 1_024;
@@ -61,17 +64,21 @@ pub struct Calls {
     settings: Settings,
     /// The format in which scripts write.
     writes: Arc<AtomicU8>,
-    shards: Vec<Mutex<Queue>>,
+    /// Shard n is in lane n modulo their number.
+    lanes: [Mutex<Queue>; LANES],
+    /// Whether the server refuses calls for several shards.
+    is_cluster: AtomicBool,
 }
 
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Waiting>,
-    /// Whether a task sends the operations of this shard.
+    /// Whether a task sends the operations of this lane.
     is_served: bool,
 }
 
 struct Waiting {
+    shard: Shard,
     operation: Operation,
     reply: oneshot::Sender<Result<Value, StoreError>>,
 }
@@ -83,24 +90,29 @@ impl Calls {
         settings: Settings,
         writes: Arc<AtomicU8>,
     ) -> Calls {
-        let shards = (0..settings.shards).map(|_| Mutex::default()).collect();
-        Calls { connections, scripts, settings, writes, shards }
+        let (lanes, is_cluster) = (Default::default(), AtomicBool::new(false));
+        Calls { connections, scripts, settings, writes, lanes, is_cluster }
     }
 
     /// Performs one operation. It is performed although its caller is gone.
     ///
     /// # Errors
-    /// The server did not answer, or refused the operation.
+    /// There is no such shard, or the server did not answer, or refused the operation.
     pub async fn call(self: &Arc<Self>, shard: Shard, operation: Operation) -> Result<Value, StoreError> {
         let (name, begun) = (operation.name, Instant::now());
         let (reply, answer) = oneshot::channel();
+        if shard.0 >= self.settings.shards {
+            let reason = format!("shard {shard} does not exist: there are {}", self.settings.shards);
+            return Err(StoreError::Refused { operation: name, reason });
+        }
+        let lane = usize::from(shard.0) % LANES;
         let starts = {
-            let mut queue = self.queue(shard).ok_or_else(|| self.no_shard(name, shard))?;
-            queue.waiting.push_back(Waiting { operation, reply });
+            let mut queue = self.queue(lane);
+            queue.waiting.push_back(Waiting { shard, operation, reply });
             !std::mem::replace(&mut queue.is_served, true)
         };
         if starts {
-            tokio::spawn(self.clone().serve(shard));
+            tokio::spawn(self.clone().serve(lane));
         }
         let answer = answer.await.unwrap_or_else(|_| {
             Err(StoreError::Unanswered { operation: name, reason: "the call was given up".into() })
@@ -112,73 +124,87 @@ impl Calls {
         answer
     }
 
-    /// Sends the operations of a shard until none waits.
-    async fn serve(self: Arc<Self>, shard: Shard) {
-        let _release = Release { calls: &self, shard };
-        while let Some(batch) = self.queue(shard).and_then(|mut queue| queue.next()) {
-            self.send(shard, batch).await;
+    /// Sends the operations of a lane until none waits.
+    async fn serve(self: Arc<Self>, lane: usize) {
+        let _release = Release { calls: &self, lane };
+        loop {
+            let Some(mut batch) = self.queue(lane).next() else { return };
+            batch.sort_by_key(|waiting| waiting.shard);
+            let answers = self.answers(&batch).await;
+            for (waiting, answer) in batch.into_iter().zip(answers) {
+                let _ = waiting.reply.send(answer);
+            }
         }
     }
 
-    async fn send(&self, shard: Shard, batch: Vec<Waiting>) {
-        let mut call = self.scripts.batch.key(keys::shard(shard));
+    /// The answer of each operation of `batch`, which is in the order of shards.
+    async fn answers(&self, batch: &[Waiting]) -> Vec<Result<Value, StoreError>> {
+        if !self.is_cluster.load(Ordering::Relaxed) {
+            let answers = self.send(batch).await;
+            if !answers.iter().any(crosses_slots) {
+                return answers;
+            }
+            self.is_cluster.store(true, Ordering::Relaxed);
+        }
+        let mut answers = Vec::with_capacity(batch.len());
+        for of_a_shard in batch.chunk_by(|one, next| one.shard == next.shard) {
+            answers.extend(self.send(of_a_shard).await);
+        }
+        answers
+    }
+
+    /// Sends one call.
+    async fn send(&self, batch: &[Waiting]) -> Vec<Result<Value, StoreError>> {
+        let mut call = self.scripts.batch.prepare_invoke();
         let now = self.settings.clock.as_ref().map(|clock| clock.now().as_micros().to_string());
         let formats = [self.settings.formats.1, self.writes.load(Ordering::Relaxed)];
         call.arg(now.unwrap_or_default()).arg(formats.as_slice());
-        let mut replies = Vec::with_capacity(batch.len());
-        for Waiting { operation, reply } in batch {
-            call.arg(operation.name).arg(operation.arguments.len());
-            for argument in operation.arguments {
-                call.arg(argument);
+        for (index, of_a_shard) in (1..).zip(batch.chunk_by(|one, next| one.shard == next.shard)) {
+            call.key(keys::shard(of_a_shard[0].shard));
+            for Waiting { operation, .. } in of_a_shard {
+                call.arg(operation.name).arg(index).arg(operation.arguments.len());
+                for argument in &operation.arguments {
+                    call.arg(argument);
+                }
             }
-            replies.push((operation.name, reply));
         }
-        let count = replies.len();
-        metrics::batch(count);
+        metrics::batch(batch.len());
         let answer =
             self.connections.run("batch", async |connection| call.invoke_async(connection).await).await;
-        let mut answers = match answer {
-            Ok(Value::Array(answers)) if answers.len() == count => Ok(answers.into_iter()),
-            Ok(_) => Err(unexpected("batch", "an answer for each operation")),
-            Err(error) => Err(error),
-        };
-        for (name, reply) in replies {
-            let _ = reply.send(match &mut answers {
-                Ok(answers) => of_operation(name, answers.next().unwrap_or(Value::Nil)),
-                Err(error) => Err(of_call(name, error, count)),
-            });
+        let names = batch.iter().map(|waiting| waiting.operation.name);
+        match answer {
+            Ok(Value::Array(answers)) if answers.len() == batch.len() => {
+                names.zip(answers).map(|(name, answer)| of_operation(name, answer)).collect()
+            }
+            Ok(_) => {
+                let unexpected = unexpected("batch", "an answer for each operation");
+                names.map(|name| Err(of_call(name, &unexpected, batch.len()))).collect()
+            }
+            Err(error) => names.map(|name| Err(of_call(name, &error, batch.len()))).collect(),
         }
     }
 
-    fn queue(&self, shard: Shard) -> Option<MutexGuard<'_, Queue>> {
-        let queue = self.shards.get(usize::from(shard.0))?;
-        Some(queue.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn no_shard(&self, operation: &'static str, shard: Shard) -> StoreError {
-        let reason = format!("shard {shard} does not exist: there are {}", self.shards.len());
-        StoreError::Refused { operation, reason }
+    fn queue(&self, lane: usize) -> MutexGuard<'_, Queue> {
+        self.lanes[lane].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Leaves the queue of a shard, also after a panic: the next operation starts another task.
+/// Leaves the queue of a lane, also after a panic: the next operation starts another task.
 struct Release<'a> {
     calls: &'a Calls,
-    shard: Shard,
+    lane: usize,
 }
 
 impl Drop for Release<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking()
-            && let Some(mut queue) = self.calls.queue(self.shard)
-        {
-            *queue = Queue::default();
+        if std::thread::panicking() {
+            *self.calls.queue(self.lane) = Queue::default();
         }
     }
 }
 
 impl Queue {
-    /// The operations of the next call. `None` ends the task of the shard.
+    /// The operations of the next call. `None` ends the task of the lane.
     fn next(&mut self) -> Option<Vec<Waiting>> {
         let (mut batch, mut weight, mut bytes) = (Vec::new(), 0, 0);
         while let Some(next) = self.waiting.front() {
@@ -192,6 +218,11 @@ impl Queue {
         self.is_served = !batch.is_empty();
         self.is_served.then_some(batch)
     }
+}
+
+/// Whether a cluster refused the call because its shards are in several slots. Nothing was performed then.
+fn crosses_slots(answer: &Result<Value, StoreError>) -> bool {
+    matches!(answer, Err(StoreError::Refused { reason, .. }) if reason.starts_with("CROSSSLOT"))
 }
 
 /// The error of one operation when its whole call failed. In company it says nothing about this operation, so it must not count
@@ -232,7 +263,7 @@ mod tests {
         let operation = |weight: u32, bytes: usize| {
             let mut operation = Operation::new("claim").weight(weight);
             operation.arg(vec![0_u8; bytes]);
-            Waiting { operation, reply: oneshot::channel().0 }
+            Waiting { shard: Shard(0), operation, reply: oneshot::channel().0 }
         };
         let mut queue = Queue { is_served: true, ..Queue::default() };
         queue.waiting.extend((0..70).map(|_| operation(1, 10)));

@@ -7,6 +7,7 @@ use super::store::Store;
 use async_trait::async_trait;
 use common::ports::Intake;
 use common::ports::intake::{Deliver, Delivered, Destination, SingleUse};
+use common::record::trigger_bytes;
 use common::{EventKey, Shard, StoreError};
 
 /// Retention of solo attempts, longer than a queue holds a message.
@@ -26,7 +27,7 @@ impl Intake for Store {
             .arg(event.key.bucket() % keys::DEDUP_BUCKETS)
             .arg(self.settings.dedup_rotation.as_micros() as u64)
             .arg(&event.kind)
-            .arg(&event.input)
+            .arg(trigger_bytes(&event.input, writes))
             .arg(u8::from(event.always_fits));
         match &event.to {
             Destination::Activeflow { id, realm } => {

@@ -84,9 +84,14 @@ impl Reply {
         self.list()?.iter().map(|bytes| Entry::from_bytes(bytes).map_err(|e| bad(operation, &e))).collect()
     }
 
+    /// Reads the new head of a record, and the record before that.
     pub fn record(&mut self) -> Result<Record, StoreError> {
-        let operation = self.operation;
-        Record::from_bytes(&self.bytes()?).map_err(|e| bad(operation, &e))
+        let (head, mut bytes) = (self.bytes()?, self.bytes()?);
+        let Some(old) = bytes.get_mut(..head.len()) else {
+            return Err(unexpected(self.operation, "a record behind its head"));
+        };
+        old.copy_from_slice(&head);
+        Record::from_bytes(&bytes).map_err(|e| bad(self.operation, &e))
     }
 
     /// Reads the event that started an activeflow; empty if its key is lost.

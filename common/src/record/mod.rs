@@ -86,6 +86,11 @@ impl Record {
     }
 }
 
+/// An event as it is stored, in a format that [`crate::member::written_format`] chose.
+pub fn trigger_bytes(event: &[u8], format: u8) -> Vec<u8> {
+    v1::trigger(event, format)
+}
+
 /// The event in a stored trigger.
 ///
 /// # Errors

@@ -13,6 +13,7 @@
 //! start        0 format   1 activeflow id (16)   17 class   18 spec
 //! trigger      0 format   1 the event, as JSON
 //! entry        0 format   1 tag   2 type (length (2), bytes)   start (length (4), bytes)   input (length (4), bytes)
+//!              the input of an event is a trigger, that of a timer its wait (8)
 //! ```
 //!
 //! Flags: 1 there is a control, 2 there are unsettled commands, 4 the reference starts one activeflow only. Until the first
@@ -180,10 +181,15 @@ pub(super) fn entry(entry: &Entry, format: u8) -> Vec<u8> {
     match entry {
         Entry::Trigger => tagged(format, TRIGGER_TAG, "", &[], &[]),
         Entry::Event { kind, input, start } => {
-            tagged(format, EVENT_TAG, kind, start.as_deref().unwrap_or_default(), input)
+            let start = start.as_deref().unwrap_or_default();
+            tagged(format, EVENT_TAG, kind, start, &trigger(input, format))
         }
         Entry::Timer { wait } => tagged(format, TIMER_TAG, "", &[], &wait.to_be_bytes()),
     }
+}
+
+pub(super) fn trigger(event: &[u8], format: u8) -> Vec<u8> {
+    [&[format], event].concat()
 }
 
 fn tagged(format: u8, tag: u8, kind: &str, start: &[u8], input: &[u8]) -> Vec<u8> {
@@ -205,7 +211,7 @@ pub(super) fn read_entry(mut reader: Reader<'_>) -> Result<Entry, BadRecord> {
         TRIGGER_TAG => Ok(Entry::Trigger),
         EVENT_TAG => Ok(Entry::Event {
             kind,
-            input: reader.take(input_length)?.to_vec(),
+            input: super::trigger_from_bytes(reader.take(input_length)?)?.to_vec(),
             start: (!start.is_empty()).then_some(start),
         }),
         TIMER_TAG => Ok(Entry::Timer { wait: reader.long()? }),

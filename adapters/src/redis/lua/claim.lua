@@ -1,13 +1,13 @@
 -- claim: claims ready activeflows: resumed before fresh, longest ready first; suspects only for an idle worker.
 -- ARGV 3 token (worker, nonce; a worker's nonces grow)  4 max  5 '1' if the worker holds nothing else
--- Returns {'dead'} | {'rows', now, suspects that wait, {id, record, trigger, control, {inbox…}, {outbox…}}…}
+-- Returns {'dead'} | {'rows', now, suspects that wait, {id, head, record before, trigger, control, {inbox…}, {outbox…}}…}
 local token, max, idle = ARGV[3], tonumber(ARGV[4]), ARGV[5] == '1'
 local worker, nonce = string.sub(token, 1, ID_BYTES), string.sub(token, ID_BYTES + 1)
 if redis.call('HEXISTS', P .. DEAD, worker) == 1 then return { 'dead' } end
 
 local rows = {}
 local function row(r)
-  rows[#rows + 1] = { r.id, head(r) .. string.sub(r.bytes, HEAD_END), redis.call('GET', key(TRIGGER, r.id)) or '', control_of(r),
+  rows[#rows + 1] = { r.id, head(r), r.bytes, redis.call('GET', key(TRIGGER, r.id)) or '', control_of(r),
     inbox_of(r), has_flag(r, HAS_OUTBOX) and redis.call('LRANGE', key(OUTBOX, r.id), 0, -1) or {} }
 end
 

@@ -1,5 +1,5 @@
 -- deliver: applies one event once: dedup, then the owner or a new one, then side runs; makes a parked activeflow ready.
--- ARGV 3 generation  4 mark (10 bytes)  5 bucket  6 dedup rotation (us)  7 event type  8 input  9 '1' if it always fits
+-- ARGV 3 generation  4 mark (10 bytes)  5 bucket  6 dedup rotation (us)  7 event type  8 the event as a trigger  9 '1' if it always fits
 --      10 'a' or 'r'  11 activeflow id or reference key  12 realm  13 feed length  14 owner start or ''
 --      15 single use: '', or the event's own time (us), '0' without one  16… side starts
 -- Returns {'applied', to or '', backlog, started…} | {'duplicate'} | {'copy'} | {'unmatched'} | {'late'} | {'full', owner} | {'stale', generation}

@@ -1,6 +1,6 @@
 -- keys.lua: the keys that scripts use. RECORD, OWNERS, DEDUP_BUCKETS and so on are constants that scripts.rs writes in.
--- KEYS[1] is the prefix of every key: sb:{n} for shard n, so that all keys of a shard share its cluster slot, or
--- sb:{definitions} for what belongs to no shard.
+-- P is the prefix of every key: sb:{n} for shard n, so that all keys of a shard share its cluster slot, or sb:{definitions}
+-- for what belongs to no shard. In a call for several shards, `enter` changes it.
 local P = KEYS[1]
 
 -- A number without an exponent.

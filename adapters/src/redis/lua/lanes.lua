@@ -57,3 +57,8 @@ local function meta_of_shard()
   end
   return meta
 end
+
+-- Goes to the shard whose keys begin with `prefix`.
+local function enter(prefix)
+  if P ~= prefix then P, lengths, meta = prefix, {}, nil end
+end

@@ -9,7 +9,7 @@ local function create(start, role, trigger, flags, feed_length)
     updated = now, inbox = #TRIGGER_ENTRY, early_bytes = 0, early_count = 0, head_length = HEAD_BYTES, bytes = start,
     spec_at = START_SPEC_AT + 1, body_at = #start + 1 }
   if not redis.call('SET', key(RECORD, id), head(r) .. string.sub(start, r.spec_at), 'NX') then return false end
-  redis.call('SET', key(TRIGGER, id), string.char(WRITES) .. trigger)
+  redis.call('SET', key(TRIGGER, id), trigger)
   if role == 'o' then redis.call('HSET', P .. OWNERS, reference(r), id) end
   local _, customer = texts(r)
   redis.call('ZADD', key(CUSTOMER, customer), now_text, id)

@@ -113,7 +113,7 @@ end
 
 local function timer_entry(wait) return struct.pack('>BBHI4I4I8', WRITES, TIMER_TAG, 0, 0, 8, wait) end
 
--- tag, event type, start or '', input
+-- tag, event type, start or '', input (of an event: a trigger)
 local function read_entry(entry)
   local _, tag, kind, start_length, start_at = struct.unpack(ENTRY, entry)
   local input = struct.unpack('>I4c0', entry, start_at + start_length)

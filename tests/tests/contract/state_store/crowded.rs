@@ -1,7 +1,8 @@
 //! A store whose every operation on a shard goes in one call of the script with operations of strangers, before it and behind
-//! it. Some of these are refused, one fails because its record cannot be read.
+//! it, in its shard and in another one of its lane. Some of these are refused, one fails because its record cannot be read.
 
 use super::harness::{SHARDS, worker};
+use adapters::redis::LANES;
 use async_trait::async_trait;
 use common::ports::StateStore;
 use common::ports::intake::{Deliver, Destination};
@@ -80,7 +81,9 @@ impl Interceptor for Crowded {
         run: Run<T>,
     ) -> Result<T, StoreError> {
         let Some(shard) = shard_of(&operation) else { return run(self.store(), operation).await };
-        let (.., answer, (), (), ()) = join!(
+        let other = Shard((shard.0 + LANES as u16) % SHARDS);
+        let (.., answer, (), (), (), (), ()) = join!(
+            self.idle(other),
             self.failing(shard),
             self.fenced(shard),
             self.idle(shard),
@@ -88,6 +91,8 @@ impl Interceptor for Crowded {
             self.failing(shard),
             self.fenced(shard),
             self.idle(shard),
+            self.failing(other),
+            self.idle(other),
         );
         answer
     }

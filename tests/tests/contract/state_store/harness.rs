@@ -25,7 +25,7 @@ use tests::support::folder::Folder;
 use tests::support::redis::{Redis as Server, RedisOptions};
 use tokio::sync::{Mutex, MutexGuard};
 
-pub const SHARDS: u16 = 4;
+pub const SHARDS: u16 = 8;
 pub const START: i64 = 1_800_000_000_000_000;
 pub const CUSTOMER: &str = "00000000-0000-0000-0000-000000000000";
 

@@ -198,7 +198,7 @@ async fn another_number_of_shards_is_refused_with_both_numbers() {
     let folder = Folder::new();
     drop(StoreHarness::on_folder(folder.path(), &manual()));
     let refused = refusal(folder.path(), SHARDS * 2).to_string();
-    assert!(refused.contains("has 4 shards") && refused.contains("engine.shards is 8"), "{refused}");
+    assert!(refused.contains("has 8 shards") && refused.contains("engine.shards is 16"), "{refused}");
 }
 
 #[tokio::test]
