@@ -1,4 +1,4 @@
-//! The state store on Redis 7: operations in Lua, many of a shard in one call; all keys of a shard are in one cluster slot.
+//! The state store on Redis 7: operations in Lua, many in one call; all keys of a shard are in one cluster slot.
 //!
 //! Every operation may be repeated with the same arguments after an unanswered call. A command that a dead connection
 //! delivers late is refused by claim and version.

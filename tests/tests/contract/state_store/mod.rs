@@ -16,6 +16,7 @@ mod lookup;
 mod messages;
 mod on_disk;
 mod on_server;
+mod shared_calls;
 mod single_use;
 mod successors;
 mod suspects;
