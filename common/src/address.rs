@@ -77,6 +77,7 @@ pub fn address(
         }
     };
     Ok(Deliver {
+        eager: None,
         key: event_key(read),
         shard,
         generation: definitions.generation,

@@ -3,10 +3,12 @@
 
 use crate::address::{ParsedEvent, address};
 use crate::backoff::Backoff;
+use crate::ports::eager::Place;
 use crate::ports::intake::{Deliver, Delivered};
 use crate::ports::{Clock, Intake};
 use crate::refusal::Refusal;
 use crate::retry::until_answered;
+use crate::store_time::StoreTime;
 use crate::{ActiveflowId, Shard, StoreError};
 use flow::{Definitions, Timestamp};
 use std::future::Future;
@@ -25,6 +27,11 @@ pub trait DeliveryContext: Sync {
     /// Waits until the shard may take the event. The default does not wait.
     fn admit(&self, _deliver: &Deliver) -> impl Future<Output = ()> + Send {
         std::future::ready(())
+    }
+
+    /// A place at an executor of this process for the activeflow that the event would start. The default has none.
+    fn place(&self, _deliver: &Deliver) -> Option<Box<dyn Place>> {
+        None
     }
 
     /// Whether to wait while the store has no room for another activeflow. Otherwise that is an error.
@@ -66,8 +73,10 @@ pub async fn deliver<C: DeliveryContext>(
     let mut backoff = Backoff::default();
     let mut definitions = context.definitions();
     loop {
-        let deliver = address(read, &definitions, arrival, intake.shards())?;
+        let mut deliver = address(read, &definitions, arrival, intake.shards())?;
         context.admit(&deliver).await;
+        let place = context.place(&deliver);
+        deliver.eager = place.as_ref().map(|place| place.token());
         let delivered = match until_answered(clock, || answer_or_full(intake, &deliver)).await? {
             Ok(delivered) => delivered,
             Err(full) if !context.waits_for_room() => return Err(full.into()),
@@ -76,8 +85,16 @@ pub async fn deliver<C: DeliveryContext>(
                 continue;
             }
         };
+        if let Some(place) = place {
+            match delivered {
+                Delivered::Applied { claimed: Some(answered), .. } => {
+                    place.begin(&deliver, StoreTime { answered, received_at: clock.monotonic() });
+                }
+                _ => place.give_back(),
+            }
+        }
         match delivered {
-            Delivered::Applied { to, started, backlog } => {
+            Delivered::Applied { to, started, backlog, .. } => {
                 return Ok(DeliveryOutcome::Applied { shard: deliver.shard, to, started, backlog });
             }
             Delivered::Duplicate => return Ok(DeliveryOutcome::Duplicate),

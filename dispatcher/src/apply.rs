@@ -12,6 +12,7 @@ use common::deliver::{DeliveryContext, DeliveryOutcome, deliver};
 use common::event_metrics::{self, CountedOutcome, judged_by_arrival, type_label};
 use common::mask::masked;
 use common::ports::bus::Delivery;
+use common::ports::eager::Place;
 use common::ports::intake::{Deliver, Destination};
 use common::refusal::{Refusal, RefusalReason};
 use common::retry::until_answered;
@@ -175,6 +176,10 @@ impl DeliveryContext for Context<'_> {
     async fn refresh(&self, generation: u64) -> Result<Arc<Definitions>, DeliverError> {
         self.dispatcher.definitions.wait_for(generation).await;
         Ok(self.dispatcher.definitions.get())
+    }
+
+    fn place(&self, deliver: &Deliver) -> Option<Box<dyn Place>> {
+        self.dispatcher.ports.eager.clone()?.place(deliver)
     }
 
     async fn admit(&self, deliver: &Deliver) {

@@ -72,6 +72,7 @@ impl Harness {
             members: self.model.0.clone(),
             upkeep: self.clone(),
             clock: self.clone(),
+            eager: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The ports that a dispatcher uses.
 
-use common::ports::{Bus, Catalogue, Clock, Intake, Members, Upkeep};
+use common::ports::{Bus, Catalogue, Clock, EagerStarts, Intake, Members, Upkeep};
 use std::sync::Arc;
 
 #[derive(Clone)]
@@ -11,4 +11,6 @@ pub struct Ports {
     pub members: Arc<dyn Members>,
     pub upkeep: Arc<dyn Upkeep>,
     pub clock: Arc<dyn Clock>,
+    /// The executor of this process, if it has one.
+    pub eager: Option<Arc<dyn EagerStarts>>,
 }

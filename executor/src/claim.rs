@@ -4,6 +4,7 @@
 use crate::advance::{AdvanceOutcome, advance};
 use crate::claim_scheduler::{ClaimResult, ClaimScheduler, SuspectGroup};
 use crate::commit::release;
+use crate::eager::Outcome;
 use crate::executor::Executor;
 use crate::membership::{Assignment, Membership};
 use crate::metrics;
@@ -87,10 +88,13 @@ impl ClaimLoop {
         let mut wakeups = executor.ports.work.listen_ready().await;
         let mut poll = clock.sleep(Duration::ZERO);
         loop {
-            self.send_requests();
+            let promised = executor.ports.eager.withdraw();
+            self.send_requests(promised);
+            self.offer_places(promised);
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
+                outcome = executor.ports.eager.next() => self.eager_start(outcome),
                 () = &mut poll => {
                     self.scheduler.mark_ready((0..executor.config.shards).map(Shard));
                     poll = clock.sleep(executor.config.poll_interval);
@@ -108,23 +112,23 @@ impl ClaimLoop {
         self.assignment = self.membership.current();
         let shards = self.assignment.as_ref().map(|own| own.shards.clone()).unwrap_or_default();
         self.scheduler.assign(&shards);
-        self.scheduler.mark_ready(shards);
+        self.scheduler.mark_ready(shards.iter().copied());
     }
 
     fn is_assigned(&self, shard: Shard) -> bool {
         self.assignment.as_ref().is_some_and(|own| own.shards.contains(&shard))
     }
 
-    /// Sends all claim requests that the scheduler allows now.
-    fn send_requests(&mut self) {
+    /// Sends all claim requests that the scheduler allows now. `promised` places belong to the dispatcher.
+    fn send_requests(&mut self, promised: usize) {
         let Some(worker) = self.assignment.as_ref().map(|own| own.id) else { return };
-        while let Some((shard, want)) = self.next_request() {
+        while let Some((shard, want)) = self.next_request(promised) {
             self.nonce += 1;
             self.requests.push(claim(self.executor.clone(), shard, worker, self.nonce, want).boxed());
         }
     }
 
-    fn next_request(&mut self) -> Option<(Shard, ClaimRequest)> {
+    fn next_request(&mut self, promised: usize) -> Option<(Shard, ClaimRequest)> {
         let bus_up = self.executor.ports.bus.is_up();
         let was_up = std::mem::replace(&mut self.bus_up, bus_up);
         if bus_up && !was_up {
@@ -133,11 +137,32 @@ impl ClaimLoop {
         if self.group.is_some() {
             return None;
         }
-        let (running, now) = (self.running.len(), self.executor.ports.clock.monotonic());
+        let (running, now) = (self.running.len() + promised, self.executor.ports.clock.monotonic());
         if self.executor.broker.is_away() {
             return self.scheduler.next_probe(running, now);
         }
         self.scheduler.next(running, self.executor.config.capacity, now)
+    }
+
+    /// Offers the remaining room to the dispatcher of this process.
+    fn offer_places(&mut self, promised: usize) {
+        let Some(Assignment { id, shards }) = &self.assignment else { return };
+        if self.group.is_some() || self.scheduler.has_suspects() || self.executor.broker.is_away() {
+            return;
+        }
+        let room = self.scheduler.room(self.running.len() + promised, self.executor.config.capacity);
+        self.executor.ports.eager.offer(*id, shards.clone(), room);
+    }
+
+    fn eager_start(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Started(row, time) => {
+                metrics::claimed(1, 0);
+                self.begin(*row, time, false);
+            }
+            Outcome::Unknown(claim) => self.begin_release(claim),
+        }
+        metrics::in_flight(self.running.len());
     }
 
     fn handle_answer(&mut self, answer: Answer) {
@@ -230,6 +255,10 @@ impl ClaimLoop {
             return;
         }
         tracing::error!(activeflow_id = %claim.id, %error, "The task of an activeflow panicked; releasing its claim");
+        self.begin_release(claim);
+    }
+
+    fn begin_release(&mut self, claim: Claim) {
         let executor = self.executor.clone();
         let task = self.running.spawn(async move {
             release(&executor, &claim).await;
@@ -265,7 +294,7 @@ impl ClaimLoop {
             () = self.finish() => {}
             () = clock.sleep(grace * 3 / 4) => {}
         }
-        let answered = self.requests.is_empty();
+        let mut answered = self.requests.is_empty();
         self.running.abort_all();
         while let Some(ended) = self.running.join_next_with_id().await {
             if ended.is_ok() {
@@ -273,6 +302,8 @@ impl ClaimLoop {
             }
         }
         let mut claims: Vec<Claim> = self.tasks.drain().map(|(_, task)| task.claim).collect();
+        claims.extend(std::iter::from_fn(|| executor.ports.eager.try_next()).map(Outcome::claim));
+        answered &= executor.ports.eager.withdraw() == 0;
         claims.sort_by_key(|claim| claim.id);
         if !claims.is_empty() {
             tracing::warn!(
@@ -290,9 +321,13 @@ impl ClaimLoop {
     }
 
     async fn finish(&mut self) {
-        while !self.requests.is_empty() || !self.running.is_empty() {
+        let executor = self.executor.clone();
+        let eager = &executor.ports.eager;
+        while !self.requests.is_empty() || !self.running.is_empty() || eager.withdraw() > 0 {
             tokio::select! {
                 biased;
+                outcome = eager.next() => self.eager_start(outcome),
+                () = eager.none_taken(), if eager.withdraw() > 0 => {}
                 Some(answer) = self.requests.next() => self.handle_answer(answer),
                 Some(ended) = self.running.join_next_with_id() => self.task_ended(ended),
             }

@@ -91,12 +91,22 @@ impl ClaimScheduler {
                 .then_some((shard, ClaimRequest { max: GROUP, idle: true }))
                 .map(|next| self.request(next));
         }
-        let room = capacity.saturating_sub(running + self.reserved);
+        let room = self.room(running, capacity);
         if room == 0 {
             return None;
         }
         let want = ClaimRequest { max: room.min(BATCH) as u32, idle: false };
         self.next_ready().map(|shard| self.request((shard, want)))
+    }
+
+    /// Number of activeflows that may be claimed beside `running` and those that the requests in flight may return.
+    pub fn room(&self, running: usize, capacity: usize) -> usize {
+        capacity.saturating_sub(running + self.reserved)
+    }
+
+    /// Whether suspects wait for this executor, or a request that may return some is in flight.
+    pub fn has_suspects(&self) -> bool {
+        self.suspects_requested || !self.suspects.is_empty()
     }
 
     /// The shard whose suspects are next.

@@ -6,6 +6,7 @@ mod fixtures;
 pub use fixtures::{bundle, digit, event, incoming, message, row, spec, stuck};
 
 use crate::config::Config;
+use crate::eager::EagerStarts;
 use crate::executor::Executor;
 use crate::ports::Ports;
 use adapters::memory::{Limits, ManualTime, Store};
@@ -30,6 +31,7 @@ use std::time::Duration;
 #[derive(Default)]
 pub struct Harness {
     model: Model,
+    pub eager: Arc<EagerStarts>,
     /// All calls, in order: `commit 0: 1 inputs, 1 commands, Keep`, `publish 1`, `finish 1: 0 left, Park`, ...
     pub log: Mutex<Vec<String>>,
     /// The published commands.
@@ -79,6 +81,7 @@ impl Harness {
             members: self.clone(),
             bus: self.clone(),
             clock: self.clone(),
+            eager: self.eager.clone(),
         }
     }
 

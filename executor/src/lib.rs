@@ -19,6 +19,7 @@ mod claim;
 mod claim_scheduler;
 mod commit;
 mod config;
+mod eager;
 mod executor;
 mod failure_log;
 #[cfg(test)]
@@ -31,6 +32,7 @@ mod turn;
 mod turn_output;
 
 pub use config::Config;
+pub use eager::EagerStarts;
 pub use ports::Ports;
 
 use claim::ClaimLoop;

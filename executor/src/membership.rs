@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 #[derive(Clone, Debug)]
 pub struct Assignment {
     pub id: MemberId,
-    pub shards: BTreeSet<Shard>,
+    pub shards: Arc<BTreeSet<Shard>>,
 }
 
 /// The claim loop's view of the membership. The assignment is `None` until the first heartbeat: a worker that is not on
@@ -89,12 +89,13 @@ impl HeartbeatTask {
         let silent = self.detector.observe(&members, ports.clock.monotonic(), config.lease);
         let live: Vec<Member> = members.into_iter().filter(|member| !silent.contains(&member.id)).collect();
         let id = self.heartbeat.id();
-        let shards = assigned(id, Role::Executor, &live, config.shards).into_iter().collect();
+        let shards: BTreeSet<Shard> =
+            assigned(id, Role::Executor, &live, config.shards).into_iter().collect();
         self.assignment.send_if_modified(|assignment| {
-            let new = assignment.as_ref().is_none_or(|old| old.id != id || old.shards != shards);
+            let new = assignment.as_ref().is_none_or(|old| old.id != id || *old.shards != shards);
             if new {
                 tracing::info!(worker_id = %id, shards = shards.len(), of = config.shards, "Shards assigned to this executor");
-                *assignment = Some(Assignment { id, shards });
+                *assignment = Some(Assignment { id, shards: Arc::new(shards) });
             }
             new
         });

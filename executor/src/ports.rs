@@ -1,5 +1,6 @@
 //! The ports that an executor uses.
 
+use crate::eager::EagerStarts;
 use common::ports::{Bus, Catalogue, Clock, Members, Work};
 use std::sync::Arc;
 
@@ -10,4 +11,6 @@ pub struct Ports {
     pub members: Arc<dyn Members>,
     pub bus: Arc<dyn Bus>,
     pub clock: Arc<dyn Clock>,
+    /// What the dispatcher of this process starts for this executor.
+    pub eager: Arc<EagerStarts>,
 }

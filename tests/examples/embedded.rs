@@ -138,6 +138,7 @@ fn event(subject: &str) -> Deliver {
         input: vec![b'e'; EVENT],
         single_use: None,
         always_fits: false,
+        eager: None,
     }
 }
 

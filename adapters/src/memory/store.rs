@@ -158,6 +158,7 @@ mod tests {
                 input: vec![],
                 single_use: None,
                 always_fits: true,
+                eager: None,
             };
             store.deliver(&late).await.unwrap();
             time.advance(Limits::default().dedup_rotation);

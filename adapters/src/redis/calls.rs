@@ -1,11 +1,11 @@
-//! Calls of the script for operations on records. The shards share four lanes. At most one call of a lane is under way: the
-//! operations that arrive meanwhile go together in the next one.
+//! Calls of the script for operations on records. The shards share four queues. At most one call of a queue is under
+//! way: the operations that arrive meanwhile go together in the next one.
 //!
 //! ```text
-//! call ─► queue of the lane ─► task of the lane: up to 64 operations ─► EVALSHA ─► answers, in order
+//! call ─► queue ─► task of the queue: up to 64 operations ─► EVALSHA ─► answers, in order
 //! ```
 //! Each operation answers for itself. If the call has no answer, none of its operations has one. A cluster refuses a call for
-//! several slots before it starts; from then on each shard has calls of its own.
+//! several slots before it starts; from then on each shard has calls of its own, one after another.
 
 use super::connections::{Connections, of_script};
 use super::reply::unexpected;
@@ -20,9 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::oneshot;
 
-/// Number of lanes: enough for Redis to have always something to do, and few, so that calls are large.
-pub const LANES: usize = 4;
-/// Maximum weight of one call: a lane's other callers wait for some milliseconds.
+/// Number of queues: enough that Redis always has work, and few, so that calls are large.
+pub const CALL_QUEUES: usize = 4;
+/// Maximum weight of one call: the other callers wait for some milliseconds.
 const MAX_WEIGHT: u32 = 64;
 /// Maximum bytes of arguments in one call.
 const MAX_BYTES: usize = 256 * 1_024;
@@ -64,8 +64,8 @@ pub struct Calls {
     settings: Settings,
     /// The format in which scripts write.
     writes: Arc<AtomicU8>,
-    /// Shard n is in lane n modulo their number.
-    lanes: [Mutex<Queue>; LANES],
+    /// Shard n is in queue n modulo their number.
+    queues: [Mutex<Queue>; CALL_QUEUES],
     /// Whether the server refuses calls for several shards.
     is_cluster: AtomicBool,
 }
@@ -73,7 +73,7 @@ pub struct Calls {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Waiting>,
-    /// Whether a task sends the operations of this lane.
+    /// Whether a task sends the operations of this queue.
     is_served: bool,
 }
 
@@ -90,8 +90,8 @@ impl Calls {
         settings: Settings,
         writes: Arc<AtomicU8>,
     ) -> Calls {
-        let (lanes, is_cluster) = (Default::default(), AtomicBool::new(false));
-        Calls { connections, scripts, settings, writes, lanes, is_cluster }
+        let (queues, is_cluster) = (Default::default(), AtomicBool::new(false));
+        Calls { connections, scripts, settings, writes, queues, is_cluster }
     }
 
     /// Performs one operation. It is performed although its caller is gone.
@@ -105,14 +105,14 @@ impl Calls {
             let reason = format!("shard {shard} does not exist: there are {}", self.settings.shards);
             return Err(StoreError::Refused { operation: name, reason });
         }
-        let lane = usize::from(shard.0) % LANES;
+        let index = usize::from(shard.0) % CALL_QUEUES;
         let starts = {
-            let mut queue = self.queue(lane);
+            let mut queue = self.queue(index);
             queue.waiting.push_back(Waiting { shard, operation, reply });
             !std::mem::replace(&mut queue.is_served, true)
         };
         if starts {
-            tokio::spawn(self.clone().serve(lane));
+            tokio::spawn(self.clone().serve(index));
         }
         let answer = answer.await.unwrap_or_else(|_| {
             Err(StoreError::Unanswered { operation: name, reason: "the call was given up".into() })
@@ -124,11 +124,11 @@ impl Calls {
         answer
     }
 
-    /// Sends the operations of a lane until none waits.
-    async fn serve(self: Arc<Self>, lane: usize) {
-        let _release = Release { calls: &self, lane };
+    /// Sends the operations of a queue until none waits.
+    async fn serve(self: Arc<Self>, index: usize) {
+        let _release = Release { calls: &self, index };
         loop {
-            let Some(mut batch) = self.queue(lane).next() else { return };
+            let Some(mut batch) = self.queue(index).next() else { return };
             batch.sort_by_key(|waiting| waiting.shard);
             let answers = self.answers(&batch).await;
             for (waiting, answer) in batch.into_iter().zip(answers) {
@@ -184,27 +184,27 @@ impl Calls {
         }
     }
 
-    fn queue(&self, lane: usize) -> MutexGuard<'_, Queue> {
-        self.lanes[lane].lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self, index: usize) -> MutexGuard<'_, Queue> {
+        self.queues[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Leaves the queue of a lane, also after a panic: the next operation starts another task.
+/// Empties a queue after a panic of its task: the next operation starts another task.
 struct Release<'a> {
     calls: &'a Calls,
-    lane: usize,
+    index: usize,
 }
 
 impl Drop for Release<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            *self.calls.queue(self.lane) = Queue::default();
+            *self.calls.queue(self.index) = Queue::default();
         }
     }
 }
 
 impl Queue {
-    /// The operations of the next call. `None` ends the task of the lane.
+    /// The operations of the next call. `None` ends the task of the queue.
     fn next(&mut self) -> Option<Vec<Waiting>> {
         let (mut batch, mut weight, mut bytes) = (Vec::new(), 0, 0);
         while let Some(next) = self.waiting.front() {

@@ -31,7 +31,13 @@ impl Intake for Store {
             .arg(u8::from(event.always_fits));
         match &event.to {
             Destination::Activeflow { id, realm } => {
-                call.arg("a").arg(id.as_bytes()).arg(realm).arg(self.settings.feed_length).arg("").arg("");
+                call.arg("a")
+                    .arg(id.as_bytes())
+                    .arg(realm)
+                    .arg(self.settings.feed_length)
+                    .arg("")
+                    .arg("")
+                    .arg("");
             }
             Destination::Reference { key, owner, sides } => {
                 call.arg("r").arg(key).arg("").arg(self.settings.feed_length);
@@ -40,6 +46,7 @@ impl Intake for Store {
                     Some(SingleUse { dated }) => call.arg(dated.unwrap_or_default().as_micros()),
                     None => call.arg(""),
                 };
+                call.arg(event.eager.map(|token| token.to_bytes().to_vec()).unwrap_or_default());
                 for side in sides {
                     call.arg(side.bytes_in(writes));
                 }
@@ -67,9 +74,9 @@ fn delivered(mut reply: Reply) -> Result<Delivered, StoreError> {
                 [] => None,
                 bytes => Some(<[u8; 16]>::try_from(bytes).map_err(|_| unexpected("deliver", "an id"))?),
             };
-            let backlog = reply.number()?;
+            let (backlog, claimed) = (reply.number()?, reply.time_or_none()?);
             let started = (0..reply.rest()).map(|_| reply.id()).collect::<Result<_, _>>()?;
-            Delivered::Applied { to: to.map(common::ActiveflowId::from_bytes), started, backlog }
+            Delivered::Applied { to: to.map(common::ActiveflowId::from_bytes), started, backlog, claimed }
         }
         "duplicate" => Delivered::Duplicate,
         "copy" => Delivered::Copy,

@@ -9,7 +9,7 @@ const FAILURES: &str = "signalbox_store_failures_total";
 
 pub fn describe() {
     describe_histogram!(CALL_SECONDS, Unit::Seconds, "Time until the state store answered, by operation");
-    describe_histogram!(BATCH, "Operations of a shard in one call of the state store");
+    describe_histogram!(BATCH, "Operations in one call of the state store");
     describe_counter!(FAILURES, "Failed calls of the state store, by operation");
 }
 

@@ -22,7 +22,7 @@ mod upkeep;
 mod wakeups;
 mod work;
 
-pub use calls::LANES;
+pub use calls::CALL_QUEUES;
 pub use connections::{TLS, is_away};
 pub use inspect::{Facts, inspect};
 pub use server::{Footprint, Server};

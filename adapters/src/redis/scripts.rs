@@ -21,7 +21,7 @@ use redis::Script;
 use std::collections::HashMap;
 
 pub struct Scripts {
-    /// Performs operations on the records of a shard.
+    /// Performs operations on the records of shards.
     pub batch: Script,
     pub publish: Script,
     pub raise_generation: Script,

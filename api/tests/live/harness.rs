@@ -143,6 +143,7 @@ impl LiveHarness {
             members: self.store.clone(),
             bus: Arc::new(self.bus.clone()),
             clock,
+            eager: Arc::default(),
         };
         let config = executor::Config {
             instance: "here".into(),

@@ -261,6 +261,7 @@ impl ApiHarness {
             members: self.store.clone(),
             bus,
             clock: Arc::new(SystemClock::default()),
+            eager: Arc::default(),
         };
         let config = executor::Config {
             instance: "test:1".into(),

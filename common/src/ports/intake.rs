@@ -2,6 +2,7 @@
 
 use super::error::StoreError;
 use crate::record::Start;
+use crate::token::Token;
 use crate::{ActiveflowId, EventKey, Shard};
 use async_trait::async_trait;
 use flow::Timestamp;
@@ -22,9 +23,11 @@ pub struct Deliver {
     pub single_use: Option<SingleUse>,
     /// True for hang-ups and `command.*`. Others are refused by a full inbox with [`Delivered::InboxFull`].
     pub always_fits: bool,
+    /// The new owner is claimed under this token if nothing else of the shard is ready (see [`super::eager`]).
+    pub eager: Option<Token>,
 }
 
-/// Start of a single-use reference: every event to the reference says so. While its owner lives, and until the store forgets its
+/// Start of a single-use reference: every event to such a reference carries this. While its owner lives, and until the store forgets its
 /// end, a further start is a [`Delivered::Copy`], unless the event is dated after that end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SingleUse {
@@ -45,8 +48,9 @@ pub enum Destination {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivered {
     /// The event is stored: in the inbox of `to`, which the event may have started. `started` are all activeflows that it
-    /// started, `backlog` is the number of ready activeflows in the shard.
-    Applied { to: Option<ActiveflowId>, started: Vec<ActiveflowId>, backlog: u64 },
+    /// started, `backlog` is the number of ready activeflows in the shard. `claimed` is the store's time if `to` is claimed under
+    /// [`Deliver::eager`]; a repeated call gets it too, until somebody else claims it.
+    Applied { to: Option<ActiveflowId>, started: Vec<ActiveflowId>, backlog: u64, claimed: Option<Timestamp> },
     /// The event was applied before, within the dedup window: nothing changed.
     Duplicate,
     /// The event would start an activeflow for a single-use reference that started one before. It is not marked as applied.

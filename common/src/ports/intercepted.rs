@@ -52,7 +52,7 @@ pub type Running<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>
 /// One call of the state store, with the arguments of the port's method.
 #[derive(Clone, Debug)]
 pub enum Operation {
-    Deliver { event: Deliver },
+    Deliver { event: Box<Deliver> },
     CountAttempt { shard: Shard, key: EventKey, attempt: u64 },
     Claim { shard: Shard, worker: MemberId, nonce: u64, want: ClaimRequest },
     Commit { claim: Claim, version: u64, transition: Transition, after: Disposition },
@@ -133,7 +133,7 @@ impl<I: Interceptor> Intake for Intercepted<I> {
     }
 
     async fn deliver(&self, event: &Deliver) -> Answer<Delivered> {
-        intercept!(self, Deliver { event: event.clone() }, |store| store.deliver(event))
+        intercept!(self, Deliver { event: Box::new(event.clone()) }, |store| store.deliver(event))
     }
 
     async fn count_attempt(&self, shard: Shard, key: EventKey, attempt: u64) -> Answer<u32> {

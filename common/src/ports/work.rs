@@ -102,7 +102,7 @@ impl Control {
 /// Changes of one transition, stored in one operation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transition {
-    /// The new cursor.
+    /// The new cursor, which begins with its format (see [`crate::record::cursor_bytes`]).
     pub body: Vec<u8>,
     /// Number of consumed inbox entries, from the oldest.
     pub consumed: u32,

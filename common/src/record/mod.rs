@@ -9,6 +9,8 @@ mod reader;
 mod types;
 mod v1;
 
+use crate::token::Token;
+use flow::Timestamp;
 use reader::Reader;
 
 pub use cursor::{cursor_bytes, read_cursor, read_cursor_alone};
@@ -74,6 +76,34 @@ impl Entry {
 }
 
 impl Record {
+    /// The record of an activeflow that is ready for its first claim.
+    pub fn new(start: &Start, owner: bool, now: Timestamp) -> Record {
+        Record {
+            state: State::Ready,
+            suspect: Suspect::No,
+            attempts: 0,
+            owner,
+            class: start.class,
+            version: 0,
+            token: None,
+            wait: 0,
+            deadline: None,
+            ready_since: now,
+            created: now,
+            updated: now,
+            inbox_bytes: Entry::Trigger.to_bytes().len() as u32,
+            early: EarlyInputs::default(),
+            later: Vec::new(),
+            spec: start.spec.clone(),
+            body: Vec::new(),
+        }
+    }
+
+    pub fn claim(&mut self, token: Token) {
+        self.state = State::Claimed;
+        self.token = Some(token);
+    }
+
     /// `flags` are the store's own, which a record read from bytes does not tell.
     pub fn to_bytes(&self, flags: u8) -> Vec<u8> {
         v1::record(self, flags, FORMAT)

@@ -149,3 +149,24 @@ fn path(name: &str) -> std::path::PathBuf {
 fn unhex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
+
+#[test]
+fn a_body_is_a_format_and_a_cursor() {
+    let (spec, id) = (record().spec, ActiveflowId::from_bytes([5; 16]));
+    let event = serde_json::json!({
+        "specversion": "1.0", "id": "e1", "source": "sbc-1", "type": "call.incoming", "subject": "call-4711", "data": {}
+    });
+    let trigger = event.to_string().into_bytes();
+    let cursor =
+        flow::Cursor::from_json(br#"{"f":[{"f":"main","a":"menu"}]}"#, spec.identity(id), None).unwrap();
+    let body = cursor_bytes(&cursor, FORMAT);
+    assert_eq!(body[0], FORMAT);
+    assert_eq!(read_cursor(id, &spec, &body, &trigger).as_ref(), Ok(&cursor));
+    assert_eq!(read_cursor_alone(id, &spec, &body), Ok(cursor.clone()));
+    let newer = flow::FormatError::Newer { found: u32::from(FORMAT) + 1, supported: FORMAT.into() };
+    assert_eq!(read_cursor_alone(id, &spec, &cursor_bytes(&cursor, FORMAT + 1)), Err(newer));
+    for damaged in [&b""[..], &cursor_bytes(&cursor, 0), &[FORMAT], &[FORMAT, b'x']] {
+        let read = read_cursor_alone(id, &spec, damaged);
+        assert!(matches!(read, Err(flow::FormatError::Damaged(_))), "{damaged:?}");
+    }
+}

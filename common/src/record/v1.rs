@@ -4,7 +4,7 @@
 //! activeflow   0 format   1 head length (2)   3 state   4 suspect   5 attempts   6 role   7 class
 //!              8 version (8)        16 token (24)          40 wait (8)       48 deadline (8)
 //!             56 ready since (8)    64 created (8)         72 updated (8)
-//!             80 inbox bytes (4)    84 early bytes (4)     88 early count (2)   90 flags (below)   91 nothing yet
+//!             80 inbox bytes (4)    84 early bytes (4)     88 early count (2)   90 flags (below)   91 always 0
 //!             92 spec length (4)    96 fields of later releases, up to the head's length
 //!             then the spec, then the body
 //! spec         0 format   1 reference key (16)   17 bundle (32)
@@ -17,8 +17,8 @@
 //! ```
 //!
 //! Flags: 1 there is a control, 2 there are unsettled commands, 4 the reference starts one activeflow only. Until the first
-//! commit (version 0), the inbox begins with a trigger entry that its list lacks and its bytes (80) include; so the length of
-//! that entry belongs to the format. Numbers are big endian, times are microseconds. The store reads and writes ranges up to the body, never the body.
+//! commit (version 0), the inbox begins with a trigger entry that its list lacks and its bytes (80) include; that entry has 12 bytes
+//! in every format. Numbers are big endian, times are microseconds. The store reads and writes ranges up to the body, never the body.
 
 use super::reader::Reader;
 use super::types::{

@@ -62,7 +62,10 @@ async fn a_reference_keeps_its_turn_across_lives_of_the_consumer() {
     drop(first);
     harness.answers.lock().unwrap().insert(
         "e1".into(),
-        VecDeque::from([Delivered::Applied { to: None, started: vec![], backlog: 0 }, Delivered::Duplicate]),
+        VecDeque::from([
+            Delivered::Applied { to: None, started: vec![], backlog: 0, claimed: None },
+            Delivered::Duplicate,
+        ]),
     );
     second.send(delivery(1, "e1", "a")).unwrap();
     second.send(delivery(2, "e2", "a")).unwrap();

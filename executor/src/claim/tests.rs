@@ -85,7 +85,7 @@ fn away(harness: &Arc<Harness>) -> ClaimLoop {
     executor.broker.overdue();
     let (membership, _) = Membership::begin(executor.clone());
     let mut claims = ClaimLoop::new(executor, membership);
-    claims.assignment = Some(Assignment { id: MemberId::from(1), shards: [Shard(0)].into() });
+    claims.assignment = Some(Assignment { id: MemberId::from(1), shards: Arc::new([Shard(0)].into()) });
     claims.scheduler.mark_ready([Shard(0)]);
     claims
 }
@@ -101,10 +101,10 @@ async fn while_the_broker_is_away_work_without_commands_runs_without_a_pause() {
     harness.ready.lock().unwrap().insert(Shard(0), rows.collect());
     let mut claims = away(&harness);
     for _ in 0..5 {
-        claims.send_requests();
+        claims.send_requests(0);
         let answer = claims.requests.next().await.unwrap();
         claims.handle_answer(answer);
-        assert_eq!((claims.running.len(), claims.next_request()), (1, None));
+        assert_eq!((claims.running.len(), claims.next_request(0)), (1, None));
         let ended = claims.running.join_next_with_id().await.unwrap();
         claims.task_ended(ended);
     }
@@ -118,9 +118,9 @@ async fn a_connection_that_is_back_is_probed_at_once() {
     let mut claims = away(&harness);
     claims.scheduler.probe_sent(Duration::ZERO);
     harness.down.store(true, Ordering::Relaxed);
-    assert_eq!(claims.next_request(), None);
+    assert_eq!(claims.next_request(0), None);
     harness.down.store(false, Ordering::Relaxed);
-    assert!(claims.next_request().is_some());
+    assert!(claims.next_request(0).is_some());
 }
 
 #[tokio::test]
@@ -131,10 +131,10 @@ async fn an_activeflow_whose_task_panics_is_released_at_once_three_times() {
     let executor = Arc::new(harness.executor());
     let (membership, _) = Membership::begin(executor.clone());
     let mut claims = ClaimLoop::new(executor, membership);
-    claims.assignment = Some(Assignment { id: MemberId::from(1), shards: [Shard(0)].into() });
+    claims.assignment = Some(Assignment { id: MemberId::from(1), shards: Arc::new([Shard(0)].into()) });
     for released in [1, 2, 3, 3] {
         claims.scheduler.mark_ready([Shard(0)]);
-        claims.send_requests();
+        claims.send_requests(0);
         claims.finish().await;
         assert_eq!(harness.log(), vec!["release"; released]);
     }

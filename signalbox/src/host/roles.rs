@@ -38,6 +38,7 @@ fn dispatcher_ports(backends: &Backends) -> dispatcher::Ports {
         members: backends.store.clone(),
         upkeep: backends.store.clone(),
         clock: backends.clock.clone(),
+        eager: Some(backends.eager.clone()),
     }
 }
 
@@ -63,6 +64,7 @@ fn executor_ports(backends: &Backends) -> executor::Ports {
         members: backends.store.clone(),
         bus: backends.bus.clone(),
         clock: backends.clock.clone(),
+        eager: backends.eager.clone(),
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Backends {
     /// `None` if commands are published to AMQP.
     pub commands: Option<Arc<dyn Commands>>,
     pub clock: Arc<dyn Clock>,
+    /// What the dispatcher of this process starts for its executor.
+    pub eager: Arc<executor::EagerStarts>,
     pub kinds: BackendKinds,
     /// Name of this process: `host:pid`.
     pub instance: String,
@@ -57,7 +59,8 @@ pub async fn open(config: &Config, name: &str, startup: Option<&Startup>) -> Res
         ),
     };
     let clock = Arc::new(SystemClock::default());
-    Ok(Backends { store, bus, rejects, commands, clock, kinds, instance, ping, folder, broker })
+    let eager = Arc::default();
+    Ok(Backends { store, bus, rejects, commands, clock, eager, kinds, instance, ping, folder, broker })
 }
 
 /// Ports for events and commands.

@@ -169,24 +169,39 @@ impl Nemesis {
         let clock: Arc<dyn Clock> =
             Arc::new(ProcessClock::new(self.simulation.time.clone(), Rng::new(seed, 9)));
         let shutdown = CancellationToken::new();
+        let (eager, cancelled) = (Arc::new(executor::EagerStarts::default()), shutdown.clone());
+        let executor = executor::Ports {
+            work: store.clone(),
+            catalogue: store.clone(),
+            members: store.clone(),
+            bus: bus.clone(),
+            clock: clock.clone(),
+            eager: eager.clone(),
+        };
+        let executor = || {
+            let settings = settings::executor(&process.name, &mut Rng::new(seed, 10));
+            executor::run(executor.clone(), settings, cancelled.clone())
+        };
         let task = match role {
-            Role::Dispatcher => tokio::spawn(dispatcher::run(
-                dispatcher::Ports {
+            Role::Dispatcher => {
+                let dispatcher = dispatcher::Ports {
                     bus,
                     intake: store.clone(),
                     catalogue: store.clone(),
                     members: store.clone(),
                     upkeep: store,
                     clock,
-                },
-                settings::dispatcher(&process.name),
-                shutdown.clone(),
-            )),
-            Role::Executor => tokio::spawn(executor::run(
-                executor::Ports { work: store.clone(), catalogue: store.clone(), members: store, bus, clock },
-                settings::executor(&process.name, &mut Rng::new(seed, 10)),
-                shutdown.clone(),
-            )),
+                    eager: Some(eager),
+                };
+                let settings = settings::dispatcher(&process.name);
+                let dispatcher = dispatcher::run(dispatcher, settings, shutdown.clone());
+                // Some share their process with an executor.
+                match self.rng.percent(50).then(executor) {
+                    Some(executor) => tokio::spawn(async { _ = tokio::join!(dispatcher, executor) }),
+                    None => tokio::spawn(dispatcher),
+                }
+            }
+            Role::Executor => tokio::spawn(executor()),
             Role::Scheduler => tokio::spawn(scheduler::run(
                 scheduler::Ports {
                     upkeep: store.clone(),

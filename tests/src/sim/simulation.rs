@@ -9,8 +9,8 @@ use super::upgrade::{Touch, Upgrade};
 use crate::rng::Rng;
 use adapters::memory::{ChangeTracker, Limits, ManualTime, Store};
 use common::StoreError;
-use common::ports::work::Row;
 use flow::Timestamp;
+use flow::route::Reference;
 use flow::route::Window;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -170,11 +170,11 @@ impl Simulation {
     }
 
     /// Kills `process` after a few milliseconds if it claimed a poison activeflow.
-    pub fn kill_if_poisonous(self: &Arc<Self>, process: &Arc<Process>, rows: &[Row]) {
+    pub fn kill_if_poisonous(self: &Arc<Self>, process: &Arc<Process>, claimed: &[&Reference]) {
         let poison = lock(&self.poison).clone();
         let quarantined = self.audit(|audit| audit.quarantined());
         let poison = poison.filter(|poison| quarantined.iter().all(|(subject, _)| subject != poison));
-        let is_poisonous = rows.iter().any(|row| Some(&row.record.spec.reference.subject) == poison.as_ref());
+        let is_poisonous = claimed.iter().any(|reference| Some(&reference.subject) == poison.as_ref());
         if is_poisonous && !self.is_healed() {
             let (simulation, process, soon) =
                 (self.clone(), process.clone(), self.rng(|rng| rng.millis(1, 4)));

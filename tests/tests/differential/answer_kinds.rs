@@ -58,12 +58,18 @@ impl Answer {
         }
     }
 
-    /// Whether the same call may answer `again` right after it answered `self`. A repeated event is a duplicate, and a
+    /// Whether the same call may answer `again` right after it answered `self`. A repeated event is a duplicate or, if the
+    /// call claimed, gets the same claim; and a
     /// repeated sweep finds less to do; all other answers are equal.
     pub fn may_be_followed_by(&self, again: &Answer) -> bool {
         match (self, again) {
-            (Answer::Delivered(Delivered::Applied { .. }), Answer::Delivered(again)) => {
-                *again == Delivered::Duplicate
+            (Answer::Delivered(Delivered::Applied { to, claimed, .. }), Answer::Delivered(again)) => {
+                match again {
+                    Delivered::Applied { to: again, claimed: Some(_), .. } => {
+                        claimed.is_some() && again == to
+                    }
+                    again => *again == Delivered::Duplicate,
+                }
             }
             // With an id; without one, a repeated control is accepted again.
             (Answer::Controlled(Controlled::Accepted), Answer::Controlled(Controlled::Repeated)) => true,
@@ -80,6 +86,7 @@ impl Answer {
 
 fn of_delivered(delivered: &Delivered) -> &'static str {
     match delivered {
+        Delivered::Applied { claimed: Some(_), .. } => "applied, owner started and claimed",
         Delivered::Applied { to: Some(to), started, .. } if started.contains(to) => "applied, owner started",
         Delivered::Applied { to: Some(_), started, .. } if started.is_empty() => "applied to an existing one",
         Delivered::Applied { to: Some(_), .. } => "applied to an existing one, sides started",

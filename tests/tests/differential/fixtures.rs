@@ -97,6 +97,7 @@ impl Call {
             input: format!("{{\"id\":\"{event}\"}}").into_bytes(),
             single_use: None,
             always_fits: kind == "call.hangup",
+            eager: None,
         }
     }
 }

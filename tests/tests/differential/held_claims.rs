@@ -1,6 +1,7 @@
 //! The claims that the workers believe to hold, and their old claims, which are used again too.
 
 use super::operation::{Answer, Operation};
+use common::ports::intake::Delivered;
 use common::ports::work::{Claim, Claimed, CommitOutcome, Control, Row};
 use common::record::Entry;
 use tests::rng::Rng;
@@ -38,6 +39,14 @@ impl HeldClaims {
                 for row in rows {
                     self.held.retain(|held| held.claim != row.claim);
                     self.held.push(HeldClaim::from(row));
+                }
+            }
+            (Operation::Deliver(event), Answer::Delivered(Delivered::Applied { to, claimed, .. })) => {
+                if let (Some(id), Some(token), Some(_)) = (to, event.eager, claimed) {
+                    let claim = Claim { id: *id, shard: event.shard, token };
+                    self.held.retain(|held| held.claim != claim);
+                    let inbox = vec![Entry::Trigger];
+                    self.held.push(HeldClaim { claim, version: 0, inbox, unsettled: 0, control: None });
                 }
             }
             (_, Answer::CommitOutcome(CommitOutcome::RateLimited { .. })) => {}

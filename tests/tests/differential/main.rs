@@ -35,6 +35,7 @@ const EXPECTED: &[(&str, &[&str])] = &[
         "deliver",
         &[
             "applied, owner started",
+            "applied, owner started and claimed",
             "applied to an existing one",
             "applied to an existing one, sides started",
             "applied, sides started",

@@ -14,6 +14,7 @@ use flow::{Definitions, Timestamp};
 pub const FEED_LENGTH: u32 = 150;
 const ALL: u32 = 100_000;
 
+#[expect(clippy::large_enum_variant, reason = "a history has some thousand")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
     Deliver(Deliver),

@@ -58,7 +58,7 @@ impl Plan {
             Plan::Journal { left } => {
                 let Some(held) = generator.claims.held.last().cloned() else { return (None, None) };
                 let made = Transition {
-                    body: format!("body {left}").into_bytes(),
+                    body: format!("\u{1}body {left}").into_bytes(),
                     journal: Some(format!("{{\"n\":{left}}}").into_bytes()),
                     ..Transition::default()
                 };

@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 const OLD: u8 = common::record::FORMAT;
 const ROLES: [&str; 5] = ["dispatcher", "dispatcher", "executor", "executor", "scheduler"];
+/// The stored values whose formats are counted.
+const VALUES: [&str; 3] = ["record", "cursor", "journal entry"];
 const NEXT: (&str, &str) = ("SIGNALBOX_TEST_NEXT_FORMAT", "for tests only");
 /// Where a record says the length of its spec.
 const SPEC_LENGTH_AT: usize = HEAD_BYTES - 4;
@@ -69,7 +71,7 @@ async fn upgrade(site: &Site, fleet: &mut Fleet, load: &Arc<Load>) -> anyhow::Re
         let started = load.started();
         until(|| load.started() >= started + CALLS).await;
         let stored = formats(site).await?;
-        if stored.keys().any(|format| *format != OLD) {
+        if stored.keys().any(|(_, format)| *format != OLD) {
             wrong.push(format!("{stored:?} before {} was replaced", fleet.members[index].name));
         }
         let member = &mut fleet.members[index];
@@ -85,22 +87,25 @@ async fn upgrade(site: &Site, fleet: &mut Fleet, load: &Arc<Load>) -> anyhow::Re
     until(|| load.started() >= started + 5 * CALLS).await;
     let stored = formats(site).await?;
     print_line(&format!("stored values by format after the upgrade: {stored:?}"));
-    if !stored.contains_key(&(OLD + 1)) {
+    if VALUES.iter().any(|value| !stored.contains_key(&(*value, OLD + 1))) {
         wrong.push(format!("{stored:?} after everyone was replaced"));
     }
     Ok(wrong)
 }
 
-/// Number of records of activeflows, of the cursors in them and of journal entries, by format.
-async fn formats(site: &Site) -> anyhow::Result<BTreeMap<u8, usize>> {
+/// Number of stored values of each kind and format.
+async fn formats(site: &Site) -> anyhow::Result<BTreeMap<(&'static str, u8), usize>> {
+    let [record_of, cursor_of, journal_of] = VALUES;
     let client = redis::Client::open(site.redis.url())?;
     let mut connection = client.get_multiplexed_async_connection().await?;
     let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("sb:{*}:a:*").query_async(&mut connection).await?;
     let mut counted = BTreeMap::new();
     for key in keys {
         let record: Vec<u8> = redis::cmd("GET").arg(key).query_async(&mut connection).await?;
-        for format in record.first().into_iter().chain(cursor_in(&record)) {
-            *counted.entry(*format).or_default() += 1;
+        for (value, format) in [(record_of, record.first()), (cursor_of, cursor_in(&record))] {
+            if let Some(format) = format {
+                *counted.entry((value, *format)).or_default() += 1;
+            }
         }
     }
     let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("sb:{*}:j:*").query_async(&mut connection).await?;
@@ -108,7 +113,7 @@ async fn formats(site: &Site) -> anyhow::Result<BTreeMap<u8, usize>> {
         let mut command = redis::cmd("LRANGE");
         let entries: Vec<Vec<u8>> = command.arg(key).arg(0).arg(-1).query_async(&mut connection).await?;
         for format in entries.iter().filter_map(|entry| entry.first()) {
-            *counted.entry(*format).or_default() += 1;
+            *counted.entry((journal_of, *format)).or_default() += 1;
         }
     }
     Ok(counted)

@@ -89,6 +89,7 @@ pub fn event(name: &str) -> Deliver {
         input: b"{}".to_vec(),
         single_use: None,
         always_fits: false,
+        eager: None,
     }
 }
 

@@ -33,7 +33,7 @@ async fn a_silent_connection_is_replaced_and_what_it_delivers_late_changes_nothi
     assert!(matches!(store.deliver(&event("second")).await, Ok(Delivered::Applied { .. })));
     assert!(proxy.accepted() > connections);
     for version in 0..2 {
-        let made = transition(&format!("body {version}"), 0);
+        let made = transition(&format!("\u{1}body {version}"), 0);
         let outcome = store.commit(&row.claim, version, &made, &Disposition::KeepClaim).await.unwrap();
         assert_eq!(outcome, CommitOutcome::ClaimKept { version: version + 1 });
     }
@@ -44,7 +44,7 @@ async fn a_silent_connection_is_replaced_and_what_it_delivers_late_changes_nothi
     until("the held calls reach the server", async || calls(&redis, "evalsha") >= newer + 3).await;
     assert!(newer >= before + 3);
     assert_eq!(store.get(started("first")).await.unwrap(), found);
-    assert_eq!(found.unwrap().record.body, b"body 1");
+    assert_eq!(found.unwrap().record.body, b"\x01body 1");
     assert_eq!(store.depth(SHARD).await.unwrap().new, 1);
 }
 

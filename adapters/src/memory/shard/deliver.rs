@@ -7,7 +7,8 @@ use common::identity::reference_key;
 use common::limits::{INBOX_BYTES, INBOX_ENTRIES};
 use common::ports::intake::{Deliver, Delivered, Destination, SingleUse};
 use common::ports::lookup::FeedKind;
-use common::record::{EarlyInputs, Entry, Record, Start, State, Suspect};
+use common::ports::work::Token;
+use common::record::{Entry, Record, Start, State};
 use common::{ActiveflowId, EventKey};
 use flow::Timestamp;
 use std::collections::{BTreeSet, VecDeque};
@@ -22,7 +23,8 @@ impl ShardState {
         }
         self.dedup.rotate(now, self.limits.dedup_rotation.as_micros() as i64);
         if self.dedup.contains(&event.key) {
-            return Delivered::Duplicate;
+            let claimed = self.claimed_before(event);
+            return claimed.map_or(Delivered::Duplicate, |id| self.applied(Some(id), vec![id], Some(now)));
         }
         let answer = match &event.to {
             Destination::Activeflow { id, realm } => self.deliver_to(*id, realm, event, now),
@@ -57,7 +59,7 @@ impl ShardState {
             return Delivered::Late;
         }
         self.push_input(id, entry(event, None), now);
-        self.applied(Some(id), Vec::new())
+        self.applied(Some(id), Vec::new(), None)
     }
 
     fn deliver_by(
@@ -71,6 +73,7 @@ impl ShardState {
         let mut started = Vec::new();
         let mut to = None;
         let mut known = false;
+        let mut claimed = None;
         let copy =
             event.single_use.is_some_and(|single_use| owner.is_some() && self.is_copy(key, single_use));
         if copy {
@@ -85,7 +88,9 @@ impl ShardState {
                 to = Some(owner_id);
             }
         } else if let Some(start) = owner {
-            if self.create(start, true, &event.input, now) {
+            let eager = event.eager.filter(|token| self.claims_eagerly(*token));
+            if self.create(start, true, &event.input, eager, now) {
+                claimed = eager.map(|_| now);
                 started.push(start.id);
                 to = Some(start.id);
                 if event.single_use.is_some() {
@@ -96,7 +101,7 @@ impl ShardState {
             }
         }
         for start in sides {
-            if self.create(start, false, &event.input, now) {
+            if self.create(start, false, &event.input, None, now) {
                 started.push(start.id);
             } else {
                 known = true;
@@ -106,7 +111,7 @@ impl ShardState {
             (None, true) if copy => Delivered::Copy,
             (None, true) if known => Delivered::Duplicate,
             (None, true) => Delivered::Unmatched,
-            _ => self.applied(to, started),
+            _ => self.applied(to, started, claimed),
         }
     }
 
@@ -115,9 +120,27 @@ impl ShardState {
             || self.used.get(key).is_some_and(|used| dated.unwrap_or_default() <= *used)
     }
 
-    fn applied(&self, to: Option<ActiveflowId>, started: Vec<ActiveflowId>) -> Delivered {
+    /// Whether a new activeflow may be claimed at once: nothing else is ready, and the worker lives.
+    fn claims_eagerly(&self, token: Token) -> bool {
+        self.lanes.resumed.is_empty() && self.lanes.fresh.is_empty() && !self.dead.contains_key(&token.worker)
+    }
+
+    /// The activeflow that an earlier call with the same token started and claimed.
+    fn claimed_before(&self, event: &Deliver) -> Option<ActiveflowId> {
+        let Destination::Reference { owner: Some(start), .. } = &event.to else { return None };
+        let record = &self.activeflows.get(&start.id)?.record;
+        let is_claimed = record.state == State::Claimed && record.token == Some(event.eager?);
+        is_claimed.then_some(start.id)
+    }
+
+    fn applied(
+        &self,
+        to: Option<ActiveflowId>,
+        started: Vec<ActiveflowId>,
+        claimed: Option<Timestamp>,
+    ) -> Delivered {
         let backlog = (self.lanes.resumed.len() + self.lanes.fresh.len()) as u64;
-        Delivered::Applied { to, started, backlog }
+        Delivered::Applied { to, started, backlog, claimed }
     }
 
     pub(super) fn hears(&self, id: ActiveflowId, kind: &str) -> bool {
@@ -133,30 +156,19 @@ impl ShardState {
         })
     }
 
-    /// Starts an activeflow with its trigger. Returns false, and changes nothing, if the id exists.
-    pub(super) fn create(&mut self, start: &Start, owner: bool, trigger: &[u8], now: Timestamp) -> bool {
+    /// Starts an activeflow with its trigger, and claims it under `eager`. Returns false, and changes nothing, if the id exists.
+    pub(super) fn create(
+        &mut self,
+        start: &Start,
+        owner: bool,
+        trigger: &[u8],
+        eager: Option<Token>,
+        now: Timestamp,
+    ) -> bool {
         if self.activeflows.contains_key(&start.id) {
             return false;
         }
-        let record = Record {
-            state: State::Ready,
-            suspect: Suspect::No,
-            attempts: 0,
-            owner,
-            class: start.class,
-            version: 0,
-            token: None,
-            wait: 0,
-            deadline: None,
-            ready_since: now,
-            created: now,
-            updated: now,
-            inbox_bytes: Entry::Trigger.to_bytes().len() as u32,
-            early: EarlyInputs::default(),
-            later: Vec::new(),
-            spec: start.spec.clone(),
-            body: Vec::new(),
-        };
+        let record = Record::new(start, owner, now);
         if owner {
             self.owners.insert(reference_key(&record.spec.reference), start.id);
         }
@@ -176,7 +188,10 @@ impl ShardState {
         };
         self.started += 1;
         self.activeflows.insert(start.id, activeflow);
-        self.enqueue(start.id);
+        match eager {
+            Some(token) => _ = self.take_one(start.id, token, now),
+            None => self.enqueue(start.id),
+        }
         self.note(start.id, FeedKind::Created, now, Vec::new());
         true
     }

@@ -86,7 +86,7 @@ mod tests {
     fn shard() -> ShardState {
         let mut shard = ShardState::new(Shard(0), Limits::default());
         for n in 1..=5 {
-            assert!(shard.create(&start(n), n != 5, b"{}", NOW));
+            assert!(shard.create(&start(n), n != 5, b"{}", None, NOW));
         }
         let token = Token { worker: MemberId(uuid::Uuid::from_u128(1)), nonce: 1 };
         let Claimed::Rows { rows, .. } = shard.claim(token, ClaimRequest { max: 3, idle: false }, NOW) else {

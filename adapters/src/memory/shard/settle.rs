@@ -101,7 +101,7 @@ impl ShardState {
             Some(_) => {}
             None => {
                 if let Some(start) = start.as_deref().and_then(|bytes| Start::from_bytes(bytes).ok()) {
-                    self.create(&start, true, &input, now);
+                    self.create(&start, true, &input, None, now);
                 }
             }
         }

@@ -52,11 +52,10 @@ impl ShardState {
         ids
     }
 
-    fn take_one(&mut self, id: ActiveflowId, token: Token, now: Timestamp) -> bool {
+    pub(super) fn take_one(&mut self, id: ActiveflowId, token: Token, now: Timestamp) -> bool {
         match self.activeflows.get_mut(&id) {
             Some(activeflow) if activeflow.record.state == State::Ready => {
-                activeflow.record.state = State::Claimed;
-                activeflow.record.token = Some(token);
+                activeflow.record.claim(token);
                 activeflow.claimed_at = now;
                 self.claims.insert((now, id));
                 true

@@ -31,13 +31,14 @@ local function take(front)
     claims[#claims + 1] = now_text
     claims[#claims + 1] = r.id
   end
-  -- In pieces that fit the stack of a script; first, so that a sweep finds them even if a row cannot be read.
+  -- In pieces that fit the stack of a script.
   for i = 1, #claims, 1000 do redis.call('ZADD', P .. CLAIMS, unpack(claims, i, math.min(i + 999, #claims))) end
   for _, r in ipairs(front.ready) do
     r.state, r.token = 'c', token
     save(r)
-    row(r)
   end
+  -- One that cannot be read stays claimed until its claim is overdue, and does not stop the others.
+  for _, r in ipairs(front.ready) do pcall(row, r) end
 end
 
 -- The worker's last nonce and the ids that it claimed.

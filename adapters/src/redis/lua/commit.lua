@@ -49,6 +49,7 @@ if r.state == 'c' and r.version == version then
   if left then return { 'limited', left } end
   count_messages(found)
   r.body, r.version, r.updated, r.suspect, r.attempts = body, version + 1, now, 0, 0
+  r.format = math.max(r.format, string.byte(body, 1) or 0)
   r.early_count, r.early_bytes = tonumber(ARGV[11]), tonumber(ARGV[12])
   consume(r, version, consumed)
   if first < after then set_flag(r, HAS_OUTBOX) end

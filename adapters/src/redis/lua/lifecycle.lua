@@ -1,11 +1,11 @@
 -- lifecycle.lua: starts an activeflow, ends a claim, and ends an activeflow. All of these functions save the record.
 
--- Starts an activeflow. The event that starts it is stored once, and its inbox refers to it. Returns false, and changes
--- nothing, if the id exists.
-local function create(start, role, trigger, flags, feed_length)
+-- Starts an activeflow, and claims it under `token` unless that is ''. The event that starts it is stored once, and its inbox
+-- refers to it. Returns false, and changes nothing, if the id exists.
+local function create(start, role, trigger, flags, token, feed_length)
   local id = start_id(start)
-  local r = { id = id, format = math.max(WRITES, string.byte(start, 1)), state = 'r', suspect = 0, attempts = 0, role = role, class = string.byte(start, START_CLASS_AT + 1), flags = flags,
-    version = 0, token = NO_TOKEN, wait = 0, deadline = 0, ready = now, created = now,
+  local r = { id = id, format = math.max(WRITES, string.byte(start, 1), string.byte(trigger, 1)), state = token == '' and 'r' or 'c', suspect = 0, attempts = 0, role = role, class = string.byte(start, START_CLASS_AT + 1), flags = flags,
+    version = 0, token = token == '' and NO_TOKEN or token, wait = 0, deadline = 0, ready = now, created = now,
     updated = now, inbox = #TRIGGER_ENTRY, early_bytes = 0, early_count = 0, head_length = HEAD_BYTES, bytes = start,
     spec_at = START_SPEC_AT + 1, body_at = #start + 1 }
   if not redis.call('SET', key(RECORD, id), head(r) .. string.sub(start, r.spec_at), 'NX') then return false end
@@ -13,7 +13,7 @@ local function create(start, role, trigger, flags, feed_length)
   if role == 'o' then redis.call('HSET', P .. OWNERS, reference(r), id) end
   local _, customer = texts(r)
   redis.call('ZADD', key(CUSTOMER, customer), now_text, id)
-  push_lane('fresh', id)
+  if token == '' then push_lane('fresh', id) else redis.call('ZADD', P .. CLAIMS, now_text, id) end
   note(id, 'created', '', feed_length)
   return true
 end
@@ -40,7 +40,7 @@ local function redeliver(ref, entry, owned, feed_length)
       save(owner)
     end
   elseif start ~= '' then
-    create(start, 'o', input, 0, feed_length)
+    create(start, 'o', input, 0, '', feed_length)
   end
 end
 

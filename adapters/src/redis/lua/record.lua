@@ -86,11 +86,13 @@ end
 -- Inbox entries.
 local ENTRY = '>BBHc0I4'
 
+-- An entry has the newest format of what is in it, so that its record gets that too.
 local function event_entry(kind, start, input)
-  return struct.pack(ENTRY, WRITES, EVENT_TAG, #kind, kind, #start) .. start .. struct.pack('>I4', #input) .. input
+  local format = math.max(WRITES, string.byte(input, 1), string.byte(start, 1) or 0)
+  return struct.pack(ENTRY, format, EVENT_TAG, #kind, kind, #start) .. start .. struct.pack('>I4', #input) .. input
 end
 
--- Until the first commit (version 0), an inbox begins with this entry, which its list lacks. Its length is that of its format.
+-- Until the first commit (version 0), an inbox begins with this entry, which its list lacks. It has 12 bytes in every format.
 local TRIGGER_ENTRY = struct.pack('>BBHI4I4', WRITES, TRIGGER_TAG, 0, 0, 0)
 
 -- The entries of an activeflow's inbox.

@@ -78,7 +78,14 @@ pub fn after(simulation: &Arc<Simulation>, process: &Arc<Process>, operation: &O
     {
         simulation.audit(|audit| audit.unheard(&event.input));
     } else if let Some(Claimed::Rows { rows, .. }) = answer.downcast_ref() {
-        simulation.kill_if_poisonous(process, rows);
+        let claimed: Vec<_> = rows.iter().map(|row| &row.record.spec.reference).collect();
+        simulation.kill_if_poisonous(process, &claimed);
+    } else if let (Operation::Deliver { event }, Some(Delivered::Applied { claimed: Some(_), .. })) =
+        (operation, answer.downcast_ref())
+    {
+        if let Destination::Reference { owner: Some(start), .. } = &event.to {
+            simulation.kill_if_poisonous(process, &[&start.spec.reference]);
+        }
     } else if let (Operation::Publish { publication }, Some(published)) =
         (operation, answer.downcast_ref::<Published>())
     {

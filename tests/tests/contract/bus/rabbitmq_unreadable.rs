@@ -244,6 +244,7 @@ fn ports(bus: &Arc<Bus>, store: &Arc<Store>) -> dispatcher::Ports {
         members: store.clone(),
         upkeep: store.clone(),
         clock: Arc::new(SystemClock::default()),
+        eager: None,
     }
 }
 

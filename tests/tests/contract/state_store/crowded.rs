@@ -1,8 +1,8 @@
 //! A store whose every operation on a shard goes in one call of the script with operations of strangers, before it and behind
-//! it, in its shard and in another one of its lane. Some of these are refused, one fails because its record cannot be read.
+//! it, in its shard and in another one that shares its queue of calls. Some of these are refused, one fails because its record cannot be read.
 
 use super::harness::{SHARDS, worker};
-use adapters::redis::LANES;
+use adapters::redis::CALL_QUEUES;
 use async_trait::async_trait;
 use common::ports::StateStore;
 use common::ports::intake::{Deliver, Destination};
@@ -44,6 +44,7 @@ impl Crowded {
             input: b"{}".to_vec(),
             single_use: None,
             always_fits: true,
+            eager: None,
         };
         let answer = self.store.deliver(&event).await;
         assert!(
@@ -81,7 +82,7 @@ impl Interceptor for Crowded {
         run: Run<T>,
     ) -> Result<T, StoreError> {
         let Some(shard) = shard_of(&operation) else { return run(self.store(), operation).await };
-        let other = Shard((shard.0 + LANES as u16) % SHARDS);
+        let other = Shard((shard.0 + CALL_QUEUES as u16) % SHARDS);
         let (.., answer, (), (), (), (), ()) = join!(
             self.idle(other),
             self.failing(shard),

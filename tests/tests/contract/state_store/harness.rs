@@ -191,7 +191,7 @@ async fn flush(url: &str) {
 /// A transition that consumes the row's inbox and control.
 pub fn taking(row: &Row) -> Transition {
     Transition {
-        body: format!("body {}", row.record.version + 1).into_bytes(),
+        body: format!("\u{1}body {}", row.record.version + 1).into_bytes(),
         consumed: row.inbox.len() as u32,
         control: row.control.clone(),
         ..Transition::default()
@@ -273,6 +273,7 @@ impl Call {
             input: format!("{{\"id\":\"{event_id}\"}}").into_bytes(),
             single_use: None,
             always_fits: kind == "call.hangup",
+            eager: None,
         }
     }
 }

@@ -42,7 +42,7 @@ pub async fn a_finish_at_another_version_is_fenced(w: &StoreHarness) {
     let first = Transition { commands: vec![b"one".to_vec()], ..taking(&row) };
     w.commit(&row, &first, &Disposition::KeepClaim).await;
     let second =
-        Transition { body: b"body 2".to_vec(), commands: vec![b"two".to_vec()], ..Transition::default() };
+        Transition { body: b"\x01body 2".to_vec(), commands: vec![b"two".to_vec()], ..Transition::default() };
     w.store.commit(&row.claim, 1, &second, &Disposition::KeepClaim).await.unwrap();
     // The finish of the first commit arrives before the second commit's command is confirmed.
     for version in [1, 3] {

@@ -37,7 +37,7 @@ pub async fn the_journal_keeps_the_last_64_entries(w: &StoreHarness) {
     for version in 0..70u64 {
         let journal = Some(format!("entry {}", version + 1).into_bytes());
         let consumed = u32::from(version == 0);
-        let transition = Transition { body: b"b".to_vec(), consumed, journal, ..Transition::default() };
+        let transition = Transition { body: b"\x01".to_vec(), consumed, journal, ..Transition::default() };
         w.store.commit(&row.claim, version, &transition, &Disposition::KeepClaim).await.unwrap();
     }
     let journal = w.store.get(row.claim.id).await.unwrap().unwrap().journal;

@@ -10,7 +10,7 @@ pub async fn an_ended_owner_gives_up_its_reference(w: &StoreHarness) {
     let row = w.claim_one(call.shard()).await;
     w.end(&row).await;
     let ended = w.store.get(row.claim.id).await.unwrap().unwrap();
-    assert_eq!((ended.record.state, ended.record.body.as_slice()), (State::Ended, &b"body 1"[..]));
+    assert_eq!((ended.record.state, ended.record.body.as_slice()), (State::Ended, &b"\x01body 1"[..]));
     w.applied(&call.incoming("e2")).await;
     assert_eq!(w.claim_one(call.shard()).await.claim.id, call.start("e2").id);
 }

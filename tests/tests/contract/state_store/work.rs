@@ -87,7 +87,7 @@ pub async fn a_commit_stores_everything_in_one(w: &StoreHarness) {
         CommitOutcome::ClaimKept { version: 1 }
     );
     let found = w.store.get(row.claim.id).await.unwrap().unwrap();
-    assert_eq!(found.record.body, b"body 1");
+    assert_eq!(found.record.body, b"\x01body 1");
     assert_eq!(found.record.version, 1);
     assert_eq!(found.record.state, State::Claimed);
     assert_eq!(found.record.updated, w.now());
@@ -161,7 +161,7 @@ pub async fn parking_on_a_waiting_inbox_gives_it_back(w: &StoreHarness) {
         panic!("an input waits")
     };
     assert_eq!((version, event_ids(&inbox), control), (1, vec!["e2".to_string()], None));
-    let next = Transition { body: b"body 2".to_vec(), consumed: 1, ..Transition::default() };
+    let next = Transition { body: b"\x01body 2".to_vec(), consumed: 1, ..Transition::default() };
     let outcome = w.store.commit(&row.claim, 1, &next, &park).await.unwrap();
     assert_eq!(outcome, CommitOutcome::Released { version: 2 });
     assert!(w.claim_as(worker(2), call.shard(), 10).await.is_empty());
@@ -196,8 +196,8 @@ pub async fn unsettled_commands_are_handed_to_the_successor(w: &StoreHarness) {
     w.declare_dead(&row.claim).await;
     let successor = w.claim_wanting(worker(2), call.shard(), ClaimRequest { max: 10, idle: true }).await;
     assert_eq!(successor[0].outbox, [b"one".to_vec(), b"two".to_vec()]);
-    assert_eq!(successor[0].record.body, b"body 1");
-    let next = Transition { body: b"body 2".to_vec(), ..Transition::default() };
+    assert_eq!(successor[0].record.body, b"\x01body 1");
+    let next = Transition { body: b"\x01body 2".to_vec(), ..Transition::default() };
     let released =
         w.store.commit(&successor[0].claim, 1, &next, &Disposition::Park { wait: 1, until: None }).await;
     assert!(released.is_err(), "releasing with unsettled commands is an error of the caller");

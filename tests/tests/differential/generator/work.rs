@@ -5,7 +5,7 @@ use crate::fixtures::{Call, KINDS, worker};
 use crate::held_claims::HeldClaim;
 use crate::operation::Operation;
 use crate::stores::SHARDS;
-use common::ports::work::{ClaimRequest, Control, Disposition, Messages, Transition};
+use common::ports::work::{ClaimRequest, Control, Disposition, Messages, Token, Transition};
 use common::record::{EarlyInputs, Entry};
 use flow::Timestamp;
 
@@ -38,6 +38,10 @@ impl Generator {
             // Five such events exceed an inbox.
             deliver.input.resize(60_000, b' ');
         }
+        if self.rng.percent(40) {
+            let worker = worker(*self.rng.pick(&self.workers));
+            deliver.eager = Some(Token { worker, nonce: (1 << 63) + self.new_nonce() });
+        }
         Operation::Deliver(deliver)
     }
 
@@ -57,7 +61,7 @@ impl Generator {
         };
         let commands = if self.rng.percent(35) { self.rng.between(1, 5) } else { 0 };
         let made = Transition {
-            body: vec![b'b'; self.rng.between(1, 40) as usize],
+            body: vec![1; self.rng.between(1, 40) as usize],
             consumed,
             commands: (0..commands).map(|n| format!("command {version} {n}").into_bytes()).collect(),
             journal: self.rng.percent(50).then(|| format!("journal {version}").into_bytes()),
