@@ -8,6 +8,7 @@ mod catalogue;
 mod control;
 mod crowded;
 mod deliver;
+mod eager;
 mod formats;
 mod harness;
 mod killed;
@@ -64,6 +65,10 @@ contract! {
     deliver::the_dedup_window_survives_two_rotations_and_stands_still_without_deliveries,
     deliver::an_id_that_is_still_kept_is_not_started_again,
     deliver::solo_attempts_are_counted_for_each_event,
+    eager::what_starts_alone_is_claimed_in_the_same_operation,
+    eager::a_repeated_call_gets_the_same_claim_until_it_is_released,
+    eager::what_starts_behind_others_waits_for_its_turn,
+    eager::nothing_is_claimed_for_an_owner_that_exists_or_a_worker_that_died,
     work::two_workers_never_claim_the_same,
     work::a_claim_takes_what_it_wants_of_its_own_shard,
     work::the_same_nonce_answers_with_the_same_rows,
