@@ -1,6 +1,13 @@
 use super::*;
 use crate::fakes::{Harness, config, harness, nacked, row, stuck};
+use common::EventKey;
+use common::ports::EagerStarts;
+use common::ports::eager::Place;
+use common::ports::intake::{Deliver, Destination};
+use common::record::Start;
+use flow::Timestamp;
 use std::collections::VecDeque;
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
 /// Suspects have ids from 100 on.
@@ -139,4 +146,60 @@ async fn an_activeflow_whose_task_panics_is_released_at_once_three_times() {
         assert_eq!(harness.log(), vec!["release"; released]);
     }
     assert_eq!(harness.claimed.lock().unwrap().len(), 1, "the store still counts it as claimed");
+}
+
+/// A delivery that starts the activeflow of `row`.
+fn starting(row: &Row) -> Deliver {
+    let spec = row.record.spec.clone();
+    let owner = Some(Start { id: row.claim.id, class: row.record.class, spec });
+    Deliver {
+        key: EventKey::of(&["e1"]),
+        shard: row.claim.shard,
+        generation: 1,
+        to: Destination::Reference { key: [0; 16], owner, sides: Vec::new() },
+        kind: "call.incoming".into(),
+        input: row.trigger.clone(),
+        single_use: None,
+        always_fits: false,
+        eager: None,
+    }
+}
+
+/// Takes a place as soon as the executor offers one.
+async fn place(harness: &Harness, event: &Deliver) -> Box<dyn Place> {
+    loop {
+        if let Some(place) = harness.eager.clone().place(event) {
+            return place;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn an_eager_start_runs_and_an_abandoned_place_is_released() {
+    let harness = harness().await;
+    let row = row(1, Suspect::No);
+    let event = starting(&row);
+    let given = async {
+        let (begun, abandoned) = (place(&harness, &event).await, place(&harness, &event).await);
+        begun.begin(&event, StoreTime { answered: Timestamp::default(), received_at: Duration::ZERO });
+        drop(abandoned);
+    };
+    let ran = serve_while(&harness, |harness| {
+        let log = harness.log();
+        !log.iter().any(|line| line.ends_with("Park")) || !log.iter().any(|line| line == "release")
+    });
+    tokio::join!(ran, given);
+    assert_eq!(harness.log().last().map(String::as_str), Some("leave"));
+}
+
+#[tokio::test]
+async fn an_executor_whose_places_have_no_outcome_does_not_leave() {
+    let harness = harness().await;
+    let event = starting(&row(1, Suspect::No));
+    let taken: Mutex<Option<Box<dyn Place>>> = Mutex::default();
+    let ran = serve_while(&harness, |_| taken.lock().unwrap().is_none());
+    let given = async { *taken.lock().unwrap() = Some(place(&harness, &event).await) };
+    tokio::join!(ran, given);
+    assert_ne!(harness.log().last().map(String::as_str), Some("leave"), "a claim may come yet");
 }
