@@ -81,6 +81,7 @@ pub async fn deliver<C: DeliveryContext>(
             Ok(delivered) => delivered,
             Err(full) if !context.waits_for_room() => return Err(full.into()),
             Err(_) => {
+                place.into_iter().for_each(|place| place.give_back());
                 clock.sleep(backoff.pause()).await;
                 continue;
             }
@@ -90,6 +91,8 @@ pub async fn deliver<C: DeliveryContext>(
                 Delivered::Applied { claimed: Some(answered), .. } => {
                     place.begin(&deliver, StoreTime { answered, received_at: clock.monotonic() });
                 }
+                // An earlier try, whose answer was lost, may have claimed.
+                Delivered::StaleDefinitions { .. } => drop(place),
                 _ => place.give_back(),
             }
         }

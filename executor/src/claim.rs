@@ -154,13 +154,14 @@ impl ClaimLoop {
         self.executor.ports.eager.offer(*id, shards.clone(), room);
     }
 
-    fn eager_start(&mut self, outcome: Outcome) {
+    fn eager_start(&mut self, outcome: Option<Outcome>) {
         match outcome {
-            Outcome::Started(row, time) => {
+            None => {}
+            Some(Outcome::Started(row, time)) => {
                 metrics::claimed(1, 0);
                 self.begin(*row, time, false);
             }
-            Outcome::Unknown(claim) => self.begin_release(claim),
+            Some(Outcome::Unknown(claim)) => self.begin_release(claim),
         }
         metrics::in_flight(self.running.len());
     }
@@ -327,7 +328,6 @@ impl ClaimLoop {
             tokio::select! {
                 biased;
                 outcome = eager.next() => self.eager_start(outcome),
-                () = eager.none_taken(), if eager.withdraw() > 0 => {}
                 Some(answer) = self.requests.next() => self.handle_answer(answer),
                 Some(ended) = self.running.join_next_with_id() => self.task_ended(ended),
             }

@@ -1,4 +1,4 @@
-//! Eager starts: an executor runs what the dispatcher of its own process starts, without a claim of its own.
+//! Eager starts: an executor runs what the dispatcher of its own process starts, without a claim request.
 //!
 //! ```text
 //! dispatcher: place ─► deliver, which starts the activeflow and claims it ─► begin
@@ -35,7 +35,7 @@ struct OfferState {
     offer: Option<Offer>,
     /// Places that were taken and have no outcome yet, and outcomes that the executor has not taken.
     taken: usize,
-    claims: u64,
+    last_nonce: u64,
     outcomes: VecDeque<Outcome>,
 }
 
@@ -44,6 +44,15 @@ struct Offer {
     worker: MemberId,
     shards: Arc<BTreeSet<Shard>>,
     room: usize,
+}
+
+/// Ends the offer when the executor ends, also by a panic.
+pub struct OfferEnd(pub Arc<EagerStarts>);
+
+impl Drop for OfferEnd {
+    fn drop(&mut self) {
+        self.0.withdraw();
+    }
 }
 
 /// What became of a place.
@@ -76,26 +85,14 @@ impl EagerStarts {
         state.taken
     }
 
-    /// The next outcome that the executor has to act on.
-    pub async fn next(&self) -> Outcome {
-        loop {
-            let changed = self.changed.notified();
-            if let Some(outcome) = self.try_next() {
-                return outcome;
-            }
-            changed.await;
+    /// The next outcome that the executor has to act on, or `None` when a place was given back.
+    pub async fn next(&self) -> Option<Outcome> {
+        let changed = self.changed.notified();
+        if let Some(outcome) = self.try_next() {
+            return Some(outcome);
         }
-    }
-
-    /// Waits until no place is taken.
-    pub async fn none_taken(&self) {
-        loop {
-            let changed = self.changed.notified();
-            if self.lock().taken == 0 {
-                return;
-            }
-            changed.await;
-        }
+        changed.await;
+        self.try_next()
     }
 
     pub fn try_next(&self) -> Option<Outcome> {
@@ -133,9 +130,9 @@ impl eager::EagerStarts for EagerStarts {
             let offer = offer.filter(|offer| offer.room > 0 && offer.shards.contains(&event.shard))?;
             offer.room -= 1;
             let worker = offer.worker;
-            state.claims += 1;
+            state.last_nonce += 1;
             state.taken += 1;
-            (worker, FIRST_NONCE + state.claims)
+            (worker, FIRST_NONCE + state.last_nonce)
         };
         let claim = Claim { id: start.id, shard: event.shard, token: Token { worker, nonce } };
         Some(Box::new(Place { starts: self, claim, is_settled: false }))

@@ -36,6 +36,7 @@ pub use eager::EagerStarts;
 pub use ports::Ports;
 
 use claim::ClaimLoop;
+use eager::OfferEnd;
 use executor::Executor;
 use membership::Membership;
 use std::sync::Arc;
@@ -47,6 +48,7 @@ use tokio_util::task::AbortOnDropHandle;
 pub async fn run(ports: Ports, config: Config, shutdown: CancellationToken) {
     metrics::describe();
     let executor = Arc::new(Executor::new(ports, config));
+    let _end = OfferEnd(executor.ports.eager.clone());
     let (membership, mut heartbeats) = Membership::begin(executor.clone());
     let heartbeats = AbortOnDropHandle::new(tokio::spawn(async move { heartbeats.run().await }));
     let idle = ClaimLoop::new(executor.clone(), membership).serve(&shutdown).await;

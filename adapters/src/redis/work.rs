@@ -123,6 +123,10 @@ fn put_after(call: &mut Operation, after: &Disposition, writes: u8) {
 
 fn row(mut reply: Reply, shard: Shard, token: Token) -> Result<Row, StoreError> {
     let id = reply.id()?;
+    if reply.rest() == 1 {
+        let what = format!("activeflow {id} cannot be read: {}", reply.text()?);
+        return Err(StoreError::Corrupt { operation: "claim", what });
+    }
     let record = reply.record()?;
     let trigger = reply.trigger()?;
     let control = reply.control()?;

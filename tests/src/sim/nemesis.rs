@@ -170,7 +170,7 @@ impl Nemesis {
             Arc::new(ProcessClock::new(self.simulation.time.clone(), Rng::new(seed, 9)));
         let shutdown = CancellationToken::new();
         let (eager, cancelled) = (Arc::new(executor::EagerStarts::default()), shutdown.clone());
-        let executor = executor::Ports {
+        let executor_ports = executor::Ports {
             work: store.clone(),
             catalogue: store.clone(),
             members: store.clone(),
@@ -178,9 +178,9 @@ impl Nemesis {
             clock: clock.clone(),
             eager: eager.clone(),
         };
-        let executor = || {
+        let run_executor = || {
             let settings = settings::executor(&process.name, &mut Rng::new(seed, 10));
-            executor::run(executor.clone(), settings, cancelled.clone())
+            executor::run(executor_ports.clone(), settings, cancelled.clone())
         };
         let task = match role {
             Role::Dispatcher => {
@@ -196,12 +196,12 @@ impl Nemesis {
                 let settings = settings::dispatcher(&process.name);
                 let dispatcher = dispatcher::run(dispatcher, settings, shutdown.clone());
                 // Some share their process with an executor.
-                match self.rng.percent(50).then(executor) {
+                match self.rng.percent(50).then(run_executor) {
                     Some(executor) => tokio::spawn(async { _ = tokio::join!(dispatcher, executor) }),
                     None => tokio::spawn(dispatcher),
                 }
             }
-            Role::Executor => tokio::spawn(executor()),
+            Role::Executor => tokio::spawn(run_executor()),
             Role::Scheduler => tokio::spawn(scheduler::run(
                 scheduler::Ports {
                     upkeep: store.clone(),

@@ -59,8 +59,7 @@ impl Answer {
     }
 
     /// Whether the same call may answer `again` right after it answered `self`. A repeated event is a duplicate or, if the
-    /// call claimed, gets the same claim; and a
-    /// repeated sweep finds less to do; all other answers are equal.
+    /// call claimed, gets the same claim; a repeated sweep finds less to do; all other answers are equal.
     pub fn may_be_followed_by(&self, again: &Answer) -> bool {
         match (self, again) {
             (Answer::Delivered(Delivered::Applied { to, claimed, .. }), Answer::Delivered(again)) => {
@@ -68,7 +67,7 @@ impl Answer {
                     Delivered::Applied { to: again, claimed: Some(_), .. } => {
                         claimed.is_some() && again == to
                     }
-                    again => *again == Delivered::Duplicate,
+                    again => claimed.is_none() && *again == Delivered::Duplicate,
                 }
             }
             // With an id; without one, a repeated control is accepted again.

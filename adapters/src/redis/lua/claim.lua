@@ -1,6 +1,6 @@
 -- claim: claims ready activeflows: resumed before fresh, longest ready first; suspects only for an idle worker.
 -- ARGV 3 token (worker, nonce; a worker's nonces grow)  4 max  5 '1' if the worker holds nothing else
--- Returns {'dead'} | {'rows', now, suspects that wait, {id, head, record before, trigger, control, {inbox…}, {outbox…}}…}
+-- Returns {'dead'} | {'rows', now, suspects that wait, {id, error} | {id, head, record before, trigger, control, {inbox…}, {outbox…}}…}
 local token, max, idle = ARGV[3], tonumber(ARGV[4]), ARGV[5] == '1'
 local worker, nonce = string.sub(token, 1, ID_BYTES), string.sub(token, ID_BYTES + 1)
 if redis.call('HEXISTS', P .. DEAD, worker) == 1 then return { 'dead' } end
@@ -38,7 +38,10 @@ local function take(front)
     save(r)
   end
   -- One that cannot be read stays claimed until its claim is overdue, and does not stop the others.
-  for _, r in ipairs(front.ready) do pcall(row, r) end
+  for _, r in ipairs(front.ready) do
+    local read, why = pcall(row, r)
+    if not read then rows[#rows + 1] = { r.id, type(why) == 'table' and why.err or why } end
+  end
 end
 
 -- The worker's last nonce and the ids that it claimed.

@@ -137,7 +137,7 @@ async fn a_record_never_goes_back_to_an_older_format() {
     assert!(matches!(refused, StoreError::TooNew { found: 2, .. }), "{refused}");
     assert_eq!(raw.formats(&id).await, [2; 3]);
 
-    // Who writes the newer format makes an older record newer.
+    // Whoever writes the newer format makes an older record newer.
     older.deliver(&early.incoming("e2")).await.unwrap();
     assert_eq!(raw.formats(&early.start("e2").id).await, [1; 3]);
     newer.deliver(&early.event("e3", "call.digits")).await.unwrap();
