@@ -31,7 +31,7 @@ impl ActiveflowSpec {
     /// # Errors
     /// [`BadRecord::TooNew`] before anything else is read, or [`BadRecord::Damaged`] with the offset.
     pub fn from_bytes(bytes: &[u8]) -> Result<ActiveflowSpec, BadRecord> {
-        v1::read_spec(opened(bytes, "spec")?)
+        v1::read_spec(Reader::open(bytes, "spec")?)
     }
 
     /// Whether the activeflow takes events of this type: by its name or by its family (`sim.*`).
@@ -54,7 +54,7 @@ impl Start {
     /// # Errors
     /// As [`ActiveflowSpec::from_bytes`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Start, BadRecord> {
-        v1::read_start(opened(bytes, "start")?)
+        v1::read_start(Reader::open(bytes, "start")?)
     }
 }
 
@@ -71,7 +71,7 @@ impl Entry {
     /// # Errors
     /// As [`ActiveflowSpec::from_bytes`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Entry, BadRecord> {
-        v1::read_entry(opened(bytes, "inbox entry")?)
+        v1::read_entry(Reader::open(bytes, "inbox entry")?)
     }
 }
 
@@ -112,7 +112,7 @@ impl Record {
     /// # Errors
     /// As [`ActiveflowSpec::from_bytes`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Record, BadRecord> {
-        v1::read_record(opened(bytes, "activeflow")?)
+        v1::read_record(Reader::open(bytes, "activeflow")?)
     }
 }
 
@@ -126,18 +126,7 @@ pub fn trigger_bytes(event: &[u8], format: u8) -> Vec<u8> {
 /// # Errors
 /// As [`ActiveflowSpec::from_bytes`].
 pub fn trigger_from_bytes(bytes: &[u8]) -> Result<&[u8], BadRecord> {
-    Ok(opened(bytes, "trigger")?.rest())
-}
-
-/// A reader behind the format byte.
-fn opened<'a>(bytes: &'a [u8], what: &'static str) -> Result<Reader<'a>, BadRecord> {
-    let mut reader = Reader { bytes, at: 0, what };
-    let (oldest, newest) = formats();
-    match reader.byte()? {
-        found if found > newest => Err(BadRecord::TooNew { found }),
-        found if found >= oldest => Ok(reader),
-        _ => Err(BadRecord::Damaged { what, at: 0, length: bytes.len() }),
-    }
+    Ok(Reader::open(bytes, "trigger")?.rest())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Reads the fields of a stored value from its front.
 
-use super::types::BadRecord;
+use super::types::{BadRecord, formats};
 use flow::{Class, Timestamp};
 
 pub(super) struct Reader<'a> {
@@ -10,6 +10,17 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// A reader behind the format byte.
+    pub fn open(bytes: &'a [u8], what: &'static str) -> Result<Reader<'a>, BadRecord> {
+        let mut reader = Reader { bytes, at: 0, what };
+        let (oldest, newest) = formats();
+        match reader.byte()? {
+            found if found > newest => Err(BadRecord::TooNew { found }),
+            found if found >= oldest => Ok(reader),
+            _ => Err(BadRecord::Damaged { what, at: 0, length: bytes.len() }),
+        }
+    }
+
     pub fn take(&mut self, length: usize) -> Result<&'a [u8], BadRecord> {
         let part = self.bytes.get(self.at..self.at.saturating_add(length)).ok_or_else(|| self.damaged())?;
         self.at += length;

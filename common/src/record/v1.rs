@@ -211,7 +211,7 @@ pub(super) fn read_entry(mut reader: Reader<'_>) -> Result<Entry, BadRecord> {
         TRIGGER_TAG => Ok(Entry::Trigger),
         EVENT_TAG => Ok(Entry::Event {
             kind,
-            input: super::trigger_from_bytes(reader.take(input_length)?)?.to_vec(),
+            input: Reader::open(reader.take(input_length)?, "trigger")?.rest().to_vec(),
             start: (!start.is_empty()).then_some(start),
         }),
         TIMER_TAG => Ok(Entry::Timer { wait: reader.long()? }),
