@@ -227,6 +227,7 @@ impl Work for Harness {
         }
         Ok(())
     }
+
     fn written_format(&self) -> u8 {
         common::record::FORMAT
     }

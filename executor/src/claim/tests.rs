@@ -88,8 +88,14 @@ async fn serve_while(harness: &Arc<Harness>, unfinished: impl Fn(&Harness) -> bo
 
 /// The claim loop of an executor that has an assignment and whose broker is away.
 fn away(harness: &Arc<Harness>) -> ClaimLoop {
+    let claims = assigned(harness);
+    claims.executor.broker.overdue();
+    claims
+}
+
+/// The claim loop of an executor that has an assignment.
+fn assigned(harness: &Arc<Harness>) -> ClaimLoop {
     let executor = Arc::new(harness.executor());
-    executor.broker.overdue();
     let (membership, _) = Membership::begin(executor.clone());
     let mut claims = ClaimLoop::new(executor, membership);
     claims.assignment = Some(Assignment { id: MemberId::from(1), shards: Arc::new([Shard(0)].into()) });
@@ -202,4 +208,27 @@ async fn an_executor_whose_places_have_no_outcome_does_not_leave() {
     let given = async { *taken.lock().unwrap() = Some(place(&harness, &event).await) };
     tokio::join!(ran, given);
     assert_ne!(harness.log().last().map(String::as_str), Some("leave"), "a claim may come yet");
+}
+
+/// Whether the executor offers a place.
+fn offers(claims: &mut ClaimLoop, harness: &Harness) -> bool {
+    let promised = harness.eager.withdraw();
+    claims.offer_places(promised);
+    let place = harness.eager.clone().place(&starting(&row(1, Suspect::No)));
+    place.map(|place| place.give_back()).is_some()
+}
+
+#[tokio::test]
+async fn no_place_is_offered_beside_suspects_or_while_the_broker_is_away() {
+    let harness = harness().await;
+    assert!(!offers(&mut away(&harness), &harness));
+    let mut claims = assigned(&harness);
+    assert!(offers(&mut claims, &harness));
+    let (shard, want) = claims.next_request(0).unwrap();
+    let result = ClaimResult { rows: 0, suspects: 0, suspects_waiting: 1 };
+    claims.scheduler.answered(shard, want, result, true);
+    assert!(!offers(&mut claims, &harness), "suspects wait");
+    assert_eq!(claims.next_request(1), None, "a place is taken: something else may be claimed");
+    assert!(claims.next_request(0).is_some_and(|(_, want)| want.idle));
+    assert!(!offers(&mut claims, &harness), "suspects are requested");
 }

@@ -31,8 +31,9 @@ end
 local seen = shard.seen
 if is_marked(seen, bucket, mark) then
   -- The same call again: its answer was lost.
+  if eager == '' then return { 'duplicate' } end
   local read, before = pcall(load, start_id(start))
-  if eager == '' or not read or not before or before.state ~= 'c' or before.token ~= eager then return { 'duplicate' } end
+  if not read or not before or before.state ~= 'c' or before.token ~= eager then return { 'duplicate' } end
   return { 'applied', before.id, length_of('resumed') + length_of('fresh'), now_text, before.id }
 end
 
